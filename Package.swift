@@ -1,0 +1,137 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+/// A wall of the design: a folder of `Sources/<layer>`, with what it may import.
+func layer(_ folder: String, _ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/\(folder)/\(name)",
+        swiftSettings: strict)
+}
+
+func system(_ name: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/System/\(name)")
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)Tests",
+        exclude: exclude, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "penstock",
+    products: [
+        .executable(name: "penstock", targets: ["penstock"]),
+        .library(name: "PenstockCommand", targets: ["PenstockCommand"]),
+        .library(name: "PipelineCore", targets: ["PipelineCore"]),
+        .library(name: "PipelineTesting", targets: ["PipelineTesting"]),
+    ],
+    targets: [
+        system("CRdKafka"), system("CPostgres"), system("CHiredis"),
+        system("CGRPC"), system("CSQLite"), system("CMicrohttpd"),
+
+        layer("Tooling", "Specification"),
+        layer("Tooling", "Logging"),
+        layer("Tooling", "Metrics", ["CMicrohttpd"]),
+
+        layer("Transport", "Protobuf"),
+        layer("Transport", "ReportMessages", ["Protobuf"]),
+        layer("Transport", "GRPCTransport", ["Protobuf", "CGRPC"]),
+        .executableTarget(
+            name: "protoc-gen-penstock", dependencies: ["Protobuf"],
+            path: "Sources/Transport/ProtobufGenerator", swiftSettings: strict),
+
+        layer("Pipeline", "PipelineCore", ["Specification"]),
+        layer("Pipeline", "PipelineConfiguration", ["PipelineCore", "Specification"]),
+        layer("Pipeline", "Batching", ["PipelineCore", "Specification"]),
+        layer("Pipeline", "PipelineRuntime", ["PipelineCore", "Logging", "Metrics"]),
+        layer("Pipeline", "PipelineSimulation", ["PipelineCore", "PipelineRuntime"]),
+
+        layer("Ledger", "Ledger", ["PipelineCore", "Batching"]),
+        layer("Ledger", "PostgresLedger", ["Ledger", "Batching", "PipelineCore", "Postgres"]),
+        layer("Ledger", "SQLiteLedger", ["Ledger", "Batching", "PipelineCore", "SQLite"]),
+
+        layer("Connectors", "Kafka", ["PipelineCore", "CRdKafka"]),
+        layer("Connectors", "Postgres", ["PipelineCore", "CPostgres"]),
+        layer("Connectors", "Redis", ["PipelineCore", "CHiredis"]),
+        layer("Connectors", "SQLite", ["PipelineCore", "CSQLite"]),
+
+        .target(
+            name: "Stages",
+            dependencies: ["PipelineCore", "Specification", "Batching", "Ledger"],
+            path: "Sources/Stages", swiftSettings: strict),
+
+        layer(
+            "Reports", "ConversionReports",
+            ["PipelineCore", "Protobuf", "ReportMessages", "Postgres", "SQLite"]),
+        layer(
+            "Reports", "ReportService",
+            ["PipelineCore", "Protobuf", "ReportMessages", "GRPCTransport"]),
+
+        layer(
+            "Program", "StandardCatalogue",
+            [
+                "PipelineCore", "Specification", "Batching", "Stages", "Ledger", "PostgresLedger",
+                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "ConversionReports",
+                "ReportService", "GRPCTransport", "ReportMessages", "Protobuf",
+            ]),
+        layer(
+            "Program", "PenstockCommand",
+            [
+                "StandardCatalogue", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
+                "Specification", "Logging", "Metrics", "ConversionReports", "ReportService",
+                "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Batching",
+            ]),
+        .executableTarget(
+            name: "penstock", dependencies: ["PenstockCommand"],
+            path: "Sources/Program/penstock", swiftSettings: strict),
+
+        layer(
+            "Testing", "PipelineTesting",
+            ["PipelineCore", "Batching", "Ledger", "Specification"]),
+
+        tests("Architecture", []),
+        tests("Specification", ["Specification"]),
+        tests("Tooling", ["Logging", "Metrics"]),
+        tests("Protobuf", ["Protobuf", "ReportMessages"]),
+        tests("GRPCTransport", ["GRPCTransport", "Protobuf"]),
+        tests("PipelineCore", ["PipelineCore", "PipelineTesting"]),
+        tests("PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"]),
+        tests("Batching", ["Batching", "PipelineCore"]),
+        tests("PipelineRuntime", ["PipelineRuntime", "PipelineCore", "PipelineTesting"]),
+        tests("Ledger", [
+            "Ledger", "PostgresLedger", "SQLiteLedger", "Postgres", "SQLite", "Batching",
+            "PipelineCore", "PipelineTesting",
+        ]),
+        tests("Kafka", ["Kafka", "PipelineCore", "PipelineTesting"]),
+        tests("Postgres", ["Postgres", "PipelineCore", "PipelineTesting"]),
+        tests("Redis", ["Redis", "PipelineCore", "PipelineTesting"]),
+        tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting"]),
+        tests("Stages", ["Stages", "PipelineCore", "PipelineTesting", "Ledger", "Batching"]),
+        tests("ConversionReports", [
+            "ConversionReports", "ReportMessages", "Protobuf", "Postgres", "SQLite",
+            "PipelineCore", "PipelineTesting",
+        ]),
+        tests("ReportService", [
+            "ReportService", "ReportMessages", "GRPCTransport", "PipelineCore", "PipelineTesting",
+        ]),
+        tests("Simulation", [
+            "PipelineSimulation", "PipelineRuntime", "PipelineCore", "PipelineTesting", "Stages",
+            "Ledger", "SQLiteLedger", "SQLite", "Batching",
+        ]),
+        tests("PenstockCommand", ["PenstockCommand", "StandardCatalogue", "PipelineTesting"]),
+    ]
+)
