@@ -3,7 +3,7 @@ import Metrics
 import Synchronization
 import Testing
 
-@Suite("The admin endpoint", .timeLimit(.minutes(1)))
+@Suite("The admin endpoint", .serialized, .timeLimit(.minutes(1)))
 struct AdminEndpointTests {
     private let registry = MetricRegistry()
 
