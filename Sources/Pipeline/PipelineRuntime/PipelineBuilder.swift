@@ -1,3 +1,4 @@
+internal import Logging
 public import PipelineCore
 
 /// A stage as its file describes it: an id and decoded settings.

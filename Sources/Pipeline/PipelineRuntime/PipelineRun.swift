@@ -1,5 +1,5 @@
 internal import Logging
-public import PipelineCore
+internal import PipelineCore
 
 /// Which parts of a pipeline a process runs.
 public enum RunRole: String, Sendable, CaseIterable {
@@ -18,12 +18,19 @@ public struct PipelineRun: Sendable {
 
     let graph: PipelineGraph
     let role: RunRole
+    /// Stops this pipeline; opened by the process's stop, or when all is done.
     let environment: RunEnvironment
+    let processStop: Latch
 
     public init(_ graph: PipelineGraph, role: RunRole, environment: RunEnvironment) {
         self.graph = graph
         self.role = role
-        self.environment = environment
+        processStop = environment.stop
+        self.environment = {
+            var own = environment
+            own.stop = Latch()
+            return own
+        }()
     }
 
     /// Runs until the stop, or until every input has ended and everything is delivered.
@@ -41,7 +48,8 @@ public struct PipelineRun: Sendable {
             }
             group.addTask {
                 do {
-                    try await environment.stop.wait()
+                    try await processStop.wait()
+                    environment.stop.open()
                     try await environment.clock.sleep(for: environment.grace)
                 } catch is CancellationError {
                     return true
