@@ -103,11 +103,14 @@ let package = Package(
         layer(
             "Testing", "PipelineTesting",
             ["PipelineCore", "Batching", "Ledger", "Specification"]),
+        .executableTarget(
+            name: "protobuf-testee", dependencies: ["Protobuf", "ReportMessages"],
+            path: "Sources/Testing/ProtobufTestee", swiftSettings: strict),
 
         tests("Architecture", []),
         tests("Specification", ["Specification"]),
         tests("Tooling", ["Logging", "Metrics"]),
-        tests("Protobuf", ["Protobuf", "ReportMessages"]),
+        tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
         tests("GRPCTransport", ["GRPCTransport", "Protobuf"]),
         tests("PipelineCore", ["PipelineCore", "PipelineTesting"]),
         tests("PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"]),
