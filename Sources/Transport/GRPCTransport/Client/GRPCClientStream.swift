@@ -26,14 +26,16 @@ public final class GRPCClientStream: Sendable {
     ///
     /// - Throws: The status of the call if it is over.
     public func send(_ message: [UInt8]) async throws(GRPCStatusError) {
-        do { try await messages.send(message) } catch { throw await failure() }
+        if await !messages.send(message) { throw await failure() }
     }
 
     /// Says that no more messages will be sent.
     ///
-    /// - Throws: The status of the call if it is over.
+    /// - Throws: The status of the call if it has failed. One that has ended with OK meanwhile has
+    ///   not.
     public func finishSending() async throws(GRPCStatusError) {
-        do { try await messages.finishSending() } catch { throw await failure() }
+        if await messages.finishSending() { return }
+        if let error = await ending.wait() { throw error }
     }
 
     /// Waits for the server's next message. One reception at a time. Cancelling the task cancels

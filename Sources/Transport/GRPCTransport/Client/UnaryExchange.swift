@@ -42,8 +42,7 @@ final class UnaryExchange: Completion, @unchecked Sendable {
             flags: waitForReady
                 ? GRPC_INITIAL_METADATA_WAIT_FOR_READY
                     | GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET : 0)
-        let message = ByteBuffer(copying: request)
-        batch.sendMessage(message)
+        batch.sendMessage(ByteBuffer(copying: request))
         batch.sendCloseFromClient()
         unsafe withUnsafeMutablePointer(to: &memory.pointee.metadata) {
             unsafe batch.receiveInitialMetadata($0)

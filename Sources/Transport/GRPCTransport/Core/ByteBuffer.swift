@@ -24,7 +24,7 @@ struct ByteBuffer: ~Copyable {
     ///
     /// - Returns: `nil` if the bytes cannot be decompressed.
     func withBytes<Result, Failure: Error>(
-        _ body: (RawSpan) throws(Failure) -> Result
+        _ body: (Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result? {
         try unsafe Self.withBytes(of: pointer, body)
     }
@@ -32,13 +32,13 @@ struct ByteBuffer: ~Copyable {
     /// Lends the bytes of a message that somebody else owns.
     static func withBytes<Result, Failure: Error>(
         of pointer: UnsafeMutablePointer<grpc_byte_buffer>,
-        _ body: (RawSpan) throws(Failure) -> Result
+        _ body: (Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result? {
         var reader = unsafe grpc_byte_buffer_reader()
         guard unsafe grpc_byte_buffer_reader_init(&reader, pointer) != 0 else { return nil }
         defer { unsafe grpc_byte_buffer_reader_destroy(&reader) }
         let length = unsafe grpc_byte_buffer_length(reader.buffer_out)
-        if length == 0 { return try body(RawSpan()) }
+        if length == 0 { return try body(Span()) }
         var first: UnsafeMutablePointer<grpc_slice>? = nil
         if unsafe grpc_byte_buffer_reader_peek(&reader, &first) != 0, let first = unsafe first,
             unsafe penstock_slice_length(first) == length

@@ -20,7 +20,7 @@ struct ChannelArguments: ~Copyable {
     }
 
     deinit {
-        for unsafeargument in unsafe arguments { unsafe free(argument.key) }
+        for index in unsafe arguments.indices { unsafe free(arguments[index].key) }
         unsafe arguments.deallocate()
     }
 

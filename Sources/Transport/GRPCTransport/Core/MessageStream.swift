@@ -28,38 +28,36 @@ final class MessageStream: Sendable {
         }
     }
 
-    /// - Throws: CANCELLED if the call is over.
-    func send(_ message: [UInt8]) async throws(GRPCStatusError) {
-        let isSent = await perform { batch in
-            batch.sendMessage(ByteBuffer(copying: message))
-        }
-        if !isSent { throw .cancelled() }
+    /// - Returns: `false` if the call is over.
+    func send(_ message: [UInt8]) async -> Bool {
+        await perform { $0.sendMessage(ByteBuffer(copying: message)) }
     }
 
     /// Says that this client sends nothing more.
-    func finishSending() async throws(GRPCStatusError) {
-        if await !perform({ $0.sendCloseFromClient() }) { throw .cancelled() }
-    }
+    ///
+    /// - Returns: `false` if the call is over.
+    func finishSending() async -> Bool { await perform { $0.sendCloseFromClient() } }
 
-    /// - Returns: `nil` after the last message.
-    /// - Throws: CANCELLED if the task is cancelled or the call is over.
+    /// - Returns: `nil` after the last message, or when the call is over.
+    /// - Throws: CANCELLED if the task is cancelled, or was during the reception before.
     func receive() async throws(GRPCStatusError) -> [UInt8]? {
         let reception = Reception()
         let outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 guard reception.wait(continuation) else { return }
-                let isStarted = state.withLock { state in
-                    if state.isEnded || state.isReceiving { return false }
+                let end = state.withLock { state -> Reception.Outcome? in
+                    if state.isEnded { return .end }
+                    if state.isReceiving { return .abandoned }
                     state.isReceiving = true
                     var batch = OperationBatch()
                     unsafe batch.receiveMessage(reception.place)
                     unsafe batch.start(on: call.pointer, tag: reception)
-                    return true
+                    return nil
                 }
-                if !isStarted { reception.abandon() }
+                if let end { reception.resume(end) }
             }
         } onCancel: {
-            reception.abandon()
+            reception.resume(.abandoned)
         }
         switch outcome {
         case .abandoned: throw .cancelled()

@@ -22,9 +22,9 @@ final class MetadataBuffer: @unchecked Sendable {
     }
 
     deinit {
-        for unsafeentry in unsafe entries {
-            unsafe grpc_slice_unref(entry.key)
-            unsafe grpc_slice_unref(entry.value)
+        for index in unsafe entries.indices {
+            unsafe grpc_slice_unref(entries[index].key)
+            unsafe grpc_slice_unref(entries[index].value)
         }
         unsafe entries.deallocate()
     }

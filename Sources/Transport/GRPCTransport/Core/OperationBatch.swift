@@ -8,6 +8,7 @@ internal import CGRPC
 struct OperationBatch: ~Copyable {
     private var operations = unsafe InlineArray<6, grpc_op>(repeating: grpc_op())
     private var count = 0
+    private var message: ByteBuffer?
 
     private mutating func append(_ operation: grpc_op) {
         unsafe operations[count] = operation
@@ -30,11 +31,13 @@ struct OperationBatch: ~Copyable {
         unsafe append(operation)
     }
 
-    /// The C core takes references to the message's bytes, so the message may go at once.
-    mutating func sendMessage(_ message: borrowing ByteBuffer) {
+    /// The batch keeps the message until it has started: the C core has references of its own to
+    /// the message's bytes then.
+    mutating func sendMessage(_ message: consuming ByteBuffer) {
         var operation = unsafe Self.operation(GRPC_OP_SEND_MESSAGE)
         unsafe operation.data.send_message.send_message = message.pointer
         unsafe append(operation)
+        self.message = consume message
     }
 
     mutating func sendCloseFromClient() {

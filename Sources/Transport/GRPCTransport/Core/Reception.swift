@@ -43,8 +43,6 @@ final class Reception: Completion, @unchecked Sendable {
         return !isAbandoned
     }
 
-    func abandon() { resume(.abandoned) }
-
     override func complete(succeeded: Bool) {
         guard let pointer = unsafe place.pointee else { return resume(.end) }
         let message = unsafe ByteBuffer(owning: pointer)
@@ -52,7 +50,8 @@ final class Reception: Completion, @unchecked Sendable {
         resume(bytes.map { .message($0) } ?? .end)
     }
 
-    private func resume(_ outcome: Outcome) {
+    /// Lets the waiting task go on; only the first outcome counts.
+    func resume(_ outcome: Outcome) {
         let continuation = waiter.withLock { waiter -> CheckedContinuation<Outcome, Never>? in
             defer { waiter = .gone }
             guard case .waiting(let continuation) = waiter else { return nil }

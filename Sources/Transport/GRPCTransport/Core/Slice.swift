@@ -20,11 +20,11 @@ extension grpc_slice {
 
     /// Lends the bytes.
     mutating func withBytes<Result: ~Copyable, Failure: Error>(
-        _ body: (RawSpan) throws(Failure) -> Result
+        _ body: (Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        let buffer = unsafe UnsafeRawBufferPointer(
+        let buffer = unsafe UnsafeBufferPointer(
             start: penstock_slice_start(&self), count: penstock_slice_length(&self))
-        return try unsafe body(buffer.bytes)
+        return try unsafe body(buffer.span)
     }
 
     /// A copy of the bytes.
@@ -39,12 +39,7 @@ extension grpc_slice {
 
 extension [UInt8] {
     /// Copies bytes that are only lent, such as a handler's request.
-    package init(copying bytes: RawSpan) {
-        unsafe self.init(unsafeUninitializedCapacity: bytes.byteCount) { buffer, count in
-            unsafe bytes.withUnsafeBytes { source in
-                unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: source)
-            }
-            count = bytes.byteCount
-        }
+    package init(copying bytes: Span<UInt8>) {
+        self = unsafe bytes.withUnsafeBufferPointer { unsafe Array($0) }
     }
 }

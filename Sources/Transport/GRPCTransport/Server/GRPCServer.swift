@@ -107,8 +107,9 @@ public final class GRPCServer: Sendable {
             guard case .configuring(let methods) = state else {
                 preconditionFailure("a server is started once")
             }
+            let address = try ListenAddress(configuration.address)
             let port = handle.listen(on: configuration.address)
-            if port == 0 { throw ListenFailure.diagnose(configuration.address) }
+            if port == 0 { throw address.failure() }
             let lanes = (0..<max(1, configuration.queues)).map { _ in
                 ServerLane(
                     server: handle, methods: methods, openCalls: openCalls, runner: runner)

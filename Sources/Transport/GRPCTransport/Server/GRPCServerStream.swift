@@ -34,7 +34,7 @@ public final class GRPCServerStream: Sendable {
     ///
     /// - Throws: CANCELLED if the client has gone away.
     public func send(_ message: [UInt8]) async throws(GRPCStatusError) {
-        try await messages.send(message)
+        if await !messages.send(message) { throw .cancelled() }
     }
 
     func watchForClose() -> CloseCompletion {

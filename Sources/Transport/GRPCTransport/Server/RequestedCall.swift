@@ -64,7 +64,7 @@ final class RequestedCall: @unchecked Sendable {
 
     /// Lends the request's bytes.
     func withMessage<Result>(
-        _ body: (RawSpan) throws(GRPCStatusError) -> Result
+        _ body: (Span<UInt8>) throws(GRPCStatusError) -> Result
     ) throws(GRPCStatusError) -> Result {
         guard let message = unsafe memory.pointee.message else {
             throw GRPCStatusError(.internal, "the call carried no request message")

@@ -13,7 +13,7 @@ public enum UnaryAnswer<Response: Sendable>: Sendable {
 /// It is called on a completion queue's thread, where it must not block: the thread carries all
 /// the connections of that queue. The request's bytes are lent for the time of the call only.
 public typealias UnaryHandler =
-    @Sendable (RawSpan, borrowing CallContext) throws(GRPCStatusError) -> UnaryAnswer<[UInt8]>
+    @Sendable (Span<UInt8>, borrowing CallContext) throws(GRPCStatusError) -> UnaryAnswer<[UInt8]>
 
 /// Answers one streaming method on the level of bytes, in a task of its own.
 ///

@@ -56,8 +56,7 @@ final class UnaryCall: Completion, @unchecked Sendable {
         if !isWatched { unsafe batch.receiveClose(request.cancelledPlace) }
         switch answer {
         case .success(let response):
-            let message = ByteBuffer(copying: response)
-            batch.sendMessage(message)
+            batch.sendMessage(ByteBuffer(copying: response))
             batch.sendStatus(nil)
             start(batch)
         case .failure(let error):
