@@ -20,6 +20,12 @@ struct ConnectionSettings: Sendable {
             known.insert(option.keyword)
             values[option.keyword] = option.value
         }
+        // A password with `/` or `@` in it ends up in the wrong places, from where it would be printed.
+        let ports = (values["port"] ?? "").utf8
+        let isSplitWrongly =
+            ["host", "port", "dbname"].contains { values[$0]?.contains("@") == true }
+            || !ports.allSatisfy { (48...57).contains($0) || $0 == UInt8(ascii: ",") }
+        if isSplitWrongly { throw Self.invalid("its parts can't be told apart") }
         for (key, value) in address.properties {
             guard known.contains(key) else {
                 throw Self.invalid("PostgreSQL has no connection property named \(key)")

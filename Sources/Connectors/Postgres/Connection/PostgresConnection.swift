@@ -37,7 +37,7 @@ internal import PipelineCore
         let strings: [UnsafeMutablePointer<CChar>?] = unsafe pairs.flatMap { key, value in
             unsafe [strdup(key), strdup(value)]
         }
-        defer { for unsafestring in unsafe strings { unsafe free(string) } }
+        defer { unsafe strings.forEach { unsafe free($0) } }
         let keywords =
             unsafe (0..<pairs.count).map { unsafe UnsafePointer(strings[2 * $0]) } + [nil]
         let values =

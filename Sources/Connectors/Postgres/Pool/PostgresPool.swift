@@ -60,6 +60,7 @@ public final class PostgresPool: Resource {
     /// grace; then its statement is cancelled on the server.
     ///
     /// - Throws: what `body` throws; `CancellationError`; ``PipelineCore/PipelineError`` when there is no connection to be had.
+    @discardableResult
     public func withConnection<T: Sendable>(
         _ body: @escaping @Sendable (PostgresConnection) throws -> T
     ) async throws -> T {
@@ -75,6 +76,7 @@ public final class PostgresPool: Resource {
     }
 
     /// Lends a connection in a transaction: committed when `body` returns, rolled back when it throws.
+    @discardableResult
     public func withTransaction<T: Sendable>(
         _ begin: PostgresScript = "BEGIN",
         _ body: @escaping @Sendable (PostgresConnection) throws -> T

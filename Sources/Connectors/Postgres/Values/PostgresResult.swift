@@ -1,17 +1,20 @@
 internal import CPostgres
 public import PipelineCore
+internal import Synchronization
 
 /// What a statement answered. Rows and columns count from 0.
 ///
 /// The getters read in place. Reading a column as another type than the statement gives it is a programmer's error and
 /// traps, as is reading NULL through a getter that is not `…OrNil`.
-@safe public final class PostgresResult {
+@safe public final class PostgresResult: @unchecked Sendable {
+    // libpq only reads a result that is complete
+    // (https://www.postgresql.org/docs/current/libpq-threading.html); the rest is immutable or locked.
     let handle: OpaquePointer
     public let rowCount: Int
     public let columnCount: Int
     private let types: [Oid]
     /// Bytes of the columns that have been asked for, one array a column.
-    private var columns: [Int: [Bytes?]] = [:]
+    private let columns = Mutex<[Int: [Bytes?]]>([:])
 
     /// Takes the result over.
     init(owning handle: OpaquePointer) {
@@ -45,10 +48,12 @@ public import PipelineCore
     public func bytesOrNil(_ row: Int, _ column: Int) -> Bytes? {
         check(row, column)
         check(column, is: [.bytea])
-        if let cached = columns[column] { return cached[row] }
-        let copied = copyColumn(column)
-        columns[column] = copied
-        return copied[row]
+        return columns.withLock { columns in
+            if let cached = columns[column] { return cached[row] }
+            let copied = copyColumn(column)
+            columns[column] = copied
+            return copied[row]
+        }
     }
 
     private func copyColumn(_ column: Int) -> [Bytes?] {
