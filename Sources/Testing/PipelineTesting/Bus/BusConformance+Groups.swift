@@ -3,14 +3,14 @@ internal import Synchronization
 
 extension BusConformance {
     static let groupChecks = [
-        Check(name: "two members share the partitions, and one takes over when the other closes") {
+        Check("two members share the partitions, and one takes over when the other closes") {
             suite in
             try await suite.withTopic(partitions: 4) { bus, topic in
                 let group = BusGroup(suite, bus, topic, store: InMemoryPositions())
                 try await group.run()
             }
         },
-        Check(name: "two groups read the same topic, each all of it") { suite in
+        Check("two groups read the same topic, each all of it") { suite in
             try await suite.withTopic(partitions: 2) { bus, topic in
                 try await suite.send(suite.numbered(0..<50) { "\($0)" }, to: topic, bus)
                 for group in ["one", "two"] {

@@ -2,7 +2,7 @@ internal import PipelineCore
 
 extension BusConformance {
     static let positionChecks = [
-        Check(name: "reading starts from the stored position whatever the group has committed") {
+        Check("reading starts from the stored position whatever the group has committed") {
             suite in
             try await suite.withTopic { bus, topic in
                 let subscription = Subscription(topic: topic, group: topic)
@@ -25,7 +25,7 @@ extension BusConformance {
                 try requireEqual(store.stored(topic), [0: 10], "the position at the end")
             }
         },
-        Check(name: "a new partition starts at the earliest record and says so to the store") {
+        Check("a new partition starts at the earliest record and says so to the store") {
             suite in
             try await suite.withTopic { bus, topic in
                 try await suite.send(suite.numbered(0..<5), to: topic, bus)
@@ -39,7 +39,7 @@ extension BusConformance {
                 try requireEqual(store.stored(topic), [0: 0], "the stored position")
             }
         },
-        Check(name: "a new partition starts after the latest record and says so to the store") {
+        Check("a new partition starts after the latest record and says so to the store") {
             suite in
             try await suite.withTopic { bus, topic in
                 try await suite.send(suite.numbered(0..<5), to: topic, bus)
@@ -55,19 +55,19 @@ extension BusConformance {
                 try requireEqual(reading.numbers, [5, 6, 7], "the records")
             }
         },
-        Check(name: "what settled is not read again after a restart, what did not is") { suite in
+        Check("what settled is not read again after a restart, what did not is") { suite in
             try await suite.withTopic { bus, topic in
                 let store = InMemoryPositions()
                 try await suite.checkRestart(bus, topic, store)
                 try requireEqual(store.stored(topic), [0: 20], "the position at the end")
             }
         },
-        Check(name: "without a store the bus keeps what settled") { suite in
+        Check("without a store the bus keeps what settled") { suite in
             try await suite.withTopic { bus, topic in
                 try await suite.checkRestart(bus, topic, nil)
             }
         },
-        Check(name: "without a store, settling out of order never skips what is open") { suite in
+        Check("without a store, settling out of order never skips what is open") { suite in
             try await suite.withTopic { bus, topic in
                 try await suite.send(suite.numbered(0..<20), to: topic, bus)
                 let subscription = Subscription(topic: topic, group: topic, maxRecords: 5)
@@ -88,12 +88,12 @@ extension BusConformance {
                 try requireEqual(again.numbers, Array(open..<20), "the records from the open fetch")
             }
         },
-        Check(name: "a rewind delivers again from the stored position") { suite in
+        Check("a rewind delivers again from the stored position") { suite in
             try await suite.withTopic { bus, topic in
                 try await suite.checkRewind(bus, topic, InMemoryPositions())
             }
         },
-        Check(name: "without a store, a rewind delivers again what did not settle") { suite in
+        Check("without a store, a rewind delivers again what did not settle") { suite in
             try await suite.withTopic { bus, topic in
                 try await suite.checkRewind(bus, topic, nil)
             }

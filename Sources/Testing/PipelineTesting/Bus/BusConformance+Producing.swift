@@ -2,7 +2,7 @@ internal import PipelineCore
 
 extension BusConformance {
     static let producingChecks = [
-        Check(name: "a send returns once the bus has every record") { suite in
+        Check("a send returns once the bus has every record") { suite in
             try await suite.withTopic { bus, topic in
                 let producer = try await bus.producer()
                 var numbers = 0
@@ -20,7 +20,7 @@ extension BusConformance {
                 try requireEqual(reading.numbers, Array(0..<numbers), "the records")
             }
         },
-        Check(name: "a record that is too large is refused alone") { suite in
+        Check("a record that is too large is refused alone") { suite in
             try await suite.withTopic { bus, topic in
                 var records = suite.numbered(0..<5)
                 records[2].payload = .init(repeating: 7, count: suite.tooLarge)
@@ -38,7 +38,7 @@ extension BusConformance {
                 try requireEqual(reading.numbers, [0, 1, 3, 4], "the others")
             }
         },
-        Check(name: "sends made at the same time are answered each on its own") { suite in
+        Check("sends made at the same time are answered each on its own") { suite in
             try await suite.withTopic { bus, topic in
                 let producer = try await bus.producer()
                 try await within(suite.limit, "ten sends at once") {

@@ -2,7 +2,7 @@ internal import PipelineCore
 
 extension BusConformance {
     static let readingChecks = [
-        Check(name: "records of a partition arrive in the order of their sending") { suite in
+        Check("records of a partition arrive in the order of their sending") { suite in
             try await suite.withTopic(partitions: 4) { bus, topic in
                 try await suite.send(suite.numbered(0..<400) { "key \($0 % 16)" }, to: topic, bus)
                 let reading = try await suite.readAll(
@@ -18,7 +18,7 @@ extension BusConformance {
                 }
             }
         },
-        Check(name: "keys, headers and payloads arrive as they were sent") { suite in
+        Check("keys, headers and payloads arrive as they were sent") { suite in
             try await suite.withTopic { bus, topic in
                 let sent = oddRecords
                 let before = PipelineClock.system.timestamp
@@ -37,7 +37,7 @@ extension BusConformance {
                 }
             }
         },
-        Check(name: "a fetch keeps to its limits, its first record excepted") { suite in
+        Check("a fetch keeps to its limits, its first record excepted") { suite in
             try await suite.withTopic { bus, topic in
                 let sizes = Array(repeating: 300, count: 30) + [5000, 300, 300, 5000]
                 let sent = sizes.map {
@@ -52,7 +52,7 @@ extension BusConformance {
                 try requireEqual(byCount.records.map(\.payload.count), sizes, "the sizes")
             }
         },
-        Check(name: "waiting for records ends with the task, and can begin again") { suite in
+        Check("waiting for records ends with the task, and can begin again") { suite in
             try await suite.withTopic { bus, topic in
                 let store = InMemoryPositions()
                 let subscription = Subscription(topic: topic, group: topic)
@@ -64,7 +64,7 @@ extension BusConformance {
                 await consumer.close()
             }
         },
-        Check(name: "10,000 records arrive in bounded fetches, each continuing the last") { suite in
+        Check("10,000 records arrive in bounded fetches, each continuing the last") { suite in
             try await suite.withTopic(partitions: 3) { bus, topic in
                 let sent = suite.numbered(0..<10_000) { "key \($0 % 64)" }
                 try await suite.send(sent, to: topic, bus)

@@ -2,7 +2,7 @@ internal import PipelineCore
 
 extension BusConformance {
     static let topicChecks = [
-        Check(name: "a topic gets the partitions asked for, once") { suite in
+        Check("a topic gets the partitions asked for, once") { suite in
             try await suite.withTopic(partitions: 3) { bus, topic in
                 try await bus.ensureTopic(topic, partitions: 3)
                 try await bus.ensureTopic(topic, partitions: 5)
@@ -15,13 +15,13 @@ extension BusConformance {
                     store.stored(topic), [0: 0, 1: 0, 2: 0], "the positions of a new topic")
             }
         },
-        Check(name: "a topic without a wanted count gets the bus's own") { suite in
+        Check("a topic without a wanted count gets the bus's own") { suite in
             try await suite.withTopic { bus, topic in
                 try await bus.ensureTopic("\(topic)-default", partitions: nil)
                 try await suite.send(suite.numbered(0..<3), to: "\(topic)-default", bus)
             }
         },
-        Check(name: "a probe of a bus that is there succeeds") { suite in
+        Check("a probe of a bus that is there succeeds") { suite in
             let bus = try await suite.makeBus()
             try await within(suite.limit, "the probe") { try await bus.probe() }
             await bus.close()

@@ -11,15 +11,7 @@ public import PipelineCore
 ///
 /// Checks share nothing: each makes a bus of its own and topics with names that nobody else uses.
 public struct BusConformance: Sendable {
-    /// One promise of the contract.
-    public struct Check: Sendable, CustomStringConvertible {
-        /// The promise as a sentence.
-        public let name: String
-        /// Runs the check.
-        /// - Throws: ``ConformanceFailure``, or what the bus threw.
-        public let run: @Sendable (BusConformance) async throws -> Void
-        public var description: String { name }
-    }
+    public typealias Check = ConformanceCheck<BusConformance>
 
     let makeBus: @Sendable () async throws -> any Bus
     /// A payload of that many bytes is more than the bus accepts.
