@@ -112,26 +112,36 @@ let package = Package(
         tests("PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"]),
         tests("Batching", ["Batching", "PipelineCore"]),
         tests("PipelineRuntime", ["PipelineRuntime", "PipelineCore", "PipelineTesting"]),
-        tests("Ledger", [
-            "Ledger", "PostgresLedger", "SQLiteLedger", "Postgres", "SQLite", "Batching",
-            "PipelineCore", "PipelineTesting",
-        ]),
+        tests(
+            "Ledger",
+            [
+                "Ledger", "PostgresLedger", "SQLiteLedger", "Postgres", "SQLite", "Batching",
+                "PipelineCore", "PipelineTesting",
+            ]),
         tests("Kafka", ["Kafka", "PipelineCore", "PipelineTesting"]),
         tests("Postgres", ["Postgres", "PipelineCore", "PipelineTesting"]),
         tests("Redis", ["Redis", "PipelineCore", "PipelineTesting"]),
         tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting"]),
         tests("Stages", ["Stages", "PipelineCore", "PipelineTesting", "Ledger", "Batching"]),
-        tests("ConversionReports", [
-            "ConversionReports", "ReportMessages", "Protobuf", "Postgres", "SQLite",
-            "PipelineCore", "PipelineTesting",
-        ]),
-        tests("ReportService", [
-            "ReportService", "ReportMessages", "GRPCTransport", "PipelineCore", "PipelineTesting",
-        ]),
-        tests("Simulation", [
-            "PipelineSimulation", "PipelineRuntime", "PipelineCore", "PipelineTesting", "Stages",
-            "Ledger", "SQLiteLedger", "SQLite", "Batching",
-        ]),
+        tests(
+            "ConversionReports",
+            [
+                "ConversionReports", "ReportMessages", "Protobuf", "Postgres", "SQLite",
+                "PipelineCore", "PipelineTesting",
+            ]),
+        tests(
+            "ReportService",
+            [
+                "ReportService", "ReportMessages", "GRPCTransport", "PipelineCore",
+                "PipelineTesting",
+            ]),
+        tests(
+            "Simulation",
+            [
+                "PipelineSimulation", "PipelineRuntime", "PipelineCore", "PipelineTesting",
+                "Stages",
+                "Ledger", "SQLiteLedger", "SQLite", "Batching",
+            ]),
         tests("PenstockCommand", ["PenstockCommand", "StandardCatalogue", "PipelineTesting"]),
     ]
 )
