@@ -54,7 +54,7 @@ let package = Package(
             name: "protoc-gen-penstock", dependencies: ["Protobuf"],
             path: "Sources/Transport/ProtobufGenerator", swiftSettings: strict),
 
-        layer("Pipeline", "PipelineCore", ["Specification"]),
+        layer("Pipeline", "PipelineCore", ["Specification", "Logging"]),
         layer("Pipeline", "PipelineConfiguration", ["PipelineCore", "Specification"]),
         layer("Pipeline", "Batching", ["PipelineCore", "Specification"]),
         layer("Pipeline", "PipelineRuntime", ["PipelineCore", "Logging", "Metrics"]),
