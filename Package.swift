@@ -107,7 +107,7 @@ let package = Package(
         tests("Specification", ["Specification"]),
         tests("Tooling", ["Logging", "Metrics"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"]),
-        tests("GRPCTransport", ["GRPCTransport", "Protobuf"]),
+        tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
         tests("PipelineCore", ["PipelineCore", "PipelineTesting"]),
         tests("PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"]),
         tests("Batching", ["Batching", "PipelineCore"]),
