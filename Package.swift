@@ -80,7 +80,7 @@ let package = Package(
             ["PipelineCore", "Protobuf", "ReportMessages", "Postgres", "SQLite"]),
         layer(
             "Reports", "ReportService",
-            ["PipelineCore", "Protobuf", "ReportMessages", "GRPCTransport"]),
+            ["PipelineCore", "Logging", "Protobuf", "ReportMessages", "GRPCTransport"]),
 
         layer(
             "Program", "StandardCatalogue",
@@ -111,7 +111,7 @@ let package = Package(
         tests("Specification", ["Specification"]),
         tests("Tooling", ["Logging", "Metrics"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
-        tests("GRPCTransport", ["GRPCTransport", "Protobuf"]),
+        tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
         tests("PipelineCore", ["PipelineCore", "PipelineTesting"]),
         tests("PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"]),
         tests("Batching", ["Batching", "PipelineCore"]),
