@@ -13,7 +13,7 @@ extension GRPCStatusError {
             $0.fieldViolations = violations.map { violation in
                 .with {
                     $0.field = violation.field
-                    $0.description_p = violation.description
+                    $0.description = violation.description
                 }
             }
         }
