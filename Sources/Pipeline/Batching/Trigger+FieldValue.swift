@@ -60,7 +60,9 @@ extension Trigger: FieldValue {
                 at: member.value.position)
             return nil
         default:
-            guard let triggers = inner.decode([Trigger].self, from: member.value) else { return nil }
+            guard let triggers = inner.decode([Trigger].self, from: member.value) else {
+                return nil
+            }
             if triggers.isEmpty {
                 inner.report(
                     .invalidValue, "an empty \"\(member.key)\" can never hold",

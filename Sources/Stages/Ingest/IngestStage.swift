@@ -44,7 +44,8 @@ public struct IngestStage: StagePlugin {
         if !names.contains(codec) {
             contract.objections.append(
                 .init(
-                    field: "codec", code: "unknown-codec", "there is no codec \"\(codec)\" to read with",
+                    field: "codec", code: "unknown-codec",
+                    "there is no codec \"\(codec)\" to read with",
                     hint: Suggestion.hint(for: codec, among: names)))
         }
         return contract

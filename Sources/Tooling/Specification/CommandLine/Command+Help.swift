@@ -60,8 +60,8 @@ enum HelpText {
             text += " One of: \(field.choices.joined(separator: ", "))."
         }
         if field.isRepeated, field.role == .option { text += " May be repeated." }
-        if let fallback = field.fallback, !field.isFlag, !field.isSecret {
-            let shown = shown(fallback)
+        if let fallback = field.fallback {
+            let shown = field.isFlag || field.isSecret ? "" : shown(fallback)
             if !shown.isEmpty { text += " Default: \(shown)." }
         } else if !field.isFlag, field.choices.isEmpty, let example = field.example {
             text += " Example: \(shown(example))."

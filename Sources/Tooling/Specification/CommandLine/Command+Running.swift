@@ -25,20 +25,34 @@ extension Command {
             console.out("\(root.name) \(version)\n")
             return .success
         }
-        do {
+        do throws(Diagnostics) {
             switch body {
             case .group: return .internal
-            case .leaf(_, let run): return try await run(Array(arguments), console)
+            case .leaf(_, let parse):
+                let action = try parse(Array(arguments))
+                return await perform(action, line, console)
             case .completion:
                 let options = try CompletionOptions.parse(Array(arguments))
                 console.out(options.shell.completion(for: root))
                 return .success
             }
-        } catch let problems as Diagnostics {
-            complain(problems, line, console)
-            return .usage
         } catch {
-            console.err("\(line): error: \(error)\n")
+            complain(error, line, console)
+            return .usage
+        }
+    }
+
+    private func perform(_ action: Action, _ line: String, _ console: Console) async -> ExitCode {
+        do {
+            return try await action(console)
+        } catch let failure as CommandFailure {
+            console.err("\(line): \(failure.message)\n")
+            return failure.code
+        } catch let problems as Diagnostics {
+            console.err(problems.rendered(as: .text))
+            return .configuration
+        } catch {
+            console.err("\(line): \(error)\n")
             return .failure
         }
     }

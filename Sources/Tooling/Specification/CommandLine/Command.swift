@@ -25,9 +25,13 @@ public struct Command: Sendable {
         }
     }
 
+    typealias Action = @Sendable (Console) async throws -> ExitCode
+
     enum Body: Sendable {
         case group([Command])
-        case leaf(fields: [Field], run: @Sendable ([String], Console) async throws -> ExitCode)
+        /// Reading the arguments is a step of its own, so that what it throws is known to be about
+        /// the command line.
+        case leaf(fields: [Field], parse: @Sendable ([String]) throws(Diagnostics) -> Action)
         /// Prints completions for the whole tree, which only the root knows.
         case completion
     }
@@ -47,8 +51,8 @@ public struct Command: Sendable {
     /// A command with options.
     ///
     /// - Parameters:
-    ///   - run: Does it. What it throws is printed: ``Diagnostics`` as such and with exit code 64,
-    ///     everything else with exit code 1.
+    ///   - run: Does it. What it throws is printed and decides the exit code: ``CommandFailure`` its
+    ///     own, ``Diagnostics`` 78, everything else 1.
     public init<Options: Settings>(
         _ name: String, _ options: Options.Type, details: String? = nil, version: String? = nil,
         examples: [Example] = [],
@@ -59,8 +63,9 @@ public struct Command: Sendable {
         self.details = details
         self.version = version
         self.examples = examples
-        body = .leaf(fields: options.fields) { arguments, console in
-            try await run(try Options.parse(arguments), console)
+        body = .leaf(fields: options.fields) { arguments throws(Diagnostics) in
+            let options = try Options.parse(arguments)
+            return { console in try await run(options, console) }
         }
     }
 

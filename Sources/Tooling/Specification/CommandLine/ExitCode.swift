@@ -16,3 +16,17 @@ public enum ExitCode: Int32, Sendable, CaseIterable {
     /// Its configuration is wrong.
     case configuration = 78
 }
+
+/// Why a command could not do what it was asked for, in a sentence for its user.
+public struct CommandFailure: Error, Sendable, Equatable {
+    /// How the command ends.
+    public var code: ExitCode
+    /// What is wrong and what to do about it.
+    public var message: String
+
+    /// A failure.
+    public init(_ code: ExitCode, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+}

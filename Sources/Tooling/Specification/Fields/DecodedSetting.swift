@@ -27,6 +27,6 @@ public struct DecodedSetting: Sendable {
     /// What kinds of thing the value names, see ``FieldValue/refersTo``.
     public var refersTo: [String]
 
-    /// The value for people: `(secret)` if it is.
-    public var shown: String { isSecret ? "(secret)" : text }
+    /// The value for people: `(secret)` if it is, and never with credentials.
+    public var shown: String { isSecret ? "(secret)" : Redaction.withoutCredentials(text) }
 }

@@ -81,7 +81,9 @@ public struct DecodingContext {
 
     /// How a sentence about a value begins: with the value, unless it is secret, and its origin.
     func shown(_ text: String) -> String {
-        let value = isSecret ? "the value" : JSON.quoted(String(text.prefix(120)))
+        let value =
+            isSecret
+            ? "the value" : JSON.quoted(String(Redaction.withoutCredentials(text).prefix(120)))
         return switch origin {
         case .environment(let name): "\(value) from the environment variable \(name)"
         case .file(let path): "\(value) from the file \(path)"
@@ -95,4 +97,5 @@ final class DecodingRecord {
     var problems: [Diagnostic] = []
     var settings: [DecodedSetting] = []
     var isCommandLine = false
+    var errorCount: Int { problems.count { $0.severity == .error } }
 }

@@ -3,7 +3,7 @@ extension Fields {
     func required<Value: FieldValue>(_ declaration: Declaration<Value>) -> Value {
         switch read(declaration) {
         case .value(let value): return value
-        case .refused: return declaration.example
+        case .refused, .unresolved: return declaration.example
         case .absent:
             if let fallback = declaration.fallback { return fallback }
             reportMissing(declaration)
@@ -27,7 +27,7 @@ extension Fields {
         switch outcome {
         case .refused: fail()
         case .absent: recordFallback(declaration, field)
-        case .value: break
+        case .value, .unresolved: break
         }
         return outcome
     }
@@ -39,8 +39,16 @@ extension Fields {
         guard let member = members.first(where: { $0.key == field.key }) else { return .absent }
         var context = context.at(field.key)
         context.isSecret = context.isSecret || declaration.isSecret
+        let errorsBefore = context.record.errorCount
         let (value, origin) = context.resolve(Value.self, member.value)
-        guard let value else { return .refused }
+        guard let value else {
+            if context.record.errorCount > errorsBefore { return .refused }
+            // Only the environment is missing, and here that does not matter.
+            if context.environment.missing == .warning { return .unresolved }
+            context.report(
+                .invalidValue, "is not \(declaration.wanted)", at: member.value.position)
+            return .refused
+        }
         context.origin = origin
         return accept(value, declaration, member.value.position, context)
     }

@@ -10,6 +10,8 @@ public final class Fields {
         case value(Value)
         case absent
         case refused
+        /// Given by a variable or file that is not there, where settings are only looked at.
+        case unresolved
     }
 
     let source: Source
