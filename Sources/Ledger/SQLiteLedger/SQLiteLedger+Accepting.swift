@@ -4,11 +4,11 @@ internal import SQLite
 
 extension SQLiteLedger {
     public func accept(_ submissions: Submissions) async throws -> Acceptance {
+        let number = try await registered().number
         do {
-            return try await database.write { [self] connection in
-                let stage = try stageNumber(connection)
+            return try await database.write { [clock, stage] connection in
                 var acceptor = Acceptor(
-                    connection, stage: stage, now: clock.timestamp, sla: self.stage.sla)
+                    connection, stage: number, now: clock.timestamp, sla: stage.sla)
                 try acceptor.advance(submissions.advances)
                 return .accepted(try acceptor.insert(submissions))
             }

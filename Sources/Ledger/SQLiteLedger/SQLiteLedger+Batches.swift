@@ -4,8 +4,8 @@ internal import SQLite
 
 extension SQLiteLedger {
     public func claim(worker: String, lease: Duration) async throws -> Batch? {
-        try await database.write { [self] connection in
-            let stage = try stageNumber(connection)
+        let stage = try await registered().number
+        return try await database.write { [clock] connection in
             let now = clock.timestamp
             let claimed = try connection.first(
                 """
@@ -81,6 +81,7 @@ extension SQLiteLedger {
         }
     }
 
+    /// - Throws: `permanent` `batch-indivisible` for a batch of one case.
     public func bisect(batch: Int64, token: Int64) async throws {
         try await change(batch, token: token) { connection in
             let stored = try connection.first(
@@ -91,8 +92,8 @@ extension SQLiteLedger {
             ) { CaseNumbers.decode($0.text(0)) }
             guard let cases = stored else { return 0 }
             guard cases.count > 1 else {
-                throw PipelineError.fatal(
-                    "batch-too-small", "batch \(batch) has one case: it can't be bisected")
+                throw PipelineError.permanent(
+                    "batch-indivisible", "batch \(batch) has one case: it can't be divided")
             }
             let middle = (cases.count + 1) / 2
             for half in [cases[..<middle], cases[middle...]] {

@@ -4,8 +4,8 @@ internal import SQLite
 
 extension SQLiteLedger {
     public func commit(_ commit: BatchCommit) async throws {
-        try await database.write { [self] connection in
-            let stage = try stageNumber(connection)
+        let stage = try await registered().number
+        try await database.write { [clock] connection in
             guard let cases = try Self.openCases(commit, in: connection) else { return }
             guard
                 cases.sorted() == commit.cases.sorted(),
@@ -34,7 +34,15 @@ extension SQLiteLedger {
         guard let stored else {
             throw leaseLost("batch \(commit.batch) under token \(commit.token)")
         }
-        return stored.isCommitted ? nil : stored.cases
+        if !stored.isCommitted { return stored.cases }
+        // The same commit again changes nothing; another one under the same token is somebody's mistake.
+        let find = try connection.statement(
+            "SELECT 1 FROM ledger_outcomes WHERE case_no = ?1 AND outcome_id = ?2")
+        let isSame = try zip(commit.cases, commit.outcomeIDs).allSatisfy { number, id in
+            try find.first(number, id) { _ in true } ?? false
+        }
+        guard isSame else { throw leaseLost("batch \(commit.batch)") }
+        return nil
     }
 
     private static func insertOutcomes(

@@ -6,8 +6,8 @@ extension SQLiteLedger {
     public func claimDelivery(
         sink: String, worker: String, lease: Duration
     ) async throws -> OutcomeBatch? {
-        try await database.write { [self] connection in
-            let stage = try stageNumber(connection)
+        let stage = try await registered().number
+        return try await database.write { [clock] connection in
             let now = clock.timestamp
             let claimed = try connection.first(
                 """

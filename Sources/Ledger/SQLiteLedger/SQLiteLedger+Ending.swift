@@ -5,8 +5,9 @@ internal import SQLite
 extension SQLiteLedger {
     public func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int {
         precondition(state == .cancelled || state == .expired, "not \(state)")
-        let count = try await database.write { [self] connection in
-            let stage = try stageNumber(connection)
+        let registration = try await registered()
+        let stage = registration.number
+        let count = try await database.write { [clock, random] connection in
             let cases = try Self.takePending(ids, stage: stage, in: connection)
             if cases.isEmpty { return 0 }
             let now = clock.timestamp
@@ -17,7 +18,7 @@ extension SQLiteLedger {
                   sealed_at, committed_at, done_at)
                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6) RETURNING batch_no
                 """, stage, CaseNumbers.encode(cases), cases.count, state.rawValue,
-                self.stage.revision, now
+                registration.revision, now
             ) { $0.int64(0) }!
             let insert = try connection.statement(
                 "INSERT INTO ledger_outcomes VALUES(?1, ?2, ?3, NULL, ?4, ?5, ?6, NULL)")
@@ -48,12 +49,12 @@ extension SQLiteLedger {
     }
 
     public func purge(finishedBefore before: Timestamp) async throws -> Int {
+        let stage = try await registered().number
         var purged = 0
         while true {
             try Task.checkCancellation()
-            let (batches, cases) = try await database.write { [self] connection in
-                let stage = try stageNumber(connection)
-                return try Self.purgeSome(stage, before, in: connection)
+            let (batches, cases) = try await database.write { connection in
+                try Self.purgeSome(stage, before, in: connection)
             }
             purged += cases
             if batches == 0 { return purged }

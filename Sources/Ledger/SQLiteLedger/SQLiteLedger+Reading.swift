@@ -5,8 +5,8 @@ internal import SQLite
 extension SQLiteLedger {
     public func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
         if ids.isEmpty { return [:] }
-        return try await database.read { [self] connection in
-            let stage = try stageNumber(connection)
+        let stage = try await registered().number
+        return try await database.read { [clock] connection in
             var snapshots: [UUID: CaseSnapshot] = [:]
             var sealed: [(id: UUID, number: Int64)] = []
             // The ids are one blob, cut up here: SQLite 3.40 can't read hexadecimal digits in JSON.
@@ -61,9 +61,9 @@ extension SQLiteLedger {
     }
 
     public func summary() async throws -> LedgerSummary {
-        try await database.read { [self] connection in
-            let stage = try stageNumber(connection)
-            return try connection.first(
+        let stage = try await registered().number
+        return try await database.read { connection in
+            try connection.first(
                 // Batches of cases that ended without being generated were never claimed.
                 """
                 SELECT

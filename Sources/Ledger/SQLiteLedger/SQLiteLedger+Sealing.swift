@@ -5,26 +5,26 @@ internal import SQLite
 
 extension SQLiteLedger {
     public func seal() async throws -> SealingResult {
-        try await database.write { [self] connection in
-            let number = try stageNumber(connection)
-            var sealer = try Sealer(connection, stage: number, now: clock.timestamp)
-            return try sealer.seal(stage.rule, revision: stage.revision)
+        let registration = try await registered()
+        return try await database.write { [clock, stage] connection in
+            var sealer = try Sealer(connection, registration, now: clock.timestamp)
+            return try sealer.seal(stage.rule)
         }
     }
 
     public func requestFlush() async throws {
-        try await database.write { [self] connection in
-            let number = try stageNumber(connection)
-            try connection.run(
+        let number = try await registered().number
+        try await database.write { [clock] connection in
+            _ = try connection.run(
                 "UPDATE ledger_stages SET flush_requested = ?2 WHERE stage_no = ?1",
                 number, clock.timestamp)
         }
     }
 
     public func expectedSealing() async throws -> Timestamp? {
-        try await database.read { [self] connection in
-            let number = try stageNumber(connection)
-            let sealer = try Sealer(connection, stage: number, now: clock.timestamp)
+        let registration = try await registered()
+        return try await database.read { [clock, stage] connection in
+            let sealer = try Sealer(connection, registration, now: clock.timestamp)
             return try sealer.expected(stage.rule)
         }
     }

@@ -13,7 +13,7 @@ public final class SQLiteLedger: Ledger {
     let clock: PipelineClock
     let random: RandomSource
     public let outcomesCommitted = Doorbell()
-    private let number = Mutex<Int64?>(nil)
+    private let registration = Mutex<Registration?>(nil)
 
     public init(
         _ stage: LedgerStage, database: SQLiteDatabase, clock: PipelineClock, random: RandomSource
@@ -26,56 +26,31 @@ public final class SQLiteLedger: Ledger {
 
     public func register() async throws {
         let registered = try await database.write { [stage] connection in
-            try connection.run(
-                """
-                INSERT INTO ledger_stages(pipeline, stage, rule, revision) VALUES(?1, ?2, ?3, ?4)
-                ON CONFLICT DO NOTHING
-                """, stage.pipeline, stage.stage, stage.ruleText, stage.revision)
-            let stored = try connection.first(
-                """
-                SELECT stage_no, revision, rule FROM ledger_stages
-                WHERE pipeline = ?1 AND stage = ?2
-                """, stage.pipeline, stage.stage
-            ) { (number: $0.int64(0), revision: $0.int64(1), rule: $0.text(2)) }!
-            if stored.revision == stage.revision && stored.rule != stage.ruleText {
-                throw PipelineError.fatal(
-                    "rule-conflict",
-                    "stage \(stage.stage) of \(stage.pipeline) has another rule under revision "
-                        + "\(stage.revision); give the changed rule a higher revision")
-            }
-            if stored.revision < stage.revision {
-                try connection.run(
-                    "UPDATE ledger_stages SET rule = ?2, revision = ?3 WHERE stage_no = ?1",
-                    stored.number, stage.ruleText, stage.revision)
-            }
-            return stored.number
+            try Registration.register(stage, in: connection)
         }
-        number.withLock { $0 = registered }
+        registration.withLock { $0 = registered }
     }
 
-    /// The stage's row.
-    /// - Throws: `fatal` `stage-unknown` before anybody has registered it.
-    func stageNumber(_ connection: SQLiteConnection) throws -> Int64 {
-        if let known = number.withLock({ $0 }) { return known }
-        let stored = try connection.first(
-            "SELECT stage_no FROM ledger_stages WHERE pipeline = ?1 AND stage = ?2",
-            stage.pipeline, stage.stage
-        ) { $0.int64(0) }
-        guard let stored else {
-            throw PipelineError.fatal(
-                "stage-unknown",
-                "\(database.path) knows no stage \(stage.stage) of \(stage.pipeline); "
-                    + "run the pipeline once")
+    /// The stage's row. One that nobody has registered is registered now; the rule of another stays as it is, so that
+    /// a command beside a running process does not put it out of date.
+    func registered() async throws -> Registration {
+        if let known = registration.withLock({ $0 }) { return known }
+        let stored = try await database.read { [stage] in
+            try Registration.find(stage, in: $0)
         }
-        number.withLock { $0 = stored }
-        return stored
+        if let stored {
+            registration.withLock { $0 = stored }
+            return stored
+        }
+        try await register()
+        return try await registered()
     }
 
     public func positions(
         of source: String, initial: [Int32: Int64]
     ) async throws -> [Int32: Int64] {
-        try await database.write { [self] connection in
-            let stage = try stageNumber(connection)
+        let stage = try await registered().number
+        return try await database.write { connection in
             let insert = try connection.statement(
                 "INSERT INTO ledger_positions VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")
             let select = try connection.statement(

@@ -23,13 +23,15 @@ struct Sealer {
 
     private let connection: SQLiteConnection
     private let stage: Int64
+    private let revision: Int64
     private let now: Timestamp
     private var row: StageRow
     private var sealed: [SealedBatch] = []
 
-    init(_ connection: SQLiteConnection, stage: Int64, now: Timestamp) throws {
+    init(_ connection: SQLiteConnection, _ registration: Registration, now: Timestamp) throws {
         self.connection = connection
-        self.stage = stage
+        stage = registration.number
+        revision = registration.revision
         self.now = now
         row = try connection.first(
             """
@@ -52,7 +54,7 @@ struct Sealer {
         }
     }
 
-    mutating func seal(_ rule: BatchingRule, revision: Int64) throws -> SealingResult {
+    mutating func seal(_ rule: BatchingRule) throws -> SealingResult {
         if row.revision > revision {
             return SealingResult(
                 open: try look(rule), clock: now, sealed: [], next: nil, outdatedBy: row.revision)
@@ -61,7 +63,7 @@ struct Sealer {
         var next: Timestamp? = now
         evaluation: while sealed.count < Self.batchesPerTransaction {
             if let drain = row.drain {
-                try step(drain, rule, revision)
+                try step(drain, rule)
                 continue
             }
             switch rule.decide(try look(rule), now: now) {
@@ -70,19 +72,19 @@ struct Sealer {
                 break evaluation
             case .fire(let firing):
                 row.lastFired = now
-                try fire(firing, rule, revision)
+                try fire(firing, rule)
             }
         }
         if row != before { try store() }
         return SealingResult(open: try look(rule), clock: now, sealed: sealed, next: next)
     }
 
-    private mutating func fire(_ firing: Firing, _ rule: BatchingRule, _ revision: Int64) throws {
+    private mutating func fire(_ firing: Firing, _ rule: BatchingRule) throws {
         switch firing {
-        case .full(let reason):
+        case .full(let reason, let size):
             // Whoever asked for a flush meant what is left as well: the request stays.
-            let cases = try take(rule.maxBatch, through: .max)
-            try insert(cases, closedBy: reason, revision)
+            let cases = try take(size, through: .max)
+            try insert(cases, closedBy: reason)
         case .drain(let reason):
             row.flushRequested = nil
             let last = try connection.first(
@@ -96,9 +98,9 @@ struct Sealer {
     }
 
     /// Seals the next batch of a drain, and ends it with the last.
-    private mutating func step(_ drain: Drain, _ rule: BatchingRule, _ revision: Int64) throws {
+    private mutating func step(_ drain: Drain, _ rule: BatchingRule) throws {
         let cases = try take(rule.maxBatch, through: drain.through)
-        if !cases.isEmpty { try insert(cases, closedBy: drain.reason, revision) }
+        if !cases.isEmpty { try insert(cases, closedBy: drain.reason) }
         if cases.count < rule.maxBatch { row.drain = nil }
     }
 
@@ -117,7 +119,7 @@ struct Sealer {
         return cases
     }
 
-    private mutating func insert(_ cases: [Int64], closedBy: String, _ revision: Int64) throws {
+    private mutating func insert(_ cases: [Int64], closedBy: String) throws {
         let number = try connection.first(
             """
             INSERT INTO ledger_batches(stage_no, cases, case_count, closed_by, revision, sealed_at)
@@ -155,6 +157,12 @@ struct Sealer {
         ) { $0.timestamp(0) }
         return OpenBatch(
             count: count ?? 0, oldest: oldest ?? nil, earliestDeadline: earliest ?? nil,
-            flushRequested: row.flushRequested, lastFired: row.lastFired)
+            flushRequested: flush(since: oldest ?? nil), lastFired: row.lastFired)
+    }
+
+    /// A flush is for what had been accepted when it was asked for.
+    private func flush(since oldest: Timestamp?) -> Timestamp? {
+        guard let oldest, let flush = row.flushRequested, flush >= oldest else { return nil }
+        return flush
     }
 }
