@@ -66,7 +66,7 @@ let package = Package(
 
         layer("Connectors", "Kafka", ["PipelineCore", "CRdKafka"]),
         layer("Connectors", "Postgres", ["PipelineCore", "CPostgres"]),
-        layer("Connectors", "Redis", ["PipelineCore", "CHiredis"]),
+        layer("Connectors", "Redis", ["PipelineCore", "Specification", "CHiredis"]),
         layer("Connectors", "SQLite", ["PipelineCore", "CSQLite"]),
         layer("Connectors", "Files", ["PipelineCore"]),
 
