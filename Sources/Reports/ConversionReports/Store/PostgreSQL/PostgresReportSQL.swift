@@ -1,0 +1,129 @@
+/// The statements of the PostgreSQL store.
+enum PostgresReportSQL {
+    /// Advisory locks of this store: any number, the same in every process.
+    static let folderLock = 7_164_299_901
+    static let migrationLock = 7_164_299_902
+
+    /// Times are kept to the microsecond, texts compared byte by byte, `''` stands for no checkout.
+    ///
+    /// Rollups are updated and deltas deleted all the time, and index-only scans need the visibility map: vacuum often.
+    static let schema = """
+        CREATE SCHEMA IF NOT EXISTS conversion;
+        CREATE TABLE IF NOT EXISTS conversion.events (
+          occurred_at timestamptz NOT NULL, event_id uuid NOT NULL,
+          count integer NOT NULL DEFAULT 1 CHECK (count > 0),
+          kind "char" NOT NULL CHECK (kind IN ('V', 'P')),
+          product_id text COLLATE "C" NOT NULL,
+          checkout_id text COLLATE "C" NOT NULL DEFAULT ''
+        ) PARTITION BY RANGE (occurred_at);
+        CREATE INDEX IF NOT EXISTS events_edge ON conversion.events
+          (product_id, occurred_at) INCLUDE (kind, checkout_id, count);
+        CREATE TABLE IF NOT EXISTS conversion.events_other
+          PARTITION OF conversion.events DEFAULT;
+        CREATE TABLE IF NOT EXISTS conversion.rollup_hour (
+          bucket timestamptz NOT NULL, views bigint NOT NULL, payments bigint NOT NULL,
+          product_id text COLLATE "C" NOT NULL, checkout_id text COLLATE "C" NOT NULL,
+          PRIMARY KEY (product_id, bucket, checkout_id) INCLUDE (views, payments)
+        ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01);
+        CREATE TABLE IF NOT EXISTS conversion.rollup_day (
+          bucket timestamptz NOT NULL, views bigint NOT NULL, payments bigint NOT NULL,
+          product_id text COLLATE "C" NOT NULL, checkout_id text COLLATE "C" NOT NULL,
+          PRIMARY KEY (product_id, bucket, checkout_id) INCLUDE (views, payments)
+        ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01);
+        CREATE TABLE IF NOT EXISTS conversion.rollup_deltas (
+          bucket timestamptz NOT NULL, views bigint NOT NULL, payments bigint NOT NULL,
+          product_id text COLLATE "C" NOT NULL, checkout_id text COLLATE "C" NOT NULL
+        ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
+          autovacuum_vacuum_cost_delay = 0);
+        CREATE INDEX IF NOT EXISTS rollup_deltas_key
+          ON conversion.rollup_deltas (product_id, bucket);
+        CREATE TABLE IF NOT EXISTS conversion.event_positions (
+          source text COLLATE "C" NOT NULL, partition integer NOT NULL, next_offset bigint NOT NULL,
+          PRIMARY KEY (source, partition)) WITH (fillfactor = 50);
+        """
+
+    static let copyDeltas = """
+        COPY conversion.rollup_deltas (bucket, views, payments, product_id, checkout_id)
+        FROM STDIN (FORMAT binary)
+        """
+
+    static let copyEvents = """
+        COPY conversion.events (occurred_at, event_id, count, kind, product_id, checkout_id)
+        FROM STDIN (FORMAT binary)
+        """
+
+    /// Moves `$1` deltas into both rollups. Only with the folder's lock, at READ COMMITTED: a snapshot from before the
+    /// lock would miss what the previous folder did.
+    static let fold = """
+        WITH gone AS (
+          DELETE FROM conversion.rollup_deltas WHERE ctid = ANY (
+            ARRAY(SELECT ctid FROM conversion.rollup_deltas LIMIT $1::bigint))
+          RETURNING product_id, checkout_id, bucket, views, payments),
+        hours AS (
+          SELECT product_id, checkout_id, bucket, sum(views) AS views, sum(payments) AS payments
+          FROM gone GROUP BY 1, 2, 3),
+        hour AS (
+          INSERT INTO conversion.rollup_hour AS r (product_id, checkout_id, bucket, views, payments)
+          SELECT product_id, checkout_id, bucket, views, payments FROM hours
+          ON CONFLICT (product_id, bucket, checkout_id) DO UPDATE
+          SET views = r.views + excluded.views, payments = r.payments + excluded.payments),
+        day AS (
+          INSERT INTO conversion.rollup_day AS r (product_id, checkout_id, bucket, views, payments)
+          SELECT product_id, checkout_id, \(floor("bucket", "1 day")), sum(views), sum(payments)
+          FROM hours GROUP BY 1, 2, 3
+          ON CONFLICT (product_id, bucket, checkout_id) DO UPDATE
+          SET views = r.views + excluded.views, payments = r.payments + excluded.payments)
+        SELECT count(*) FROM gone
+        """
+
+    /// Answers queries `$1` (product), `$2` (checkout or null), `$3` (start), `$4` (end): arrays of equal length.
+    ///
+    /// An answer is the sum of: whole days of the period, whole hours before and after them, deltas of its whole
+    /// hours, and single events at its edges. LATERAL forces an index scan a part and query: the planner's own range
+    /// join is hundreds of times slower.
+    static let read = """
+        WITH q AS MATERIALIZED (
+          SELECT h.*, least(h1, e) AS s2, greatest(h2, h1) AS e1,
+            \(floor("h1 + interval '1 day' - interval '1 microsecond'", "1 day")) AS d1,
+            \(floor("h2", "1 day")) AS d2
+          FROM (
+            SELECT r.product_id, r.checkout_id, r.s, r.e, array_agg(r.ord) AS ords,
+              \(floor("r.s + interval '1 hour' - interval '1 microsecond'", "1 hour")) AS h1,
+              \(floor("r.e", "1 hour")) AS h2
+            FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+              WITH ORDINALITY AS r(product_id, checkout_id, s, e, ord)
+            GROUP BY r.product_id, r.checkout_id, r.s, r.e) h)
+        SELECT o.ord, a.v, a.p, a.n / cardinality(q.ords), statement_timestamp()
+        FROM q
+        CROSS JOIN LATERAL (
+          SELECT coalesce(sum(v), 0)::bigint AS v, coalesce(sum(p), 0)::bigint AS p,
+            sum(n)::bigint AS n
+          FROM (
+            SELECT sum(b.views), sum(b.payments), count(*) FROM conversion.rollup_day b
+            WHERE b.product_id = q.product_id AND b.bucket >= q.d1 AND b.bucket < q.d2
+              AND (q.checkout_id IS NULL OR b.checkout_id = q.checkout_id)
+            UNION ALL
+            SELECT sum(b.views), sum(b.payments), count(*)
+            FROM (VALUES (q.h1, least(q.d1, q.h2)), (greatest(q.d2, q.d1), q.h2)) AS w(a, z),
+              conversion.rollup_hour b
+            WHERE w.a < w.z AND b.product_id = q.product_id AND b.bucket >= w.a AND b.bucket < w.z
+              AND (q.checkout_id IS NULL OR b.checkout_id = q.checkout_id)
+            UNION ALL
+            SELECT sum(d.views), sum(d.payments), count(*) FROM conversion.rollup_deltas d
+            WHERE d.product_id = q.product_id AND d.bucket >= q.h1 AND d.bucket < q.h2
+              AND (q.checkout_id IS NULL OR d.checkout_id = q.checkout_id)
+            UNION ALL
+            SELECT sum(x.count) FILTER (WHERE x.kind = 'V'),
+              sum(x.count) FILTER (WHERE x.kind = 'P'), count(*)
+            FROM (VALUES (q.s, q.s2), (q.e1, q.e)) AS w(a, z), conversion.events x
+            WHERE w.a < w.z AND x.product_id = q.product_id
+              AND x.occurred_at >= w.a AND x.occurred_at < w.z
+              AND (q.checkout_id IS NULL OR x.checkout_id = q.checkout_id)
+          ) AS part(v, p, n)) AS a
+        CROSS JOIN LATERAL unnest(q.ords) AS o(ord)
+        """
+
+    private static func floor(_ expression: String, _ bucket: String) -> String {
+        "date_bin(interval '\(bucket)', \(expression), timestamptz '2000-01-01 00:00:00+00')"
+    }
+}
