@@ -48,8 +48,6 @@ enum PayloadFormat {
     }
 }
 
-extension Refusal: Error {}
-
 extension String {
     fileprivate func matches(_ lowercase: StaticString) -> Bool { utf8.matches(lowercase) }
 }

@@ -2,7 +2,7 @@ internal import PipelineCore
 internal import Protobuf
 
 /// Why a payload is refused: what becomes a `Rejection` once record and stage are known.
-struct Refusal {
+struct Refusal: Error {
     var code: String
     var reason: String
     var violations: [FieldViolation] = []

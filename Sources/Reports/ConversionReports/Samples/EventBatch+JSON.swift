@@ -1,4 +1,4 @@
-public import PipelineCore
+internal import PipelineCore
 internal import Protobuf
 internal import ReportMessages
 

@@ -1,4 +1,4 @@
-public import PipelineCore
+internal import PipelineCore
 
 /// Makes the events of ``SampleData``, chunk after chunk.
 public struct SampleIterator: IteratorProtocol {

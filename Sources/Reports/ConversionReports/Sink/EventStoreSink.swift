@@ -94,7 +94,11 @@ public final class EventStoreSink: Sink {
             state.lastFold = now
         }
         do {
-            _ = try await store.fold(limit: cadence.limit)
+            let result = try await store.fold(limit: cadence.limit)
+            // There are more: go on after the next chunk.
+            if result == .folded(cadence.limit) {
+                state.withLock { $0.unfolded = cadence.events }
+            }
         } catch {
             onFoldFailure(error)
         }

@@ -38,12 +38,12 @@ enum SQLiteReportSQL {
         """
     static let insertDelta = """
         INSERT INTO conversion_rollup_deltas(product_id, bucket, checkout_id, views, payments)
-        VALUES (?1, ?2, ?3, ?4, ?5)
+        VALUES (CAST(?1 AS TEXT), ?2, CAST(?3 AS TEXT), ?4, ?5)
         """
     static let insertEvent = """
         INSERT INTO conversion_events(
           occurred_at, product_id, checkout_id, kind, count, event_id)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        VALUES (?1, CAST(?2 AS TEXT), CAST(?3 AS TEXT), ?4, ?5, ?6)
         """
 
     /// The last of the first `?1` deltas, and how many these are.
