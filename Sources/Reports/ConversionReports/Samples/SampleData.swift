@@ -18,7 +18,8 @@ public struct SampleData: Sendable, Sequence {
     public var chunkSize: Int
 
     public init(
-        seed: UInt64 = 1, products: Int = 1000, checkouts: Int = 3, start: Timestamp, days: Int = 30,
+        seed: UInt64 = 1, products: Int = 1000, checkouts: Int = 3, start: Timestamp,
+        days: Int = 30,
         viewsPerDay: Int = 10_000, paymentsPerDay: Int = 300, chunkSize: Int = 5000
     ) {
         precondition(products > 0 && checkouts >= 0 && days >= 0 && chunkSize > 0)

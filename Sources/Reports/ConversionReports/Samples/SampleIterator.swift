@@ -63,7 +63,8 @@ public struct SampleIterator: IteratorProtocol {
         let product = (isPayment ? paid : viewed).pick(random.unit())
         batch.append(
             id: UUID(using: &random), kind: isPayment ? .payment : .view,
-            productID: productNames[product], checkoutID: checkoutNames[checkout.pick(random.unit())],
+            productID: productNames[product],
+            checkoutID: checkoutNames[checkout.pick(random.unit())],
             occurredAt: Timestamp(microseconds: time + min(Int64(within), Timestamp.hour - 1)))
         made += 1
     }

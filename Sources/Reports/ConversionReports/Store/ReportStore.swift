@@ -25,6 +25,13 @@ public protocol ReportStore: PositionStore {
 
     /// Answers all queries in one statement over one snapshot; equal ones are computed once.
     func read(_ queries: [ConversionQuery]) async throws -> ConversionReading
+
+    /// Closes connections of the store's own; those it was given stay open.
+    func close() async
+}
+
+extension ReportStore {
+    public func close() async {}
 }
 
 /// What became of a call to fold.

@@ -2,26 +2,26 @@
 enum SQLiteReportSQL {
     /// `''` stands for no checkout; `kind` is `V` or `P`.
     static let schema = """
-        CREATE TABLE IF NOT EXISTS conversion_events(
+        CREATE TABLE conversion_events(
           occurred_at INTEGER NOT NULL, product_id TEXT NOT NULL,
           checkout_id TEXT NOT NULL DEFAULT '', kind TEXT NOT NULL CHECK (kind IN ('V', 'P')),
           count INTEGER NOT NULL DEFAULT 1 CHECK (count > 0), event_id BLOB NOT NULL);
-        CREATE INDEX IF NOT EXISTS conversion_events_edge ON conversion_events(
+        CREATE INDEX conversion_events_edge ON conversion_events(
           product_id, occurred_at, checkout_id, kind, count);
-        CREATE TABLE IF NOT EXISTS conversion_rollup_hour(
+        CREATE TABLE conversion_rollup_hour(
           product_id TEXT NOT NULL, bucket INTEGER NOT NULL, checkout_id TEXT NOT NULL,
           views INTEGER NOT NULL, payments INTEGER NOT NULL,
           PRIMARY KEY(product_id, bucket, checkout_id)) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS conversion_rollup_day(
+        CREATE TABLE conversion_rollup_day(
           product_id TEXT NOT NULL, bucket INTEGER NOT NULL, checkout_id TEXT NOT NULL,
           views INTEGER NOT NULL, payments INTEGER NOT NULL,
           PRIMARY KEY(product_id, bucket, checkout_id)) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS conversion_rollup_deltas(
+        CREATE TABLE conversion_rollup_deltas(
           product_id TEXT NOT NULL, bucket INTEGER NOT NULL, checkout_id TEXT NOT NULL,
           views INTEGER NOT NULL, payments INTEGER NOT NULL);
-        CREATE INDEX IF NOT EXISTS conversion_rollup_deltas_key
+        CREATE INDEX conversion_rollup_deltas_key
           ON conversion_rollup_deltas(product_id, bucket);
-        CREATE TABLE IF NOT EXISTS conversion_event_positions(
+        CREATE TABLE conversion_event_positions(
           source TEXT NOT NULL, partition INTEGER NOT NULL, next_offset INTEGER NOT NULL,
           PRIMARY KEY(source, partition)) WITHOUT ROWID;
         """
@@ -96,7 +96,7 @@ enum SQLiteReportSQL {
         a AS MATERIALIZED (
           SELECT id, sum(v) AS v, sum(p) AS p, sum(n) AS n FROM parts GROUP BY id)
         SELECT o.value, coalesce(a.v, 0), coalesce(a.p, 0),
-          coalesce(a.n, 0) / json_array_length(q.ords)
+          CASE WHEN o.key = 0 THEN coalesce(a.n, 0) ELSE 0 END
         FROM q LEFT JOIN a ON a.id = q.id CROSS JOIN json_each(q.ords) o
         """
 
