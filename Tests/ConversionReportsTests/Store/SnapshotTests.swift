@@ -3,6 +3,12 @@ import PipelineCore
 import Synchronization
 import Testing
 
+final class Flag: Sendable {
+    private let value = Atomic(false)
+    var isRaised: Bool { value.load(ordering: .acquiring) }
+    func raise() { value.store(true, ordering: .releasing) }
+}
+
 /// Every chunk adds the same to every query, so that all answers of one snapshot stand for the same number of chunks.
 @Suite("A reading is one snapshot")
 struct SnapshotTests {
@@ -55,10 +61,10 @@ struct SnapshotTests {
     func neverTears(kind: StoreKind) async throws {
         try await kind.withStore { store in
             _ = try await store.positions(of: "events", initial: [0: 0])
-            let isDone = Atomic(false)
+            let isDone = Flag()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    defer { isDone.store(true, ordering: .releasing) }
+                    defer { isDone.raise() }
                     for number in 0..<Self.chunks {
                         try await store.append(
                             Self.chunk(number), advances: [Self.advance(to: number + 1)])
@@ -66,12 +72,12 @@ struct SnapshotTests {
                 }
                 for limit in [7, 40] {
                     group.addTask {
-                        while !isDone.load(ordering: .acquiring) {
+                        while !isDone.isRaised {
                             _ = try await store.fold(limit: limit)
                         }
                     }
                 }
-                group.addTask { try await haunt(store, until: isDone) }
+                group.addTask { try await Self.haunt(store, until: isDone) }
                 try await checkReadings(of: store, until: isDone)
                 try await group.waitForAll()
             }
@@ -82,12 +88,12 @@ struct SnapshotTests {
         }
     }
 
-    private func checkReadings(of store: any ReportStore, until isDone: borrowing Atomic<Bool>)
+    private func checkReadings(of store: any ReportStore, until isDone: Flag)
         async throws
     {
         var last: Int64 = 0
         var readings = 0
-        while !isDone.load(ordering: .acquiring) {
+        while !isDone.isRaised {
             let reading = try await store.read(Self.queries.map(\.0))
             let chunks = reading.counts[0].views / Self.queries[0].1
             for (counts, (query, each)) in zip(reading.counts, Self.queries) {
@@ -102,9 +108,9 @@ struct SnapshotTests {
     }
 
     /// A process that believes to be the owner of a position it read long ago.
-    private func haunt(_ store: any ReportStore, until isDone: borrowing Atomic<Bool>) async throws
+    private static func haunt(_ store: any ReportStore, until isDone: Flag) async throws
     {
-        while !isDone.load(ordering: .acquiring) {
+        while !isDone.isRaised {
             let error = await #expect(throws: PipelineError.self) {
                 try await store.append(
                     Self.chunk(-1),

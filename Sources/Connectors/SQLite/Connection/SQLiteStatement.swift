@@ -61,6 +61,17 @@ internal import PipelineCore
         while try step() { try read(unsafe SQLiteRow(handle)) }
     }
 
+    /// Hands rows to `read` for as long as it answers `true`.
+    public func scan<each Value: SQLiteValue>(
+        _ values: repeat each Value, read: (borrowing SQLiteRow) throws -> Bool
+    ) throws {
+        defer { unsafe sqlite3_reset(handle) }
+        try bind(repeat each values)
+        while try step() {
+            guard try read(unsafe SQLiteRow(handle)) else { return }
+        }
+    }
+
     private func step() throws -> Bool {
         switch unsafe sqlite3_step(handle) {
         case SQLITE_ROW: return true

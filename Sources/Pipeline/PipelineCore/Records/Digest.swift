@@ -17,7 +17,7 @@ public struct Digest: Sendable, Hashable {
     }
 
     /// The digest of `bytes`.
-    public init(of bytes: Span<UInt8>) { self.init(of: unsafe bytes.bytes) }
+    public init(of bytes: Bytes) { self.init(of: unsafe bytes.span.bytes) }
 
     init(of bytes: borrowing RawSpan, key: (UInt64, UInt64)) {
         var state = SipState(key: key)

@@ -28,7 +28,7 @@ public struct ConversionEventDecoder: RecordDecoder {
             let start = bodies.count
             event.write(to: &bodies)
             record.id = checked.id
-            record.digest = Digest(of: bodies.span.extracting(start..<bodies.count))
+            record.digest = Digest(of: bodies[start...])
         }
     }
 }

@@ -61,6 +61,6 @@ extension ReportRequest {
         parameters.period = period
         scratch.removeAll(keepingCapacity: true)
         parameters.write(to: &scratch)
-        return Digest(of: scratch.span)
+        return Digest(of: scratch[...])
     }
 }

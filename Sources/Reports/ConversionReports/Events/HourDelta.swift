@@ -45,7 +45,7 @@ extension EventBatch {
 
     private func hash(of row: Row, bucket: Timestamp) -> Int {
         let end = row.textStart + row.productLength + row.checkoutLength
-        let texts = Digest(of: texts.span.extracting(row.textStart..<end))
+        let texts = Digest(of: texts[row.textStart..<end])
         let hour = UInt64(bitPattern: bucket.microseconds) &* 0x9E37_79B9_7F4A_7C15
         return Int(truncatingIfNeeded: (texts.low ^ hour ^ hour >> 32) >> 1)
     }
