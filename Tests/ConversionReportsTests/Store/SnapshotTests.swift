@@ -108,12 +108,11 @@ struct SnapshotTests {
     }
 
     /// A process that believes to be the owner of a position it read long ago.
-    private static func haunt(_ store: any ReportStore, until isDone: Flag) async throws
-    {
+    private static func haunt(_ store: any ReportStore, until isDone: Flag) async throws {
         while !isDone.isRaised {
             let error = await #expect(throws: PipelineError.self) {
                 try await store.append(
-                    Self.chunk(-1),
+                    Self.chunk(Self.chunks),
                     advances: [
                         PositionAdvance(source: "events", partition: 0, expected: -5, next: -4)
                     ])

@@ -16,7 +16,8 @@ struct Refusal: Error {
     /// The payload is no message of its type. Reading stops at the first such error.
     static func unreadable(_ error: ProtobufError) -> Refusal {
         switch error.code {
-        case .unknownField, .duplicateField, .invalidValue:
+        case .unknownField, .duplicateField,
+            .invalidValue where !error.path.isEmpty:
             let violation = FieldViolation(field: error.path, description: error.message)
             return Refusal(
                 code: "invalid-argument", reason: error.description,
