@@ -109,7 +109,9 @@ let package = Package(
         tests("Protobuf", ["Protobuf", "ReportMessages"]),
         tests("GRPCTransport", ["GRPCTransport", "Protobuf"]),
         tests("PipelineCore", ["PipelineCore", "PipelineTesting"]),
-        tests("PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"]),
+        tests(
+            "PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"],
+            exclude: ["Golden"]),
         tests("Batching", ["Batching", "PipelineCore"]),
         tests("PipelineRuntime", ["PipelineRuntime", "PipelineCore", "PipelineTesting"]),
         tests(
