@@ -68,6 +68,7 @@ let package = Package(
         layer("Connectors", "Postgres", ["PipelineCore", "CPostgres"]),
         layer("Connectors", "Redis", ["PipelineCore", "CHiredis"]),
         layer("Connectors", "SQLite", ["PipelineCore", "CSQLite"]),
+        layer("Connectors", "Files", ["PipelineCore"]),
 
         .target(
             name: "Stages",
@@ -85,7 +86,7 @@ let package = Package(
             "Program", "StandardCatalogue",
             [
                 "PipelineCore", "Specification", "Batching", "Stages", "Ledger", "PostgresLedger",
-                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "ConversionReports",
+                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files", "ConversionReports",
                 "ReportService", "GRPCTransport", "ReportMessages", "Protobuf",
             ]),
         layer(
@@ -102,11 +103,14 @@ let package = Package(
         layer(
             "Testing", "PipelineTesting",
             ["PipelineCore", "Batching", "Ledger", "Specification"]),
+        .executableTarget(
+            name: "protobuf-testee", dependencies: ["Protobuf", "ReportMessages"],
+            path: "Sources/Testing/ProtobufTestee", swiftSettings: strict),
 
         tests("Architecture", []),
         tests("Specification", ["Specification"]),
         tests("Tooling", ["Logging", "Metrics"]),
-        tests("Protobuf", ["Protobuf", "ReportMessages"]),
+        tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
         tests("GRPCTransport", ["GRPCTransport", "Protobuf"]),
         tests("PipelineCore", ["PipelineCore", "PipelineTesting"]),
         tests(

@@ -2,8 +2,15 @@ internal import PipelineCore
 
 /// The decisions of a channel, without waiting: each method answers whom to resume.
 struct ChannelState<Element: Sendable>: Sendable {
-    enum SendStep { case sent, deliver(Resumption<Element?>), closed, wait }
-    enum ReceiveStep { case element(Element, Resumption<Void>?), finished, wait }
+    enum SendStep {
+        case sent
+        case deliver(Resumption<Element?>)
+        case closed, wait
+    }
+    enum ReceiveStep {
+        case element(Element, Resumption<Void>?)
+        case finished, wait
+    }
 
     private struct Sender {
         let id: UInt64

@@ -17,7 +17,9 @@ struct Head: Sendable {
 
     /// Returns when every source has ended, by itself or by the stop, and what it sent has settled.
     func run() async throws {
-        let channels = (0...graph.head.count).map { _ in Channel<Item>(capacity: Self.handOffCapacity) }
+        let channels = (0...graph.head.count).map { _ in
+            Channel<Item>(capacity: Self.handOffCapacity)
+        }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 defer { channels[0].finish() }

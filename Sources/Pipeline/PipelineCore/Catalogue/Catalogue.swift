@@ -15,7 +15,9 @@ public struct Catalogue: Sendable {
         self.generators = generators
     }
 
-    public func stage(_ type: String) -> (any StagePlugin.Type)? { stages.first { $0.type == type } }
+    public func stage(_ type: String) -> (any StagePlugin.Type)? {
+        stages.first { $0.type == type }
+    }
     public func codec(_ name: String) -> Codec? { codecs.first { $0.name == name } }
     public func connector(_ scheme: String) -> Connector? {
         connectors.first { $0.schemes.contains(scheme) }

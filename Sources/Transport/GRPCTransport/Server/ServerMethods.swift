@@ -1,0 +1,19 @@
+/// The methods of a server, registered in the C core.
+struct ServerMethods: Sendable {
+    struct Unary: Sendable {
+        let path: String
+        let policy: ShutdownPolicy
+        let registration: RegisteredMethod
+        let handler: UnaryHandler
+    }
+
+    struct Stream: Sendable {
+        let path: String
+        let policy: ShutdownPolicy
+        let registration: RegisteredMethod
+        let handler: StreamHandler
+    }
+
+    var unary: [Unary] = []
+    var streams: [Stream] = []
+}
