@@ -113,7 +113,9 @@ let package = Package(
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
         tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
         tests("PipelineCore", ["PipelineCore", "PipelineTesting"]),
-        tests("PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"]),
+        tests(
+            "PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"],
+            exclude: ["Golden"]),
         tests("Batching", ["Batching", "PipelineCore"]),
         tests("PipelineRuntime", ["PipelineRuntime", "PipelineCore", "PipelineTesting"]),
         tests(
