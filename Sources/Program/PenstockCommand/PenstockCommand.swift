@@ -29,8 +29,8 @@ public enum PenstockCommand {
     /// Runs the command line and answers its exit code.
     public static func main(
         _ arguments: [String], catalogue: Catalogue? = nil
-    ) async -> ExitCode {
+    ) async -> Int32 {
         StandardOutput.ignoreBrokenPipes()
-        return await tree(catalogue ?? .standard).run(arguments, console: .standard)
+        return await tree(catalogue ?? .standard).run(arguments, console: .standard).rawValue
     }
 }

@@ -1,4 +1,4 @@
 import Glibc
 import PenstockCommand
 
-exit(await PenstockCommand.main(Array(CommandLine.arguments.dropFirst())).rawValue)
+exit(await PenstockCommand.main(Array(CommandLine.arguments.dropFirst())))
