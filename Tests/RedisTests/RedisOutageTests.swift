@@ -80,6 +80,25 @@ struct RedisOutageTests {
         await cache.close()
     }
 
+    @Test func failsACallInFlightWhenItDies() async throws {
+        var server: RedisServer? = try RedisServer()
+        let cache = try RedisCache(
+            address: try #require(try server?.address(properties: ["command_timeout": "1m"])),
+            clock: time.clock)
+        try await cache.probe()
+        let sent = cache.statistics.commands
+        server?.freeze()
+        await withThrowingTaskGroup(of: [Bytes?].self) { group in
+            group.addTask { try await cache.get(["key"]) }
+            while cache.statistics.commands == sent { await Task.yield() }
+            server = nil
+            let result = await group.nextResult()
+            let error = #expect(throws: PipelineError.self) { try result?.get() }
+            #expect(error?.code == "cache-unavailable")
+        }
+        await cache.close()
+    }
+
     @Test func isReachedAgainWithoutAnErrorWhenItClosedAnIdleConnection() async throws {
         let server = try RedisServer()
         let cache = try RedisCache(address: try server.address(), clock: time.clock)
