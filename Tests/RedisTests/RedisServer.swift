@@ -26,7 +26,6 @@ final class RedisServer: Sendable {
     }
 
     deinit {
-        kill(process, SIGCONT)
         kill(process, SIGKILL)
         waitpid(process, nil, 0)
     }
