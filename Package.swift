@@ -80,13 +80,13 @@ let package = Package(
             ["PipelineCore", "Protobuf", "ReportMessages", "Postgres", "SQLite"]),
         layer(
             "Reports", "ReportService",
-            ["PipelineCore", "Protobuf", "ReportMessages", "GRPCTransport"]),
+            ["PipelineCore", "Logging", "Protobuf", "ReportMessages", "GRPCTransport"]),
 
         layer(
             "Program", "StandardCatalogue",
             [
                 "PipelineCore", "Specification", "Batching", "Stages", "Ledger", "PostgresLedger",
-                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files", "ConversionReports",
+                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files", "ConversionReports", "Logging",
                 "ReportService", "GRPCTransport", "ReportMessages", "Protobuf",
             ]),
         layer(
@@ -94,7 +94,7 @@ let package = Package(
             [
                 "StandardCatalogue", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
                 "Specification", "Logging", "Metrics", "ConversionReports", "ReportService",
-                "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Batching",
+                "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Batching", "Files",
             ]),
         .executableTarget(
             name: "penstock", dependencies: ["PenstockCommand"],
@@ -111,9 +111,11 @@ let package = Package(
         tests("Specification", ["Specification"]),
         tests("Tooling", ["Logging", "Metrics"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
-        tests("GRPCTransport", ["GRPCTransport", "Protobuf"]),
+        tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
         tests("PipelineCore", ["PipelineCore", "PipelineTesting"]),
-        tests("PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"]),
+        tests(
+            "PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"],
+            exclude: ["Golden"]),
         tests("Batching", ["Batching", "PipelineCore"]),
         tests("PipelineRuntime", ["PipelineRuntime", "PipelineCore", "PipelineTesting"]),
         tests(
