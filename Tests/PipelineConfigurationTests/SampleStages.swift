@@ -147,7 +147,7 @@ struct Accumulate: SampleStage {
     func contract(in catalogue: Catalogue) -> StageContract {
         StageContract(
             resources: store.map { [.init(field: "store", name: $0, kinds: [.store])] } ?? [],
-            longestWait: trigger.compactMap(\.maxAge).min()
+            longestWait: { _ in trigger.compactMap(\.maxAge).min() }
         ) { input in
             guard input == .requests else { return .refuses("it collects requests") }
             return .yields(durability == .none ? .requests : .batches)
@@ -171,7 +171,8 @@ struct Generate: SampleStage {
 
     func contract(in catalogue: Catalogue) -> StageContract {
         StageContract(
-            resources: [.init(field: "store", name: store, kinds: [.store])], longestWait: timeout
+            resources: [.init(field: "store", name: store, kinds: [.store])],
+            longestWait: { _ in timeout }
         ) { input in
             input == .requests || input == .batches
                 ? .yields(.outcomes) : .refuses("it answers requests")

@@ -96,7 +96,7 @@ extension Fields {
         describe(
             Field(
                 name: "*", kind: "text", documentation: documentation, example: example.json,
-                isRequired: false, schema: [String: String].schema))
+                isRequired: false, schema: [String: PropertyText].schema))
         guard case .document(let members, _, let context) = source else { return [:] }
         var properties: [String: String] = [:]
         for member in members where !known.contains(member.key) {
@@ -147,6 +147,7 @@ extension Fields {
 /// A scalar that is passed on as text.
 private struct PropertyText: TextValue {
     static let kind = "text, number or true or false"
+    static let schema: JSON = ["type": ["string", "number", "boolean"]]
     var text: String
 
     init(parsing text: String) throws(Refusal) { self.text = text }
