@@ -109,7 +109,9 @@ extension Fields {
             context.record.settings.append(
                 DecodedSetting(
                     path: here.path, position: member.value.position, text: property.text,
-                    origin: .document, isSecret: Substitution.isMeant(by: member.value),
+                    origin: .document,
+                    isSecret: Substitution.isMeant(by: member.value)
+                        || Redaction.isNameOfSecret(member.key),
                     refersTo: []))
         }
         return properties
