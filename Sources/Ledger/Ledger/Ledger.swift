@@ -8,7 +8,8 @@ public import PipelineCore
 /// the store can't be reached (the effect is unknown: look before repeating), `fenced` when another process has
 /// taken over a position (`position-moved`), a batch (`lease-lost`) or the rule (`rule-outdated`).
 public protocol Ledger: CaseReader, PositionStore {
-    /// Creates the stage's row, or takes note of its rule: the higher revision wins.
+    /// Creates the stage's row, or takes note of its rule: the higher revision wins. A rule without a revision takes
+    /// the stored one if its text is the same, else the next.
     /// - Throws: `fatal` `rule-conflict` when the stored rule has the same revision and another text.
     func register() async throws
 
@@ -57,12 +58,13 @@ public struct LedgerStage: Sendable, Hashable {
     public var rule: BatchingRule
     /// The rule as text, stored beside its revision.
     public var ruleText: String
-    /// Grows with every change of the rule; a process with an older one does not seal.
-    public var revision: Int64
+    /// Grows with every change of the rule; a process with an older one does not seal. `nil`: one more than what is
+    /// stored if the stored text is another one, else the stored.
+    public var revision: Int64?
     /// For cases that name no deadline: this long after acceptance.
     public var sla: Duration
     public init(
-        pipeline: String, stage: String, rule: BatchingRule, ruleText: String, revision: Int64,
+        pipeline: String, stage: String, rule: BatchingRule, ruleText: String, revision: Int64?,
         sla: Duration
     ) {
         self.pipeline = pipeline

@@ -5,7 +5,7 @@ public struct BatchingRule: Sendable, Hashable {
     public var trigger: Trigger
     /// Most cases in a batch.
     public var maxBatch: Int
-    /// Least time between two firings, except for firings by a full batch.
+    /// Least time between two firings, except for firings by count and flushes.
     public var minInterval: Duration
 
     public init(trigger: Trigger, maxBatch: Int, minInterval: Duration) {
@@ -23,8 +23,10 @@ public struct BatchingRule: Sendable, Hashable {
     public func decide(_ open: OpenBatch, now: Timestamp) -> SealingDecision {
         guard open.count > 0 else { return .wait(until: nil) }
         switch trigger.evaluate(open, now: now) {
-        case .holds(let reason):
-            if reason == "count" && open.count >= maxBatch { return .fire(.full(closedBy: reason)) }
+        case .holds(let reason, let count):
+            if let count {
+                return .fire(.full(closedBy: reason, size: min(count, maxBatch)))
+            }
             let earliest = open.lastFired?.advanced(by: minInterval)
             if reason != "manual", let earliest, earliest > now { return .wait(until: earliest) }
             return .fire(.drain(closedBy: reason))
@@ -41,13 +43,13 @@ public enum SealingDecision: Sendable, Hashable {
 }
 
 public enum Firing: Sendable, Hashable {
-    /// Seals one batch of exactly ``BatchingRule/maxBatch`` cases, earliest deadline first.
-    case full(closedBy: String)
+    /// Seals one batch of exactly `size` cases, earliest deadline first; the next case opens the next batch.
+    case full(closedBy: String, size: Int)
     /// Seals everything that waits, into ⌈n / maxBatch⌉ batches.
     case drain(closedBy: String)
     public var closedBy: String {
         switch self {
-        case .full(let reason), .drain(let reason): reason
+        case .full(let reason, _), .drain(let reason): reason
         }
     }
 }

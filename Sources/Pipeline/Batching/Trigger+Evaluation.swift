@@ -2,7 +2,8 @@ internal import PipelineCore
 
 /// Whether a trigger holds, and if not, from when on it will although nothing more arrives (`nil`: never).
 enum TriggerState: Sendable, Hashable {
-    case holds(reason: String)
+    /// - Parameter count: how many cases make a batch, if nothing but their number was decisive.
+    case holds(reason: String, count: Int? = nil)
     case holdsFrom(Timestamp?)
 }
 
@@ -10,7 +11,7 @@ extension Trigger {
     func evaluate(_ open: OpenBatch, now: Timestamp) -> TriggerState {
         switch self {
         case .count(let wanted):
-            return open.count >= wanted ? .holds(reason: name) : .holdsFrom(nil)
+            return open.count >= wanted ? .holds(reason: name, count: wanted) : .holdsFrom(nil)
         case .maxAge(let age):
             return due(open.oldest?.advanced(by: age), now: now)
         case .deadlineMargin(let margin):
@@ -48,7 +49,7 @@ extension Trigger {
         var reasons: [String] = []
         for state in states {
             switch state {
-            case .holds(let reason): reasons.append(reason)
+            case .holds(let reason, _): reasons.append(reason)
             case .holdsFrom(let instant?): latest = max(latest ?? instant, instant)
             case .holdsFrom(nil): return .holdsFrom(nil)
             }

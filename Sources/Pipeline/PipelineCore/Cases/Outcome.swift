@@ -90,3 +90,23 @@ public struct CaseSnapshot: Sendable {
         self.outcome = outcome
     }
 }
+
+extension Outcome {
+    /// The outcome of a case that a generator has answered.
+    public init(
+        id: UUID, item: Case, batch: Int64, result: CaseResult, dataAsOf: Timestamp,
+        writtenAt: Timestamp
+    ) {
+        self.init(
+            id: id, caseNumber: item.number, caseID: item.id, batch: batch, state: .failed,
+            reason: nil, report: nil, dataAsOf: dataAsOf, writtenAt: writtenAt,
+            deadline: item.deadline, parameters: item.parameters)
+        switch result {
+        case .report(let bytes):
+            state = .succeeded
+            report = bytes
+        case .failure(let code, let sentence):
+            reason = "\(code): \(sentence)"
+        }
+    }
+}

@@ -16,6 +16,9 @@ public struct Digest: Sendable, Hashable {
         self.init(of: bytes, key: (0x0706_0504_0302_0100, 0x0F0E_0D0C_0B0A_0908))
     }
 
+    /// The digest of `bytes`.
+    public init(of bytes: Bytes) { self.init(of: unsafe bytes.span.bytes) }
+
     init(of bytes: borrowing RawSpan, key: (UInt64, UInt64)) {
         var state = SipState(key: key)
         let count = bytes.byteCount

@@ -10,7 +10,7 @@ public protocol Resource: Sendable {
 
 /// What a resource may be used as; a scheme says which kinds it offers.
 public enum ResourceKind: String, Sendable, CaseIterable {
-    case bus, store, cache, api
+    case bus, store, cache, api, lines
 }
 
 /// A parsed resource URL: `scheme:rest`, credentials kept out of sight.

@@ -19,6 +19,14 @@ public protocol Transform: Sendable {
     func process(_ chunk: Chunk) async throws -> Chunk
 }
 
+/// Regroups chunks in memory, by a rule of its own; their deliveries stay open until what comes out has settled.
+public protocol Buffer: Sendable {
+    /// Runs until `receive` answers `nil` and what was held has been sent on.
+    func run(
+        receiving receive: @escaping @Sendable () async throws -> Chunk?, into outlet: Outlet
+    ) async throws
+}
+
 /// Owns state and time: cuts the chain into a head that it settles and a tail that it feeds.
 public protocol Barrier: Sendable {
     /// Where the head's positions are kept; `nil` when they stay with the source.
@@ -26,10 +34,10 @@ public protocol Barrier: Sendable {
     /// Answers reads of its cases; `nil` without a durable ledger.
     var reader: (any CaseReader)? { get }
 
+    /// Called once before everything else; may be called again after it threw.
+    func prepare() async throws
     /// Takes in a chunk and settles it when it is safe. Called for one chunk after the other.
     func accept(_ chunk: Chunk) async throws
-    /// No more chunks will come: what an in-memory barrier holds is fired now.
-    func finish() async throws
     /// Evaluates the trigger and seals batches until cancelled.
     func runSealing() async throws
     /// Claims the next sealed batch, waiting for one.
@@ -38,6 +46,8 @@ public protocol Barrier: Sendable {
     func nextDelivery(to sink: String, worker: String) async throws -> any ClaimedDelivery
     /// Fires the `manual` trigger.
     func flush() async throws
+    /// Nothing waits, nothing is being generated, nothing is still to be delivered.
+    func isIdle() async throws -> Bool
 }
 
 /// A batch under a lease.
@@ -76,6 +86,8 @@ public protocol Generator: Sendable {
 public protocol Sink: Sendable {
     /// Non-nil for a sink that writes rows and positions in one transaction; it settles its chain.
     var positions: (any PositionStore)? { get }
+    /// Non-nil for a sink that lays out outcomes for readers.
+    var outcomeCache: (any OutcomeCache)? { get }
     /// Delivers a chunk of a chain without a barrier. Refused records go through `chunk.delivery.reject`.
     func deliver(_ chunk: Chunk) async throws
     /// Delivers committed outcomes; a repeat carries the same ids and the same bytes.
@@ -84,6 +96,7 @@ public protocol Sink: Sendable {
 }
 
 extension Sink {
+    public var outcomeCache: (any OutcomeCache)? { nil }
     public var positions: (any PositionStore)? { nil }
     public func close() async {}
 }
