@@ -1,29 +1,30 @@
+internal import Batching
 internal import Ledger
 internal import PipelineCore
 
 extension LedgerConformance {
     static let accepting: [Check] = [
-        Check("accepting a chunk again finds its cases") { fixture in
+        check("accepting a chunk again finds its cases") { fixture in
             let ledger = try await fixture.ledger(.manual)
             let chunk = Submissions(fixture.cases(20))
-            try expectEqual(
+            try requireEqual(
                 try await ledger.accept(chunk),
                 .accepted(AcceptedCounts(new: 20, reopened: 0, repeated: 0)))
-            try expectEqual(
+            try requireEqual(
                 try await ledger.accept(chunk),
                 .accepted(AcceptedCounts(new: 0, reopened: 0, repeated: 20)))
-            try expectEqual(try await ledger.summary().pending, 20, "pending")
+            try requireEqual(try await ledger.summary().pending, 20, "pending")
         },
-        Check("positions start as given, once") { fixture in
+        check("positions start as given, once") { fixture in
             let ledger = try await fixture.ledger(.manual)
-            try expectEqual(
+            try requireEqual(
                 try await ledger.positions(of: "t", initial: [0: 5, 7: 0]), [0: 5, 7: 0])
-            try expectEqual(
+            try requireEqual(
                 try await ledger.positions(of: "t", initial: [0: 9, 3: 2]), [0: 5, 3: 2])
-            try expectEqual(try await ledger.positions(of: "other", initial: [0: 1]), [0: 1])
-            try expectEqual(try await ledger.positions(of: "t", initial: [:]), [:])
+            try requireEqual(try await ledger.positions(of: "other", initial: [0: 1]), [0: 1])
+            try requireEqual(try await ledger.positions(of: "t", initial: [:]), [:])
         },
-        Check("positions advance with the rows, over sources and partitions") { fixture in
+        check("positions advance with the rows, over sources and partitions") { fixture in
             let ledger = try await fixture.ledger(.manual)
             _ = try await ledger.positions(of: "a", initial: [0: 0, 1: 100])
             _ = try await ledger.positions(of: "b", initial: [0: 7])
@@ -32,14 +33,14 @@ extension LedgerConformance {
                 PositionAdvance(source: "b", partition: 0, expected: 7, next: 8),
             ]
             _ = try await ledger.accept(Submissions(fixture.cases(3), advances))
-            try expectEqual(
+            try requireEqual(
                 try await ledger.positions(of: "a", initial: [0: 0, 1: 0]), [0: 0, 1: 110])
-            try expectEqual(try await ledger.positions(of: "b", initial: [0: 0]), [0: 8])
+            try requireEqual(try await ledger.positions(of: "b", initial: [0: 0]), [0: 8])
             let empty = PositionAdvance(source: "a", partition: 0, expected: 0, next: 4)
             _ = try await ledger.accept(Submissions([], [empty]))
-            try expectEqual(try await ledger.positions(of: "a", initial: [0: 0]), [0: 4])
+            try requireEqual(try await ledger.positions(of: "a", initial: [0: 0]), [0: 4])
         },
-        Check("a zombie's chunk is fenced and leaves nothing") { fixture in
+        check("a zombie's chunk is fenced and leaves nothing") { fixture in
             let stage = fixture.stage(.manual)
             let (ledger, zombie) = (
                 try await fixture.ledger(stage), try await fixture.ledger(stage)
@@ -50,24 +51,24 @@ extension LedgerConformance {
             let late = fixture.cases(10)
             let other = PositionAdvance(source: "t", partition: 1, expected: 0, next: 10)
             // The position of partition 1 is right, that of partition 0 is not: neither moves.
-            try await expectError(.fenced, "position-moved") {
+            try await requireError(.fenced, "position-moved") {
                 _ = try await zombie.accept(Submissions(late, [other, step]))
             }
-            try expectEqual(
+            try requireEqual(
                 try await ledger.positions(of: "t", initial: [0: 0, 1: 0]), [0: 10, 1: 0])
-            try expect(
+            try require(
                 try await ledger.snapshots(of: late.map(\.id)).isEmpty, "a zombie's cases are there"
             )
-            try expectEqual(try await ledger.summary().pending, 10, "pending")
+            try requireEqual(try await ledger.summary().pending, 10, "pending")
         },
-        Check("a position that is not stored can't be advanced") { fixture in
+        check("a position that is not stored can't be advanced") { fixture in
             let ledger = try await fixture.ledger(.manual)
             let step = PositionAdvance(source: "t", partition: 0, expected: 0, next: 10)
-            try await expectError(.fenced, "position-moved") {
+            try await requireError(.fenced, "position-moved") {
                 _ = try await ledger.accept(Submissions(fixture.cases(1), [step]))
             }
         },
-        Check("a conflict names its indices and writes nothing") { fixture in
+        check("a conflict names its indices and writes nothing") { fixture in
             let ledger = try await fixture.ledger(.manual)
             _ = try await ledger.positions(of: "t", initial: [0: 0])
             let known = fixture.cases(3)
@@ -75,82 +76,82 @@ extension LedgerConformance {
             let new = fixture.cases(2)
             let step = PositionAdvance(source: "t", partition: 0, expected: 0, next: 5)
             let chunk = [new[0], known[1].altered, known[0], new[1], known[2].altered]
-            try expectEqual(
+            try requireEqual(
                 try await ledger.accept(Submissions(chunk, [step])), .conflicts([1, 4]))
-            try expectEqual(try await ledger.positions(of: "t", initial: [0: 0]), [0: 0])
-            try expect(
+            try requireEqual(try await ledger.positions(of: "t", initial: [0: 0]), [0: 0])
+            try require(
                 try await ledger.snapshots(of: new.map(\.id)).isEmpty, "new cases are there")
-            try expectEqual(
+            try requireEqual(
                 try await ledger.accept(Submissions([new[0], known[0], new[1]], [step])),
                 .accepted(AcceptedCounts(new: 2, reopened: 0, repeated: 1)))
         },
-        Check("within a chunk the first of an id counts, whatever the order of ids") { fixture in
+        check("within a chunk the first of an id counts, whatever the order of ids") { fixture in
             let ledger = try await fixture.ledger(.manual)
             for _ in 0..<10 {
                 let new = fixture.cases(2)
                 let chunk = [new[0], new[1], new[0].altered, new[1], new[1].altered]
-                try expectEqual(try await ledger.accept(Submissions(chunk)), .conflicts([2, 4]))
-                try expectEqual(
+                try requireEqual(try await ledger.accept(Submissions(chunk)), .conflicts([2, 4]))
+                try requireEqual(
                     try await ledger.accept(Submissions([new[0], new[1], new[1], new[0]])),
                     .accepted(AcceptedCounts(new: 2, reopened: 0, repeated: 2)))
             }
         },
-        Check("a case without a deadline is due after the stage's SLA") { fixture in
+        check("a case without a deadline is due after the stage's SLA") { fixture in
             let ledger = try await fixture.ledger(fixture.stage(.manual, sla: .minutes(90)))
             var cases = fixture.cases(2)
             cases[0].deadline = nil
             try await ledger.add(cases)
             let snapshots = try await ledger.snapshots(of: cases.map(\.id))
-            let first = try unwrap(snapshots[cases[0].id], "snapshot")
-            try expectEqual(first.acceptedAt.duration(to: first.deadline), .minutes(90), "time")
-            try expectEqual(snapshots[cases[1].id]?.deadline, cases[1].deadline, "deadline")
+            let first = try requireValue(snapshots[cases[0].id], "snapshot")
+            try requireEqual(first.acceptedAt.duration(to: first.deadline), .minutes(90), "time")
+            try requireEqual(snapshots[cases[1].id]?.deadline, cases[1].deadline, "deadline")
         },
     ]
 
     static let reopening: [Check] = [
-        Check("a repeat of a failed case opens it again, of a succeeded one does not") { fixture in
+        check("a repeat of a failed case opens it again, of a succeeded one does not") { fixture in
             let ledger = try await fixture.ledger(.maxAge(.zero))
             let cases = fixture.cases(2)
             try await ledger.add(cases)
             _ = try await ledger.seal()
             let batch = try await ledger.claimOne()
             try await ledger.commit(fixture.commit(batch, failing: [cases[0].id]))
-            try expectEqual(try await ledger.state(of: cases[0].id), .failed)
-            try expectEqual(
+            try requireEqual(try await ledger.state(of: cases[0].id), .failed)
+            try requireEqual(
                 try await ledger.accept(Submissions(cases + [cases[0]])),
                 .accepted(AcceptedCounts(new: 0, reopened: 1, repeated: 2)))
-            try expectEqual(try await ledger.state(of: cases[0].id), .pending)
-            try expectEqual(try await ledger.state(of: cases[1].id), .succeeded)
+            try requireEqual(try await ledger.state(of: cases[0].id), .pending)
+            try requireEqual(try await ledger.state(of: cases[1].id), .succeeded)
             _ = try await ledger.seal()
             let again = try await ledger.claimOne()
-            try expectEqual(again.cases.map(\.id), [cases[0].id], "cases")
-            try expect(
+            try requireEqual(again.cases.map(\.id), [cases[0].id], "cases")
+            try require(
                 batch.cases.allSatisfy { $0.number != again.cases[0].number },
                 "a new attempt has the old number")
             try await ledger.commit(fixture.commit(again))
-            try expectEqual(try await ledger.state(of: cases[0].id), .succeeded)
+            try requireEqual(try await ledger.state(of: cases[0].id), .succeeded)
         },
-        Check("a failed case with other parameters is a conflict") { fixture in
+        check("a failed case with other parameters is a conflict") { fixture in
             let ledger = try await fixture.ledger(.maxAge(.zero))
             let cases = fixture.cases(1)
             try await ledger.add(cases)
             _ = try await ledger.seal()
             let batch = try await ledger.claimOne()
             try await ledger.commit(fixture.commit(batch, failing: [cases[0].id]))
-            try expectEqual(
+            try requireEqual(
                 try await ledger.accept(Submissions([cases[0].altered])), .conflicts([0]))
-            try expectEqual(try await ledger.state(of: cases[0].id), .failed)
+            try requireEqual(try await ledger.state(of: cases[0].id), .failed)
         },
-        Check("a repeat of a cancelled or expired case opens it again") { fixture in
+        check("a repeat of a cancelled or expired case opens it again") { fixture in
             let ledger = try await fixture.ledger(.manual)
             let cases = fixture.cases(2)
             try await ledger.add(cases)
             _ = try await ledger.end([cases[0].id], as: .cancelled, reason: "no need")
             _ = try await ledger.end([cases[1].id], as: .expired, reason: "too late")
-            try expectEqual(
+            try requireEqual(
                 try await ledger.accept(Submissions(cases)),
                 .accepted(AcceptedCounts(new: 0, reopened: 2, repeated: 0)))
-            try expectEqual(try await ledger.state(of: cases[0].id), .pending)
+            try requireEqual(try await ledger.state(of: cases[0].id), .pending)
         },
     ]
 }

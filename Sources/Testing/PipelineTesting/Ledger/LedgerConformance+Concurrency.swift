@@ -4,7 +4,7 @@ internal import PipelineCore
 
 extension LedgerConformance {
     static let concurrency: [Check] = [
-        Check("under concurrent accepting, sealing and claiming no case is lost or doubled") {
+        check("under concurrent accepting, sealing and claiming no case is lost or doubled") {
             fixture in
             let stage = fixture.stage(.any([.count(50), .manual]), maxBatch: 50)
             let cases = fixture.cases(1490)
@@ -32,13 +32,13 @@ extension LedgerConformance {
             try await ledger.requestFlush()
             _ = try await ledger.sealAll()
             let batches = try await ledger.claimAll()
-            try expectEqual(
+            try requireEqual(
                 batches.map(\.cases.count), Array(repeating: 50, count: 29) + [40], "sizes")
             let sealed = batches.flatMap { $0.cases.map(\.id) }
-            try expectEqual(sealed.count, cases.count, "cases")
-            try expectEqual(Set(sealed), Set(cases.map(\.id)), "ids")
+            try requireEqual(sealed.count, cases.count, "cases")
+            try requireEqual(Set(sealed), Set(cases.map(\.id)), "ids")
         },
-        Check("chunks with the same cases, handed in at once, make each case once") { fixture in
+        check("chunks with the same cases, handed in at once, make each case once") { fixture in
             let stage = fixture.stage(.maxAge(.zero))
             let cases = fixture.cases(100)
             let counts = try await withThrowingTaskGroup(of: AcceptedCounts.self) { group in
@@ -61,12 +61,12 @@ extension LedgerConformance {
                 }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
-            try expectEqual(counts.map(\.new).reduce(0, +), 100, "new")
-            try expectEqual(counts.map(\.repeated).reduce(0, +), 300, "repeated")
+            try requireEqual(counts.map(\.new).reduce(0, +), 100, "new")
+            try requireEqual(counts.map(\.repeated).reduce(0, +), 300, "repeated")
             let ledger = try await fixture.ledger(stage)
-            try expectEqual(try await ledger.sealAll().map(\.count), [100], "sizes")
+            try requireEqual(try await ledger.sealAll().map(\.count), [100], "sizes")
         },
-        Check("a batch is claimed by one of many") { fixture in
+        check("a batch is claimed by one of many") { fixture in
             let stage = fixture.stage(.count(1), maxBatch: 1)
             let ledger = try await fixture.ledger(stage)
             try await ledger.add(fixture.cases(40))
@@ -77,10 +77,10 @@ extension LedgerConformance {
                 }
                 return try await group.reduce(into: []) { $0 += $1 }
             }
-            try expectEqual(claimed.count, 40, "claims")
-            try expectEqual(Set(claimed).count, 40, "batches")
+            try requireEqual(claimed.count, 40, "claims")
+            try requireEqual(Set(claimed).count, 40, "batches")
         },
-        Check("of two holders of one position a single one moves it") { fixture in
+        check("of two holders of one position a single one moves it") { fixture in
             let stage = fixture.stage(.manual)
             let ledger = try await fixture.ledger(stage)
             _ = try await ledger.positions(of: "t", initial: [0: 0])
@@ -99,8 +99,8 @@ extension LedgerConformance {
                 }
                 return try await group.reduce(0, +)
             }
-            try expectEqual(moved, 1, "moves")
-            try expectEqual(try await ledger.summary().pending, 10, "pending")
+            try requireEqual(moved, 1, "moves")
+            try requireEqual(try await ledger.summary().pending, 10, "pending")
         },
     ]
 }

@@ -4,7 +4,7 @@ internal import PipelineCore
 
 extension LedgerConformance {
     static let reading: [Check] = [
-        Check("a snapshot tells every state, and unknown ids are missing") { fixture in
+        check("a snapshot tells every state, and unknown ids are missing") { fixture in
             let ledger = try await fixture.ledger(.any([.count(2), .manual]), maxBatch: 2)
             let cases = fixture.cases(8)
             let unknown = fixture.random.uuid()
@@ -25,51 +25,51 @@ extension LedgerConformance {
             let wanted: [CaseState] = [
                 .succeeded, .failed, .running, .running, .sealed, .sealed, .cancelled, .pending,
             ]
-            try expectEqual(cases.map { snapshots[$0.id]?.state }, wanted, "states")
-            try expectEqual(snapshots.count, 8, "snapshots")
+            try requireEqual(cases.map { snapshots[$0.id]?.state }, wanted, "states")
+            try requireEqual(snapshots.count, 8, "snapshots")
             for (item, state) in zip(cases, wanted) {
-                let snapshot = try unwrap(snapshots[item.id], "snapshot")
-                try expectEqual(snapshot.deadline, item.deadline, "deadline")
-                try expectEqual(snapshot.outcome != nil, state.isFinal, "outcome of \(state)")
-                try expectEqual(snapshot.outcome?.state ?? state, state, "outcome's state")
+                let snapshot = try requireValue(snapshots[item.id], "snapshot")
+                try requireEqual(snapshot.deadline, item.deadline, "deadline")
+                try requireEqual(snapshot.outcome != nil, state.isFinal, "outcome of \(state)")
+                try requireEqual(snapshot.outcome?.state ?? state, state, "outcome's state")
             }
             let report = snapshots[cases[0].id]?.outcome?.report
-            try expectEqual(report, cases[0].parameters, "report")
-            try expectEqual(snapshots[cases[6].id]?.outcome?.reason, "asked to", "reason")
+            try requireEqual(report, cases[0].parameters, "report")
+            try requireEqual(snapshots[cases[6].id]?.outcome?.reason, "asked to", "reason")
             _ = try await ledger.end([cases[7].id], as: .expired, reason: "late")
-            try expectEqual(try await ledger.state(of: cases[7].id), .expired)
-            try expect(try await ledger.snapshots(of: []).isEmpty, "something for nothing")
+            try requireEqual(try await ledger.state(of: cases[7].id), .expired)
+            try require(try await ledger.snapshots(of: []).isEmpty, "something for nothing")
         },
-        Check("a case whose worker is gone is sealed, not running") { fixture in
+        check("a case whose worker is gone is sealed, not running") { fixture in
             let ledger = try await fixture.ledger(.maxAge(.zero))
             let cases = fixture.cases(1)
             try await ledger.add(cases)
             _ = try await ledger.seal()
             _ = try await ledger.claim(worker: "w", lease: .seconds(-1))
-            try expectEqual(try await ledger.state(of: cases[0].id), .sealed)
+            try requireEqual(try await ledger.state(of: cases[0].id), .sealed)
         },
-        Check("only pending cases are ended, and a count stays exact") { fixture in
+        check("only pending cases are ended, and a count stays exact") { fixture in
             let ledger = try await fixture.ledger(.count(4), maxBatch: 4)
             let cases = fixture.cases(9)
             try await ledger.add(Array(cases[0..<4]))
             _ = try await ledger.sealAll()
             try await ledger.add(Array(cases[4..<8]))
             let ids = [cases[0].id, cases[5].id, cases[5].id, fixture.random.uuid()]
-            try expectEqual(try await ledger.end(ids, as: .cancelled, reason: "x"), 1, "ended")
-            try expectEqual(try await ledger.end(ids, as: .cancelled, reason: "x"), 0, "again")
-            try expect(try await ledger.sealAll().isEmpty, "three are enough")
+            try requireEqual(try await ledger.end(ids, as: .cancelled, reason: "x"), 1, "ended")
+            try requireEqual(try await ledger.end(ids, as: .cancelled, reason: "x"), 0, "again")
+            try require(try await ledger.sealAll().isEmpty, "three are enough")
             try await ledger.add([cases[8]])
-            try expectEqual(try await ledger.sealAll().map(\.count), [4], "sizes")
-            try expectEqual(try await ledger.claimAll().flatMap(\.cases).count, 8, "cases")
+            try requireEqual(try await ledger.sealAll().map(\.count), [4], "sizes")
+            try requireEqual(try await ledger.claimAll().flatMap(\.cases).count, 8, "cases")
         },
-        Check("committing rings the bell") { fixture in
+        check("committing rings the bell") { fixture in
             let ledger = try await fixture.ledger(.maxAge(.zero))
             try await ledger.add(fixture.cases(1))
             _ = try await ledger.seal()
             try await ledger.commit(fixture.commit(try await ledger.claimOne()))
             try await ledger.outcomesCommitted.wait()
         },
-        Check("purging takes finished and delivered batches only") { fixture in
+        check("purging takes finished and delivered batches only") { fixture in
             let ledger = try await fixture.ledger(.count(1), maxBatch: 1)
             let cases = fixture.cases(4)
             for item in cases { try await ledger.add([item]) }
@@ -82,21 +82,21 @@ extension LedgerConformance {
                 try await ledger.commit(fixture.commit(batch, sinks: sinks))
                 batches.append(batch)
             }
-            let first = try unwrap(
+            let first = try requireValue(
                 try await ledger.claimDelivery(sink: "s", worker: "w", lease: .hours(1)), "delivery"
             )
             _ = try await ledger.claimDelivery(sink: "s", worker: "w", lease: .hours(1))
             try await ledger.delivered(batch: first.number, sink: "s", token: first.token)
-            try expectEqual(
+            try requireEqual(
                 try await ledger.purge(finishedBefore: Timestamp(microseconds: 0)), 0, "too early")
-            try expectEqual(try await ledger.purge(finishedBefore: future), 2, "purged")
-            try expectEqual(try await ledger.purge(finishedBefore: future), 0, "purged again")
+            try requireEqual(try await ledger.purge(finishedBefore: future), 2, "purged")
+            try requireEqual(try await ledger.purge(finishedBefore: future), 0, "purged again")
             let left = try await ledger.snapshots(of: cases.map(\.id))
             let gone = [batches[0].cases[0].id, first.outcomes[0].caseID]
-            try expectEqual(left.count, 2, "left")
-            try expect(gone.allSatisfy { left[$0] == nil }, "the wrong ones went")
+            try requireEqual(left.count, 2, "left")
+            try require(gone.allSatisfy { left[$0] == nil }, "the wrong ones went")
         },
-        Check("the summary counts, and keeps the cost of what was purged") { fixture in
+        check("the summary counts, and keeps the cost of what was purged") { fixture in
             let ledger = try await fixture.ledger(.count(2), maxBatch: 2)
             try await ledger.add(fixture.cases(7))
             _ = try await ledger.sealAll()
@@ -106,24 +106,24 @@ extension LedgerConformance {
             var wanted = LedgerSummary(
                 pending: 1, openBatches: 1, committedBatches: 2, undelivered: 2, generatedCases: 4,
                 generationSeconds: 1)
-            try expectEqual(try await ledger.summary(), wanted)
+            try requireEqual(try await ledger.summary(), wanted)
             let future = try await fixture.clock(of: ledger).advanced(by: .hours(1))
-            try expectEqual(try await ledger.purge(finishedBefore: future), 2, "purged")
+            try requireEqual(try await ledger.purge(finishedBefore: future), 2, "purged")
             wanted.committedBatches = 1
-            try expectEqual(try await ledger.summary(), wanted)
+            try requireEqual(try await ledger.summary(), wanted)
         },
-        Check("stages do not see each other") { fixture in
+        check("stages do not see each other") { fixture in
             let ledger = try await fixture.ledger(.maxAge(.zero))
             var other = fixture.stage(.maxAge(.zero))
             other.stage = "other"
             let neighbour = try await fixture.ledger(other)
             let cases = fixture.cases(3)
             try await ledger.add(cases)
-            try expectEqual(try await neighbour.sealAll(), [], "batches")
-            try expect(try await neighbour.snapshots(of: [cases[0].id]).isEmpty, "cases")
+            try requireEqual(try await neighbour.sealAll(), [], "batches")
+            try require(try await neighbour.snapshots(of: [cases[0].id]).isEmpty, "cases")
             try await neighbour.add([cases[0].altered])
             _ = try await ledger.sealAll()
-            try expect(
+            try require(
                 try await neighbour.claim(worker: "w", lease: .hours(1)) == nil, "claimed")
         },
     ]

@@ -4,18 +4,18 @@ internal import PipelineCore
 
 /// Makes stages, cases and commits for one check.
 struct LedgerFixture: Sendable {
-    let open: LedgerConformance.Open
+    private let subject: LedgerConformance
     let random = RandomSource()
-    /// A pipeline of its own, so that checks may share a store.
     let pipeline: String
 
-    init(open: @escaping LedgerConformance.Open) {
-        self.open = open
+    init(_ subject: LedgerConformance) {
+        self.subject = subject
         pipeline = "conformance-\(random.uuid())"
     }
 
     func stage(
-        _ trigger: Trigger, maxBatch: Int = 512, minInterval: Duration = .zero, revision: Int64 = 1,
+        _ trigger: Trigger, maxBatch: Int = 512, minInterval: Duration = .zero,
+        revision: Int64? = 1,
         ruleText: String = "rule", sla: Duration = .hours(24)
     ) -> LedgerStage {
         LedgerStage(
@@ -32,7 +32,7 @@ struct LedgerFixture: Sendable {
     }
 
     func ledger(_ stage: LedgerStage) async throws -> any Ledger {
-        let ledger = try await open(stage)
+        let ledger = try await subject.open(stage)
         try await ledger.register()
         return ledger
     }
@@ -69,7 +69,7 @@ struct LedgerTestCase: Sendable {
     var deadline: Timestamp?
     var parameters: Bytes
 
-    var digest: Digest { Digest(of: parameters.span.bytes) }
+    var digest: Digest { Digest(of: parameters) }
 
     /// The same id asking for something else.
     var altered: LedgerTestCase {
@@ -93,7 +93,7 @@ extension Ledger {
     /// Accepts new cases; fails the check if they are not all new.
     func add(_ cases: [LedgerTestCase]) async throws {
         let acceptance = try await accept(Submissions(cases))
-        try expectEqual(
+        try requireEqual(
             acceptance, .accepted(AcceptedCounts(new: cases.count, reopened: 0, repeated: 0)),
             "new cases")
     }
@@ -111,12 +111,12 @@ extension Ledger {
             let isAtOnce = result.next.map { $0 <= result.clock } ?? false
             if result.sealed.isEmpty && !isAtOnce { return sealed }
         }
-        throw ConformanceFailure(message: "sealing does not end", line: #line, file: #fileID)
+        throw ConformanceFailure("sealing does not end")
     }
 
     /// Claims for an hour, which is for ever.
     func claimOne() async throws -> Batch {
-        try unwrap(try await claim(worker: "w", lease: .hours(1)), "batch to claim")
+        try requireValue(try await claim(worker: "w", lease: .hours(1)), "batch to claim")
     }
 
     func claimAll() async throws -> [Batch] {
