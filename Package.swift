@@ -66,7 +66,7 @@ let package = Package(
 
         layer("Connectors", "Kafka", ["PipelineCore", "CRdKafka"]),
         layer("Connectors", "Postgres", ["PipelineCore", "CPostgres"]),
-        layer("Connectors", "Redis", ["PipelineCore", "CHiredis"]),
+        layer("Connectors", "Redis", ["PipelineCore", "Specification", "CHiredis"]),
         layer("Connectors", "SQLite", ["PipelineCore", "CSQLite"]),
         layer("Connectors", "Files", ["PipelineCore"]),
 
@@ -80,7 +80,7 @@ let package = Package(
             ["PipelineCore", "Protobuf", "ReportMessages", "Postgres", "SQLite"]),
         layer(
             "Reports", "ReportService",
-            ["PipelineCore", "Protobuf", "ReportMessages", "GRPCTransport"]),
+            ["PipelineCore", "Logging", "Protobuf", "ReportMessages", "GRPCTransport"]),
 
         layer(
             "Program", "StandardCatalogue",
@@ -111,9 +111,11 @@ let package = Package(
         tests("Specification", ["Specification"]),
         tests("Tooling", ["Logging", "Metrics"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
-        tests("GRPCTransport", ["GRPCTransport", "Protobuf"]),
+        tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
         tests("PipelineCore", ["PipelineCore", "PipelineTesting"]),
-        tests("PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"]),
+        tests(
+            "PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"],
+            exclude: ["Golden"]),
         tests("Batching", ["Batching", "PipelineCore"]),
         tests("PipelineRuntime", ["PipelineRuntime", "PipelineCore", "PipelineTesting"]),
         tests(

@@ -96,11 +96,11 @@ struct CommandTests {
             result.err == """
                 penstock run: error[unknown-option]: unknown option --metrics-prt; did you mean --metrics-port? (valid: --check-only, --grace, --help, --label, --metrics-port, --output, --start)
                 penstock run: error[unknown-option]: unknown option -x; valid: --check-only, --grace, --help, --label, --metrics-port, --output, --start
-                penstock run: error[missing-value]: the option --output stands without its value; it is text, for example --output -
+                penstock run: error[missing-value]: the option --output stands without its value; expected text, for example --output -
                 penstock run: error[wrong-type]: --grace: "soon" is not a duration; write a number and its unit: 500ms, 10s, 5m, 12h, 7d
                 penstock run: error[out-of-range]: --metrics-port: "0" lies outside 1 to 65535
                 penstock run: error[invalid-value]: --start: "lastest" is not one of earliest, latest; did you mean "latest"?
-                penstock run: error[missing-argument]: the argument FILE is missing; it is list of text, for example orders.json
+                penstock run: error[missing-argument]: the argument FILE is missing; expected list of text, for example orders.json
                 Try 'penstock run --help'.
 
                 """)
@@ -112,7 +112,7 @@ struct CommandTests {
         #expect(result.code == .usage)
         #expect(
             result.err == """
-                penstock stages show: error[missing-option]: the option --token is missing; it is text, for example x
+                penstock stages show: error[missing-option]: the option --token is missing; expected text, for example x
                 penstock stages show: error[extra-argument]: "b" is one argument too many
                 Try 'penstock stages show --help'.
 

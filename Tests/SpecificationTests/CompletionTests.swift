@@ -21,7 +21,7 @@ struct CompletionTests {
         #expect(script.contains("'run:Runs a pipeline until it is told to stop.'"))
         #expect(script.contains("(earliest latest)'"))
         #expect(script.contains("'*:FILE:_files'"))
-        #expect(script.contains("'--token[What opens the door.]:text:'"))
+        #expect(script.contains("'--token=[What opens the door.]:text:'"))
         #expect(script.contains("_penstock_stages_show() {"))
     }
 

@@ -55,17 +55,17 @@ struct DecodingTests {
         let problems = try #require(self.problems(of: text))
         #expect(
             problems.located(in: "a.json").description == """
-                a.json:1:1: error[missing-key] $: the key "topic" is missing; it is text, for example orders
+                a.json:1:1: error[missing-key] $: the key "topic" is missing; expected text, for example orders
                 a.json:2:3: error[unknown-key] $.topc: unknown key "topc"; did you mean "topic"? (valid: brokers, buffer, from, max_batch, password, ratio, retry, start, strict, topic, trigger, wait)
                 a.json:3:22: error[wrong-type] $.brokers[1]: expected text, found number
-                a.json:4:16: error[out-of-range] $.max_batch: "0" lies outside 1 to 10000
+                a.json:4:16: error[out-of-range] $.max_batch: 0 lies outside 1 to 10000
                 a.json:5:11: error[wrong-type] $.wait: expected duration, found number; write 5s, 5m or 5h
                 a.json:6:12: error[invalid-value] $.start: "newest" is not one of earliest, latest
                 a.json:7:13: error[wrong-type] $.buffer: "64 elephants" has an unknown unit "elephants"; units: B, KiB, MiB, GiB, TiB, kB, MB, GB, TB
                 a.json:8:13: error[wrong-type] $.strict: expected true or false, found text
-                a.json:9:26: error[wrong-type] $.retry.attempts: "1.5" is not a whole number
+                a.json:9:26: error[wrong-type] $.retry.attempts: 1.5 is not a whole number
                 a.json:9:31: error[unknown-key] $.retry.retries: unknown key "retries"; valid: attempts
-                a.json:10:13: error[missing-key] $.from[0]: the key "resource" is missing; it is text, for example bus
+                a.json:10:13: error[missing-key] $.from[0]: the key "resource" is missing; expected text, for example bus
                 a.json:10:38: error[unknown-key] $.from[1].resurce: unknown key "resurce"; did you mean "resource"? (valid: resource)
                 a.json:11:27: error[unknown-key] $.trigger.any[0].cuont: unknown key "cuont"; did you mean "count"? (valid: all, any, count, max_age)
                 a.json:11:43: error[invalid-value] $.trigger.any[1]: a trigger has 2 keys, not one; valid: any, all, count, max_age
@@ -77,7 +77,8 @@ struct DecodingTests {
     func wrongShapes() throws {
         #expect(problems(of: "[]")?.list.first?.code == .wrongType)
         let problems = try #require(
-            self.problems(of: #"{"topic": null, "from": {}, "retry": [], "trigger": 5, "brokers": "a"}"#)
+            self.problems(
+                of: #"{"topic": null, "from": {}, "retry": [], "trigger": 5, "brokers": "a"}"#)
         )
         #expect(problems.list.map(\.code) == Array(repeating: .wrongType, count: 5))
         #expect(self.problems(of: #"{"topic": "a", "from": []}"#)?.list.first?.code == .outOfRange)

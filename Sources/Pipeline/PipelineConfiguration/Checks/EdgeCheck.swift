@@ -21,6 +21,8 @@ struct EdgeCheck {
         for stage in stages {
             guard let definition = stage.definition else { return edges }
             let input = edges.last?.output
+            // A source that does not stand first has been refused for that.
+            if stage.role == .source, input != nil { return edges }
             switch definition.contract.edge(input) {
             case .yields(let output):
                 edges.append(StageEdge(stage: stage, input: input, output: output))
@@ -64,7 +66,10 @@ struct StoreCheck {
 
     func run() {
         for edge in edges where edge.stage.role == .barrier && edge.output == .batches {
-            let uses = edge.stage.definition?.contract.resources ?? []
+            let contract = edge.stage.definition?.contract
+            // The stage itself says more than this can.
+            if contract?.objections.contains(where: { !$0.isWarning }) ?? false { continue }
+            let uses = contract?.resources ?? []
             guard !uses.contains(where: { $0.kinds.contains(.store) }) else { continue }
             edge.stage.report(
                 .missingStore, "\(OrderCheck.shown(edge.stage)) seals batches and names no store",

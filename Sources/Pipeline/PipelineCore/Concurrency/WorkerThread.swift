@@ -19,6 +19,9 @@ public final class WorkerThread: BlockingWorker {
 
     deinit { lane.stop() }
 
+    /// Runs `body` after all that was asked for earlier, without waiting for it.
+    public func enqueue(_ body: @escaping @Sendable () -> Void) { lane.add(body) }
+
     public func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
         try await suspended { (resumption: Resumption<T>) in
             lane.add { resumption.resume(with: Result(catching: body)) }

@@ -58,6 +58,19 @@ public final class MemoryCache: Cache {
         }
     }
 
+    /// The value of one key, without suspending: for callers on a thread that must not wait.
+    public func value(of key: String) -> Bytes? {
+        let now = clock.now
+        return entries.withLock { $0.value(of: key, now: now) }
+    }
+
+    /// Stores one entry, without suspending; one that does not fit is left out.
+    public func keep(_ entry: CacheEntry) {
+        if SieveEntries.cost(entry) > capacityBytes { return }
+        let now = clock.now
+        entries.withLock { $0.insert(entry, now: now) }
+    }
+
     public func setIfAbsent(_ new: [CacheEntry]) async throws -> [Bool] {
         try checkSizes(new)
         let now = clock.now

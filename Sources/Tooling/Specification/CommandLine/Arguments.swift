@@ -37,7 +37,7 @@ struct Arguments {
             } else {
                 context.report(
                     .missingValue, "the option --\(name) stands without its value",
-                    hint: "it is \(field.kind)"
+                    hint: "expected \(field.kind)"
                         + (field.example.map {
                             ", for example --\(name) \(Markdown.shown($0))"
                         } ?? ""), at: nil)

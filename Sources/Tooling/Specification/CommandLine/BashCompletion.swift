@@ -12,6 +12,12 @@ struct BashCompletion {
             \(name)() {
                 local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
                 local path="" word
+                # Bash splits --name=value into three words.
+                if [[ $current == "=" ]]; then
+                    current=""
+                elif [[ $previous == "=" ]]; then
+                    previous=${COMP_WORDS[COMP_CWORD-2]}
+                fi
                 for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
                     case "${path:+$path }$word" in
                         \(labels(paths))) path="${path:+$path }$word" ;;
@@ -45,7 +51,9 @@ struct BashCompletion {
             }
             script += "            esac\n"
         }
-        let options = path.options.map { "--\($0.option)" } + ["--help"]
+        let options =
+            path.options.map { "--\($0.option)" } + ["--help"]
+            + (path.command.version == nil ? [] : ["--version"])
         let names = path.command.commands.map(\.name)
         let words = names + path.arguments.flatMap(\.choices)
         script += "            if [[ $current == -* ]]; then\n"

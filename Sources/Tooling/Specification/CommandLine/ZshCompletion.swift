@@ -27,7 +27,7 @@ struct ZshCompletion {
             }
             lines.append("    )")
             lines.append(
-                "    _arguments -C '--help[Shows this help.]' '1: :->command' '*::: :->rest'")
+                "    _arguments -C '--help[Shows this help.]' '1: :->command' '*::argument:->rest'")
             lines.append("    case $state in")
             lines.append("        command) _describe command commands ;;")
             lines.append("        rest)")
@@ -44,7 +44,9 @@ struct ZshCompletion {
     }
 
     private func specification(_ option: Field) -> String {
-        let head = "--\(option.option)[\(quoted(option.documentation))]"
+        // With = the value may follow in the same word or in the next.
+        let name = option.isFlag ? option.option : "\(option.option)="
+        let head = "--\(name)[\(quoted(option.documentation))]"
         let repeated = option.isRepeated ? "*" : ""
         return option.isFlag
             ? "'\(head)'" : "'\(repeated)\(head):\(quoted(option.kind)):\(action(option))'"

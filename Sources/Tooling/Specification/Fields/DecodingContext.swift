@@ -66,24 +66,26 @@ public struct DecodingContext {
     }
 
     /// Reads a text as a value, or reports why it is none.
+    ///
+    /// - Parameter isQuoted: Whether the text stood in quotes, and is shown in them.
     func parse<Value: FieldValue>(
-        _ text: String, unit: String? = nil, at position: Position?
+        _ text: String, unit: String? = nil, isQuoted: Bool = true, at position: Position?
     ) -> Value? {
         do throws(Refusal) {
             return try Value.parse(text, unit: unit)
         } catch {
             report(
-                error.code, "\(shown(text)) \(error.message)", hint: isSecret ? nil : error.hint,
+                error.code, "\(shown(text, isQuoted: isQuoted)) \(error.message)",
+                hint: isSecret ? nil : error.hint,
                 at: position)
             return nil
         }
     }
 
     /// How a sentence about a value begins: with the value, unless it is secret, and its origin.
-    func shown(_ text: String) -> String {
-        let value =
-            isSecret
-            ? "the value" : JSON.quoted(String(Redaction.withoutCredentials(text).prefix(120)))
+    func shown(_ text: String, isQuoted: Bool = true) -> String {
+        let plain = String(Redaction.withoutCredentials(text).prefix(120))
+        let value = isSecret ? "the value" : isQuoted ? JSON.quoted(plain) : plain
         return switch origin {
         case .environment(let name): "\(value) from the environment variable \(name)"
         case .file(let path): "\(value) from the file \(path)"

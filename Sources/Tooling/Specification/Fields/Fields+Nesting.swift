@@ -132,7 +132,7 @@ extension Fields {
         fail()
         context.report(
             .missingKey, "the key \(JSON.quoted(field.key)) is missing",
-            hint: "it is \(field.kind)\(field.example.map { ", for example \($0)" } ?? "")",
+            hint: "expected \(field.kind)\(field.example.map { ", for example \($0)" } ?? "")",
             at: position)
     }
 

@@ -103,8 +103,11 @@ extension Fields {
     ) -> Outcome<Value> {
         if let objection = declaration.objection(value) {
             let prefix = context.record.isCommandLine ? declaration.prefix : ""
+            // Numbers stand in the document as they are; everything else arrived as text.
+            let isQuoted = value.json.string != nil || context.origin != .document
+            let shown = context.shown(value.text, isQuoted: isQuoted)
             context.report(
-                objection.code, "\(prefix)\(context.shown(value.text)) \(objection.message)",
+                objection.code, "\(prefix)\(shown) \(objection.message)",
                 hint: objection.hint, at: position)
             return .refused
         }
@@ -133,7 +136,7 @@ extension Fields {
         case .document(_, let position, let context):
             context.report(
                 .missingKey, "the key \(JSON.quoted(declaration.field.key)) is missing",
-                hint: "it is \(declaration.wanted)", at: position)
+                hint: "expected \(declaration.wanted)", at: position)
         case .arguments(_, let context):
             let isOption = declaration.role == .option
             context.report(
@@ -141,7 +144,7 @@ extension Fields {
                 isOption
                     ? "the option --\(declaration.field.option) is missing"
                     : "the argument \(declaration.name) is missing",
-                hint: "it is \(declaration.wanted)", at: nil)
+                hint: "expected \(declaration.wanted)", at: nil)
         }
     }
 }

@@ -11,6 +11,11 @@ public enum Schema {
         return definitions
     }
 
+    /// A value's schema, or a substitution for it; its document needs ``definitions(of:)``.
+    public static func substitutable(_ schema: JSON) -> JSON {
+        Substitution.schema(besides: schema)
+    }
+
     /// An object with these properties and no others, without `$defs`.
     ///
     /// - Parameters:

@@ -33,7 +33,7 @@ extension ByteCount: TextValue {
     public init(parsing text: String) throws(Refusal) { self = try Self.parse(text, unit: nil) }
 
     public static func parse(_ text: String, unit: String?) throws(Refusal) -> ByteCount {
-        guard let quantity = Quantity(text) else {
+        guard let quantity = Quantity(text[...]), quantity.rest.isEmpty else {
             throw Refusal(
                 .wrongType, "is not a byte size",
                 hint: "write a number and its unit: 512B, 64KiB, 16MiB, 1GiB")

@@ -6,11 +6,14 @@ struct Quantity {
     var whole: Int64
     /// The fraction in units of 10⁻⁹.
     var billionths: Int64
+    /// The letters behind the number, a space between allowed.
     var unit: Substring
+    /// What follows the unit.
+    var rest: Substring
 
     /// Reads a number and whatever follows it; nil when it does not begin with a digit, or has too
     /// many.
-    init?(_ text: String) {
+    init?(_ text: Substring) {
         let isDigit: (Character) -> Bool = { "0123456789".contains($0) }
         let digits = text.prefix(while: isDigit)
         guard let whole = Int64(digits) else { return nil }
@@ -25,7 +28,9 @@ struct Quantity {
         }
         self.whole = whole
         self.billionths = billionths
-        self.unit = rest.drop { $0 == " " }
+        if rest.first == " " { rest = rest.dropFirst() }
+        self.unit = rest.prefix { !isDigit($0) }
+        self.rest = rest.dropFirst(unit.count)
     }
 
     /// The quantity in a smaller unit, of which this many make one; nil when it overflows.

@@ -13,7 +13,7 @@ extension Int: FieldValue {
         guard case .number(let text) = json.value else {
             return context.refuse(json, as: Self.self)
         }
-        return context.parse(text, at: json.position)
+        return context.parse(text, isQuoted: false, at: json.position)
     }
 
     public static func parse(_ text: String, unit: String?) throws(Refusal) -> Int {
@@ -38,7 +38,7 @@ extension Double: FieldValue {
         guard case .number(let text) = json.value else {
             return context.refuse(json, as: Self.self)
         }
-        return context.parse(text, at: json.position)
+        return context.parse(text, isQuoted: false, at: json.position)
     }
 
     public static func parse(_ text: String, unit: String?) throws(Refusal) -> Double {

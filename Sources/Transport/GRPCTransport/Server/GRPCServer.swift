@@ -9,7 +9,7 @@ internal import Synchronization
 public final class GRPCServer: Sendable {
     private enum State {
         case configuring(ServerMethods)
-        case running([(lane: ServerLane, thread: NativeThread)], port: Int)
+        case running([(lane: ServerLane, thread: NativeThread)], services: [String], port: Int)
         case stopping
     }
 
@@ -94,7 +94,14 @@ public final class GRPCServer: Sendable {
     /// The port that the server listens on; 0 unless it is running, and for Unix sockets.
     public var port: Int {
         state.withLock { state in
-            if case .running(_, let port) = state { port } else { 0 }
+            if case .running(_, _, let port) = state { port } else { 0 }
+        }
+    }
+
+    /// The full names of the services of which it has methods, sorted; empty unless it is running.
+    public var services: [String] {
+        state.withLock { state in
+            if case .running(_, let services, _) = state { services } else { [] }
         }
     }
 
@@ -115,15 +122,28 @@ public final class GRPCServer: Sendable {
                     server: handle, methods: methods, openCalls: openCalls, runner: runner)
             }
             handle.start()
-            let threads = try startThreads(lanes)
-            state = .running(Array(zip(lanes, threads)), port: port)
+            let threads: [NativeThread]
+            do throws(GRPCError) { threads = try startThreads(lanes) } catch {
+                state = .stopping
+                stopped.open()
+                throw error
+            }
+            state = .running(
+                Array(zip(lanes, threads)), services: methods.services, port: port)
         }
     }
 
     private func startThreads(_ lanes: [ServerLane]) throws(GRPCError) -> [NativeThread] {
         var threads: [NativeThread] = []
-        for (number, lane) in lanes.enumerated() {
-            threads.append(try NativeThread(name: "grpc-server-\(number)") { lane.run() })
+        do throws(GRPCError) {
+            for (number, lane) in lanes.enumerated() {
+                threads.append(try NativeThread(name: "grpc-server-\(number)") { lane.run() })
+            }
+        } catch {
+            handle.shutdown(grace: .zero, queue: shutdownQueue)
+            for lane in lanes { lane.queue.shutdown() }
+            for thread in threads { thread.join() }
+            throw error
         }
         return threads
     }
@@ -158,7 +178,7 @@ public final class GRPCServer: Sendable {
         switch previous {
         case .stopping: await stopped.wait()
         case .configuring: stopped.open()
-        case .running(let lanes, _):
+        case .running(let lanes, _, _):
             openCalls.close()
             await Self.block { [handle, shutdownQueue] in
                 handle.shutdown(grace: grace, queue: shutdownQueue)

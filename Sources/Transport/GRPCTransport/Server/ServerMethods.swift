@@ -16,4 +16,10 @@ struct ServerMethods: Sendable {
 
     var unary: [Unary] = []
     var streams: [Stream] = []
+
+    /// The full names of the services to which the methods belong.
+    var services: [String] {
+        let paths = unary.map(\.path) + streams.map(\.path)
+        return Set(paths.compactMap { $0.split(separator: "/").first.map(String.init) }).sorted()
+    }
 }
