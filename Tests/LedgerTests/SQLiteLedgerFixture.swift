@@ -35,7 +35,8 @@ struct SQLiteLedgerFixture: Sendable {
 
     func id(_ number: Int) -> UUID { UUID(high: 7, low: UInt64(number)) }
 
-    /// Accepts cases of these numbers; each digest is the number's, unless `content` says otherwise.
+    /// Accepts cases of these numbers; each digest is the number's, unless `content` says
+    /// otherwise.
     @discardableResult
     func accept(
         _ numbers: some Sequence<Int>, content: UInt64 = 0, advances: [PositionAdvance] = []

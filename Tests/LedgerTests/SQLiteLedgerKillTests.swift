@@ -6,7 +6,8 @@ import SQLite
 import SQLiteLedger
 import Testing
 
-/// Kills a process in the middle of its work, again and again, and holds the file against what it acknowledged.
+/// Kills a process in the middle of its work, again and again, and holds the file against what it
+/// acknowledged.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct SQLiteLedgerKillTests {
     private static let chunk: Int64 = 16
@@ -105,7 +106,7 @@ struct SQLiteLedgerKillTests {
         var process: pid_t = 0
         let failed = unsafe posix_spawn(
             &process, "/proc/self/exe", &actions, nil, &argv, &environment)
-        unsafe (argv + environment).forEach { unsafe free($0) }
+        for unsafetext in unsafe argv + environment { unsafe free(text) }
         unsafe posix_spawn_file_actions_destroy(&actions)
         close(ends[1])
         try #require(failed == 0)
