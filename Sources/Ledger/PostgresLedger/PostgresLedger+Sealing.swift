@@ -11,7 +11,7 @@ extension PostgresLedger {
     /// nothing sealed and a `next` that is soon.
     public func seal() async throws -> SealingResult {
         let rule = stage.rule
-        let revision = stage.revision
+        let revision = try await registered().revision
         return try await withStage { connection, stage in
             try connection.transaction {
                 var sealed: [SealedBatch] = []
@@ -44,7 +44,8 @@ extension PostgresLedger {
                         return result
                     }
                     sealed += try connection.seal(
-                        stage, revision: revision, firing: firing, most: left)
+                        stage, revision: revision, firing: firing, most: left,
+                        maxBatch: rule.maxBatch)
                 }
             }
         }
@@ -102,16 +103,17 @@ extension PostgresConnection {
     }
 
     /// A full firing seals one batch, a drain as many as it takes, but no more than `most`.
-    fileprivate func seal(_ stage: Int16, revision: Int64, firing: Firing, most: Int) throws
-        -> [SealedBatch]
+    fileprivate func seal(_ stage: Int16, revision: Int64, firing: Firing, most: Int, maxBatch: Int)
+        throws -> [SealedBatch]
     {
-        let isFull = if case .full = firing { true } else { false }
-        let answer = try query("select batch_no, size from penstock.seal($1, $2, $3, $4, $5)") {
+        let fullSize: Int? = if case .full(_, let size) = firing { size } else { nil }
+        let answer = try query("select batch_no, size from penstock.seal($1, $2, $3, $4, $5, $6)") {
             $0.add(int2: stage)
             $0.add(int8: revision)
             $0.add(text: firing.closedBy)
-            $0.add(int4: isFull ? 1 : Int32(most))
-            $0.add(bool: isFull)
+            $0.add(int4: fullSize == nil ? Int32(most) : 1)
+            $0.add(int4: Int32(clamping: fullSize ?? maxBatch))
+            $0.add(bool: fullSize != nil)
         }
         return (0..<answer.rowCount).map { row in
             SealedBatch(

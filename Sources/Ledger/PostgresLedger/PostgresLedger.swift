@@ -1,4 +1,3 @@
-internal import Batching
 public import Ledger
 public import PipelineCore
 public import Postgres
@@ -12,8 +11,7 @@ public final class PostgresLedger: Ledger {
     let pool: PostgresPool
     let stage: LedgerStage
     public let outcomesCommitted = Doorbell()
-    /// The stage's number in the tables, once known.
-    private let number = Mutex<Int16?>(nil)
+    private let registration = Mutex<Registration?>(nil)
     let unanswered = UnansweredSubmissions()
 
     /// Opens nothing.
@@ -24,32 +22,33 @@ public final class PostgresLedger: Ledger {
 
     public func register() async throws {
         let stage = stage
-        let (number, isConflict) = try await pool.withConnection { connection in
+        let (registration, isConflict) = try await pool.withConnection { connection in
             let answer = try connection.query(
-                "select stage, is_conflict from penstock.register($1, $2, $3, $4, $5)"
+                "select stage, revision, is_conflict from penstock.register($1, $2, $3, $4)"
             ) {
                 $0.add(text: stage.pipeline)
                 $0.add(text: stage.stage)
                 $0.add(text: stage.ruleText)
                 $0.add(int8: stage.revision)
-                $0.add(int4: Int32(clamping: stage.rule.maxBatch))
             }
-            return (Int16(answer.int64(0, 0)), answer.bool(0, 1))
+            let registration = Registration(
+                number: Int16(answer.int64(0, 0)), revision: answer.int64(0, 1))
+            return (registration, answer.bool(0, 2))
         }
-        self.number.withLock { $0 = number }
         if isConflict {
             throw PipelineError.fatal(
                 "rule-conflict",
                 "the stored rule of \(stage.pipeline)/\(stage.stage) has the same revision"
-                    + " (\(stage.revision)) and another text: raise the revision")
+                    + " (\(registration.revision)) and another text: raise the revision")
         }
+        self.registration.withLock { $0 = registration }
     }
 
     /// Lends a connection and the stage's number, registering the stage first if nobody has.
     func withStage<T: Sendable>(
         _ body: @escaping @Sendable (PostgresConnection, Int16) throws -> T
     ) async throws -> T {
-        let number = try await stageNumber()
+        let number = try await registered().number
         do {
             return try await pool.withConnection { try body($0, number) }
         } catch let error as PipelineError {
@@ -57,23 +56,33 @@ public final class PostgresLedger: Ledger {
         }
     }
 
-    private func stageNumber() async throws -> Int16 {
-        if let known = number.withLock({ $0 }) { return known }
+    /// The stage's row as this process knows it.
+    func registered() async throws -> Registration {
+        if let known = registration.withLock({ $0 }) { return known }
         let stage = stage
         let found = try await pool.withConnection { connection in
             let answer = try connection.query(
-                "select stage from penstock.stages where pipeline = $1 and name = $2"
+                "select stage, revision from penstock.stages where pipeline = $1 and name = $2"
             ) {
                 $0.add(text: stage.pipeline)
                 $0.add(text: stage.stage)
             }
-            return answer.rowCount == 0 ? nil : Int16(answer.int64(0, 0))
+            if answer.rowCount == 0 { return nil as Registration? }
+            return Registration(
+                number: Int16(answer.int64(0, 0)), revision: stage.revision ?? answer.int64(0, 1))
         }
         if let found {
-            number.withLock { $0 = found }
+            registration.withLock { $0 = found }
             return found
         }
         try await register()
-        return try await stageNumber()
+        return try await registered()
     }
+}
+
+/// A stage's row, as one process knows it.
+struct Registration: Sendable {
+    var number: Int16
+    /// The revision of this process's rule.
+    var revision: Int64
 }

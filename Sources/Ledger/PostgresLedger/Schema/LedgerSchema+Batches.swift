@@ -46,12 +46,12 @@ extension LedgerSchema {
             where batch_no = p_batch and token = p_token and committed_at is null
             returning * into b;
           if not found then
-            select count(*) into n from penstock.batches b
+            select count(*) into n from penstock.batches mine
               cross join unnest(p_cases, p_ids) x(no, id)
               join penstock.outcomes o on o.case_no = x.no and o.outcome_id = x.id
-                and o.batch_no = b.batch_no
-              where b.batch_no = p_batch and b.token = p_token
-                and cardinality(b.cases) = cardinality(p_cases);
+                and o.batch_no = mine.batch_no
+              where mine.batch_no = p_batch and mine.token = p_token
+                and cardinality(mine.cases) = cardinality(p_cases);
             if n > 0 and n = cardinality(p_cases) then return; end if;
             raise exception 'the lease was lost' using errcode = 'PS004';
           end if;

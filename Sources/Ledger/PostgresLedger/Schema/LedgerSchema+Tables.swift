@@ -12,8 +12,9 @@ extension LedgerSchema {
         create table penstock.stages(
           stage smallint generated always as identity primary key,
           pipeline text not null, name text not null,
-          rule text not null, revision bigint not null, max_batch int not null,
-          last_fired timestamptz, draining text, flush_requested timestamptz,
+          rule text not null, revision bigint not null,
+          last_fired timestamptz, flush_requested timestamptz,
+          draining text, drain_through bigint,  -- the reason, and the last case that belongs to it
           gate int not null default 1,
           clamp timestamptz not null default '-infinity',
           floor timestamptz not null default '-infinity', floor_no bigint not null default 0,
@@ -72,23 +73,23 @@ extension LedgerSchema {
 
     static let registration: PostgresScript = """
         create function penstock.register(
-          p_pipeline text, p_name text, p_rule text, p_revision bigint, p_max_batch int,
-          out stage smallint, out is_conflict boolean)
+          p_pipeline text, p_name text, p_rule text, p_revision bigint,
+          out stage smallint, out revision bigint, out is_conflict boolean)
         language plpgsql as $$
         declare r penstock.stages;
         begin
           -- Looks before it inserts: an identity value is spent on every attempt.
           if not exists (select from penstock.stages s where s.pipeline = p_pipeline and s.name = p_name) then
-            insert into penstock.stages(pipeline, name, rule, revision, max_batch)
-              values (p_pipeline, p_name, p_rule, p_revision, p_max_batch) on conflict do nothing;
+            insert into penstock.stages(pipeline, name, rule, revision)
+              values (p_pipeline, p_name, p_rule, coalesce(p_revision, 1)) on conflict do nothing;
           end if;
           select * into r from penstock.stages s
             where s.pipeline = p_pipeline and s.name = p_name for update;
           stage := r.stage;
-          is_conflict := r.revision = p_revision and r.rule <> p_rule;
-          if r.revision < p_revision then
-            update penstock.stages s
-              set rule = p_rule, revision = p_revision, max_batch = p_max_batch
+          revision := coalesce(p_revision, r.revision + (r.rule <> p_rule)::int);
+          is_conflict := r.revision = revision and r.rule <> p_rule;
+          if r.revision < revision then
+            update penstock.stages s set rule = p_rule, revision = register.revision
               where s.stage = r.stage;
           end if;
         end $$;

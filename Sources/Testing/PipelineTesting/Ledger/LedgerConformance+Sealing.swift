@@ -28,6 +28,22 @@ extension LedgerConformance {
             let wanted = cases.compactMap(\.deadline).sorted().prefix(1024)
             try require(deadlines == Array(wanted), "not in the order of deadlines")
         },
+        check("the most urgent go first, also of those that arrive after many seals") { fixture in
+            let ledger = try await fixture.ledger(.count(5), maxBatch: 5)
+            var waiting: [Timestamp] = []
+            for round in 0..<60 {
+                let cases = fixture.cases(round % 3 == 0 ? 9 : 5)
+                waiting += cases.compactMap(\.deadline)
+                try await ledger.add(cases)
+                _ = try await ledger.seal()
+                waiting.sort()
+                for batch in try await ledger.claimAll() {
+                    let wanted = Array(waiting.prefix(5))
+                    try requireEqual(batch.cases.map(\.deadline), wanted, "round \(round)")
+                    waiting.removeFirst(5)
+                }
+            }
+        },
         check("a count below max_batch seals exactly the count") { fixture in
             let ledger = try await fixture.ledger(.any([.count(3), .manual]), maxBatch: 10)
             try await ledger.add(fixture.cases(8))
