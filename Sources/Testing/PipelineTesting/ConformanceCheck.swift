@@ -29,9 +29,9 @@ func require(_ condition: Bool, _ promise: @autoclosure () -> String) throws {
 }
 
 /// Throws a ``ConformanceFailure`` unless both are equal.
-func requireEqual<T: Equatable>(_ found: T, _ expected: T, _ promise: @autoclosure () -> String)
-    throws
-{
+func requireEqual<T: Equatable>(
+    _ found: T, _ expected: T, _ promise: @autoclosure () -> String = "the answer"
+) throws {
     if found != expected {
         throw ConformanceFailure("\(promise()): expected \(expected), found \(found)")
     }

@@ -42,6 +42,17 @@ extension PostgresPool {
             }
         }
     }
+
+    /// The version that the database has; 0 without any.
+    public func version(of migration: PostgresMigration) async throws -> Int {
+        try await withConnection { connection in
+            let table = try connection.query("select to_regclass($1 || '.schema_versions') is null")
+            {
+                $0.add(text: migration.schema)
+            }
+            return table.bool(0, 0) ? 0 : try connection.version(of: migration)
+        }
+    }
 }
 
 extension PostgresConnection {
