@@ -1,0 +1,71 @@
+internal import CGRPC
+
+/// One streaming call of a client. Letting it go cancels it.
+public final class GRPCClientStream: Sendable {
+    private let messages: MessageStream
+    private let ending: StreamEnding
+
+    init(
+        _ call: CallHandle, _ metadata: MetadataBuffer, waitForReady: Bool,
+        onEnd: @escaping @Sendable () -> Void
+    ) {
+        let messages = MessageStream(call, sendsInitialMetadata: false)
+        self.messages = messages
+        ending = StreamEnding(call) {
+            messages.end()
+            onEnd()
+        }
+        messages.start(tag: FinalCompletion(keeping: metadata)) {
+            $0.sendInitialMetadata(metadata, waitForReady: waitForReady)
+        }
+        let opening = StreamOpening()
+        messages.start(tag: opening) { unsafe $0.receiveInitialMetadata(opening.place) }
+        messages.start(tag: ending) { unsafe $0.receiveStatus(ending.status.memory) }
+    }
+
+    deinit { messages.call.cancel() }
+
+    /// Sends a message and waits until flow control has taken it. One message at a time.
+    ///
+    /// - Throws: The status of the call if it is over.
+    public func send(_ message: [UInt8]) async throws(GRPCStatusError) {
+        if await !messages.send(message) { throw await failure() }
+    }
+
+    /// Says that no more messages will be sent.
+    ///
+    /// - Throws: The status of the call if it has failed. One that has ended with OK meanwhile has
+    ///   not.
+    public func finishSending() async throws(GRPCStatusError) {
+        if await messages.finishSending() { return }
+        if let error = await ending.wait() { throw error }
+    }
+
+    /// Waits for the server's next message. One reception at a time. Cancelling the task cancels
+    /// the call.
+    ///
+    /// - Returns: The message, or `nil` when the call has ended with OK.
+    /// - Throws: The status with which the call ended, if that was not OK.
+    public func receive() async throws(GRPCStatusError) -> [UInt8]? {
+        let message: [UInt8]?
+        do {
+            message = try await withTaskCancellationHandler { () throws(GRPCStatusError) in
+                try await messages.receive()
+            } onCancel: {
+                messages.call.cancel()
+            }
+        } catch {
+            throw await failure()
+        }
+        if let message { return message }
+        if let error = await ending.wait() { throw error }
+        return nil
+    }
+
+    /// Cancels the call.
+    public func cancel() { messages.call.cancel() }
+
+    private func failure() async -> GRPCStatusError {
+        await ending.wait() ?? GRPCStatusError(.cancelled, "the call has ended already")
+    }
+}

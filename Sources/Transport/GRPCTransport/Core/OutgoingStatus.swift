@@ -1,0 +1,43 @@
+internal import CGRPC
+
+/// A status on its way to the client; alive until the batch that sends it is complete.
+///
+/// `Sendable`: never changed after it was made.
+@safe
+final class OutgoingStatus: @unchecked Sendable {
+    let code: grpc_status_code
+    let message: UnsafeMutablePointer<grpc_slice>
+    let trailers: MetadataBuffer?
+
+    init(_ error: GRPCStatusError) {
+        code = grpc_status_code(rawValue: error.code.rawValue)
+        unsafe message = .allocate(capacity: 1)
+        unsafe message.initialize(to: grpc_slice(copying: Self.sendable(error.message)))
+        trailers = Self.trailers(details: error.details)
+    }
+
+    deinit {
+        unsafe grpc_slice_unref(message.pointee)
+        unsafe message.deallocate()
+    }
+
+    private static func trailers(details: [UInt8]) -> MetadataBuffer? {
+        if details.isEmpty || details.count > GRPCStatusError.maxDetailsBytes { return nil }
+        var metadata = GRPCMetadata()
+        metadata.append("grpc-status-details-bin", details)
+        return try? MetadataBuffer(metadata)
+    }
+
+    /// The message as it may be sent. The C core does the percent-encoding; a space at the end it
+    /// leaves as it is, which nghttp2 and others built on it refuse as a header's value.
+    static func sendable(_ message: String) -> String {
+        var kept = message.unicodeScalars[...]
+        var bytes = message.utf8.count
+        while let last = kept.last {
+            if bytes <= GRPCStatusError.maxMessageBytes, !last.properties.isWhitespace { break }
+            bytes -= UTF8.width(last)
+            kept.removeLast()
+        }
+        return String(kept)
+    }
+}

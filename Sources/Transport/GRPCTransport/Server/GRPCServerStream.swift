@@ -1,0 +1,52 @@
+/// One call of a streaming method, as its handler sees it.
+public final class GRPCServerStream: Sendable {
+    /// The method's path, for example `/grpc.health.v1.Health/Watch`.
+    public let path: String
+    private let request: RequestedCall
+    private let messages: MessageStream
+
+    init(_ request: RequestedCall, path: String) {
+        self.path = path
+        self.request = request
+        messages = MessageStream(request.takeCall(), sendsInitialMetadata: true)
+    }
+
+    /// The time until the client gives up, negative when it has; `nil` if it waits for ever.
+    public var remaining: Duration? { request.remaining }
+
+    /// The client's address as gRPC writes it, for example `ipv4:127.0.0.1:40000`.
+    public var peer: String { unsafe CallHandle.peer(of: messages.call.pointer) }
+
+    /// The first value of a metadata key (in lower case), as text.
+    public func metadata(_ key: String) -> String? {
+        request.metadata(key).first.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Waits for the client's next message. One reception at a time.
+    ///
+    /// - Returns: The message, or `nil` when the client has sent its last one.
+    /// - Throws: CANCELLED if the task is cancelled.
+    public func receive() async throws(GRPCStatusError) -> [UInt8]? {
+        try await messages.receive()
+    }
+
+    /// Sends a message and waits until flow control has taken it. One message at a time.
+    ///
+    /// - Throws: CANCELLED if the client has gone away.
+    public func send(_ message: [UInt8]) async throws(GRPCStatusError) {
+        if await !messages.send(message) { throw .cancelled() }
+    }
+
+    func watchForClose() -> CloseCompletion {
+        let watch = CloseCompletion(request, onClose: {})
+        messages.start(tag: watch) { batch in
+            unsafe batch.receiveClose(request.cancelledPlace)
+        }
+        return watch
+    }
+
+    /// Ends the call; `nil` is OK.
+    func finish(_ error: GRPCStatusError?) {
+        messages.finish(error.map { OutgoingStatus($0) })
+    }
+}

@@ -1,0 +1,77 @@
+internal import CGRPC
+
+/// The place where the C core puts an incoming call, reused for one call after the other.
+///
+/// `Sendable`: owned by a queue's thread until the call is handed to one handler, and again after
+/// the handler's answer has been sent.
+@safe
+final class RequestedCall: @unchecked Sendable {
+    @unsafe
+    struct Memory {
+        var call: OpaquePointer? = nil
+        var deadline = gpr_timespec()
+        var metadata = unsafe grpc_metadata_array()
+        var message: UnsafeMutablePointer<grpc_byte_buffer>? = nil
+        var details = unsafe grpc_call_details()
+        var cancelled: Int32 = 0
+    }
+
+    let memory: UnsafeMutablePointer<Memory>
+
+    init() {
+        unsafe memory = .allocate(capacity: 1)
+        unsafe memory.initialize(to: Memory())
+        unsafe grpc_metadata_array_init(&memory.pointee.metadata)
+        unsafe grpc_call_details_init(&memory.pointee.details)
+    }
+
+    deinit {
+        releaseCall()
+        unsafe grpc_metadata_array_destroy(&memory.pointee.metadata)
+        unsafe grpc_call_details_destroy(&memory.pointee.details)
+        unsafe memory.deallocate()
+    }
+
+    /// Gives up the call but keeps the memory for the next one.
+    func releaseCall() {
+        if let message = unsafe memory.pointee.message { unsafe grpc_byte_buffer_destroy(message) }
+        unsafe memory.pointee.message = nil
+        if let call = unsafe memory.pointee.call { unsafe grpc_call_unref(call) }
+        unsafe memory.pointee.call = nil
+        unsafe memory.pointee.metadata.count = 0
+    }
+
+    var call: OpaquePointer { unsafe memory.pointee.call! }
+
+    /// Takes the reference to the call out of this place.
+    func takeCall() -> CallHandle {
+        let call = unsafe memory.pointee.call.take()!
+        return unsafe CallHandle(owning: call)
+    }
+
+    var remaining: Duration? { unsafe memory.pointee.deadline.remaining }
+
+    func metadata(_ key: String) -> [[UInt8]] { unsafe memory.pointee.metadata.values(for: key) }
+
+    /// The path of a call to an unregistered method.
+    var path: String { unsafe memory.pointee.details.method.text() }
+
+    /// The place where the C core says whether the call ended before its status was sent.
+    var cancelledPlace: UnsafeMutablePointer<Int32> {
+        unsafe withUnsafeMutablePointer(to: &memory.pointee.cancelled) { unsafe $0 }
+    }
+    var wasCancelled: Bool { unsafe memory.pointee.cancelled != 0 }
+
+    /// Lends the request's bytes.
+    func withMessage<Result>(
+        _ body: (Span<UInt8>) throws(GRPCStatusError) -> Result
+    ) throws(GRPCStatusError) -> Result {
+        guard let message = unsafe memory.pointee.message else {
+            throw GRPCStatusError(.internal, "the call carried no request message")
+        }
+        guard let result = unsafe try ByteBuffer.withBytes(of: message, body) else {
+            throw GRPCStatusError(.internal, "the request message cannot be decompressed")
+        }
+        return result
+    }
+}

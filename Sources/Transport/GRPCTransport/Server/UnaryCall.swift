@@ -1,0 +1,80 @@
+/// A slot for one unary call after the other.
+///
+/// `Sendable`: owned by its lane's thread, except that a handler's task may call ``finish(_:)``
+/// once.
+final class UnaryCall: Completion, @unchecked Sendable {
+    private enum Phase {
+        case awaitingRequest, answering
+    }
+
+    let method: Int
+    let request = RequestedCall()
+    private unowned let lane: ServerLane
+    private var phase = Phase.awaitingRequest
+    /// Completions still to come before the slot is free again.
+    private var outstanding = 1
+    /// Whether the close has its own completion; fixed before a task borrows the slot.
+    private var isWatched = false
+    private var outgoingStatus: OutgoingStatus?
+
+    init(method: Int, lane: ServerLane) {
+        self.method = method
+        self.lane = lane
+    }
+
+    func prepareForRequest() {
+        outstanding = 1
+        isWatched = false
+        phase = .awaitingRequest
+    }
+
+    override func complete(succeeded: Bool) {
+        switch phase {
+        case .awaitingRequest where succeeded: lane.received(self)
+        case .awaitingRequest, .answering: completeOne()
+        }
+    }
+
+    /// Watches for the client's going away while a task works on the answer.
+    func watchForClose() -> CloseCompletion {
+        let watch = CloseCompletion(request) { [self] in completeOne() }
+        isWatched = true
+        outstanding += 1
+        var batch = OperationBatch()
+        unsafe batch.receiveClose(request.cancelledPlace)
+        unsafe batch.start(on: request.call, tag: watch)
+        return watch
+    }
+
+    /// Sends the answer: initial metadata, message, status and, unless it is watched already, the
+    /// close in one batch, so that a call answered at once takes one completion.
+    func finish(_ answer: Result<[UInt8], GRPCStatusError>) {
+        var batch = OperationBatch()
+        batch.sendInitialMetadata()
+        if !isWatched { unsafe batch.receiveClose(request.cancelledPlace) }
+        switch answer {
+        case .success(let response):
+            batch.sendMessage(ByteBuffer(copying: response))
+            batch.sendStatus(nil)
+            start(batch)
+        case .failure(let error):
+            let status = OutgoingStatus(error)
+            outgoingStatus = status
+            batch.sendStatus(status)
+            start(batch)
+        }
+    }
+
+    private func start(_ batch: borrowing OperationBatch) {
+        phase = .answering
+        unsafe batch.start(on: request.call, tag: self)
+    }
+
+    private func completeOne() {
+        outstanding -= 1
+        guard outstanding == 0 else { return }
+        outgoingStatus = nil
+        request.releaseCall()
+        lane.recycle(self)
+    }
+}

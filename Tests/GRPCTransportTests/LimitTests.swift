@@ -1,0 +1,86 @@
+import GRPCTransport
+import Testing
+
+@Suite(.timeLimit(.minutes(1)))
+struct LimitTests {
+    @Test("A request that is too long is refused, and costs nobody else anything")
+    func oversizeRequest() async throws {
+        var configuration = GRPCServer.Configuration()
+        configuration.maxMessageBytes = 1_000
+        try await withServer(configuration) { server in
+            server.unary("/test.Echo/Now") { request, _ in .reply(Array(copying: request)) }
+        } _: { _, client in
+            let status = await failure { () throws(GRPCStatusError) in
+                try await client.unary(
+                    "/test.Echo/Now", Array(repeating: 1, count: 1_001), timeout: .seconds(30))
+            }
+            #expect(status?.code == .resourceExhausted)
+            let longest = [UInt8](repeating: 1, count: 1_000)
+            let response = try await client.unary("/test.Echo/Now", longest, timeout: .seconds(30))
+            #expect(response == longest)
+        }
+    }
+
+    @Test("A response that is too long for the client ends the call")
+    func oversizeResponse() async throws {
+        try await withServer { server in
+            server.unary("/test.Echo/Now") { request, _ in .reply(Array(copying: request)) }
+        } _: { server, _ in
+            var configuration = GRPCClient.Configuration(target: "127.0.0.1:\(server.port)")
+            configuration.maxMessageBytes = 10
+            let client = try GRPCClient(configuration: configuration)
+            let status = await failure { () throws(GRPCStatusError) in
+                try await client.unary(
+                    "/test.Echo/Now", Array(repeating: 1, count: 11), timeout: .seconds(30),
+                    waitForReady: true)
+            }
+            #expect(status?.code == .resourceExhausted)
+            await client.shutdown()
+        }
+    }
+
+    @Test("More calls than tasks may have are refused, until one ends")
+    func tooManyCalls() async throws {
+        let arrived = Signal()
+        let gate = Gate()
+        var configuration = GRPCServer.Configuration()
+        configuration.maxConcurrentCalls = 2
+        try await withServer(configuration) { server in
+            server.unary("/test.Echo/Held") { _, _ in
+                .async {
+                    arrived.send()
+                    await gate.pass()
+                    return []
+                }
+            }
+        } _: { _, client in
+            async let first = client.unary("/test.Echo/Held", [], timeout: .seconds(30))
+            async let second = client.unary("/test.Echo/Held", [], timeout: .seconds(30))
+            await arrived.receive(2)
+            let status = await failure { () throws(GRPCStatusError) in
+                try await client.unary("/test.Echo/Held", [], timeout: .seconds(30))
+            }
+            #expect(status?.code == .resourceExhausted)
+            gate.open()
+            _ = try await (first, second)
+        }
+    }
+
+    @Test("More calls than a connection may carry wait at the client")
+    func tooManyStreams() async throws {
+        var configuration = GRPCServer.Configuration()
+        configuration.maxStreamsPerConnection = 3
+        try await withServer(configuration) { server in
+            server.unary("/test.Echo/Later") { _, _ in .async { [1] } }
+        } _: { _, client in
+            try await withThrowingTaskGroup(of: [UInt8].self) { group in
+                for _ in 0..<100 {
+                    group.addTask {
+                        try await client.unary("/test.Echo/Later", [], timeout: .seconds(30))
+                    }
+                }
+                for try await response in group { #expect(response == [1]) }
+            }
+        }
+    }
+}

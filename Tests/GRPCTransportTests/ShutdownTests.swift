@@ -1,0 +1,115 @@
+import GRPCTransport
+import Testing
+
+@Suite(.timeLimit(.minutes(1)))
+struct ShutdownTests {
+    @Test("Calls in flight finish within the grace, new ones are refused")
+    func graceful() async throws {
+        let arrived = Signal()
+        let gate = Gate()
+        let server = GRPCServer()
+        server.unary("/test.Echo/Held") { _, _ in
+            .async {
+                arrived.send()
+                await gate.pass()
+                return [7]
+            }
+        }
+        // Interrupted as soon as the shutdown begins, so it tells when that is.
+        server.unary("/test.Wait/News", atShutdown: .interrupt) { _, _ in
+            .async { () throws(GRPCStatusError) in
+                arrived.send()
+                await untilCancelled()
+                throw GRPCStatusError(.cancelled, "interrupted")
+            }
+        }
+        try server.start()
+        let client = try await connectedClient(of: server)
+        async let held = client.unary("/test.Echo/Held", [], timeout: .seconds(30))
+        async let news = failure { () throws(GRPCStatusError) in
+            try await client.unary("/test.Wait/News", [], timeout: .seconds(30))
+        }
+        await arrived.receive(2)
+        async let stopped: Void = server.shutdown(grace: .seconds(30))
+        #expect(await news == GRPCStatusError(.unavailable, "the server is shutting down"))
+        let refused = await failure { () throws(GRPCStatusError) in
+            try await client.unary("/test.Echo/Held", [], timeout: .seconds(30))
+        }
+        #expect(refused?.code == .unavailable)
+        gate.open()
+        #expect(try await held == [7])
+        await stopped
+        await client.shutdown()
+    }
+
+    @Test("Calls that outlast the grace are cancelled, and their handlers waited for")
+    func ungraceful() async throws {
+        let arrived = Signal()
+        let ended = Signal()
+        let server = GRPCServer()
+        server.unary("/test.Wait/Unary") { _, _ in
+            .async {
+                arrived.send()
+                await untilCancelled()
+                ended.send()
+                return []
+            }
+        }
+        try server.start()
+        let client = try await connectedClient(of: server)
+        async let status = failure { () throws(GRPCStatusError) in
+            try await client.unary("/test.Wait/Unary", [], timeout: .seconds(30))
+        }
+        await arrived.receive()
+        await server.shutdown(grace: .zero)
+        await ended.receive()
+        let code = await status?.code
+        #expect(code == .cancelled || code == .unavailable)
+        await client.shutdown()
+    }
+
+    @Test("A server runs as long as its task")
+    func runs() async throws {
+        let server = GRPCServer()
+        let answered = Signal()
+        server.unary("/test.Echo/Now") { _, _ in
+            answered.send()
+            return .reply([1])
+        }
+        let run = Task { try await server.run(grace: .seconds(20)) }
+        while server.port == 0 { await Task.yield() }
+        let client = try await connectedClient(of: server)
+        #expect(try await client.unary("/test.Echo/Now", [], timeout: .seconds(30)) == [1])
+        run.cancel()
+        try await run.value
+        #expect(server.port == 0)
+        await client.shutdown()
+    }
+
+    @Test("Shutting down again, or what never ran, does nothing")
+    func repeated() async throws {
+        let idle = GRPCServer()
+        await idle.shutdown(grace: .seconds(1))
+        let server = GRPCServer()
+        try server.start()
+        async let first: Void = server.shutdown(grace: .seconds(20))
+        async let second: Void = server.shutdown(grace: .seconds(20))
+        _ = await (first, second)
+        let client = try GRPCClient(target: "127.0.0.1:1")
+        await client.shutdown()
+        await client.shutdown()
+        let status = await failure { () throws(GRPCStatusError) in
+            try await client.unary("/test.Echo/Now", [], timeout: .seconds(30))
+        }
+        #expect(status == GRPCStatusError(.unavailable, "this client has been shut down"))
+    }
+
+    @Test("Servers that were never started, and clients never used, leave nothing behind")
+    func unused() throws {
+        for _ in 0..<10 {
+            let server = GRPCServer()
+            server.unary("/test.Echo/Now") { _, _ in .reply([]) }
+            _ = try GRPCClient(target: "127.0.0.1:1")
+        }
+    }
+}
