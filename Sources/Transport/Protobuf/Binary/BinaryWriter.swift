@@ -74,13 +74,14 @@ public struct BinaryWriter: ~Copyable {
     }
 
     @inlinable
-    mutating func fixed<Bits: FixedWidthInteger & BitwiseCopyable>(_ value: Bits) {
+    mutating func fixed<Bits: FixedWidthInteger>(_ value: Bits) {
         reserve(8)
         let position = count
-        var room = storage.mutableSpan
-        var target = room.mutableBytes
-        target.storeBytes(of: value.littleEndian, toByteOffset: position, as: Bits.self)
-        count &+= MemoryLayout<Bits>.size
+        var target = storage.mutableSpan
+        for index in 0..<MemoryLayout<Bits>.size {
+            target[position &+ index] = UInt8(truncatingIfNeeded: value &>> Bits(8 &* index))
+        }
+        count = position &+ MemoryLayout<Bits>.size
     }
 
     @inlinable
@@ -92,11 +93,10 @@ public struct BinaryWriter: ~Copyable {
     mutating func delimited(_ bytes: Span<UInt8>) {
         varint(UInt64(bytes.count))
         reserve(bytes.count)
-        let range = count..<count &+ bytes.count
-        var room = storage.mutableSpan
-        var target = room.extracting(range)
-        for index in bytes.indices { target[index] = bytes[index] }
-        count = range.upperBound
+        let position = count
+        var target = storage.mutableSpan
+        for index in bytes.indices { target[position &+ index] = bytes[index] }
+        count = position &+ bytes.count
     }
 
     /// Leaves room for a length of one byte.

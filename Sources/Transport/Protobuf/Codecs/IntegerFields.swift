@@ -1,6 +1,6 @@
 /// An integer type. They differ only in how they are laid out on the wire.
 public protocol IntegerCodec: MapKeyCodec
-where Value: FixedWidthInteger & LosslessStringConvertible & BitwiseCopyable {}
+where Value: FixedWidthInteger & LosslessStringConvertible & Sendable {}
 
 extension IntegerCodec {
     @inlinable
