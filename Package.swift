@@ -86,7 +86,7 @@ let package = Package(
             "Program", "StandardCatalogue",
             [
                 "PipelineCore", "Specification", "Batching", "Stages", "Ledger", "PostgresLedger",
-                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files", "ConversionReports",
+                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files", "ConversionReports", "Logging",
                 "ReportService", "GRPCTransport", "ReportMessages", "Protobuf",
             ]),
         layer(
@@ -94,7 +94,7 @@ let package = Package(
             [
                 "StandardCatalogue", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
                 "Specification", "Logging", "Metrics", "ConversionReports", "ReportService",
-                "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Batching",
+                "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Batching", "Files",
             ]),
         .executableTarget(
             name: "penstock", dependencies: ["PenstockCommand"],

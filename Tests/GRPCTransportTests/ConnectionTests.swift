@@ -62,7 +62,9 @@ struct ConnectionTests {
         server.unary("/test.Echo/Now") { request, _ in .reply(Array(copying: request)) }
         try server.start()
         let client = try GRPCClient(target: "unix:\(path)")
-        #expect(try await client.unary("/test.Echo/Now", [5], timeout: .seconds(30)) == [5])
+        let response = try await client.unary(
+            "/test.Echo/Now", [5], timeout: .seconds(30), waitForReady: true)
+        #expect(response == [5])
         await client.shutdown()
         await server.shutdown(grace: .seconds(20))
     }

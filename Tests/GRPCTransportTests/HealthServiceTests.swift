@@ -59,7 +59,7 @@ struct HealthServiceTests {
         let server = GRPCServer()
         server.add(HealthService())
         try server.start()
-        let client = try GRPCClient(target: "127.0.0.1:\(server.port)")
+        let client = try await connectedClient(of: server)
         let watch = try client.stream(Methods.watch, timeout: nil)
         try await watch.send(Request())
         #expect(try await watch.receive()?.status == .serving)

@@ -31,7 +31,8 @@ struct LimitTests {
             let client = try GRPCClient(configuration: configuration)
             let status = await failure { () throws(GRPCStatusError) in
                 try await client.unary(
-                    "/test.Echo/Now", Array(repeating: 1, count: 11), timeout: .seconds(30))
+                    "/test.Echo/Now", Array(repeating: 1, count: 11), timeout: .seconds(30),
+                    waitForReady: true)
             }
             #expect(status?.code == .resourceExhausted)
             await client.shutdown()

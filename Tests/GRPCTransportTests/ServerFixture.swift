@@ -10,7 +10,7 @@ func withServer(
     let server = GRPCServer(configuration: configuration)
     addMethods(server)
     try server.start()
-    let client = try GRPCClient(target: "127.0.0.1:\(server.port)")
+    let client = try await connectedClient(of: server)
     do {
         try await body(server, client)
     } catch {
@@ -20,6 +20,16 @@ func withServer(
     }
     await client.shutdown()
     await server.shutdown(grace: .seconds(20))
+}
+
+/// A client that has a connection already.
+func connectedClient(of server: GRPCServer) async throws -> GRPCClient {
+    let client = try GRPCClient(target: "127.0.0.1:\(server.port)")
+    let status = await failure { () throws(GRPCStatusError) in
+        try await client.unary("/test.Nobody/Knows", [], timeout: .seconds(30), waitForReady: true)
+    }
+    guard status?.code == .unimplemented else { throw status ?? .init(.internal, "no failure") }
+    return client
 }
 
 /// The status with which `call` fails; `nil` if it succeeds.
@@ -45,10 +55,17 @@ func untilCancelled() async {
 final class Signal: Sendable {
     private let stream: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
+    private let sent = Atomic(0)
 
     init() { (stream, continuation) = AsyncStream.makeStream() }
 
-    func send() { continuation.yield() }
+    /// How many have been sent.
+    var count: Int { sent.load(ordering: .relaxed) }
+
+    func send() {
+        sent.add(1, ordering: .relaxed)
+        continuation.yield()
+    }
 
     /// Waits for `count` signals, each of which is received once.
     func receive(_ count: Int = 1) async {

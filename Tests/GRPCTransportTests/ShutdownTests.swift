@@ -24,7 +24,7 @@ struct ShutdownTests {
             }
         }
         try server.start()
-        let client = try GRPCClient(target: "127.0.0.1:\(server.port)")
+        let client = try await connectedClient(of: server)
         async let held = client.unary("/test.Echo/Held", [], timeout: .seconds(30))
         async let news = failure { () throws(GRPCStatusError) in
             try await client.unary("/test.Wait/News", [], timeout: .seconds(30))
@@ -56,7 +56,7 @@ struct ShutdownTests {
             }
         }
         try server.start()
-        let client = try GRPCClient(target: "127.0.0.1:\(server.port)")
+        let client = try await connectedClient(of: server)
         async let status = failure { () throws(GRPCStatusError) in
             try await client.unary("/test.Wait/Unary", [], timeout: .seconds(30))
         }
@@ -78,7 +78,7 @@ struct ShutdownTests {
         }
         let run = Task { try await server.run(grace: .seconds(20)) }
         while server.port == 0 { await Task.yield() }
-        let client = try GRPCClient(target: "127.0.0.1:\(server.port)")
+        let client = try await connectedClient(of: server)
         #expect(try await client.unary("/test.Echo/Now", [], timeout: .seconds(30)) == [1])
         run.cancel()
         try await run.value

@@ -54,7 +54,7 @@ struct StreamTests {
             while let message = try await stream.receive() { try await stream.send(message) }
         }
         try server.start()
-        let client = try GRPCClient(target: "127.0.0.1:\(server.port)")
+        let client = try await connectedClient(of: server)
         let stream = try client.stream("/test.Wait/Stream", timeout: nil)
         await arrived.receive()
         async let stopped: Void = server.shutdown(grace: .seconds(3_600))

@@ -110,7 +110,7 @@ struct UnaryCallTests {
         let server = GRPCServer(runner: CountingRunner(started: started))
         server.unary("/test.Echo/Later") { _, _ in .async { [42] } }
         try server.start()
-        let client = try GRPCClient(target: "127.0.0.1:\(server.port)")
+        let client = try await connectedClient(of: server)
         #expect(try await client.unary("/test.Echo/Later", [], timeout: .seconds(30)) == [42])
         await started.receive()
         await client.shutdown()

@@ -103,13 +103,3 @@ struct ReadingTests {
         #expect(pipeline.settings.contains { $0.shown == "kafka://***@k:9092" })
     }
 }
-
-extension String {
-    func replacing(_ part: String, with other: String) -> String {
-        var text = self
-        while let range = text.firstRange(of: part), part != other {
-            text.replaceSubrange(range, with: other)
-        }
-        return text
-    }
-}

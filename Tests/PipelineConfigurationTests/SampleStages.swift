@@ -147,11 +147,11 @@ struct Accumulate: SampleStage {
     func contract(in catalogue: Catalogue) -> StageContract {
         StageContract(
             resources: store.map { [.init(field: "store", name: $0, kinds: [.store])] } ?? [],
-            longestWait: trigger.compactMap(\.maxAge).min()
-        ) { input in
-            guard input == .requests else { return .refuses("it collects requests") }
-            return .yields(durability == .none ? .requests : .batches)
-        }
+            longestWait: { _ in trigger.compactMap(\.maxAge).min() },
+            edge: { input in
+                guard input == .requests else { return .refuses("it collects requests") }
+                return .yields(durability == .none ? .requests : .batches)
+            })
     }
 }
 
@@ -171,11 +171,12 @@ struct Generate: SampleStage {
 
     func contract(in catalogue: Catalogue) -> StageContract {
         StageContract(
-            resources: [.init(field: "store", name: store, kinds: [.store])], longestWait: timeout
-        ) { input in
-            input == .requests || input == .batches
-                ? .yields(.outcomes) : .refuses("it answers requests")
-        }
+            resources: [.init(field: "store", name: store, kinds: [.store])],
+            longestWait: { _ in timeout },
+            edge: { input in
+                input == .requests || input == .batches
+                    ? .yields(.outcomes) : .refuses("it answers requests")
+            })
     }
 }
 

@@ -2,7 +2,8 @@ import Synchronization
 
 /// Calls a database from inside a transaction of another connection, where nothing can be awaited.
 ///
-/// The database must have an inline worker: then `body` never suspends, and has ended when `immediate` returns.
+/// The database must have an inline worker: then `body` never suspends, and has ended when
+/// `immediate` returns.
 func blocking(_ body: @escaping @Sendable () async throws -> Void) throws {
     let result = ResultBox()
     Task.immediate {

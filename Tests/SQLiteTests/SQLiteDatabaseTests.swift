@@ -104,6 +104,19 @@ struct SQLiteDatabaseTests {
         #expect(after == 1)
     }
 
+    @Test func `Commits wait for the disk`() async throws {
+        let database = SQLiteDatabase(path: folder.file("a.sqlite"))
+        let settings = try await database.write { connection in
+            (
+                try connection.first("PRAGMA journal_mode") { $0.text(0) },
+                try connection.first("PRAGMA synchronous") { $0.int(0) }
+            )
+        }
+        #expect(settings.0 == "wal")
+        #expect(
+            settings.1 == 2, "FULL, as in https://www.sqlite.org/pragma.html#pragma_synchronous")
+    }
+
     @Test func `The reading connection cannot write`() async throws {
         let database = try await table(folder.file("a.sqlite"))
         let error = await #expect(throws: PipelineError.self) {

@@ -127,6 +127,12 @@ struct DecodingTests {
             ["url": "kafka://a", "security.protocol": "ssl", "retries": 5, "fast": true])
         #expect(bus.rest == ["security.protocol": "ssl", "retries": "5", "fast": "true"])
         #expect(throws: Diagnostics.self) { try Bus.decode(["url": "a", "x": [1]]) }
+
+        let context = DecodingContext(environment: Environment(variables: ["P": "geheim"]))
+        _ = context.decode(
+            settings: Bus.self,
+            from: ["url": "a", "sasl.password": "geheim", "sasl.username": ["$env": "P"]])
+        #expect(context.settings.map(\.shown) == ["a", "(secret)", "(secret)"])
     }
 
     private func problems(of text: String) -> Diagnostics? {

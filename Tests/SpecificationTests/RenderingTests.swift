@@ -63,4 +63,17 @@ struct RenderingTests {
             Diagnostics([problem]).rendered(as: .text, source: "{}")
                 == "99:7: error[invalid-json]: x\n")
     }
+
+    @Test(
+        "hide credentials",
+        arguments: [
+            ("kafka://app:geheim@k:1", "kafka://***@k:1"),
+            ("postgres://a:g@h@b/x?password=geheim&x=1", "postgres://***@b/x?password=***&x=1"),
+            ("host=a Password=geheim dbname=x", "host=a Password=*** dbname=x"),
+            ("embedded:data/a@b.sqlite", "embedded:data/a@b.sqlite"), ("", ""),
+            ("a@b://c", "a@b://c"),
+        ])
+    func credentials(text: String, shown: String) {
+        #expect(Redaction.withoutCredentials(text) == shown)
+    }
 }

@@ -37,6 +37,12 @@ public final class LineFile: LineInput, LineOutput {
         try await append(records, to: output, path)
     }
 
+    /// Appends whole lines as they are, without waiting for the disk.
+    public func append(lines: Bytes) async throws {
+        let handle = try opened(output, path)
+        try await worker.run { try handle.write(Array(lines)) }
+    }
+
     /// Kept in `<file>.dead-letters`, one JSON-free line each, as they came.
     public func keepRejected(_ lines: [OutgoingRecord]) async throws {
         try await append(lines, to: rejected, "\(path).dead-letters")
@@ -46,14 +52,20 @@ public final class LineFile: LineInput, LineOutput {
         _ records: [OutgoingRecord], to file: borrowing Mutex<FileHandle?>, _ path: String
     ) async throws {
         let bytes = LineBytes.joined(records)
-        let handle = try file.withLock { held in
-            let open = try held ?? FileHandle(path: path, flags: O_WRONLY | O_CREAT | O_APPEND)
-            held = open
-            return open
-        }
+        let handle = try opened(file, path)
         try await worker.run {
             try handle.write(bytes)
             try handle.synchronize()
+        }
+    }
+
+    private func opened(
+        _ file: borrowing Mutex<FileHandle?>, _ path: String
+    ) throws -> FileHandle {
+        try file.withLock { held in
+            let open = try held ?? FileHandle(path: path, flags: O_WRONLY | O_CREAT | O_APPEND)
+            held = open
+            return open
         }
     }
 

@@ -140,7 +140,7 @@ final class RedisClient: Sendable {
             var (commands, bytes, taken) = (0, 0, 0)
             for call in state.queue {
                 let fits =
-                    commands + call.commands.count <= RedisConfiguration.maxBatchCommands
+                    commands + call.commands.count <= configuration.maxBatchCommands
                     && bytes + call.byteCount <= RedisConfiguration.maxBatchBytes
                 if !fits && !batch.isEmpty { break }
                 taken += 1

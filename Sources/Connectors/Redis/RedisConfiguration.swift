@@ -19,7 +19,7 @@ struct RedisConfiguration: Sendable {
     var maxValueBytes = 8 << 20
 
     /// Most commands in a round trip, a single call's own excepted.
-    static let maxBatchCommands = 1024
+    var maxBatchCommands = 1024
     /// Most bytes in a round trip, a single call's own excepted.
     static let maxBatchBytes = 1 << 20
     /// Most commands that wait for their round trip; more are refused at once.

@@ -20,8 +20,9 @@ internal import PipelineCore
 
     /// Connects, logs in, chooses the database, and makes sure that the server answers.
     static func open(_ configuration: RedisConfiguration) throws(RedisFailure) -> RedisConnection {
-        let made = unsafe redisConnectWithTimeout(
-            configuration.host, Int32(configuration.port), configuration.connectTimeout.timeval)
+        let made = unsafe penstock_redis_connect(
+            configuration.host, Int32(configuration.port),
+            configuration.connectTimeout.wholeMicroseconds)
         guard let context = unsafe made else {
             throw RedisFailure(
                 kind: .notConnected,
@@ -56,10 +57,10 @@ internal import PipelineCore
     private mutating func begin() throws(RedisFailure) {
         if unsafe context.pointee.err != 0 { throw failure() }
         unsafe redisEnableKeepAlive(context)
-        unsafe redisSetTimeout(context, timeout.timeval)
+        unsafe penstock_redis_set_timeout(context, timeout.wholeMicroseconds)
         try logIn()
         timeout = configuration.commandTimeout
-        unsafe redisSetTimeout(context, timeout.timeval)
+        unsafe penstock_redis_set_timeout(context, timeout.wholeMicroseconds)
     }
 
     private func logIn() throws(RedisFailure) {
@@ -173,13 +174,5 @@ extension RedisReply {
 extension UnsafeMutablePointer<redisReply> {
     fileprivate var bytes: UnsafeRawBufferPointer {
         unsafe UnsafeRawBufferPointer(start: pointee.str, count: pointee.len)
-    }
-}
-
-extension Duration {
-    fileprivate var timeval: timeval {
-        let microseconds = wholeMicroseconds
-        return Glibc.timeval(
-            tv_sec: Int(microseconds / 1_000_000), tv_usec: Int(microseconds % 1_000_000))
     }
 }

@@ -9,7 +9,7 @@ struct RedisServerError: Error, Sendable, Equatable {
 
     init(_ reply: String) {
         code = String(reply.prefix { $0.isASCII && ($0.isUppercase || $0 == "_") })
-        var shown = Substring(reply.prefix { $0 != "\n" && $0 != "\r" })
+        var shown = reply.prefix { !$0.isNewline }
         // `unknown command 'AUTH', with args beginning with: 'secret' …`
         for marker in [", with args", " with args", "command '", "command `"] {
             if let range = shown.firstRange(of: marker) { shown = shown[..<range.lowerBound] }
@@ -53,7 +53,10 @@ struct RedisServerError: Error, Sendable, Equatable {
             switch code {
             case "NOAUTH": "it wants a password; write redis://:password@host"
             case "NOPERM": "\(name) may not use the commands or keys that are needed"
-            default: "wrong password for \(name), or no such user"
+            case "WRONGPASS": "wrong password for \(name), or no such user"
+            // Before Redis 6.
+            case _ where text.contains("invalid password"): "wrong password"
+            default: "it has no password set, or is older than users (Redis 6)"
             }
         return .retryable(
             "cache-login", "Redis at \(server) refuses the login: \(reason)", cause: self)

@@ -1,9 +1,11 @@
 internal import SQLite
 
-/// The tables of the embedded ledger; the same ideas as PostgreSQL's, with `BEGIN IMMEDIATE` in place of its locks.
+/// The tables of the embedded ledger; the same ideas as PostgreSQL's, with `BEGIN IMMEDIATE` in
+/// place of its locks.
 ///
-/// Cases and outcomes are only inserted into (a case that is opened again marks its predecessor). Times are
-/// microseconds since 1970; `cases` is a JSON array of case numbers, earliest deadline first.
+/// Cases and outcomes are only inserted into (a case that is opened again marks its predecessor).
+/// Times are microseconds since 1970; `cases` is a JSON array of case numbers, earliest deadline
+/// first.
 enum LedgerSchema {
     static let migration = SQLiteMigration(component: "ledger", steps: [stages, cases, batches])
 

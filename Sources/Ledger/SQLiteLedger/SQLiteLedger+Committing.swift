@@ -35,7 +35,8 @@ extension SQLiteLedger {
             throw leaseLost("batch \(commit.batch) under token \(commit.token)")
         }
         if !stored.isCommitted { return stored.cases }
-        // The same commit again changes nothing; another one under the same token is somebody's mistake.
+        // The same commit again changes nothing; another one under the same token is somebody's
+        // mistake.
         let find = try connection.statement(
             "SELECT 1 FROM ledger_outcomes WHERE case_no = ?1 AND outcome_id = ?2")
         let isSame = try zip(commit.cases, commit.outcomeIDs).allSatisfy { number, id in

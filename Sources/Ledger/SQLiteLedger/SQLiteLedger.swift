@@ -5,8 +5,8 @@ internal import Synchronization
 
 /// The ledger of one stage in a SQLite file.
 ///
-/// Every method is one transaction that holds the file's write lock (`BEGIN IMMEDIATE`), which makes evaluating the
-/// rule, sealing and claiming exclusive; reads use a snapshot beside it.
+/// Every method is one transaction that holds the file's write lock (`BEGIN IMMEDIATE`), which
+/// makes evaluating the rule, sealing and claiming exclusive; reads use a snapshot beside it.
 public final class SQLiteLedger: Ledger {
     let stage: LedgerStage
     let database: SQLiteDatabase
@@ -31,8 +31,8 @@ public final class SQLiteLedger: Ledger {
         registration.withLock { $0 = registered }
     }
 
-    /// The stage's row. One that nobody has registered is registered now; the rule of another stays as it is, so that
-    /// a command beside a running process does not put it out of date.
+    /// The stage's row. One that nobody has registered is registered now; the rule of another stays
+    /// as it is, so that a command beside a running process does not put it out of date.
     func registered() async throws -> Registration {
         if let known = registration.withLock({ $0 }) { return known }
         let stored = try await database.read { [stage] in

@@ -5,7 +5,8 @@ internal import SQLite
 
 /// Evaluates a stage's rule and seals what it says, inside one transaction.
 struct Sealer {
-    /// Most batches in a transaction, so that a large drain does not keep others from writing for long.
+    /// Most batches in a transaction, so that a large drain does not keep others from writing for
+    /// long.
     private static let batchesPerTransaction = 32
 
     private struct StageRow: Equatable {

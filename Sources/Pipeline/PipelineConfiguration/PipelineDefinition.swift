@@ -11,6 +11,8 @@ public struct PipelineDefinition: Sendable {
     public var version: Int
     /// How long a case may wait for its answer.
     public var sla: Duration
+    /// Where the name stands in the file.
+    public var position: Position?
     /// The connections that stages refer to, in the file's order.
     public var resources: [ResourceDefinition]
     /// The chain, from the source to the last sink.

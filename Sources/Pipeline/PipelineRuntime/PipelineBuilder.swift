@@ -19,13 +19,14 @@ extension PipelineGraph {
     public init(stages: [PlannedStage], context: StageContext) throws {
         self.init(name: context.pipeline, sources: [], head: [], tail: nil)
         var context = context
-        let isBuffered = try stages.contains {
-            if case .buffer = try $0.settings.build(context.for($0)) { true } else { false }
+        var built: [(PlannedStage, StageInstance)] = []
+        // From the end: a stage has to know whether a buffer stands behind it.
+        for stage in stages.reversed() where type(of: stage.settings).role != .source {
+            let instance = try stage.settings.build(context.for(stage))
+            if case .buffer = instance { context.settlesLate = true }
+            built.append((stage, instance))
         }
-        for stage in stages where type(of: stage.settings).role != .source {
-            context.settlesLate = isBuffered
-            try add(stage, try stage.settings.build(context.for(stage)))
-        }
+        for (stage, instance) in built.reversed() { try add(stage, instance) }
         context.positions = positions
         context.reads = reads
         for stage in stages where type(of: stage.settings).role == .source {

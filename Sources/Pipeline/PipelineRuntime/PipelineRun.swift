@@ -68,6 +68,9 @@ public struct PipelineRun: Sendable {
         }
     }
 
+    /// Asks the pipeline to stop.
+    public func stop() { processStop.open() }
+
     private func work() async throws {
         guard let tail = graph.tail else { return try await head.run() }
         let prepared: Bool? = try await environment.unlessStopped {

@@ -74,8 +74,10 @@ public struct AccumulateStage: StagePlugin {
         if let store {
             contract.resources.append(.init(field: "store", name: store, kinds: [.store]))
         }
-        contract.longestWait = trigger.longestWait(sla: .seconds(86_400))
-        contract.objections = objections
+        contract.longestWait = { [trigger, minInterval] sla in
+            trigger.longestWait(sla: sla).map { max($0, minInterval) }
+        }
+        contract.objections = objections + trigger.objections(field: "trigger")
         return contract
     }
 

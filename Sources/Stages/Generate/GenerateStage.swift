@@ -32,7 +32,7 @@ public struct GenerateStage: StagePlugin {
             case let input?: .refuses("a generate answers batches of requests, not \(input)")
             }
         }
-        contract.longestWait = timeout
+        contract.longestWait = { [timeout] _ in timeout }
         if let store {
             contract.resources.append(.init(field: "store", name: store, kinds: [.store]))
         }

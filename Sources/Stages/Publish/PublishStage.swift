@@ -68,7 +68,7 @@ public struct PublishStage: StagePlugin {
         case let lines as any LineOutput:
             return .sink(LinePublisher(lines: lines, encoder: encoder, stage: context.stage))
         case let store as any RecordStore:
-            return .sink(try store.sink(for: RecordKind("events"), context: context))
+            return .sink(try store.sink(for: .events, context: context))
         case let other:
             throw PipelineError.fatal(
                 "wrong-resource",

@@ -32,13 +32,14 @@ public final class InMemoryPositions: PositionStore {
         return answer
     }
 
-    /// Moves every position, or none.
+    /// Takes every step in order, or none.
     ///
     /// - Throws: ``PipelineError`` `position-moved` (fenced) when one is not where `advances` expects it.
     public func advance(_ advances: [PositionAdvance]) throws {
         let woken = try state.withLock { state in
+            var stored = state.stored
             for advance in advances {
-                let found = state.stored[advance.source]?[advance.partition]
+                let found = stored[advance.source]?[advance.partition]
                 guard found == advance.expected else {
                     let place = "\(advance.source)[\(advance.partition)]"
                     throw PipelineError.fenced(
@@ -46,10 +47,9 @@ public final class InMemoryPositions: PositionStore {
                         "\(place) is at \(found.map(String.init) ?? "no position"), "
                             + "not at \(advance.expected)")
                 }
+                stored[advance.source]![advance.partition] = advance.next
             }
-            for advance in advances {
-                state.stored[advance.source, default: [:]][advance.partition] = advance.next
-            }
+            state.stored = stored
             return Self.takeReady(&state)
         }
         for waiter in woken { waiter.resume(returning: ()) }

@@ -1,7 +1,7 @@
 /// The tables of the embedded bus.
 ///
-/// A message's number is its partition's number and its offset in one integer, so that a partition is a run of
-/// the table's own order: appending and reading need no index.
+/// A message's number is its partition's number and its offset in one integer, so that a partition
+/// is a run of the table's own order: appending and reading need no index.
 enum BusSchema {
     static let migration = SQLiteMigration(
         component: "bus",

@@ -1,7 +1,7 @@
 /// Who of a group reads which partition: a state machine without I/O.
 ///
-/// Partition *p* is meant for member *p mod n*. A partition changes hands cooperatively: its owner lets it go
-/// once nothing of it is unsettled, and only then another may take it.
+/// Partition *p* is meant for member *p mod n*. A partition changes hands cooperatively: its owner
+/// lets it go once nothing of it is unsettled, and only then another may take it.
 struct ConsumerGroup: Hashable, Sendable {
     /// In order of joining.
     private(set) var members: [Int] = []
@@ -16,7 +16,8 @@ struct ConsumerGroup: Hashable, Sendable {
         return nextMember
     }
 
-    /// Frees what the member owned, settled or not: the next owner goes on from the stored positions.
+    /// Frees what the member owned, settled or not: the next owner goes on from the stored
+    /// positions.
     mutating func leave(_ member: Int) {
         members.removeAll { $0 == member }
         for partition in owners.indices where owners[partition] == member {
@@ -24,9 +25,11 @@ struct ConsumerGroup: Hashable, Sendable {
         }
     }
 
-    /// Brings a member in line: releases what is meant for another and `isIdle`, takes what is free and meant for it.
+    /// Brings a member in line: releases what is meant for another and `isIdle`, takes what is free
+    /// and meant for it.
     ///
-    /// - Returns: the partitions that the member may read now; others that it still owns it must not read on.
+    /// - Returns: the partitions that the member may read now; others that it still owns it must
+    ///   not read on.
     mutating func balance(_ member: Int, isIdle: (Int) -> Bool) -> [Int] {
         guard members.contains(member) else { return [] }
         var readable: [Int] = []

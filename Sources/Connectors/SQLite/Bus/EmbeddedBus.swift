@@ -3,9 +3,9 @@ internal import Synchronization
 
 /// A log of topics with partitions in a SQLite file, for one process that runs pipelines.
 ///
-/// What `send` acknowledged survives a power failure. Partitions are shared among the consumers of a group in this
-/// process; what other processes append is seen within the poll interval. Old messages go when a topic exceeds its
-/// retention, read or not, as in Kafka.
+/// What `send` acknowledged survives a power failure. Partitions are shared among the consumers of
+/// a group in this process; what other processes append is seen within the poll interval. Old
+/// messages go when a topic exceeds its retention, read or not, as in Kafka.
 public final class EmbeddedBus: Bus {
     struct GroupKey: Hashable {
         var topic: String
@@ -24,8 +24,8 @@ public final class EmbeddedBus: Bus {
     public static let defaultPartitions = 4
 
     /// - Parameters:
-    ///   - pollInterval: how often to look for what other processes have appended; by default 500 ms, and never in
-    ///     memory. What this process appends wakes consumers at once.
+    ///   - pollInterval: how often to look for what other processes have appended; by default 500
+    ///     ms, and never in memory. What this process appends wakes consumers at once.
     public init(
         database: SQLiteDatabase, clock: PipelineClock, retention: EmbeddedRetention = .init(),
         pollInterval: Duration? = nil

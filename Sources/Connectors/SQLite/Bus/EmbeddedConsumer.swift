@@ -129,13 +129,15 @@ final class EmbeddedConsumer: BusConsumer {
         }
     }
 
-    /// A position beyond the end means that the file is not the one that was read: going on would skip messages.
+    /// A position beyond the end means that the file is not the one that was read: going on would
+    /// skip messages.
     private func check(_ position: Int64, partition: Int, end: Int64) throws {
         if position <= end { return }
         throw PipelineError.fatal(
             "position-out-of-range",
-            "\(topic.name)[\(partition)] is to be read from offset \(position), but ends at \(end): "
-                + "\(bus.database.path) was replaced or restored; reset the stored position")
+            "\(topic.name)[\(partition)] is to be read from offset \(position), but ends at "
+                + "\(end): \(bus.database.path) was replaced or restored; reset the stored position"
+        )
     }
 
     private func read(_ partitions: [Int]) async throws -> Fetch {

@@ -1,7 +1,7 @@
 internal import PipelineCore
 
-/// Headers as one blob: for each the name's length, the name, the value's length, the value; lengths are 32 bits,
-/// little-endian.
+/// Headers as one blob: for each the name's length, the name, the value's length, the value;
+/// lengths are 32 bits, little-endian.
 enum HeaderCoding {
     /// `nil` without headers.
     static func encode(_ headers: [Header]) -> [UInt8]? {

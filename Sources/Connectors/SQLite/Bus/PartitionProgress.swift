@@ -1,10 +1,12 @@
 internal import PipelineCore
 
-/// How far a consumer has read one partition, and how far that has settled: a state machine without I/O.
+/// How far a consumer has read one partition, and how far that has settled: a state machine without
+/// I/O.
 struct PartitionProgress: Sendable {
     /// Where to read next; `nil`: read the stored position first.
     private(set) var position: Int64?
-    /// What has been handed out and is not settled: from its first offset to the one after its last.
+    /// What has been handed out and is not settled: from its first offset to the one after its
+    /// last.
     private var unsettled: [Int64: Int64] = [:]
     /// What has settled before something in front of it.
     private var ahead: [Int64: Int64] = [:]

@@ -3,10 +3,12 @@ internal import PipelineCore
 
 /// One connection, lent to the body of a transaction and to nobody else.
 ///
-/// Owns the C handle and the statements prepared on it. Not `Sendable`: it cannot leave the closure it is lent to.
+/// Owns the C handle and the statements prepared on it. Not `Sendable`: it cannot leave the closure
+/// it is lent to.
 @safe public final class SQLiteConnection {
     private let handle: OpaquePointer
-    /// Prepared once, kept until the connection closes. Their number is that of the texts in the program.
+    /// Prepared once, kept until the connection closes. Their number is that of the texts in the
+    /// program.
     private var statements: [String: SQLiteStatement] = [:]
 
     /// Opens the file, creating it if it is not there.

@@ -3,8 +3,9 @@ internal import PipelineCore
 
 /// A prepared statement, reset before and after every use.
 ///
-/// Values are copied once, into a buffer that the statement keeps, and lent to SQLite from there: a row costs
-/// no allocation. See [binding](https://www.sqlite.org/c3ref/bind_blob.html) about `SQLITE_STATIC`.
+/// Values are copied once, into a buffer that the statement keeps, and lent to SQLite from there: a
+/// row costs no allocation. See [binding](https://www.sqlite.org/c3ref/bind_blob.html) about
+/// `SQLITE_STATIC`.
 @safe public final class SQLiteStatement {
     private let handle: OpaquePointer
     private let sql: String
@@ -97,7 +98,8 @@ internal import PipelineCore
         }
     }
 
-    /// Growing frees what earlier bindings point to; every use binds all parameters again before it steps.
+    /// Growing frees what earlier bindings point to; every use binds all parameters again before it
+    /// steps.
     private func reserve(_ bytes: Int) {
         guard unsafe bytes > scratch.count else { return }
         unsafe scratch.deallocate()

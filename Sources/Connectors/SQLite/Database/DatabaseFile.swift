@@ -12,7 +12,8 @@ struct DatabaseFile: Sendable {
     func create() throws {
         if isInMemory { return }
         try createFolders()
-        // O_EXCL: closing a descriptor of a file that SQLite has open would drop SQLite's locks on it.
+        // O_EXCL: closing a descriptor of a file that SQLite has open would drop SQLite's locks on
+        // it.
         let descriptor = unsafe open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
         if descriptor >= 0 {
             close(descriptor)
@@ -32,7 +33,8 @@ struct DatabaseFile: Sendable {
         path.indices.dropFirst().filter { path[$0] == "/" }.map { String(path[..<$0]) }
     }
 
-    /// Whether the file could be created, judged by the innermost folder that exists. Changes nothing.
+    /// Whether the file could be created, judged by the innermost folder that exists. Changes
+    /// nothing.
     func checkCreatable() throws {
         let existing = folders.last { unsafe access($0, F_OK) == 0 }
         let folder = existing ?? (path.hasPrefix("/") ? "/" : ".")

@@ -2,7 +2,8 @@ internal import PipelineCore
 
 /// How a connection is opened: the same settings every time.
 struct DatabaseOpening: Sendable {
-    /// "PENS", kept in the file's header ([application_id](https://www.sqlite.org/pragma.html#pragma_application_id)).
+    /// "PENS", kept in the file's header
+    /// ([application_id](https://www.sqlite.org/pragma.html#pragma_application_id)).
     private static let applicationID: Int64 = 0x5045_4E53
 
     let file: DatabaseFile
@@ -14,9 +15,9 @@ struct DatabaseOpening: Sendable {
         let connection = try SQLiteConnection(path: file.path)
         connection.setBusyTimeout(busyTimeout)
         let isNew = try checkOwner(connection)
-        // WAL first: it needs an exclusive moment, and is kept in the file from then on.
-        try connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL")
-        try connection.execute("PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY")
+        try useLog(connection)
+        try connection.execute("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON")
+        try connection.execute("PRAGMA temp_store=MEMORY")
         try connection.execute("PRAGMA wal_autocheckpoint=1000")
         try connection.execute("PRAGMA journal_size_limit=\(logLimit)")
         try connection.execute("PRAGMA cache_size=-\(readOnly ? 16_384 : 65_536)")
@@ -25,7 +26,20 @@ struct DatabaseOpening: Sendable {
         return connection
     }
 
-    /// Refuses the database of another program before anything is changed. Answers whether the file is empty.
+    /// Switches to a write-ahead log. That needs an exclusive moment once, and is kept in the file
+    /// from then on.
+    private func useLog(_ connection: SQLiteConnection) throws {
+        let mode = try connection.first("PRAGMA journal_mode=WAL") { $0.text(0) }
+        guard mode == "wal" || file.isInMemory else {
+            throw PipelineError.fatal(
+                "store-not-writable",
+                "\(file.path) can't have a write-ahead log (it stays \(mode ?? "without a mode")): "
+                    + "put it on a local disk")
+        }
+    }
+
+    /// Refuses the database of another program before anything is changed. Answers whether the file
+    /// is empty.
     private func checkOwner(_ connection: SQLiteConnection) throws -> Bool {
         let owner = try connection.first("PRAGMA application_id") { $0.int64(0) }
         if owner == Self.applicationID { return false }

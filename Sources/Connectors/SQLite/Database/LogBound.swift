@@ -3,9 +3,10 @@ internal import Synchronization
 
 /// Keeps the write-ahead log from growing without end.
 ///
-/// SQLite's own checkpoints give way to readers, so that reads without a gap let the log grow. Beyond a
-/// limit a write therefore waits for the readers, empties the log, and if they do not let it, tries again only
-/// when the log has grown by as much again: a stuck reader costs one wait, not one for every write.
+/// SQLite's own checkpoints give way to readers, so that reads without a gap let the log grow.
+/// Beyond a limit a write therefore waits for the readers, empties the log, and if they do not let
+/// it, tries again only when the log has grown by as much again: a stuck reader costs one wait, not
+/// one for every write.
 final class LogBound: Sendable {
     private let file: DatabaseFile
     private let limit: Int

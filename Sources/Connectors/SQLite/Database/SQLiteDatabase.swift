@@ -3,12 +3,12 @@ public import PipelineCore
 /// One SQLite file: a connection that writes, and another that reads meanwhile.
 ///
 /// Durable: WAL with `synchronous=FULL`, so that what `write` returned survives a power failure
-/// ([WAL](https://www.sqlite.org/wal.html)). Create one value for a file and share it. `:memory:` is private to the
-/// value, has one connection, and lasts as long as the value.
+/// ([WAL](https://www.sqlite.org/wal.html)). Create one value for a file and share it. `:memory:`
+/// is private to the value, has one connection, and lasts as long as the value.
 ///
 /// All methods throw ``PipelineError``: `retryable` (`store-busy`, `store-full`, `store-io-error`,
-/// `store-unavailable`), or `fatal` (`store-corrupt`, `not-a-database`, `foreign-database`, `store-not-writable`,
-/// `store-schema`).
+/// `store-unavailable`), or `fatal` (`store-corrupt`, `not-a-database`, `foreign-database`,
+/// `store-not-writable`, `store-schema`).
 public final class SQLiteDatabase: Resource {
     /// As it was given.
     public let path: String
@@ -25,7 +25,8 @@ public final class SQLiteDatabase: Resource {
     ///   - path: the file, or `:memory:`.
     ///   - worker: makes a worker for each connection; by default a thread, or none for `:memory:`.
     ///   - busyTimeout: how long to wait for the lock of another process.
-    ///   - logLimit: bytes of write-ahead log beyond which a write waits for readers and empties it.
+    ///   - logLimit: bytes of write-ahead log beyond which a write waits for readers and empties
+    ///     it.
     public init(
         path: String, worker: (@Sendable () -> any BlockingWorker)? = nil,
         busyTimeout: Duration = .seconds(5), logLimit: Int = 64 << 20
@@ -48,10 +49,11 @@ public final class SQLiteDatabase: Resource {
 
     public var isInMemory: Bool { file.isInMemory }
 
-    /// Runs `body` in a transaction that holds the write lock from its beginning (`BEGIN IMMEDIATE`).
+    /// Runs `body` in a transaction that holds the write lock from its beginning (`BEGIN
+    /// IMMEDIATE`).
     ///
-    /// Durable when it returns; nothing has changed when `body` throws. After another error nothing has changed
-    /// either, unless the machine fails at the same time.
+    /// Durable when it returns; nothing has changed when `body` throws. After another error nothing
+    /// has changed either, unless the machine fails at the same time.
     public func write<Result: Sendable>(
         _ body: @escaping @Sendable (SQLiteConnection) throws -> Result
     ) async throws -> Result {
@@ -69,13 +71,15 @@ public final class SQLiteDatabase: Resource {
         try await reader.run { try $0.transaction("BEGIN", body) }
     }
 
-    /// Moves the write-ahead log into the file and empties it, unless a reader is in the way. For idle times.
+    /// Moves the write-ahead log into the file and empties it, unless a reader is in the way. For
+    /// idle times.
     public func checkpoint() async throws {
         if isInMemory { return }
         try await writer.run { try $0.execute("PRAGMA wal_checkpoint(TRUNCATE)") }
     }
 
-    /// Opens an existing file and reads its catalogue; of one that is to be created, tries the folder.
+    /// Opens an existing file and reads its catalogue; of one that is to be created, tries the
+    /// folder.
     public func probe() async throws {
         if !isInMemory && !file.exists { return try file.checkCreatable() }
         try await read { connection in

@@ -1,6 +1,7 @@
 internal import PipelineCore
 
-/// The tables of one component of a file, as steps that have been shipped: append, never change one.
+/// The tables of one component of a file, as steps that have been shipped: append, never change
+/// one.
 public struct SQLiteMigration: Sendable {
     public var component: String
     /// SQL scripts; the version of a file is how many it has seen.
@@ -12,7 +13,8 @@ public struct SQLiteMigration: Sendable {
 }
 
 extension SQLiteDatabase {
-    /// Creates or updates a component's tables in one transaction. Safe to run again, and by two processes at once.
+    /// Creates or updates a component's tables in one transaction. Safe to run again, and by two
+    /// processes at once.
     ///
     /// - Throws: `fatal` `schema-newer` when a later version of the program has been at the file.
     public func migrate(_ migration: SQLiteMigration) async throws {

@@ -1,9 +1,11 @@
 internal import Glibc
 internal import PipelineCore
 
-/// The right to run pipelines on a file: held by one process at a time, dropped by the kernel when it ends.
+/// The right to run pipelines on a file: held by one process at a time, dropped by the kernel when
+/// it ends.
 ///
-/// Kept in `FILE.lock` (flock(2)), which names the holder. Commands that only write or read a little do without.
+/// Kept in `FILE.lock` (flock(2)), which names the holder. Commands that only write or read a
+/// little do without.
 public final class SQLiteRunLock: Sendable {
     private let descriptor: Int32
 

@@ -3,7 +3,6 @@ internal import Specification
 
 /// What is wrong with a chain although each of its stages is right.
 struct ChainCheck {
-    let root: JSON
     /// Nil when the header is wrong.
     let sla: Duration?
     let resources: [ResourceReading]
@@ -16,7 +15,7 @@ struct ChainCheck {
         let edges = EdgeCheck(stages: stages, context: context).run()
         StoreCheck(edges: edges, context: context).run()
         TopicCheck(resources: resources, stages: stages, context: context).run()
-        WaitCheck(root: root, sla: sla, stages: stages, context: context).run()
+        WaitCheck(sla: sla, stages: stages, context: context).run()
         ReadsCheck(resources: resources, edges: edges, context: context).run()
     }
 }

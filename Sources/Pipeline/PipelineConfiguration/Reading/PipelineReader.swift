@@ -3,7 +3,8 @@ public import Specification
 
 /// Reads pipeline files. `validate` and `run` are this code and no other.
 ///
-/// Reading is pure: it opens no connection, and touches the environment only through ``Environment``.
+/// Reading is pure: it opens no connection, and asks for variables and files only by its
+/// ``environment``.
 public struct PipelineReader: Sendable {
     /// Everything a file may name.
     public var catalogue: Catalogue
@@ -49,11 +50,12 @@ public struct PipelineReader: Sendable {
         let resources = ResourceDecoding(catalogue: catalogue, context: context).decode(root)
         let stages = StageDecoding(catalogue: catalogue, context: context).decode(root)
         let check = ChainCheck(
-            root: root, sla: header?.sla, resources: resources, stages: stages, context: context)
+            sla: header?.sla, resources: resources, stages: stages, context: context)
         check.run()
         guard let header else { return nil }
         return PipelineDefinition(
             file: file, name: header.name.text, version: header.version, sla: header.sla,
+            position: root["name"]?.position,
             resources: resources.compactMap(\.definition),
             stages: stages.compactMap(\.definition), settings: context.settings)
     }
@@ -65,7 +67,7 @@ public struct PipelineReading: Sendable {
     public var file: String
     /// The file's text, for diagnostics that show the line.
     public var source: String
-    /// The pipeline; nil when there are errors, or when it leans on variables that are not set here.
+    /// The pipeline; nil when there are errors, or when it needs variables that are not set here.
     public var definition: PipelineDefinition?
     /// Everything that was found, in the order of the text.
     public var diagnostics: Diagnostics

@@ -46,7 +46,7 @@ public enum StageReference {
         return """
             \(stage.type): \(stage.summary)
 
-            A \(stage.role.rawValue). \(PlainText.wrapped(stage.guarantee))
+            \(PlainText.wrapped("A \(stage.role.rawValue). \(stage.guarantee)"))
 
             Settings:
             \(PlainText.table(stage.fields))

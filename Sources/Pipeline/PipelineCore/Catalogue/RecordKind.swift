@@ -8,6 +8,8 @@ public struct RecordKind: Sendable, Hashable, CustomStringConvertible {
     public static let bytes = RecordKind("bytes")
     /// Requests: records with a case id, a digest and canonical parameters.
     public static let requests = RecordKind("requests")
+    /// Facts to be stored and counted.
+    public static let events = RecordKind("events")
     /// Sealed batches of requests.
     public static let batches = RecordKind("batches of requests")
     /// Outcomes of cases.

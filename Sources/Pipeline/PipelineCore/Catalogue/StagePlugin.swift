@@ -45,12 +45,15 @@ public struct StageContract: Sendable {
     public var resources: [ResourceUse]
     public var topics: [TopicUse]
     /// How long the stage may hold a record at worst; `nil` when nothing bounds it.
-    public var longestWait: Duration?
+    ///
+    /// - Parameter sla: how far away a case's deadline is when it arrives.
+    public var longestWait: @Sendable (_ sla: Duration) -> Duration?
     /// What is wrong although each setting is right.
     public var objections: [Objection]
 
     public init(
-        resources: [ResourceUse] = [], topics: [TopicUse] = [], longestWait: Duration? = .zero,
+        resources: [ResourceUse] = [], topics: [TopicUse] = [],
+        longestWait: @escaping @Sendable (_ sla: Duration) -> Duration? = { _ in .zero },
         objections: [Objection] = [],
         edge: @escaping @Sendable (_ input: RecordKind?) -> Edge
     ) {

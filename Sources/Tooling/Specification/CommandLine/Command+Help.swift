@@ -79,7 +79,7 @@ enum HelpText {
         case .directories: return "DIRECTORY"
         case .nothing: break
         }
-        let kind = field.kind.replacing("list of ", with: "")
+        let kind = String(field.kind.trimmingPrefix("list of "))
         if kind.hasPrefix("one of") { return "NAME" }
         return kind == "whole number" ? "NUMBER" : kind == "byte size" ? "SIZE" : kind.uppercased()
     }
@@ -125,11 +125,5 @@ enum HelpText {
             }
         }
         return lines
-    }
-}
-
-extension String {
-    fileprivate func replacing(_ part: String, with other: String) -> String {
-        hasPrefix(part) ? other + dropFirst(part.count) : self
     }
 }

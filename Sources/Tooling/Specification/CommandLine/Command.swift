@@ -51,8 +51,8 @@ public struct Command: Sendable {
     /// A command with options.
     ///
     /// - Parameters:
-    ///   - run: Does it. What it throws is printed and decides the exit code: ``CommandFailure`` its
-    ///     own, ``Diagnostics`` 78, everything else 1.
+    ///   - run: Does it. What it throws is printed and decides the exit code: its own for a
+    ///     ``CommandFailure``, 78 for ``Diagnostics``, 1 for everything else.
     public init<Options: Settings>(
         _ name: String, _ options: Options.Type, details: String? = nil, version: String? = nil,
         examples: [Example] = [],

@@ -24,4 +24,11 @@ public enum Redaction {
         }
         return text
     }
+
+    /// Whether a setting that nobody here knows is a secret by its name: `sasl.password`.
+    static func isNameOfSecret(_ name: String) -> Bool {
+        let name = name.lowercased()
+        return ["password", "passphrase", "secret", "token", "credential", "jaas"]
+            .contains { name.firstRange(of: $0) != nil }
+    }
 }

@@ -96,7 +96,7 @@ extension Fields {
         describe(
             Field(
                 name: "*", kind: "text", documentation: documentation, example: example.json,
-                isRequired: false, schema: [String: String].schema))
+                isRequired: false, schema: [String: PropertyText].schema))
         guard case .document(let members, _, let context) = source else { return [:] }
         var properties: [String: String] = [:]
         for member in members where !known.contains(member.key) {
@@ -109,7 +109,9 @@ extension Fields {
             context.record.settings.append(
                 DecodedSetting(
                     path: here.path, position: member.value.position, text: property.text,
-                    origin: .document, isSecret: Substitution.isMeant(by: member.value),
+                    origin: .document,
+                    isSecret: Substitution.isMeant(by: member.value)
+                        || Redaction.isNameOfSecret(member.key),
                     refersTo: []))
         }
         return properties
@@ -147,6 +149,7 @@ extension Fields {
 /// A scalar that is passed on as text.
 private struct PropertyText: TextValue {
     static let kind = "text, number or true or false"
+    static let schema: JSON = ["type": ["string", "number", "boolean"]]
     var text: String
 
     init(parsing text: String) throws(Refusal) { self.text = text }

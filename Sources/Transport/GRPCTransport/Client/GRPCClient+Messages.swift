@@ -14,12 +14,14 @@ extension GRPCClient {
         return try Response.answered(bytes)
     }
 
-    /// Opens a streaming call; see ``stream(_:timeout:metadata:)``.
+    /// Opens a streaming call; see ``stream(_:timeout:metadata:waitForReady:)``.
     public func stream<Request: Message, Response: Message>(
         _ method: MethodDescriptor<Request, Response>, timeout: Duration?,
-        metadata: GRPCMetadata = [:]
+        metadata: GRPCMetadata = [:], waitForReady: Bool = false
     ) throws(GRPCStatusError) -> MessageClientStream<Request, Response> {
-        MessageClientStream(try stream(method.path, timeout: timeout, metadata: metadata))
+        MessageClientStream(
+            try stream(
+                method.path, timeout: timeout, metadata: metadata, waitForReady: waitForReady))
     }
 }
 

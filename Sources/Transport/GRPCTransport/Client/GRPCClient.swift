@@ -1,6 +1,8 @@
 /// A gRPC client over the C core: a channel with a completion queue and a thread of its own.
 ///
-/// It connects when the first call needs it, and again after a loss. A client that is let go
+/// It connects when the first call needs it, and again after a loss. libgrpc before 1.61 may take an
+/// attempt to connect for failed that has not (<https://github.com/grpc/grpc/pull/35064>), so calls
+/// that must not fail for that say `waitForReady`. A client that is let go
 /// without ``shutdown()`` cancels its calls and does not wait for their end.
 public final class GRPCClient: Sendable {
     private let calls: ClientCalls
@@ -64,13 +66,17 @@ public final class GRPCClient: Sendable {
     ///   - path: `/package.Service/Method`.
     ///   - timeout: The time after which both sides give up; `nil` is never.
     ///   - metadata: Sent along.
+    ///   - waitForReady: See ``unary(_:_:timeout:metadata:waitForReady:)``.
     /// - Throws: INVALID_ARGUMENT for metadata that may not be sent, UNAVAILABLE after a shutdown.
     public func stream(
-        _ path: String, timeout: Duration?, metadata: GRPCMetadata = [:]
+        _ path: String, timeout: Duration?, metadata: GRPCMetadata = [:],
+        waitForReady: Bool = false
     ) throws(GRPCStatusError) -> GRPCClientStream {
         let metadata = try MetadataBuffer(metadata)
         let (ticket, call) = try calls.begin(path, timeout: timeout)
-        return GRPCClientStream(call, metadata) { [calls] in calls.end(ticket) }
+        return GRPCClientStream(call, metadata, waitForReady: waitForReady) { [calls] in
+            calls.end(ticket)
+        }
     }
 
     /// Cancels the calls in flight and ends the client's thread.

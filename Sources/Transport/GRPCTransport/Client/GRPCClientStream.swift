@@ -6,7 +6,8 @@ public final class GRPCClientStream: Sendable {
     private let ending: StreamEnding
 
     init(
-        _ call: CallHandle, _ metadata: MetadataBuffer, onEnd: @escaping @Sendable () -> Void
+        _ call: CallHandle, _ metadata: MetadataBuffer, waitForReady: Bool,
+        onEnd: @escaping @Sendable () -> Void
     ) {
         let messages = MessageStream(call, sendsInitialMetadata: false)
         self.messages = messages
@@ -14,7 +15,9 @@ public final class GRPCClientStream: Sendable {
             messages.end()
             onEnd()
         }
-        messages.start(tag: FinalCompletion(keeping: metadata)) { $0.sendInitialMetadata(metadata) }
+        messages.start(tag: FinalCompletion(keeping: metadata)) {
+            $0.sendInitialMetadata(metadata, waitForReady: waitForReady)
+        }
         let opening = StreamOpening()
         messages.start(tag: opening) { unsafe $0.receiveInitialMetadata(opening.place) }
         messages.start(tag: ending) { unsafe $0.receiveStatus(ending.status.memory) }

@@ -37,11 +37,7 @@ final class UnaryExchange: Completion, @unchecked Sendable {
 
     func start(_ request: [UInt8], waitForReady: Bool) {
         var batch = OperationBatch()
-        batch.sendInitialMetadata(
-            metadata,
-            flags: waitForReady
-                ? GRPC_INITIAL_METADATA_WAIT_FOR_READY
-                    | GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET : 0)
+        batch.sendInitialMetadata(metadata, waitForReady: waitForReady)
         batch.sendMessage(ByteBuffer(copying: request))
         batch.sendCloseFromClient()
         unsafe withUnsafeMutablePointer(to: &memory.pointee.metadata) {

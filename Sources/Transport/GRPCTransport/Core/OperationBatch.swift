@@ -21,9 +21,15 @@ struct OperationBatch: ~Copyable {
         return unsafe operation
     }
 
-    mutating func sendInitialMetadata(_ metadata: MetadataBuffer? = nil, flags: UInt32 = 0) {
+    mutating func sendInitialMetadata(
+        _ metadata: MetadataBuffer? = nil, waitForReady: Bool = false
+    ) {
         var operation = unsafe Self.operation(GRPC_OP_SEND_INITIAL_METADATA)
-        unsafe operation.flags = flags
+        if waitForReady {
+            unsafe operation.flags =
+                GRPC_INITIAL_METADATA_WAIT_FOR_READY
+                | GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET
+        }
         if let metadata {
             unsafe operation.data.send_initial_metadata.count = metadata.count
             unsafe operation.data.send_initial_metadata.metadata = metadata.pointer
