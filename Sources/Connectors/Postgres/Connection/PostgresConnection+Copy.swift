@@ -22,7 +22,11 @@ extension PostgresConnection {
         var failure: (any Error)?
         var remaining = sources[...]
         while let result = try nextResult() {
-            if unsafe PQresultStatus(result.handle) == PGRES_COPY_IN {
+            let status = unsafe PQresultStatus(result.handle)
+            if status == PGRES_COPY_OUT {
+                preconditionFailure("COPY … TO STDOUT is not supported")
+            }
+            if status == PGRES_COPY_IN {
                 if let source = remaining.popFirst() {
                     try feed(source)
                 } else {

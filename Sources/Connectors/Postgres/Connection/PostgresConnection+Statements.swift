@@ -25,34 +25,33 @@ extension PostgresConnection {
         bind(parameters)
         let statement = try prepared(sql)
         try send(statement)
+        try flush()
         return try onlyResult()
     }
 
     /// Runs statements without parameters, separated by semicolons, as one message and one transaction.
-    public func run(_ script: PostgresScript) throws {
-        try checkCancellation()
-        guard unsafe PQsendQuery(handle, script.text) == 1 else { throw connectionError() }
-        try flush()
-        var failure: (any Error)?
-        while let result = try nextResult() { failure = failure ?? error(of: result) }
-        if let failure { throw failure }
-    }
+    public func run(_ script: PostgresScript) throws { try copy(script, from: []) }
 
     /// The statement for the bound parameters' types.
-    func prepared(_ sql: String) throws -> PreparedStatement {
+    private func prepared(_ sql: String) throws -> PreparedStatement {
         if let known = statements[sql], known.types == parameters.types { return known }
         if statements.count >= Self.statementLimit {
             try run("DEALLOCATE ALL")
             statements.removeAll()
         }
+        let statement = try sendPreparation(sql)
+        try flush()
+        try onlyResult()
+        statements[sql] = statement
+        return statement
+    }
+
+    func sendPreparation(_ sql: String) throws -> PreparedStatement {
         statementsPrepared += 1
         let statement = PreparedStatement(name: "s\(statementsPrepared)", types: parameters.types)
         let sent = unsafe PQsendPrepare(
             handle, statement.name, sql, Int32(statement.types.count), statement.types)
         guard sent == 1 else { throw connectionError() }
-        try flush()
-        try onlyResult()
-        statements[sql] = statement
         return statement
     }
 
@@ -63,7 +62,6 @@ extension PostgresConnection {
                 handle, statement.name, count, values, lengths, formats, 1)
         }
         guard sent == 1 else { throw connectionError() }
-        try flush()
     }
 
     @discardableResult
