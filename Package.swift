@@ -54,7 +54,7 @@ let package = Package(
             name: "protoc-gen-penstock", dependencies: ["Protobuf"],
             path: "Sources/Transport/ProtobufGenerator", swiftSettings: strict),
 
-        layer("Pipeline", "PipelineCore", ["Specification"]),
+        layer("Pipeline", "PipelineCore", ["Specification", "Logging"]),
         layer("Pipeline", "PipelineConfiguration", ["PipelineCore", "Specification"]),
         layer("Pipeline", "Batching", ["PipelineCore", "Specification"]),
         layer("Pipeline", "PipelineRuntime", ["PipelineCore", "Logging", "Metrics"]),
@@ -66,8 +66,9 @@ let package = Package(
 
         layer("Connectors", "Kafka", ["PipelineCore", "CRdKafka"]),
         layer("Connectors", "Postgres", ["PipelineCore", "CPostgres"]),
-        layer("Connectors", "Redis", ["PipelineCore", "CHiredis"]),
+        layer("Connectors", "Redis", ["PipelineCore", "Specification", "CHiredis"]),
         layer("Connectors", "SQLite", ["PipelineCore", "CSQLite"]),
+        layer("Connectors", "Files", ["PipelineCore"]),
 
         .target(
             name: "Stages",
@@ -79,13 +80,13 @@ let package = Package(
             ["PipelineCore", "Protobuf", "ReportMessages", "Postgres", "SQLite"]),
         layer(
             "Reports", "ReportService",
-            ["PipelineCore", "Protobuf", "ReportMessages", "GRPCTransport"]),
+            ["PipelineCore", "Logging", "Protobuf", "ReportMessages", "GRPCTransport"]),
 
         layer(
             "Program", "StandardCatalogue",
             [
                 "PipelineCore", "Specification", "Batching", "Stages", "Ledger", "PostgresLedger",
-                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "ConversionReports",
+                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files", "ConversionReports", "Logging",
                 "ReportService", "GRPCTransport", "ReportMessages", "Protobuf",
             ]),
         layer(
@@ -93,7 +94,7 @@ let package = Package(
             [
                 "StandardCatalogue", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
                 "Specification", "Logging", "Metrics", "ConversionReports", "ReportService",
-                "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Batching",
+                "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Batching", "Files",
             ]),
         .executableTarget(
             name: "penstock", dependencies: ["PenstockCommand"],
@@ -102,36 +103,51 @@ let package = Package(
         layer(
             "Testing", "PipelineTesting",
             ["PipelineCore", "Batching", "Ledger", "Specification"]),
+        .executableTarget(
+            name: "protobuf-testee", dependencies: ["Protobuf", "ReportMessages"],
+            path: "Sources/Testing/ProtobufTestee", swiftSettings: strict),
 
         tests("Architecture", []),
         tests("Specification", ["Specification"]),
         tests("Tooling", ["Logging", "Metrics"]),
-        tests("Protobuf", ["Protobuf", "ReportMessages"]),
+        tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
         tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
         tests("PipelineCore", ["PipelineCore", "PipelineTesting"]),
-        tests("PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"]),
+        tests(
+            "PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"],
+            exclude: ["Golden"]),
         tests("Batching", ["Batching", "PipelineCore"]),
         tests("PipelineRuntime", ["PipelineRuntime", "PipelineCore", "PipelineTesting"]),
-        tests("Ledger", [
-            "Ledger", "PostgresLedger", "SQLiteLedger", "Postgres", "SQLite", "Batching",
-            "PipelineCore", "PipelineTesting",
-        ]),
+        tests(
+            "Ledger",
+            [
+                "Ledger", "PostgresLedger", "SQLiteLedger", "Postgres", "SQLite", "Batching",
+                "PipelineCore", "PipelineTesting",
+            ]),
         tests("Kafka", ["Kafka", "PipelineCore", "PipelineTesting"]),
         tests("Postgres", ["Postgres", "PipelineCore", "PipelineTesting"]),
         tests("Redis", ["Redis", "PipelineCore", "PipelineTesting"]),
         tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting"]),
         tests("Stages", ["Stages", "PipelineCore", "PipelineTesting", "Ledger", "Batching"]),
-        tests("ConversionReports", [
-            "ConversionReports", "ReportMessages", "Protobuf", "Postgres", "SQLite",
-            "PipelineCore", "PipelineTesting",
-        ]),
-        tests("ReportService", [
-            "ReportService", "ReportMessages", "GRPCTransport", "PipelineCore", "PipelineTesting",
-        ]),
-        tests("Simulation", [
-            "PipelineSimulation", "PipelineRuntime", "PipelineCore", "PipelineTesting", "Stages",
-            "Ledger", "SQLiteLedger", "SQLite", "Batching",
-        ]),
+        tests(
+            "ConversionReports",
+            [
+                "ConversionReports", "ReportMessages", "Protobuf", "Postgres", "SQLite",
+                "PipelineCore", "PipelineTesting",
+            ]),
+        tests(
+            "ReportService",
+            [
+                "ReportService", "ReportMessages", "GRPCTransport", "PipelineCore",
+                "PipelineTesting",
+            ]),
+        tests(
+            "Simulation",
+            [
+                "PipelineSimulation", "PipelineRuntime", "PipelineCore", "PipelineTesting",
+                "Stages",
+                "Ledger", "SQLiteLedger", "SQLite", "Batching",
+            ]),
         tests("PenstockCommand", ["PenstockCommand", "StandardCatalogue", "PipelineTesting"]),
     ]
 )

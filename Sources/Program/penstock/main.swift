@@ -1,1 +1,4 @@
-print("penstock")
+import Glibc
+import PenstockCommand
+
+exit(await PenstockCommand.main(Array(CommandLine.arguments.dropFirst())))

@@ -51,7 +51,7 @@ public struct BinaryReader: ~Copyable, ~Escapable {
         var shift: UInt64 = 7
         while shift < 64 {
             let next = try byte()
-            // The tenth byte has room for one bit. Python's decoder is laxer; C++'s agrees.
+            // The tenth byte has room for one bit. Laxer decoders drop the others, silently.
             if shift == 63, next > 1 { break }
             value |= UInt64(next & 0x7F) &<< shift
             if next < 0x80 { return value }

@@ -62,9 +62,9 @@ extension JSONReader {
         let start = position
         let text = try numberOrQuoted()
         if let value = T(text) { return value }
-        // Beyond 2^53 a double would pass for a neighbour, silently.
+        // From 2^53 on a double would pass for a neighbour, silently.
         if text.utf8.contains(where: { $0 == UInt8(ascii: ".") || $0 | 0x20 == UInt8(ascii: "e") }),
-            let double = Double(text), double.magnitude <= 0x1p53, let value = T(exactly: double)
+            let double = Double(text), double.magnitude < 0x1p53, let value = T(exactly: double)
         {
             return value
         }

@@ -36,7 +36,8 @@ extension Google_Protobuf_Timestamp {
     /// when it is not valid.
     public var rfc3339: String? {
         guard isValid else { return nil }
-        let days = Int((Double(seconds) / 86_400).rounded(.down))
+        // Rounded down, in the years before 1970 too.
+        let days = Int(seconds >= 0 ? seconds / 86_400 : (seconds + 1) / 86_400 - 1)
         let date = CivilDate(daysSince1970: days)
         let second = Int(seconds) - days * 86_400
         func two(_ value: Int) -> String { TextScanner.padded(value, 2) }

@@ -1,0 +1,110 @@
+internal import CRdKafka
+internal import PipelineCore
+
+/// A short-lived client for metadata and topics. Everything blocks: for threads of their own only.
+struct KafkaAdmin {
+    private static let timeoutMilliseconds: Int32 = 10_000
+    private static let probeMilliseconds: Int32 = 5_000
+
+    private let client: KafkaClient
+
+    init(_ settings: KafkaSettings, _ log: KafkaLog?) throws(PipelineError) {
+        client = try KafkaClient(
+            RD_KAFKA_CONSUMER, settings.configuration(for: .admin), ClientEvents(log: log))
+    }
+
+    func probe() throws(PipelineError) {
+        do { try client.reach(timeoutMilliseconds: Self.probeMilliseconds) } catch {
+            // Connection errors are handed out when the client is polled, and explain the silence.
+            unsafe client.withHandle { unsafe _ = rd_kafka_poll($0, 0) }
+            if let refusal = client.events.faults.refusal { throw refusal }
+            guard let reason = client.events.faults.lastReason else { throw error }
+            throw .kafka(RD_KAFKA_RESP_ERR__TRANSPORT, "Kafka does not answer", reason)
+        }
+    }
+
+    /// Creates the topic with the brokers' default replication; one that is there stays as it is.
+    func ensureTopic(_ name: String, partitions: Int?) throws(PipelineError) {
+        try probe()
+        if try exists(name) { return }
+        let (code, reason) = try create(name, partitions: Int32(partitions ?? -1))
+        switch code {
+        case RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS: return
+        default: throw .kafka(code, "creating the topic \(name)", reason)
+        }
+    }
+
+    private func exists(_ name: String) throws(PipelineError) -> Bool {
+        let code = unsafe client.withHandle { handle -> rd_kafka_resp_err_t in
+            guard let topic = unsafe rd_kafka_topic_new(handle, name, nil) else {
+                return rd_kafka_last_error()
+            }
+            defer { unsafe rd_kafka_topic_destroy(topic) }
+            var metadata: UnsafePointer<rd_kafka_metadata>?
+            let code = unsafe rd_kafka_metadata(
+                handle, 0, topic, &metadata, Self.timeoutMilliseconds)
+            guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { return code }
+            defer { unsafe rd_kafka_metadata_destroy(metadata) }
+            guard unsafe metadata!.pointee.topic_cnt == 1 else {
+                return RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
+            }
+            return unsafe metadata!.pointee.topics[0].err
+        }
+        switch code {
+        case RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE: return true
+        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+            return false
+        default: throw .kafka(code, "asking for the topic \(name)")
+        }
+    }
+
+    private func create(
+        _ name: String, partitions: Int32
+    ) throws(PipelineError) -> (rd_kafka_resp_err_t, String?) {
+        var text = ErrorText()
+        let topic = unsafe text.withBuffer {
+            unsafe rd_kafka_NewTopic_new(name, partitions, -1, $0, $1)
+        }
+        guard let topic = unsafe topic else {
+            throw .fatal("topic-invalid", "the topic \(name) can't be created: \(text.string)")
+        }
+        defer { unsafe rd_kafka_NewTopic_destroy(topic) }
+        return unsafe client.withHandle { handle in
+            let queue = unsafe rd_kafka_queue_new(handle)
+            defer { unsafe rd_kafka_queue_destroy(queue) }
+            let options = unsafe rd_kafka_AdminOptions_new(
+                handle, RD_KAFKA_ADMIN_OP_CREATETOPICS)
+            defer { unsafe rd_kafka_AdminOptions_destroy(options) }
+            // The operation's own limit: until the topic has leaders everywhere.
+            unsafe rd_kafka_AdminOptions_set_operation_timeout(
+                options, Self.timeoutMilliseconds, nil, 0)
+            var topics: [OpaquePointer?] = unsafe [topic]
+            unsafe rd_kafka_CreateTopics(handle, &topics, 1, options, queue)
+            return unsafe Self.result(of: queue)
+        }
+    }
+
+    /// Waits for the answer to one creation.
+    private static func result(of queue: OpaquePointer?) -> (rd_kafka_resp_err_t, String?) {
+        guard let event = unsafe rd_kafka_queue_poll(queue, 2 * timeoutMilliseconds) else {
+            return (RD_KAFKA_RESP_ERR__TIMED_OUT, nil)
+        }
+        defer { unsafe rd_kafka_event_destroy(event) }
+        let code = unsafe rd_kafka_event_error(event)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            return unsafe (
+                code, rd_kafka_event_error_string(event).map { unsafe String(cString: $0) }
+            )
+        }
+        var count = 0
+        let result = unsafe rd_kafka_event_CreateTopics_result(event)
+        let topics = unsafe rd_kafka_CreateTopics_result_topics(result, &count)
+        guard count == 1, let topic = unsafe topics?[0] else {
+            return (RD_KAFKA_RESP_ERR__FAIL, nil)
+        }
+        return unsafe (
+            rd_kafka_topic_result_error(topic),
+            rd_kafka_topic_result_error_string(topic).map { unsafe String(cString: $0) }
+        )
+    }
+}

@@ -1,0 +1,112 @@
+internal import CRdKafka
+internal import PipelineCore
+
+/// Gathers messages into a fetch: one array of bytes for all of them, records that are slices of it.
+struct FetchBuilder: ~Copyable {
+    private struct Entry {
+        let index: Int
+        let partition: Int32
+        let offset: Int64
+    }
+    private let topic: String
+    private var entries: [Entry] = []
+    private var advances: [PositionAdvance] = []
+    private var byteCount = 0
+    /// Payload bytes so far.
+    private(set) var payloadBytes = 0
+
+    init(topic: String, capacity: Int) {
+        self.topic = topic
+        entries.reserveCapacity(capacity)
+    }
+
+    var count: Int { entries.count }
+
+    /// Takes a message of the buffer in.
+    /// - Parameter expected: what its partition's advance expects if this is the fetch's first record of it.
+    mutating func add(_ index: Int, of buffer: borrowing MessageBuffer, expected: Int64) {
+        let (message, headerBytes) = unsafe buffer.withPointer(at: index) {
+            unsafe ($0.pointee, MessageHeaders.byteCount(of: $0))
+        }
+        let partition = unsafe message.partition
+        let offset = unsafe message.offset
+        entries.append(Entry(index: index, partition: partition, offset: offset))
+        byteCount += unsafe message.key_len + message.len + headerBytes
+        payloadBytes += unsafe message.len
+        if let at = advances.lastIndex(where: { $0.partition == partition }) {
+            advances[at].next = offset + 1
+        } else {
+            advances.append(
+                PositionAdvance(
+                    source: topic, partition: partition, expected: expected, next: offset + 1))
+        }
+    }
+
+    /// Copies the messages.
+    /// - Parameter now: the timestamp of messages without one.
+    consuming func build(from buffer: borrowing MessageBuffer, now: Timestamp) -> Fetch {
+        let entries = entries
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { target, count in
+            var writer = unsafe ByteWriter(target)
+            for entry in entries {
+                unsafe buffer.withPointer(at: entry.index) { message in
+                    unsafe writer.append(message.pointee.key, message.pointee.key_len)
+                    unsafe writer.append(message.pointee.payload, message.pointee.len)
+                    unsafe MessageHeaders.forEach(of: message) { _, value, size in
+                        unsafe writer.append(value, size)
+                    }
+                }
+            }
+            count = writer.count
+        }
+        var records: [Record] = []
+        records.reserveCapacity(entries.count)
+        var at = 0
+        func slice(_ size: Int) -> Bytes {
+            defer { at += size }
+            return bytes[at..<at + size]
+        }
+        for (ordinal, entry) in entries.enumerated() {
+            let record = unsafe buffer.withPointer(at: entry.index) { message in
+                let key = unsafe message.pointee.key == nil ? nil : slice(message.pointee.key_len)
+                let payload = unsafe slice(message.pointee.len)
+                var headers: [Header] = []
+                unsafe MessageHeaders.forEach(of: message) { name, _, size in
+                    unsafe headers.append(Header(name: String(cString: name), value: slice(size)))
+                }
+                return unsafe Record(
+                    key: key, payload: payload, headers: headers,
+                    timestamp: Self.timestamp(of: message) ?? now,
+                    origin: Origin(
+                        source: topic, partition: entry.partition, offset: entry.offset),
+                    ordinal: ordinal)
+            }
+            records.append(record)
+        }
+        return Fetch(records: records, advances: advances)
+    }
+
+    private static func timestamp(of message: MessageBuffer.Message) -> Timestamp? {
+        var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
+        let milliseconds = unsafe rd_kafka_message_timestamp(message, &type)
+        guard type != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE, milliseconds >= 0 else { return nil }
+        let (microseconds, overflow) = milliseconds.multipliedReportingOverflow(by: 1000)
+        return overflow ? nil : Timestamp(microseconds: microseconds)
+    }
+}
+
+/// Appends to memory that was counted beforehand.
+@safe private struct ByteWriter {
+    private let target: UnsafeMutableBufferPointer<UInt8>
+    private(set) var count = 0
+
+    init(_ target: UnsafeMutableBufferPointer<UInt8>) { unsafe self.target = unsafe target }
+
+    mutating func append(_ bytes: UnsafeRawPointer?, _ size: Int) {
+        guard size > 0, let bytes = unsafe bytes else { return }
+        unsafe precondition(size <= target.count - count)
+        unsafe UnsafeMutableRawPointer(target.baseAddress! + count).copyMemory(
+            from: bytes, byteCount: size)
+        count += size
+    }
+}

@@ -1,0 +1,132 @@
+internal import CRdKafka
+internal import PipelineCore
+
+/// The blocking calls of a consumer: for worker threads only.
+extension KafkaClient {
+    func subscribe(to topic: String) throws(PipelineError) {
+        let list = OffsetList(topic, partitions: [RD_KAFKA_PARTITION_UA])
+        let code = unsafe withHandle { handle in
+            unsafe list.withList { unsafe rd_kafka_subscribe(handle, $0) }
+        }
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            throw .kafka(code, "subscribing to \(topic)")
+        }
+    }
+
+    /// The first offset that a partition still has, and the one that its next record will get.
+    func watermarks(
+        of topic: String, _ partitions: [Int32], timeoutMilliseconds: Int32
+    ) throws(PipelineError) -> [Int32: Range<Int64>] {
+        var ranges: [Int32: Range<Int64>] = [:]
+        for partition in partitions {
+            var low: Int64 = 0
+            var high: Int64 = 0
+            let code = unsafe withHandle { handle in
+                unsafe rd_kafka_query_watermark_offsets(
+                    handle, topic, partition, &low, &high, timeoutMilliseconds)
+            }
+            guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+                throw .kafka(
+                    code, "asking for the offsets of \(topic)[\(partition)]",
+                    events.faults.lastReason)
+            }
+            ranges[partition] = low..<max(low, high)
+        }
+        return ranges
+    }
+
+    /// The group's committed offsets; partitions without one are missing.
+    func committed(
+        of topic: String, _ partitions: [Int32], timeoutMilliseconds: Int32
+    ) throws(PipelineError) -> [Int32: Int64] {
+        let list = OffsetList(topic, partitions: partitions)
+        let doing = "asking for the group's offsets of \(topic)"
+        let code = unsafe withHandle { handle in
+            unsafe list.withList { unsafe rd_kafka_committed(handle, $0, timeoutMilliseconds) }
+        }
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            throw .kafka(code, doing, events.faults.lastReason)
+        }
+        try list.check(doing)
+        return list.offsets.filter { $0.value >= 0 }
+    }
+
+    func assign(_ topic: String, _ offsets: [Int32: Int64]) throws(PipelineError) {
+        let list = OffsetList(topic, offsets)
+        let error = unsafe withHandle { handle in
+            unsafe list.withList { unsafe rd_kafka_incremental_assign(handle, $0) }
+        }
+        if let error = unsafe error { throw unsafe .kafka(consuming: error, "assigning \(topic)") }
+    }
+
+    func unassign(_ topic: String, _ partitions: [Int32]) throws(PipelineError) {
+        let list = OffsetList(topic, partitions: partitions)
+        let error = unsafe withHandle { handle in
+            unsafe list.withList { unsafe rd_kafka_incremental_unassign(handle, $0) }
+        }
+        if let error = unsafe error { throw unsafe .kafka(consuming: error, "leaving \(topic)") }
+    }
+
+    /// Reads on from other offsets; what was fetched of these partitions is dropped by librdkafka.
+    func seek(
+        _ topic: String, _ offsets: [Int32: Int64], timeoutMilliseconds: Int32
+    ) throws(PipelineError) {
+        let list = OffsetList(topic, offsets)
+        let error = unsafe withHandle { handle in
+            unsafe list.withList {
+                unsafe rd_kafka_seek_partitions(handle, $0, timeoutMilliseconds)
+            }
+        }
+        let doing = "reading \(topic) from its stored positions"
+        if let error = unsafe error { throw unsafe .kafka(consuming: error, doing) }
+        try list.check(doing)
+    }
+
+    /// Commits and waits for the answer.
+    func commit(
+        _ topic: String, _ offsets: [Int32: Int64], timeoutMilliseconds: Int32
+    ) throws(PipelineError) {
+        let list = OffsetList(topic, offsets)
+        let doing = "committing offsets of \(topic)"
+        let code = unsafe withHandle { handle in
+            let queue = unsafe rd_kafka_queue_new(handle)
+            defer { unsafe rd_kafka_queue_destroy(queue) }
+            let begun = unsafe list.withList {
+                unsafe rd_kafka_commit_queue(handle, $0, queue, nil, nil)
+            }
+            guard begun == RD_KAFKA_RESP_ERR_NO_ERROR else { return begun }
+            guard let event = unsafe rd_kafka_queue_poll(queue, timeoutMilliseconds) else {
+                return RD_KAFKA_RESP_ERR__TIMED_OUT
+            }
+            defer { unsafe rd_kafka_event_destroy(event) }
+            return unsafe rd_kafka_event_error(event)
+        }
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw .kafka(code, doing) }
+    }
+
+    /// Hands a commit over without waiting. Not blocking.
+    func commitLater(_ topic: String, _ offsets: [Int32: Int64]) {
+        let list = OffsetList(topic, offsets)
+        unsafe withHandle { handle in
+            unsafe list.withList { unsafe _ = rd_kafka_commit(handle, $0, 1) }
+        }
+    }
+
+    /// Leaves the group, after what was handed over has been committed.
+    func closeConsumer() {
+        unsafe withHandle { unsafe _ = rd_kafka_consumer_close($0) }
+    }
+
+    /// Whether any broker answers.
+    /// - Throws: ``PipelineCore/PipelineError`` `bus-unavailable` with the last connection error.
+    func reach(timeoutMilliseconds: Int32) throws(PipelineError) {
+        var metadata: UnsafePointer<rd_kafka_metadata>?
+        let code = unsafe withHandle { handle in
+            unsafe rd_kafka_metadata(handle, 0, nil, &metadata, timeoutMilliseconds)
+        }
+        if code == RD_KAFKA_RESP_ERR_NO_ERROR { return unsafe rd_kafka_metadata_destroy(metadata) }
+        let failed = code == RD_KAFKA_RESP_ERR__TIMED_OUT ? RD_KAFKA_RESP_ERR__TRANSPORT : code
+        throw events.faults.refusal
+            ?? .kafka(failed, "Kafka does not answer", events.faults.lastReason)
+    }
+}

@@ -1,0 +1,145 @@
+internal import PipelineCore
+internal import Synchronization
+
+/// What a consumer owes its group.
+extension KafkaConsumer {
+    /// Answers changes of the assignment, reading stored positions first. A change stays until it has been answered.
+    func serveGroup() async throws {
+        while let change = events.rebalances.first {
+            switch change {
+            case .assign(let partitions): try await start(partitions)
+            case .revoke(let partitions, let isLost): try await stop(partitions, isLost: isLost)
+            }
+            events.rebalances.removeFirst()
+        }
+    }
+
+    private func start(_ partitions: [Int32]) async throws {
+        let points = try await startingPoints(of: partitions)
+        progress.withLock { $0.start(points.stored) }
+        try await worker.run { [client, topic] in try client.assign(topic, points.readable) }
+    }
+
+    private func stop(_ partitions: [Int32], isLost: Bool) async throws {
+        buffer.withLock { $0.remove(of: Set(partitions)) }
+        let offsets = progress.withLock { progress in
+            defer { progress.stop(partitions) }
+            return isLost ? [:] : progress.takeCommits(of: partitions)
+        }
+        try await worker.run { [self] in
+            if !offsets.isEmpty { commitAtLast(offsets) }
+            do throws(PipelineError) { try client.unassign(topic, partitions) } catch {
+                events.note(4, "REBALANCE", error.message)
+            }
+        }
+    }
+
+    /// Reads stored positions again, where that was asked for, and goes on from there.
+    func serveRewinds() async throws {
+        let rewinding = progress.withLock(\.rewinding)
+        if rewinding.isEmpty { return }
+        let partitions = rewinding.sorted()
+        if isGroupTruth {
+            let offsets = progress.withLock { $0.takeCommits(of: partitions) }
+            try await commit(offsets)
+        }
+        let points = try await startingPoints(of: partitions)
+        buffer.withLock { $0.remove(of: rewinding) }
+        try await worker.run { [client, topic] in
+            try client.seek(
+                topic, points.readable, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
+        }
+        progress.withLock { $0.start(points.stored) }
+    }
+
+    /// Where partitions are to be read from: the stored position, or what is left of the log after it.
+    private func startingPoints(
+        of partitions: [Int32]
+    ) async throws -> (stored: [Int32: Int64], readable: [Int32: Int64]) {
+        let ranges = try await worker.run { [client, topic] in
+            try client.watermarks(
+                of: topic, partitions, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
+        }
+        let initial = ranges.mapValues {
+            subscription.start == .earliest ? $0.lowerBound : $0.upperBound
+        }
+        let stored = try await positions.positions(of: topic, initial: initial)
+        var readable: [Int32: Int64] = [:]
+        for (partition, range) in ranges {
+            guard let position = stored[partition] else {
+                throw PipelineError.fatal(
+                    "position-missing", "the store has no position for \(topic)[\(partition)]")
+            }
+            readable[partition] = try readableOffset(partition, position, range)
+        }
+        return (stored, readable)
+    }
+
+    private func readableOffset(
+        _ partition: Int32, _ position: Int64, _ range: Range<Int64>
+    ) throws(PipelineError) -> Int64 {
+        if position > range.upperBound {
+            throw .retryable(
+                "position-beyond-end",
+                "the stored position \(position) of \(topic)[\(partition)] lies beyond its end "
+                    + "\(range.upperBound): the topic was created anew or has lost records; if that is "
+                    + "meant, set the stored position")
+        }
+        if position < range.lowerBound {
+            events.note(
+                4, "POSITION",
+                "\(topic)[\(partition)]: offsets \(position) to \(range.lowerBound - 1) are past the topic's "
+                    + "retention and are skipped")
+        }
+        return max(position, range.lowerBound)
+    }
+
+    // MARK: - Commits
+
+    /// Commits what has settled, once a second at most.
+    func commitIfDue() async throws {
+        let offsets = progress.withLock { $0.takeDueCommits(now: clock.now) }
+        if offsets.isEmpty { return }
+        if !isGroupTruth { return client.commitLater(topic, offsets) }
+        do { try await commit(offsets) } catch let error as PipelineError {
+            if error.disposition == .fatal { throw error }
+            events.note(4, "COMMIT", error.message)
+        }
+    }
+
+    /// Commits and waits; what failed is committed again later.
+    private func commit(_ offsets: [Int32: Int64]) async throws {
+        if offsets.isEmpty { return }
+        do {
+            try await worker.run { [client, topic] in
+                try client.commit(
+                    topic, offsets, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
+            }
+        } catch {
+            progress.withLock { $0.uncommit(offsets) }
+            throw error
+        }
+    }
+
+    /// The last commit for partitions that are given up. For the worker: waits where the commit is the truth.
+    func commitAtLast(_ offsets: [Int32: Int64]) {
+        if !isGroupTruth { return client.commitLater(topic, offsets) }
+        do throws(PipelineError) {
+            try client.commit(
+                topic, offsets, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
+        } catch { events.note(4, "COMMIT", error.message) }
+    }
+
+    // MARK: - Connection
+
+    /// Says so when no broker has been reached for a while; librdkafka alone would go on trying in silence.
+    func checkConnection() async throws {
+        let faults = events.faults
+        if let error = faults.fatal ?? faults.refusal { throw error }
+        guard let since = faults.downSince,
+            clock.now >= since.advanced(by: Self.patience)
+        else { return }
+        try await worker.run { [client] in try client.reach(timeoutMilliseconds: 2000) }
+        faults.recovered()
+    }
+}

@@ -1,0 +1,117 @@
+internal import CRdKafka
+internal import PipelineCore
+internal import Synchronization
+
+/// A member of a consumer group.
+///
+/// `next` does everything in turn: it answers the group, reads stored positions, commits, and takes records. It waits
+/// without a thread, on a bell that librdkafka rings when its queue fills.
+final class KafkaConsumer: BusConsumer {
+    static let requestTimeoutMilliseconds: Int32 = 10_000
+    static let commitInterval = Duration.seconds(1)
+    /// How long all brokers may be gone before `next` says so.
+    static let patience = Duration.seconds(5)
+
+    let subscription: Subscription
+    let client: KafkaClient
+    let clock: PipelineClock
+    let worker = WorkerThread()
+    let positions: any PositionStore
+    /// Without a store of its own, what the group has committed is the truth.
+    let isGroupTruth: Bool
+    let progress: Mutex<ConsumerProgress>
+    let buffer: Mutex<MessageBuffer>
+    let queue: ConsumerQueue
+    private let doorbell = Doorbell()
+    private let heartbeat: Duration
+
+    var topic: String { subscription.topic }
+    var events: ClientEvents { client.events }
+
+    /// Joins the group. Blocks for as long as it takes to start librdkafka's threads.
+    init(
+        _ settings: KafkaSettings, _ subscription: Subscription,
+        positions: (any PositionStore)?, clock: PipelineClock, log: KafkaLog?
+    ) throws(PipelineError) {
+        precondition(subscription.maxRecords > 0, "a fetch has room for one record")
+        self.subscription = subscription
+        self.clock = clock
+        client = try KafkaClient(
+            RD_KAFKA_CONSUMER, settings.configuration(for: .consumer(group: subscription.group)),
+            ClientEvents(log: log, clock: clock))
+        isGroupTruth = positions == nil
+        self.positions = positions ?? GroupPositions(client: client, worker: worker)
+        buffer = Mutex(MessageBuffer(capacity: subscription.maxRecords))
+        queue = ConsumerQueue(client, doorbell)
+        heartbeat = min(.seconds(10), settings.maxPollInterval / 3)
+        progress = Mutex(ConsumerProgress(now: clock.now))
+        try client.subscribe(to: subscription.topic)
+    }
+
+    func next() async throws -> Fetch {
+        while true {
+            try Task.checkCancellation()
+            if progress.withLock(\.isClosed) {
+                throw PipelineError.fatal("consumer-closed", "the consumer of \(topic) is closed")
+            }
+            try await serveGroup()
+            try await serveRewinds()
+            try await commitIfDue()
+            switch try take() {
+            case .fetch(let fetch): return fetch
+            case .again: continue
+            case .nothing:
+                try await checkConnection()
+                try await doorbell.wait(until: nextLook, clock: clock)
+            }
+        }
+    }
+
+    func settled(_ advances: [PositionAdvance]) {
+        let isNews = progress.withLock { progress in
+            let before = progress.hasUncommitted
+            for advance in advances { progress.settle(advance) }
+            return !before && progress.hasUncommitted
+        }
+        // Whoever waits for records now waits for the time to commit as well.
+        if isNews { doorbell.ring() }
+    }
+
+    func rewind(_ advances: [PositionAdvance]) {
+        progress.withLock { progress in
+            for advance in advances { progress.rewind(advance.partition) }
+        }
+        doorbell.ring()
+    }
+
+    func close() async {
+        guard progress.withLock({ $0.close() }) else { return }
+        doorbell.ring()
+        let offsets = progress.withLock { $0.takeCommits() }
+        try? await worker.run { [self] in
+            if !offsets.isEmpty { commitAtLast(offsets) }
+            buffer.withLock { $0.removeAll() }
+            // What the group still waits for has to be answered, or closing would wait for ever.
+            for change in events.rebalances.close() {
+                switch change {
+                case .assign(let partitions):
+                    let end = Int64(RD_KAFKA_OFFSET_END)
+                    try? client.assign(
+                        topic, Dictionary(uniqueKeysWithValues: partitions.map { ($0, end) }))
+                case .revoke(let partitions, _): try? client.unassign(topic, partitions)
+                }
+            }
+            client.closeConsumer()
+        }
+    }
+
+    /// When to look again although nothing has come: a silent consumer would be expelled from its group.
+    private var nextLook: Instant {
+        var look = clock.now.advanced(by: heartbeat)
+        if let commit = progress.withLock(\.nextCommit) { look = min(look, commit) }
+        if let since = events.faults.downSince {
+            look = min(look, since.advanced(by: Self.patience))
+        }
+        return look
+    }
+}

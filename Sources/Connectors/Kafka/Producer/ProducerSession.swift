@@ -1,0 +1,78 @@
+internal import CRdKafka
+internal import PipelineCore
+
+/// One idempotent producer of librdkafka's, used until it breaks.
+final class ProducerSession: Sendable {
+    private let client: KafkaClient
+    private let clock: PipelineClock
+    /// How long a record may wait for room in the queue.
+    private let patience: Duration
+
+    private var deliveries: DeliveryTable { client.events.deliveries }
+
+    /// Blocks for as long as it takes to start librdkafka's threads.
+    init(_ settings: KafkaSettings, clock: PipelineClock, log: KafkaLog?) throws(PipelineError) {
+        client = try KafkaClient(
+            RD_KAFKA_PRODUCER, settings.configuration(for: .producer),
+            ClientEvents(log: log, clock: clock))
+        self.clock = clock
+        patience = settings.deliveryTimeout
+    }
+
+    /// Whether an error has ended it; librdkafka refuses everything then.
+    var isBroken: Bool { client.events.faults.fatal != nil }
+
+    /// Sends all and waits for every report.
+    /// - Throws: `CancellationError`, ``PipelineCore/PipelineError``.
+    func send(
+        _ records: [(index: Int, record: OutgoingRecord)], to topic: String
+    ) async throws -> DeliveryTable.Outcome {
+        let id = deliveries.open(records.count)
+        do {
+            try await enqueue(records, id, topic)
+            return try await deliveries.outcome(of: id)
+        } catch {
+            deliveries.abandon(id)
+            throw error
+        }
+    }
+
+    private func enqueue(
+        _ records: [(index: Int, record: OutgoingRecord)], _ id: UInt32, _ topic: String
+    ) async throws {
+        let message = try OutgoingMessage(client, topic)
+        let deadline = clock.now.advanced(by: patience)
+        for (index, record) in records {
+            var code = unsafe message.produce(record, DeliveryTable.opaque(id, index))
+            while code == RD_KAFKA_RESP_ERR__QUEUE_FULL {
+                guard clock.now < deadline else { throw fullError }
+                try await deliveries.room.wait(until: deadline, clock: clock)
+                code = unsafe message.produce(record, DeliveryTable.opaque(id, index))
+            }
+            if code == RD_KAFKA_RESP_ERR_NO_ERROR { continue }
+            let error = PipelineError.kafka(
+                code, "sending to \(topic)", client.events.faults.explanation(of: code))
+            guard error.disposition == .permanent else { throw error }
+            deliveries.refuse(id, index, error)
+        }
+    }
+
+    private var fullError: PipelineError {
+        let reason = client.events.faults.lastReason ?? "its queue has been full for \(patience)"
+        return .kafka(RD_KAFKA_RESP_ERR__QUEUE_FULL, "sending to Kafka", reason)
+    }
+
+    /// Waits for what is in flight. Blocks.
+    func flush() {
+        let limit = Int32(clamping: patience.wholeMilliseconds)
+        unsafe client.withHandle { unsafe _ = rd_kafka_flush($0, limit) }
+    }
+
+    /// Makes the producer break as a broker would, for tests.
+    func breakForTest() {
+        unsafe client.withHandle { handle in
+            unsafe _ = rd_kafka_test_fatal_error(
+                handle, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "broken by a test")
+        }
+    }
+}

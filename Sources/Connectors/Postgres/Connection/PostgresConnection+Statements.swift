@@ -1,0 +1,77 @@
+internal import CPostgres
+
+/// A statement as the server has prepared it.
+struct PreparedStatement {
+    var name: String
+    var types: [Oid]
+}
+
+extension PostgresConnection {
+    /// Most statements that are kept prepared; more are a sign of SQL that is put together.
+    static let statementLimit = 256
+
+    /// Runs one statement and answers its rows. Prepared at its first use, by its text.
+    ///
+    /// - Parameters:
+    ///   - sql: one statement, with `$1`, `$2` … for the parameters.
+    ///   - bind: adds the parameters, in order.
+    /// - Throws: ``PipelineCore/PipelineError``. After a lost connection it is unknown whether the statement took effect.
+    @discardableResult
+    public func query(_ sql: String, bind: (PostgresParameters) -> Void = { _ in }) throws
+        -> PostgresResult
+    {
+        try checkCancellation()
+        parameters.removeAll()
+        bind(parameters)
+        let statement = try prepared(sql)
+        try send(statement)
+        return try onlyResult()
+    }
+
+    /// Runs statements without parameters, separated by semicolons, as one message and one transaction.
+    public func run(_ script: PostgresScript) throws {
+        try checkCancellation()
+        guard unsafe PQsendQuery(handle, script.text) == 1 else { throw connectionError() }
+        try flush()
+        var failure: (any Error)?
+        while let result = try nextResult() { failure = failure ?? error(of: result) }
+        if let failure { throw failure }
+    }
+
+    /// The statement for the bound parameters' types.
+    func prepared(_ sql: String) throws -> PreparedStatement {
+        if let known = statements[sql], known.types == parameters.types { return known }
+        if statements.count >= Self.statementLimit {
+            try run("DEALLOCATE ALL")
+            statements.removeAll()
+        }
+        statementsPrepared += 1
+        let statement = PreparedStatement(name: "s\(statementsPrepared)", types: parameters.types)
+        let sent = unsafe PQsendPrepare(
+            handle, statement.name, sql, Int32(statement.types.count), statement.types)
+        guard sent == 1 else { throw connectionError() }
+        try flush()
+        try onlyResult()
+        statements[sql] = statement
+        return statement
+    }
+
+    func send(_ statement: PreparedStatement) throws {
+        let count = Int32(parameters.slots.count)
+        let sent = unsafe parameters.withPointers { values, lengths, formats in
+            unsafe PQsendQueryPrepared(
+                handle, statement.name, count, values, lengths, formats, 1)
+        }
+        guard sent == 1 else { throw connectionError() }
+        try flush()
+    }
+
+    @discardableResult
+    private func onlyResult() throws -> PostgresResult {
+        var last: PostgresResult?
+        while let result = try nextResult() { last = result }
+        guard let last else { throw connectionError() }
+        if let error = error(of: last) { throw error }
+        return last
+    }
+}

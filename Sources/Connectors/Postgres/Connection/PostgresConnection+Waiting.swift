@@ -1,0 +1,82 @@
+internal import CPostgres
+internal import Glibc
+internal import PipelineCore
+
+extension PostgresConnection {
+    /// Waits until the socket is ready. After a cancellation the statement gets the grace, then is cancelled on the
+    /// server; when that does not help either, the connection is given up.
+    ///
+    /// - Parameter deadline: on the monotonic clock; `nil` for none.
+    /// - Returns: `false` when the deadline has passed.
+    func wait(for events: Int16, until deadline: UInt64? = nil) throws -> Bool {
+        while true {
+            let now = monotonicNanoseconds()
+            if let deadline, deadline <= now { return false }
+            let requested = signal.requestedAt
+            if let requested, requested + graceNanoseconds <= now {
+                try cancelOnServer(after: requested, now: now)
+            }
+            // After the request only the grace's end is waited for; after that, the second grace's.
+            let cancellation = requested.map {
+                $0 + graceNanoseconds <= now
+                    ? $0 + 2 * graceNanoseconds + 1_000_000_000 : $0 + graceNanoseconds
+            }
+            let limit = min(deadline ?? .max, cancellation ?? .max)
+            let milliseconds =
+                limit == .max
+                ? -1 : Int32(clamping: (limit - min(limit, now) + 999_999) / 1_000_000)
+            var entries = unsafe [
+                pollfd(fd: PQsocket(handle), events: events, revents: 0),
+                pollfd(
+                    fd: requested == nil ? signal.descriptor : -1, events: Int16(POLLIN), revents: 0
+                ),
+            ]
+            let ready = unsafe poll(&entries, 2, milliseconds)
+            if ready < 0 && errno != EINTR {
+                isSpent = true
+                throw PipelineError.retryable("store-unavailable", "poll failed: \(errno)")
+            }
+            if entries[0].revents != 0 { return true }
+        }
+    }
+
+    private func cancelOnServer(after requested: UInt64, now: UInt64) throws {
+        guard unsafe PQstatus(handle) == CONNECTION_OK else {
+            isSpent = true  // it was still connecting
+            throw CancellationError()
+        }
+        if !isSpent, let cancel = unsafe PQgetCancel(handle) {
+            var message = [CChar](repeating: 0, count: 256)
+            _ = unsafe PQcancel(cancel, &message, Int32(message.count))
+            unsafe PQfreeCancel(cancel)
+        }
+        isSpent = true
+        if requested + 2 * graceNanoseconds + 1_000_000_000 <= now { throw CancellationError() }
+    }
+
+    /// Nothing new is begun once the grace after a cancellation has passed.
+    func checkCancellation() throws {
+        guard let requested = signal.requestedAt else { return }
+        if requested + graceNanoseconds <= monotonicNanoseconds() { throw CancellationError() }
+    }
+
+    /// Sends what libpq holds back, and reads meanwhile, lest both ends wait for the other to read.
+    func flush() throws {
+        while true {
+            let pending = unsafe PQflush(handle)
+            if pending == 0 { return }
+            if pending < 0 { throw connectionError() }
+            _ = try wait(for: Int16(POLLIN | POLLOUT))
+            if unsafe PQconsumeInput(handle) == 0 { throw connectionError() }
+        }
+    }
+
+    /// The next result of what was sent; `nil` at the end of a statement.
+    func nextResult() throws -> PostgresResult? {
+        while unsafe PQisBusy(handle) == 1 {
+            _ = try wait(for: Int16(POLLIN))
+            if unsafe PQconsumeInput(handle) == 0 { throw connectionError() }
+        }
+        return unsafe PQgetResult(handle).map { unsafe PostgresResult(owning: $0) }
+    }
+}

@@ -1,0 +1,128 @@
+public import PipelineCore
+
+/// A cache in [Redis](https://redis.io), shared by processes: `redis://[user:password@]host:port/database`.
+///
+/// Commands of concurrent callers share round trips. A server that is down is noticed once; until it is back calls fail at
+/// once (`cache-unavailable`) rather than wait, and one attempt at a time is made in the background, with back-off.
+/// An error of a single command does not disturb others. Cancelling a call gives it up while it is queued; once sent, it
+/// ends by its reply or the command timeout.
+public final class RedisCache: Cache {
+    /// How much has been asked, and in how many round trips.
+    public struct Statistics: Sendable, Equatable {
+        /// Commands sent since the start.
+        public var commands: UInt64
+        /// Round trips that carried them.
+        public var roundTrips: UInt64
+    }
+
+    private let client: RedisClient
+    /// Most keys in one command, since Redis does nothing else meanwhile.
+    private static let keysPerCommand = 512
+
+    /// Connects when first used.
+    ///
+    /// - Parameters:
+    ///   - address: with the properties `connections` (2), `connect_timeout` (`1s`), `command_timeout` (`1s`) and `max_value`
+    ///     (`8MiB`).
+    ///   - clock: what the back-off is measured by.
+    ///   - random: jitter of the back-off.
+    /// - Throws: ``PipelineError`` `invalid-resource`, also for `rediss://`: hiredis is linked without TLS.
+    public init(
+        address: ResourceAddress, clock: PipelineClock = .system,
+        random: RandomSource = RandomSource()
+    ) throws(PipelineError) {
+        client = RedisClient(try RedisConfiguration(address: address), clock: clock, random: random)
+    }
+
+    /// The most bytes that a value may have.
+    public var maxValueBytes: Int { client.configuration.maxValueBytes }
+
+    /// What has been sent so far.
+    public var statistics: Statistics {
+        let statistics = client.statistics
+        return Statistics(commands: statistics.commands, roundTrips: statistics.roundTrips)
+    }
+
+    public func get(_ keys: [String]) async throws -> [Bytes?] {
+        if keys.isEmpty { return [] }
+        let replies = try await client.send(Self.sliced(keys).map(RedisCommand.get))
+        var values: [Bytes?] = []
+        values.reserveCapacity(keys.count)
+        for reply in replies {
+            guard case .array(let elements) = reply else { throw error(reply) }
+            for element in elements {
+                switch element {
+                case .string(let value): values.append(value)
+                case .null: values.append(nil)
+                default: throw error(element)
+                }
+            }
+        }
+        guard values.count == keys.count else { throw unexpected }
+        return values
+    }
+
+    public func set(_ entries: [CacheEntry]) async throws {
+        if entries.isEmpty { return }
+        try checkSizes(entries)
+        let commands = entries.map { RedisCommand.set($0, onlyIfAbsent: false) }
+        for reply in try await client.send(commands) {
+            guard case .status = reply else { throw error(reply) }
+        }
+    }
+
+    public func setIfAbsent(_ entries: [CacheEntry]) async throws -> [Bool] {
+        if entries.isEmpty { return [] }
+        try checkSizes(entries)
+        let commands = entries.map { RedisCommand.set($0, onlyIfAbsent: true) }
+        return try await client.send(commands).map { reply in
+            switch reply {
+            case .status: return true
+            case .null: return false
+            default: throw error(reply)
+            }
+        }
+    }
+
+    public func remove(_ keys: [String]) async throws {
+        if keys.isEmpty { return }
+        for reply in try await client.send(Self.sliced(keys).map(RedisCommand.remove)) {
+            guard case .integer = reply else { throw error(reply) }
+        }
+    }
+
+    /// Asks the server, even if it is known to be down.
+    public func probe() async throws {
+        for reply in try await client.send([.ping], insists: true) {
+            guard case .status = reply else { throw error(reply) }
+        }
+    }
+
+    public func close() async { await client.close() }
+
+    private func checkSizes(_ entries: [CacheEntry]) throws(PipelineError) {
+        for entry in entries where entry.value.count > maxValueBytes {
+            throw .permanent(
+                "cache-entry-too-large",
+                "a value of \(entry.value.count) bytes is longer than the \(maxValueBytes) allowed"
+                    + " (max_value)")
+        }
+    }
+
+    private func error(_ reply: RedisReply) -> PipelineError {
+        guard case .failed(let error) = reply else { return unexpected }
+        return error.pipelineError(client.configuration.name)
+    }
+
+    private var unexpected: PipelineError {
+        .retryable(
+            "cache-refused",
+            "Redis at \(client.configuration.name) gave a reply that does not fit the command")
+    }
+
+    private static func sliced(_ keys: [String]) -> [ArraySlice<String>] {
+        stride(from: 0, to: keys.count, by: keysPerCommand).map { start in
+            keys[start..<min(start + keysPerCommand, keys.count)]
+        }
+    }
+}

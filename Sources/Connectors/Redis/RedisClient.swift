@@ -1,0 +1,185 @@
+internal import PipelineCore
+internal import Synchronization
+
+/// Sends commands of concurrent callers together, over a few connections.
+///
+/// Commands wait in one queue. A connection that is free takes all that is there, as one round trip; what is asked
+/// meanwhile goes with the next. So a lone caller does not wait for company, and many share round trips.
+final class RedisClient: Sendable {
+    /// How much has been asked, and in how many round trips.
+    struct Statistics: Sendable, Equatable {
+        var commands: UInt64 = 0
+        var roundTrips: UInt64 = 0
+    }
+    private struct State {
+        var queue: [RedisCall] = []
+        var waitingCommands = 0
+        var idleLanes: [Int]
+        var breaker = CircuitBreaker()
+        var isClosed = false
+        var statistics = Statistics()
+    }
+    private enum Start {
+        case nothing
+        case answering(lane: Int)
+        case connecting(lane: Int)
+    }
+
+    let configuration: RedisConfiguration
+    private let clock: PipelineClock
+    private let random: RandomSource
+    private let lanes: [RedisLane]
+    private let state: Mutex<State>
+
+    init(_ configuration: RedisConfiguration, clock: PipelineClock, random: RandomSource) {
+        self.configuration = configuration
+        self.clock = clock
+        self.random = random
+        lanes = (0..<configuration.connections).map { _ in
+            RedisLane(configuration, clock: clock)
+        }
+        state = Mutex(State(idleLanes: Array(lanes.indices.reversed())))
+    }
+
+    var statistics: Statistics { state.withLock { $0.statistics } }
+
+    /// Sends the commands in one round trip, in order, without others' between them.
+    ///
+    /// - Parameter insists: tries even when the server is known to be down.
+    /// - Returns: a reply for each command; a refused command does not affect others.
+    /// - Throws: ``PipelineError``, retryable; `CancellationError` if cancelled before they were sent.
+    func send(_ commands: [RedisCommand], insists: Bool = false) async throws -> [RedisReply] {
+        let call = RedisCall(commands)
+        return try await withTaskCancellationHandler {
+            try await suspended { (resumption: Resumption<[RedisReply]>) in
+                guard call.begin(resumption) else { return }
+                if let error = enqueue(call, insists: insists) { call.finish(.failure(error)) }
+            }
+        } onCancel: {
+            call.cancel()
+        }
+    }
+
+    /// Refuses further calls, lets what is under way end, and disconnects.
+    func close() async {
+        let abandoned = state.withLock { state in
+            state.isClosed = true
+            return takeAll(&state)
+        }
+        for call in abandoned { call.finish(.failure(Self.closed)) }
+        for lane in lanes { try? await lane.worker.run { lane.disconnect() } }
+    }
+
+    private static let closed = PipelineError.retryable(
+        "cache-closed", "the connection to Redis has been closed")
+
+    private func enqueue(_ call: RedisCall, insists: Bool) -> PipelineError? {
+        let now = clock.now
+        let (start, error): (Start, PipelineError?) = state.withLock { state in
+            if state.isClosed { return (.nothing, Self.closed) }
+            if !insists {
+                switch state.breaker.admit(now: now, canAttempt: !state.idleLanes.isEmpty) {
+                case .pass: break
+                case .refuse(let error): return (.nothing, error)
+                case .refuseAndAttempt(let error):
+                    return (.connecting(lane: state.idleLanes.removeLast()), error)
+                }
+            }
+            let waiting = state.waitingCommands + call.commands.count
+            if state.waitingCommands > 0, waiting > RedisConfiguration.maxWaitingCommands {
+                return (.nothing, overloaded)
+            }
+            state.queue.append(call)
+            state.waitingCommands = waiting
+            guard let lane = state.idleLanes.popLast() else { return (.nothing, nil) }
+            return (.answering(lane: lane), nil)
+        }
+        switch start {
+        case .nothing: break
+        case .answering(let lane): lanes[lane].worker.enqueue { self.work(lane) }
+        case .connecting(let lane): lanes[lane].worker.enqueue { self.reconnect(lane) }
+        }
+        return error
+    }
+
+    private var overloaded: PipelineError {
+        .retryable(
+            "cache-overloaded",
+            "more than \(RedisConfiguration.maxWaitingCommands) commands wait for Redis at"
+                + " \(configuration.name)")
+    }
+
+    /// Answers what is queued until nothing is, on the lane's thread.
+    private func work(_ lane: Int) {
+        while let calls = nextBatch(lane) {
+            do throws(RedisFailure) {
+                try lanes[lane].answer(calls)
+                succeeded()
+            } catch {
+                // A lost connection may be one server's restart: the next batch finds out at once.
+                if error.kind != .lost { failed(error.error) }
+            }
+        }
+    }
+
+    /// Tries the server after a back-off; nobody waits for it.
+    private func reconnect(_ lane: Int) {
+        do throws(RedisFailure) {
+            try lanes[lane].connect()
+            succeeded()
+        } catch {
+            failed(error.error)
+        }
+        work(lane)
+    }
+
+    /// What to send next; `nil`, and the lane is idle, when nothing waits.
+    private func nextBatch(_ lane: Int) -> [RedisCall]? {
+        state.withLock { state in
+            var batch: [RedisCall] = []
+            var (commands, bytes, taken) = (0, 0, 0)
+            for call in state.queue {
+                let fits =
+                    commands + call.commands.count <= configuration.maxBatchCommands
+                    && bytes + call.byteCount <= RedisConfiguration.maxBatchBytes
+                if !fits && !batch.isEmpty { break }
+                taken += 1
+                state.waitingCommands -= call.commands.count
+                guard call.take() else { continue }
+                batch.append(call)
+                commands += call.commands.count
+                bytes += call.byteCount
+            }
+            state.queue.removeFirst(taken)
+            if batch.isEmpty {
+                state.idleLanes.append(lane)
+                return nil
+            }
+            state.statistics.commands += UInt64(commands)
+            state.statistics.roundTrips += 1
+            return batch
+        }
+    }
+
+    private func succeeded() {
+        state.withLock { if !$0.breaker.isClosed { $0.breaker.succeeded() } }
+    }
+
+    /// Opens the circuit, and spares those who wait the same experience.
+    private func failed(_ error: PipelineError) {
+        let (now, jitter) = (clock.now, random.unit())
+        let waiting = state.withLock { state in
+            state.breaker.failed(error, now: now, jitter: jitter)
+            return takeAll(&state)
+        }
+        for call in waiting { call.finish(.failure(error)) }
+    }
+
+    private func takeAll(_ state: inout State) -> [RedisCall] {
+        defer {
+            state.queue = []
+            state.waitingCommands = 0
+        }
+        return state.queue
+    }
+}

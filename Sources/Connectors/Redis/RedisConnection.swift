@@ -1,0 +1,178 @@
+internal import CHiredis
+internal import Glibc
+internal import PipelineCore
+
+/// A connection of [hiredis](https://github.com/redis/hiredis), used by one thread at a time. Blocks.
+///
+/// Works with 0.14 and 1.x: speaks RESP2 and uses only what both have.
+@safe struct RedisConnection: ~Copyable {
+    private let context: UnsafeMutablePointer<redisContext>
+    private let configuration: RedisConfiguration
+    /// How long a reply may take.
+    private var timeout: Duration
+
+    private init(_ context: UnsafeMutablePointer<redisContext>, _ configuration: RedisConfiguration)
+    {
+        unsafe self.context = context
+        self.configuration = configuration
+        timeout = configuration.connectTimeout
+    }
+
+    /// Connects, logs in, chooses the database, and makes sure that the server answers.
+    static func open(_ configuration: RedisConfiguration) throws(RedisFailure) -> RedisConnection {
+        let made = unsafe penstock_redis_connect(
+            configuration.host, Int32(configuration.port),
+            configuration.connectTimeout.wholeMicroseconds)
+        guard let context = unsafe made else {
+            throw RedisFailure(
+                kind: .notConnected,
+                error: .retryable("cache-unavailable", "hiredis is out of memory"))
+        }
+        var connection = unsafe RedisConnection(context, configuration)
+        do throws(RedisFailure) {
+            try connection.begin()
+        } catch {
+            throw RedisFailure(kind: .notConnected, error: error.error)
+        }
+        return connection
+    }
+
+    deinit { unsafe redisFree(context) }
+
+    /// Whether the server has closed the connection, or sent what nobody asked for.
+    var isStale: Bool {
+        var waiting = unsafe pollfd(fd: context.pointee.fd, events: Int16(POLLIN), revents: 0)
+        return unsafe poll(&waiting, 1, 0) != 0
+    }
+
+    /// Sends the commands together, then reads their replies in order: one round trip.
+    ///
+    /// - Parameter receive: called for each reply as it is read.
+    /// - Throws: ``RedisFailure``; then the connection is of no use any more.
+    func exchange(_ commands: [RedisCommand], receive: (RedisReply) -> Void) throws(RedisFailure) {
+        for command in commands { try append(command) }
+        for _ in commands { receive(try nextReply()) }
+    }
+
+    private mutating func begin() throws(RedisFailure) {
+        if unsafe context.pointee.err != 0 { throw failure() }
+        unsafe redisEnableKeepAlive(context)
+        unsafe penstock_redis_set_timeout(context, timeout.wholeMicroseconds)
+        try logIn()
+        timeout = configuration.commandTimeout
+        unsafe penstock_redis_set_timeout(context, timeout.wholeMicroseconds)
+    }
+
+    private func logIn() throws(RedisFailure) {
+        var commands: [RedisCommand] = []
+        if !configuration.password.isEmpty {
+            let login = RedisCommand("AUTH")
+            commands.append(
+                (configuration.user.isEmpty ? login : login.appending(configuration.user))
+                    .appending(configuration.password))
+        }
+        if configuration.database != 0 {
+            commands.append(RedisCommand("SELECT").appending(String(configuration.database)))
+        }
+        commands.append(.ping)
+        var replies: [RedisReply] = []
+        try exchange(commands) { replies.append($0) }
+        for (command, reply) in zip(commands, replies) {
+            guard case .failed(let refusal) = reply else { continue }
+            let isLogin = command.bytes.starts(with: "AUTH".utf8)
+            let error =
+                isLogin
+                ? refusal.loginError(configuration.name, user: configuration.user)
+                : refusal.pipelineError(configuration.name)
+            throw RedisFailure(kind: .notConnected, error: error)
+        }
+    }
+
+    private func append(_ command: RedisCommand) throws(RedisFailure) {
+        let status = unsafe command.bytes.withUnsafeBufferPointer { bytes in
+            let start = unsafe UnsafeRawPointer(bytes.baseAddress!)
+                .assumingMemoryBound(to: CChar.self)
+            var offset = 0
+            var arguments: [UnsafePointer<CChar>?] = unsafe []
+            unsafe arguments.reserveCapacity(command.lengths.count)
+            for length in command.lengths {
+                unsafe arguments.append(start + offset)
+                offset += length
+            }
+            return unsafe redisAppendCommandArgv(
+                context, Int32(command.lengths.count), &arguments, command.lengths)
+        }
+        if status != REDIS_OK { throw failure() }
+    }
+
+    private func nextReply() throws(RedisFailure) -> RedisReply {
+        var raw: UnsafeMutableRawPointer?
+        let status = unsafe redisGetReply(context, &raw)
+        guard status == REDIS_OK, let raw = unsafe raw else { throw failure() }
+        defer { unsafe freeReplyObject(raw) }
+        guard let reply = unsafe RedisReply(raw.assumingMemoryBound(to: redisReply.self)) else {
+            throw RedisFailure(
+                kind: .lost,
+                error: unavailable("the reply is of a type that was not asked for"))
+        }
+        return reply
+    }
+
+    /// What hiredis says about the last call. Must come before any other system call.
+    private func failure() -> RedisFailure {
+        let number = errno
+        let code = unsafe context.pointee.err
+        let isTimeout =
+            (code == REDIS_ERR_IO && [EAGAIN, ETIMEDOUT, EINPROGRESS].contains(number))
+            || code == 6  // REDIS_ERR_TIMEOUT, from 1.0 on
+        if isTimeout {
+            let reason = "no answer within \(timeout.wholeMilliseconds) ms"
+            return RedisFailure(kind: .timedOut, error: unavailable(reason))
+        }
+        let text = unsafe withUnsafeBytes(of: &context.pointee.errstr) { bytes in
+            unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        return RedisFailure(kind: .lost, error: unavailable(text))
+    }
+
+    private func unavailable(_ reason: String) -> PipelineError {
+        .retryable(
+            "cache-unavailable", "Redis at \(configuration.name) is unavailable: \(reason)")
+    }
+}
+
+extension RedisReply {
+    /// Copies a reply; `nil` for a type of RESP3.
+    fileprivate init?(_ reply: UnsafeMutablePointer<redisReply>) {
+        switch unsafe reply.pointee.type {
+        case REDIS_REPLY_STRING:
+            self = unsafe .string(Bytes(Array(reply.bytes)))
+        case REDIS_REPLY_STATUS:
+            self = unsafe .status(String(decoding: reply.bytes, as: UTF8.self))
+        case REDIS_REPLY_ERROR:
+            self = unsafe .failed(RedisServerError(String(decoding: reply.bytes, as: UTF8.self)))
+        case REDIS_REPLY_INTEGER:
+            self = unsafe .integer(Int64(reply.pointee.integer))
+        case REDIS_REPLY_NIL:
+            self = .null
+        case REDIS_REPLY_ARRAY:
+            var elements: [RedisReply] = []
+            let count = unsafe reply.pointee.elements
+            elements.reserveCapacity(count)
+            for index in 0..<count {
+                guard let element = unsafe reply.pointee.element[index],
+                    let copy = unsafe RedisReply(element)
+                else { return nil }
+                elements.append(copy)
+            }
+            self = .array(elements)
+        default: return nil
+        }
+    }
+}
+
+extension UnsafeMutablePointer<redisReply> {
+    fileprivate var bytes: UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(start: pointee.str, count: pointee.len)
+    }
+}

@@ -1,0 +1,64 @@
+internal import PipelineCore
+
+/// What Redis says when it refuses a command: `OOM command not allowed …`.
+struct RedisServerError: Error, Sendable, Equatable {
+    /// The first word, in capitals: `ERR`, `OOM`, `READONLY`, `NOAUTH`.
+    let code: String
+    /// The whole text, without the arguments that some errors quote.
+    let text: String
+
+    init(_ reply: String) {
+        code = String(reply.prefix { $0.isASCII && ($0.isUppercase || $0 == "_") })
+        var shown = reply.prefix { !$0.isNewline }
+        // `unknown command 'AUTH', with args beginning with: 'secret' …`
+        for marker in [", with args", " with args", "command '", "command `"] {
+            if let range = shown.firstRange(of: marker) { shown = shown[..<range.lowerBound] }
+        }
+        text = String(shown.prefix(160))
+    }
+
+    /// Whether another connection might be answered differently: after a failover, or once logged in.
+    var wantsNewConnection: Bool { code == "READONLY" || code == "NOAUTH" }
+
+    /// The error of one command sent to `server`.
+    func pipelineError(_ server: String) -> PipelineError {
+        switch code {
+        case "LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "CLUSTERDOWN":
+            .retryable("cache-unavailable", "Redis at \(server) is not ready: \(text)", cause: self)
+        case "READONLY":
+            .retryable(
+                "cache-unavailable",
+                "Redis at \(server) is a read-only replica; name its primary", cause: self)
+        case "OOM":
+            .retryable(
+                "cache-full",
+                "Redis at \(server) is full: raise maxmemory, or let it evict (maxmemory-policy)",
+                cause: self)
+        case "NOAUTH", "WRONGPASS", "NOPERM":
+            loginError(server, user: "")
+        case "MOVED", "ASK", "CROSSSLOT":
+            .retryable(
+                "cache-refused", "Redis at \(server) is a cluster, which is not supported",
+                cause: self)
+        default:
+            .retryable(
+                "cache-refused", "Redis at \(server) refuses a command: \(text)", cause: self)
+        }
+    }
+
+    /// The error of logging in; says nothing that the server might have quoted.
+    func loginError(_ server: String, user: String) -> PipelineError {
+        let name = user.isEmpty ? "the default user" : "the user \"\(user)\""
+        let reason =
+            switch code {
+            case "NOAUTH": "it wants a password; write redis://:password@host"
+            case "NOPERM": "\(name) may not use the commands or keys that are needed"
+            case "WRONGPASS": "wrong password for \(name), or no such user"
+            // Before Redis 6.
+            case _ where text.contains("invalid password"): "wrong password"
+            default: "it has no password set, or is older than users (Redis 6)"
+            }
+        return .retryable(
+            "cache-login", "Redis at \(server) refuses the login: \(reason)", cause: self)
+    }
+}

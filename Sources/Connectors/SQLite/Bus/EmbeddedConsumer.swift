@@ -1,0 +1,193 @@
+internal import PipelineCore
+internal import Synchronization
+
+/// A member of a group of an embedded bus.
+final class EmbeddedConsumer: BusConsumer {
+    private struct State {
+        var progress: [PartitionProgress]
+        /// Where the next fetch begins, so that no partition starves.
+        var turn = 0
+        var isClosed = false
+    }
+
+    private let bus: EmbeddedBus
+    private let topic: EmbeddedTopic
+    private let subscription: Subscription
+    private let positions: any PositionStore
+    private let storesPositions: Bool
+    private let group: EmbeddedBus.GroupKey
+    private let member: Int
+    private let bell = Doorbell()
+    private let state: Mutex<State>
+
+    init(
+        bus: EmbeddedBus, topic: EmbeddedTopic, subscription: Subscription,
+        positions: (any PositionStore)?
+    ) {
+        self.bus = bus
+        self.topic = topic
+        self.subscription = subscription
+        let own = BusPositions(database: bus.database, topic: topic, group: subscription.group)
+        self.positions = positions ?? own
+        storesPositions = positions == nil
+        let count = topic.partitions.count
+        state = Mutex(State(progress: Array(repeating: PartitionProgress(), count: count)))
+        group = EmbeddedBus.GroupKey(topic: topic.name, group: subscription.group)
+        bus.database.topicBells.add(bell, for: topic.name)
+        member = bus.withGroup(group, partitions: count) { $0.join() }
+    }
+
+    deinit { leave() }
+
+    func next() async throws -> Fetch {
+        while true {
+            try Task.checkCancellation()
+            if state.withLock({ $0.isClosed }) { throw CancellationError() }
+            try await storePositions()
+            let partitions = balance()
+            try await loadPositions(partitions)
+            let fetch = try await read(partitions)
+            if !fetch.records.isEmpty && handOut(fetch) { return fetch }
+            if let interval = bus.pollInterval {
+                try await bell.wait(until: bus.clock.now.advanced(by: interval), clock: bus.clock)
+            } else {
+                try await bell.wait()
+            }
+        }
+    }
+
+    func settled(_ advances: [PositionAdvance]) {
+        state.withLock { state in
+            for advance in advances { state.progress[Int(advance.partition)].settle(advance) }
+        }
+        bell.ring()
+    }
+
+    func rewind(_ advances: [PositionAdvance]) {
+        state.withLock { state in
+            for advance in advances { state.progress[Int(advance.partition)].rewind() }
+        }
+        bell.ring()
+    }
+
+    func close() async {
+        // What can't be stored now is read again later: nothing is lost.
+        try? await storePositions()
+        leave()
+    }
+
+    private func leave() {
+        let isFirst = state.withLock { state in
+            defer { state.isClosed = true }
+            return !state.isClosed
+        }
+        guard isFirst else { return }
+        bus.database.topicBells.remove(bell)
+        bus.withGroup(group, partitions: topic.partitions.count) { $0.leave(member) }
+    }
+
+    /// Lets partitions go and takes others. Answers those to read now.
+    private func balance() -> [Int] {
+        let idle = state.withLock { state in
+            state.progress.map { $0.isIdle(storesPositions: storesPositions) }
+        }
+        let (readable, owned) = bus.withGroup(group, partitions: topic.partitions.count) { group in
+            let readable = group.balance(member) { idle[$0] }
+            return (readable, topic.partitions.indices.map { group.owns(member, $0) })
+        }
+        state.withLock { state in
+            // Whoever owns it next moves the stored position: forget ours.
+            for partition in owned.indices where !owned[partition] {
+                state.progress[partition] = PartitionProgress()
+            }
+        }
+        return readable
+    }
+
+    private func loadPositions(_ partitions: [Int]) async throws {
+        let missing = state.withLock { state in
+            partitions.filter { state.progress[$0].position == nil }
+        }
+        if missing.isEmpty { return }
+        let ends = try await bus.database.read { [topic] connection in
+            try missing.map { partition in
+                try connection.first(
+                    "SELECT next_offset FROM bus_partitions WHERE partition_no = ?1",
+                    topic.partitions[partition]
+                ) { $0.int64(0) } ?? 0
+            }
+        }
+        let initial = zip(missing, ends).map { partition, end in
+            (Int32(partition), subscription.start == .latest ? end : 0)
+        }
+        let stored = try await positions.positions(
+            of: topic.name, initial: Dictionary(uniqueKeysWithValues: initial))
+        for (partition, end) in zip(missing, ends) {
+            guard let position = stored[Int32(partition)] else { continue }
+            try check(position, partition: partition, end: end)
+            state.withLock { $0.progress[partition].start(at: position) }
+        }
+    }
+
+    /// A position beyond the end means that the file is not the one that was read: going on would
+    /// skip messages.
+    private func check(_ position: Int64, partition: Int, end: Int64) throws {
+        if position <= end { return }
+        throw PipelineError.fatal(
+            "position-out-of-range",
+            "\(topic.name)[\(partition)] is to be read from offset \(position), but ends at "
+                + "\(end): \(bus.database.path) was replaced or restored; reset the stored position"
+        )
+    }
+
+    private func read(_ partitions: [Int]) async throws -> Fetch {
+        if partitions.isEmpty { return Fetch(records: [], advances: []) }
+        let starts = state.withLock { state in
+            state.turn += 1
+            return partitions.indices.compactMap { index -> (Int, Int64)? in
+                let partition = partitions[(index + state.turn) % partitions.count]
+                return state.progress[partition].position.map { (partition, $0) }
+            }
+        }
+        return try await bus.database.read { [topic, subscription] connection in
+            var fetch = PartitionFetch(subscription)
+            for (partition, position) in starts where !fetch.isFull {
+                try fetch.read(
+                    partition, number: topic.partitions[partition], from: position,
+                    in: connection)
+            }
+            return fetch.finish()
+        }
+    }
+
+    /// Notes what is under way; `false` if a position was rewound meanwhile: then read again.
+    private func handOut(_ fetch: Fetch) -> Bool {
+        state.withLock { state in
+            let isCurrent = fetch.advances.allSatisfy {
+                state.progress[Int($0.partition)].position == $0.expected
+            }
+            guard isCurrent else { return false }
+            for advance in fetch.advances {
+                state.progress[Int(advance.partition)].handOut(to: advance.next)
+            }
+            return true
+        }
+    }
+
+    private func storePositions() async throws {
+        guard storesPositions else { return }
+        let steps = state.withLock { state in
+            state.progress.enumerated().filter { $1.settled != $1.stored }.map {
+                PositionAdvance(
+                    source: topic.name, partition: Int32($0), expected: $1.stored,
+                    next: $1.settled)
+            }
+        }
+        if steps.isEmpty { return }
+        try await BusPositions(database: bus.database, topic: topic, group: subscription.group)
+            .advance(steps)
+        state.withLock { state in
+            for step in steps { state.progress[Int(step.partition)].markStored(step.next) }
+        }
+    }
+}

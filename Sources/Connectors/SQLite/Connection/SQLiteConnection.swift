@@ -1,0 +1,96 @@
+internal import CSQLite
+internal import PipelineCore
+
+/// One connection, lent to the body of a transaction and to nobody else.
+///
+/// Owns the C handle and the statements prepared on it. Not `Sendable`: it cannot leave the closure
+/// it is lent to.
+@safe public final class SQLiteConnection {
+    private let handle: OpaquePointer
+    /// Prepared once, kept until the connection closes. Their number is that of the texts in the
+    /// program.
+    private var statements: [String: SQLiteStatement] = [:]
+
+    /// Opens the file, creating it if it is not there.
+    init(path: String) throws {
+        var opened: OpaquePointer?
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+        let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)
+        guard code == SQLITE_OK, let opened = unsafe opened else {
+            let message = unsafe opened.map { unsafe String(cString: sqlite3_errmsg($0)) }
+            unsafe sqlite3_close_v2(opened)
+            throw SQLiteFailure.error(code, message ?? "out of memory", while: "open \(path)")
+        }
+        unsafe handle = opened
+        unsafe sqlite3_extended_result_codes(handle, 1)
+    }
+
+    deinit {
+        statements.removeAll()
+        unsafe sqlite3_close_v2(handle)
+    }
+
+    /// How long a statement waits for another connection's lock before it fails with `store-busy`.
+    func setBusyTimeout(_ timeout: Duration) {
+        unsafe sqlite3_busy_timeout(handle, Int32(clamping: timeout.wholeMilliseconds))
+    }
+
+    /// Runs statements without parameters, separated by semicolons.
+    public func execute(_ script: String) throws {
+        guard unsafe sqlite3_exec(handle, script, nil, nil, nil) == SQLITE_OK else {
+            throw unsafe SQLiteFailure.last(of: handle, while: "run \(Self.excerpt(script))")
+        }
+    }
+
+    /// The statement of that text, prepared at its first use. Fetch it before a loop, not inside.
+    public func statement(_ sql: String) throws -> SQLiteStatement {
+        if let known = statements[sql] { return known }
+        let prepared = try unsafe SQLiteStatement(on: handle, sql: sql)
+        statements[sql] = prepared
+        return prepared
+    }
+
+    /// Runs a statement to its end. Answers how many rows it changed.
+    @discardableResult
+    public func run<each Value: SQLiteValue>(
+        _ sql: String, _ values: repeat each Value
+    ) throws -> Int {
+        try statement(sql).run(repeat each values)
+    }
+
+    /// What `read` makes of the first row; `nil` without one.
+    public func first<each Value: SQLiteValue, Result>(
+        _ sql: String, _ values: repeat each Value, read: (borrowing SQLiteRow) throws -> Result
+    ) throws -> Result? {
+        try statement(sql).first(repeat each values, read: read)
+    }
+
+    /// Hands each row to `read`.
+    public func forEach<each Value: SQLiteValue>(
+        _ sql: String, _ values: repeat each Value, read: (borrowing SQLiteRow) throws -> Void
+    ) throws {
+        try statement(sql).forEach(repeat each values, read: read)
+    }
+
+    /// Runs `body` between `begin` and `COMMIT`; rolls back when anything throws.
+    func transaction<Result>(
+        _ begin: String, _ body: (SQLiteConnection) throws -> Result
+    ) throws -> Result {
+        try run(begin)
+        do {
+            let result = try body(self)
+            try run("COMMIT")
+            return result
+        } catch {
+            // Some errors (a full disk) have rolled back already.
+            if unsafe sqlite3_get_autocommit(handle) == 0 { _ = try? run("ROLLBACK") }
+            throw error
+        }
+    }
+
+    /// The beginning of a text, for messages.
+    static func excerpt(_ sql: String) -> String {
+        let words = sql.split(whereSeparator: \.isWhitespace).prefix(8)
+        return words.joined(separator: " ")
+    }
+}

@@ -1,0 +1,60 @@
+internal import Glibc
+internal import PipelineCore
+
+/// Where a database lies.
+struct DatabaseFile: Sendable {
+    let path: String
+    var isInMemory: Bool { path == ":memory:" }
+
+    /// Creates the folder and an empty file that only its owner may read, if they are not there.
+    ///
+    /// SQLite gives the files beside it (`-wal`, `-shm`) the same mode.
+    func create() throws {
+        if isInMemory { return }
+        try createFolders()
+        // O_EXCL: closing a descriptor of a file that SQLite has open would drop SQLite's locks on
+        // it.
+        let descriptor = unsafe open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
+        if descriptor >= 0 {
+            close(descriptor)
+        } else if errno != EEXIST {
+            throw Self.failure("create \(path)")
+        }
+    }
+
+    private func createFolders() throws {
+        for folder in folders where unsafe mkdir(folder, 0o750) != 0 && errno != EEXIST {
+            throw Self.failure("create the folder \(folder)")
+        }
+    }
+
+    /// The folders on the way to the file, outermost first.
+    private var folders: [String] {
+        path.indices.dropFirst().filter { path[$0] == "/" }.map { String(path[..<$0]) }
+    }
+
+    /// Whether the file could be created, judged by the innermost folder that exists. Changes
+    /// nothing.
+    func checkCreatable() throws {
+        let existing = folders.last { unsafe access($0, F_OK) == 0 }
+        let folder = existing ?? (path.hasPrefix("/") ? "/" : ".")
+        guard unsafe access(folder, W_OK | X_OK) == 0 else {
+            throw Self.failure("create \(path) in \(folder)")
+        }
+    }
+
+    var exists: Bool { unsafe access(path, F_OK) == 0 }
+
+    /// Bytes in the write-ahead log; 0 without one.
+    var logBytes: Int {
+        var status = stat()
+        return unsafe stat(path + "-wal", &status) == 0 ? Int(status.st_size) : 0
+    }
+
+    static func failure(_ doing: String) -> PipelineError {
+        let reason = unsafe String(cString: strerror(errno))
+        return .fatal(
+            "store-not-writable",
+            "cannot \(doing): \(reason); name another file or change the folder's owner")
+    }
+}

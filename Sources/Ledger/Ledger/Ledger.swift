@@ -1,0 +1,85 @@
+public import Batching
+public import PipelineCore
+
+/// The durable record of one `accumulate` stage: accepted cases, the open batch, sealed batches, outcomes, and the
+/// positions of the inputs that feed it.
+///
+/// Every method is one transaction. Times are the store's clock. Errors are ``PipelineError``s: `retryable` while
+/// the store can't be reached (the effect is unknown: look before repeating), `fenced` when another process has
+/// taken over a position (`position-moved`), a batch (`lease-lost`) or the rule (`rule-outdated`).
+public protocol Ledger: CaseReader, PositionStore {
+    /// Creates the stage's row, or takes note of its rule: the higher revision wins. A rule without a revision takes
+    /// the stored one if its text is the same, else the next.
+    /// - Throws: `fatal` `rule-conflict` when the stored rule has the same revision and another text.
+    func register() async throws
+
+    /// Inserts a chunk's cases and advances its positions, both or neither.
+    ///
+    /// A repeat of a live or succeeded case resolves to it, a repeat of a failed one opens it again as a new
+    /// attempt. Cases that are known with another digest are conflicts: if there are any, nothing is written at all.
+    func accept(_ submissions: Submissions) async throws -> Acceptance
+
+    /// Locks the rule, evaluates it, and seals what it says, in one transaction.
+    func seal() async throws -> SealingResult
+    /// Asks for the `manual` trigger.
+    func requestFlush() async throws
+
+    /// Claims the oldest batch that is sealed, not committed, and under no living lease; `nil` if there is none.
+    func claim(worker: String, lease: Duration) async throws -> Batch?
+    func extend(batch: Int64, token: Int64, lease: Duration) async throws
+    /// Writes the outcomes, the batch's end and a delivery for each sink in one transaction under the token.
+    ///
+    /// The same commit repeated (a lost answer) succeeds again and changes nothing.
+    func commit(_ commit: BatchCommit) async throws
+    /// Ends the lease: the batch can be claimed again after `delay`.
+    func release(batch: Int64, token: Int64, after delay: Duration, reason: String) async throws
+    /// Replaces the batch by two sealed ones with the two halves of its cases.
+    func bisect(batch: Int64, token: Int64) async throws
+
+    /// Claims the oldest committed batch that the sink has not delivered; `nil` if there is none.
+    func claimDelivery(sink: String, worker: String, lease: Duration) async throws -> OutcomeBatch?
+    func extendDelivery(batch: Int64, sink: String, token: Int64, lease: Duration) async throws
+    func delivered(batch: Int64, sink: String, token: Int64) async throws
+    func releaseDelivery(batch: Int64, sink: String, token: Int64, after delay: Duration)
+        async throws
+
+    /// Ends pending cases with an outcome of that state (`cancelled` or `expired`); others stay. Answers how many.
+    func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int
+    /// Deletes finished batches, all their sinks delivered, that ended before `before`. Answers how many cases went.
+    func purge(finishedBefore before: Timestamp) async throws -> Int
+    /// Figures for operators.
+    func summary() async throws -> LedgerSummary
+}
+
+/// Which stage a ledger serves, and under which rule.
+public struct LedgerStage: Sendable, Hashable {
+    public var pipeline: String
+    public var stage: String
+    public var rule: BatchingRule
+    /// The rule as text, stored beside its revision.
+    public var ruleText: String
+    /// Grows with every change of the rule; a process with an older one does not seal. `nil`: one more than what is
+    /// stored if the stored text is another one, else the stored.
+    public var revision: Int64?
+    /// For cases that name no deadline: this long after acceptance.
+    public var sla: Duration
+    public init(
+        pipeline: String, stage: String, rule: BatchingRule, ruleText: String, revision: Int64?,
+        sla: Duration
+    ) {
+        self.pipeline = pipeline
+        self.stage = stage
+        self.rule = rule
+        self.ruleText = ruleText
+        self.revision = revision
+        self.sla = sla
+    }
+}
+
+/// A store that can keep ledgers.
+public protocol LedgerProvider: Resource {
+    /// The ledger of a stage. Opens nothing: the first call does.
+    func ledger(for stage: LedgerStage) throws -> any Ledger
+    /// Creates or updates the ledger's tables. Safe to run again, and by two processes at once.
+    func migrateLedger() async throws
+}

@@ -1,0 +1,126 @@
+public import Ledger
+public import PipelineCore
+internal import Postgres
+
+extension PostgresLedger {
+    public func claim(worker: String, lease: Duration) async throws -> Batch? {
+        try await withStage { connection, stage in
+            let answer = try connection.query(
+                """
+                select batch_no, token, attempts, closed_by, sealed_at, case_no, key, deadline, parameters
+                from penstock.claim($1, $2, $3 * interval '1 microsecond')
+                """
+            ) {
+                $0.add(int2: stage)
+                $0.add(text: worker)
+                $0.add(int8: lease.wholeMicroseconds)
+            }
+            if answer.rowCount == 0 { return nil }
+            return Batch(
+                number: answer.int64(0, 0), token: answer.int64(0, 1), attempts: answer.int(0, 2),
+                closedBy: answer.text(0, 3), sealedAt: answer.timestamp(0, 4),
+                cases: (0..<answer.rowCount).map { row in
+                    Case(
+                        number: answer.int64(row, 5), id: answer.uuid(row, 6),
+                        deadline: answer.timestamp(row, 7), parameters: answer.bytes(row, 8))
+                })
+        }
+    }
+
+    public func extend(batch: Int64, token: Int64, lease: Duration) async throws {
+        try await fenced(
+            """
+            update penstock.batches
+            set lease_until = clock_timestamp() + $3 * interval '1 microsecond'
+            where batch_no = $1 and token = $2 and committed_at is null
+            """
+        ) {
+            $0.add(int8: batch)
+            $0.add(int8: token)
+            $0.add(int8: lease.wholeMicroseconds)
+        }
+    }
+
+    public func commit(_ commit: BatchCommit) async throws {
+        try await withStage { connection, _ in
+            _ = try connection.query(
+                "select penstock.commit_outcomes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+            ) {
+                $0.add(int8: commit.batch)
+                $0.add(int8: commit.token)
+                $0.add(timestamptz: commit.dataAsOf)
+                $0.add(texts: commit.sinks)
+                $0.add(int8s: commit.cases)
+                $0.add(uuids: commit.outcomeIDs)
+                $0.add(arrayOf: .char, commit.results) { $0.write(char: $1.state.letter) }
+                $0.add(arrayOf: .text, commit.results) { $0.write(text: $1.reason) }
+                $0.add(arrayOf: .bytea, commit.results) { $0.write(bytea: $1.report) }
+                $0.add(float8: commit.took.inSeconds)
+                $0.add(int8: commit.rowsRead)
+            }
+        }
+        outcomesCommitted.ring()
+    }
+
+    /// Ends the lease. The token is spent: a commit under it is refused.
+    public func release(batch: Int64, token: Int64, after delay: Duration, reason: String)
+        async throws
+    {
+        try await fenced(
+            """
+            update penstock.batches set token = token + 1, lease_until = null, last_error = $4,
+              not_before = clock_timestamp() + $3 * interval '1 microsecond'
+            where batch_no = $1 and token = $2 and committed_at is null
+            """
+        ) {
+            $0.add(int8: batch)
+            $0.add(int8: token)
+            $0.add(int8: delay.wholeMicroseconds)
+            $0.add(text: reason)
+        }
+    }
+
+    /// - Throws: `permanent` `batch-indivisible` for a batch of one case.
+    public func bisect(batch: Int64, token: Int64) async throws {
+        try await withStage { connection, _ in
+            _ = try connection.query("select penstock.bisect($1, $2)") {
+                $0.add(int8: batch)
+                $0.add(int8: token)
+            }
+        }
+    }
+
+    /// Runs an update that must touch one row.
+    /// - Throws: `fenced` `lease-lost` when it touches none.
+    func fenced(_ sql: String, bind: @escaping @Sendable (PostgresParameters) -> Void) async throws
+    {
+        try await withStage { connection, _ in
+            guard try connection.query(sql, bind: bind).affectedRows == 1 else {
+                throw LedgerError.leaseLost()
+            }
+        }
+    }
+}
+
+extension CaseResult {
+    fileprivate var state: CaseState {
+        switch self {
+        case .report: .succeeded
+        case .failure: .failed
+        }
+    }
+
+    fileprivate var reason: String? {
+        switch self {
+        case .report: nil
+        case .failure(let code, let reason): "\(code): \(reason)"
+        }
+    }
+
+    fileprivate var report: Bytes? {
+        switch self {
+        case .report(let bytes): bytes
+        case .failure: nil
+        }
+    }
+}

@@ -1,0 +1,83 @@
+public import PipelineCore
+internal import Postgres
+
+extension PostgresLedger {
+    public func claimDelivery(sink: String, worker: String, lease: Duration) async throws
+        -> OutcomeBatch?
+    {
+        try await withStage { connection, stage in
+            let answer = try connection.query(
+                """
+                select batch_no, token, outcome_id, case_no, key, state, reason, report, data_as_of,
+                  written_at, deadline, parameters
+                from penstock.claim_delivery($1, $2, $3, $4 * interval '1 microsecond')
+                """
+            ) {
+                $0.add(int2: stage)
+                $0.add(text: sink)
+                $0.add(text: worker)
+                $0.add(int8: lease.wholeMicroseconds)
+            }
+            if answer.rowCount == 0 { return nil }
+            let number = answer.int64(0, 0)
+            return OutcomeBatch(
+                number: number, token: answer.int64(0, 1),
+                outcomes: (0..<answer.rowCount).map { row in
+                    Outcome(
+                        id: answer.uuid(row, 2), caseNumber: answer.int64(row, 3),
+                        caseID: answer.uuid(row, 4), batch: number,
+                        state: CaseState(letter: answer.char(row, 5)),
+                        reason: answer.textOrNil(row, 6), report: answer.bytesOrNil(row, 7),
+                        dataAsOf: answer.timestampOrNil(row, 8),
+                        writtenAt: answer.timestamp(row, 9),
+                        deadline: answer.timestamp(row, 10), parameters: answer.bytes(row, 11))
+                })
+        }
+    }
+
+    public func extendDelivery(batch: Int64, sink: String, token: Int64, lease: Duration)
+        async throws
+    {
+        try await fenced(
+            """
+            update penstock.deliveries
+            set lease_until = clock_timestamp() + $4 * interval '1 microsecond'
+            where batch_no = $1 and sink = $2 and token = $3 and delivered_at is null
+            """
+        ) {
+            $0.add(int8: batch)
+            $0.add(text: sink)
+            $0.add(int8: token)
+            $0.add(int8: lease.wholeMicroseconds)
+        }
+    }
+
+    /// The same mark repeated (a lost answer) succeeds again.
+    public func delivered(batch: Int64, sink: String, token: Int64) async throws {
+        let isOurs = try await withStage { connection, _ in
+            try connection.query("select penstock.delivered($1, $2, $3)") {
+                $0.add(int8: batch)
+                $0.add(text: sink)
+                $0.add(int8: token)
+            }.bool(0, 0)
+        }
+        if !isOurs { throw LedgerError.leaseLost() }
+    }
+
+    public func releaseDelivery(batch: Int64, sink: String, token: Int64, after delay: Duration)
+        async throws
+    {
+        try await fenced(
+            """
+            update penstock.deliveries set token = token + 1, lease_until = null,
+              not_before = clock_timestamp() + $4 * interval '1 microsecond'
+            where batch_no = $1 and sink = $2 and token = $3 and delivered_at is null
+            """
+        ) {
+            $0.add(int8: batch)
+            $0.add(text: sink)
+            $0.add(int8: token)
+            $0.add(int8: delay.wholeMicroseconds)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+public import Ledger
+public import PipelineCore
+public import Postgres
+internal import Synchronization
+
+/// The ledger of one stage in PostgreSQL.
+///
+/// Every statement that belongs together is one round trip to a function of ``LedgerSchema``; sealing is one
+/// transaction of a few, so that the rule itself is decided here, by the same code that a simulation runs.
+public final class PostgresLedger: Ledger {
+    let pool: PostgresPool
+    let stage: LedgerStage
+    public let outcomesCommitted = Doorbell()
+    private let registration = Mutex<Registration?>(nil)
+    let unanswered = UnansweredSubmissions()
+
+    /// Opens nothing.
+    public init(pool: PostgresPool, stage: LedgerStage) {
+        self.pool = pool
+        self.stage = stage
+    }
+
+    public func register() async throws {
+        let stage = stage
+        let (registration, isConflict) = try await pool.withConnection { connection in
+            let answer = try connection.query(
+                "select stage, revision, is_conflict from penstock.register($1, $2, $3, $4)"
+            ) {
+                $0.add(text: stage.pipeline)
+                $0.add(text: stage.stage)
+                $0.add(text: stage.ruleText)
+                $0.add(int8: stage.revision)
+            }
+            let registration = Registration(
+                number: Int16(answer.int64(0, 0)), revision: answer.int64(0, 1))
+            return (registration, answer.bool(0, 2))
+        }
+        if isConflict {
+            throw PipelineError.fatal(
+                "rule-conflict",
+                "the stored rule of \(stage.pipeline)/\(stage.stage) has the same revision"
+                    + " (\(registration.revision)) and another text: raise the revision")
+        }
+        self.registration.withLock { $0 = registration }
+    }
+
+    /// Lends a connection and the stage's number, registering the stage first if nobody has.
+    func withStage<T: Sendable>(
+        _ body: @escaping @Sendable (PostgresConnection, Int16) throws -> T
+    ) async throws -> T {
+        let number = try await registered().number
+        do {
+            return try await pool.withConnection { try body($0, number) }
+        } catch let error as PipelineError {
+            throw LedgerError.translate(error)
+        }
+    }
+
+    /// The stage's row as this process knows it.
+    func registered() async throws -> Registration {
+        if let known = registration.withLock({ $0 }) { return known }
+        let stage = stage
+        let found = try await pool.withConnection { connection in
+            let answer = try connection.query(
+                "select stage, revision from penstock.stages where pipeline = $1 and name = $2"
+            ) {
+                $0.add(text: stage.pipeline)
+                $0.add(text: stage.stage)
+            }
+            if answer.rowCount == 0 { return nil as Registration? }
+            return Registration(
+                number: Int16(answer.int64(0, 0)), revision: stage.revision ?? answer.int64(0, 1))
+        }
+        if let found {
+            registration.withLock { $0 = found }
+            return found
+        }
+        try await register()
+        return try await registered()
+    }
+}
+
+/// A stage's row, as one process knows it.
+struct Registration: Sendable {
+    var number: Int16
+    /// The revision of this process's rule.
+    var revision: Int64
+}

@@ -1,0 +1,65 @@
+internal import SQLite
+
+/// The tables of the embedded ledger; the same ideas as PostgreSQL's, with `BEGIN IMMEDIATE` in
+/// place of its locks.
+///
+/// Cases and outcomes are only inserted into (a case that is opened again marks its predecessor).
+/// Times are microseconds since 1970; `cases` is a JSON array of case numbers, earliest deadline
+/// first.
+enum LedgerSchema {
+    static let migration = SQLiteMigration(component: "ledger", steps: [stages, cases, batches])
+
+    private static let stages = """
+        CREATE TABLE ledger_stages(
+          stage_no INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, stage TEXT NOT NULL,
+          rule TEXT NOT NULL, revision INTEGER NOT NULL,
+          last_fired INTEGER, flush_requested INTEGER,
+          -- A drain in steps: why, and up to which case.
+          drain_reason TEXT, drain_through INTEGER,
+          generated_cases INTEGER NOT NULL DEFAULT 0, generation_us INTEGER NOT NULL DEFAULT 0,
+          UNIQUE(pipeline, stage));
+        -- Case numbers are never given twice, not even after a purge.
+        CREATE TABLE ledger_numbers(next_case INTEGER NOT NULL);
+        INSERT INTO ledger_numbers VALUES(1);
+        CREATE TABLE ledger_positions(
+          stage_no INTEGER NOT NULL, source TEXT NOT NULL, partition INTEGER NOT NULL,
+          next_offset INTEGER NOT NULL, PRIMARY KEY(stage_no, source, partition)) WITHOUT ROWID;
+        """
+
+    private static let cases = """
+        CREATE TABLE ledger_cases(
+          case_no INTEGER PRIMARY KEY, stage_no INTEGER NOT NULL, accepted_at INTEGER NOT NULL,
+          deadline INTEGER NOT NULL, is_superseded INTEGER NOT NULL DEFAULT 0,
+          id BLOB NOT NULL, digest BLOB NOT NULL, parameters BLOB NOT NULL);
+        CREATE UNIQUE INDEX ledger_cases_id ON ledger_cases(id, stage_no) WHERE is_superseded = 0;
+        CREATE TABLE ledger_pending(
+          stage_no INTEGER NOT NULL, case_no INTEGER NOT NULL, deadline INTEGER NOT NULL,
+          accepted_at INTEGER NOT NULL, PRIMARY KEY(stage_no, case_no)) WITHOUT ROWID;
+        CREATE INDEX ledger_pending_due ON ledger_pending(stage_no, deadline, case_no);
+        CREATE TABLE ledger_outcomes(
+          case_no INTEGER PRIMARY KEY, batch_no INTEGER NOT NULL, written_at INTEGER NOT NULL,
+          data_as_of INTEGER, outcome_id BLOB NOT NULL, state TEXT NOT NULL, reason TEXT,
+          report BLOB);
+        """
+
+    private static let batches = """
+        CREATE TABLE ledger_batches(
+          batch_no INTEGER PRIMARY KEY AUTOINCREMENT, stage_no INTEGER NOT NULL,
+          cases TEXT NOT NULL, case_count INTEGER NOT NULL, closed_by TEXT NOT NULL,
+          revision INTEGER NOT NULL, sealed_at INTEGER NOT NULL,
+          token INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
+          -- Who holds the batch, and when it may be claimed (again).
+          worker TEXT, available_at INTEGER NOT NULL DEFAULT 0, last_error TEXT,
+          took_us INTEGER, rows_read INTEGER, committed_at INTEGER, done_at INTEGER);
+        CREATE INDEX ledger_batches_open ON ledger_batches(stage_no, batch_no)
+          WHERE committed_at IS NULL;
+        CREATE INDEX ledger_batches_done ON ledger_batches(stage_no, done_at)
+          WHERE done_at IS NOT NULL;
+        CREATE TABLE ledger_deliveries(
+          batch_no INTEGER NOT NULL, sink TEXT NOT NULL, stage_no INTEGER NOT NULL,
+          token INTEGER NOT NULL DEFAULT 0, worker TEXT, available_at INTEGER NOT NULL DEFAULT 0,
+          delivered_at INTEGER, PRIMARY KEY(batch_no, sink)) WITHOUT ROWID;
+        CREATE INDEX ledger_deliveries_due ON ledger_deliveries(stage_no, sink, batch_no)
+          WHERE delivered_at IS NULL;
+        """
+}

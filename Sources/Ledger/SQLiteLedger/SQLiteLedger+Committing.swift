@@ -1,0 +1,90 @@
+public import Ledger
+internal import PipelineCore
+internal import SQLite
+
+extension SQLiteLedger {
+    public func commit(_ commit: BatchCommit) async throws {
+        let stage = try await registered().number
+        try await database.write { [clock] connection in
+            guard let cases = try Self.openCases(commit, in: connection) else { return }
+            guard
+                cases.sorted() == commit.cases.sorted(),
+                commit.outcomeIDs.count == cases.count, commit.results.count == cases.count
+            else {
+                throw PipelineError.fatal(
+                    "outcomes-mismatch",
+                    "the outcomes of batch \(commit.batch) are not those of its cases")
+            }
+            let now = clock.timestamp
+            try Self.insertOutcomes(commit, at: now, in: connection)
+            try Self.finish(commit, stage: stage, at: now, in: connection)
+        }
+        outcomesCommitted.ring()
+    }
+
+    /// The cases of the batch; `nil` if this very commit has been made already.
+    /// - Throws: `fenced` `lease-lost`.
+    private static func openCases(
+        _ commit: BatchCommit, in connection: SQLiteConnection
+    ) throws -> [Int64]? {
+        let stored = try connection.first(
+            "SELECT committed_at IS NOT NULL, cases FROM ledger_batches "
+                + "WHERE batch_no = ?1 AND token = ?2", commit.batch, commit.token
+        ) { (isCommitted: $0.int(0) == 1, cases: CaseNumbers.decode($0.text(1))) }
+        guard let stored else {
+            throw leaseLost("batch \(commit.batch) under token \(commit.token)")
+        }
+        if !stored.isCommitted { return stored.cases }
+        // The same commit again changes nothing; another one under the same token is somebody's
+        // mistake.
+        let find = try connection.statement(
+            "SELECT 1 FROM ledger_outcomes WHERE case_no = ?1 AND outcome_id = ?2")
+        let isSame = try zip(commit.cases, commit.outcomeIDs).allSatisfy { number, id in
+            try find.first(number, id) { _ in true } ?? false
+        }
+        guard isSame else { throw leaseLost("batch \(commit.batch)") }
+        return nil
+    }
+
+    private static func insertOutcomes(
+        _ commit: BatchCommit, at now: Timestamp, in connection: SQLiteConnection
+    ) throws {
+        let insert = try connection.statement(
+            "INSERT INTO ledger_outcomes VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+        for index in commit.cases.indices {
+            let reason: String?
+            let report: Bytes?
+            switch commit.results[index] {
+            case .report(let bytes): (reason, report) = (nil, bytes)
+            case .failure(let code, let text): (reason, report) = ("\(code): \(text)", nil)
+            }
+            let state = report == nil ? CaseState.failed : .succeeded
+            try insert.run(
+                commit.cases[index], commit.batch, now, commit.dataAsOf, commit.outcomeIDs[index],
+                state.rawValue, reason, report)
+        }
+    }
+
+    private static func finish(
+        _ commit: BatchCommit, stage: Int64, at now: Timestamp, in connection: SQLiteConnection
+    ) throws {
+        let took = commit.took.wholeMicroseconds
+        try connection.run(
+            """
+            UPDATE ledger_batches
+            SET committed_at = ?2, done_at = ?3, took_us = ?4, rows_read = ?5, last_error = NULL
+            WHERE batch_no = ?1
+            """, commit.batch, now, commit.sinks.isEmpty ? now : nil, took, commit.rowsRead)
+        for sink in commit.sinks {
+            try connection.run(
+                "INSERT INTO ledger_deliveries(batch_no, sink, stage_no) VALUES(?1, ?2, ?3)",
+                commit.batch, sink, stage)
+        }
+        try connection.run(
+            """
+            UPDATE ledger_stages
+            SET generated_cases = generated_cases + ?2, generation_us = generation_us + ?3
+            WHERE stage_no = ?1
+            """, stage, commit.cases.count, took)
+    }
+}

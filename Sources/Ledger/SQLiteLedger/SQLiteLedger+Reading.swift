@@ -1,0 +1,89 @@
+public import Ledger
+public import PipelineCore
+internal import SQLite
+
+extension SQLiteLedger {
+    public func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
+        if ids.isEmpty { return [:] }
+        let stage = try await registered().number
+        return try await database.read { [clock] connection in
+            var snapshots: [UUID: CaseSnapshot] = [:]
+            var sealed: [(id: UUID, number: Int64)] = []
+            // The ids are one blob, cut up here: SQLite 3.40 can't read hexadecimal digits in JSON.
+            try connection.forEach(
+                """
+                WITH RECURSIVE n(i) AS (
+                  VALUES(1) UNION ALL SELECT i + 16 FROM n WHERE i + 16 <= length(?1))
+                SELECT c.accepted_at, p.case_no IS NOT NULL, \(OutcomeRow.columns)
+                FROM n CROSS JOIN ledger_cases c
+                  ON c.id = substr(?1, n.i, 16) AND c.stage_no = ?2 AND c.is_superseded = 0
+                LEFT JOIN ledger_outcomes o ON o.case_no = c.case_no
+                LEFT JOIN ledger_pending p ON p.stage_no = ?2 AND p.case_no = c.case_no
+                """, ids.flatMap(\.bytes), stage
+            ) { row in
+                let snapshot = Self.snapshot(row)
+                snapshots[snapshot.id] = snapshot
+                if snapshot.state == .sealed { sealed.append((snapshot.id, row.int64(3))) }
+            }
+            let running = try Self.running(
+                sealed.map(\.number), stage: stage, now: clock.timestamp, in: connection)
+            for (id, number) in sealed where running.contains(number) {
+                snapshots[id]?.state = .running
+            }
+            return snapshots
+        }
+    }
+
+    /// Without the difference between sealed and running, which is the batch's.
+    private static func snapshot(_ row: borrowing SQLiteRow) -> CaseSnapshot {
+        let outcome = row.isNull(2) ? nil : OutcomeRow.read(row, from: 2)
+        let waiting: CaseState = row.int(1) == 1 ? .pending : .sealed
+        return CaseSnapshot(
+            id: row.uuid(4)!, state: outcome?.state ?? waiting,
+            acceptedAt: Timestamp(microseconds: row.int64(0)),
+            deadline: Timestamp(microseconds: row.int64(11)), outcome: outcome)
+    }
+
+    /// Which of these cases are in a batch under a living lease.
+    private static func running(
+        _ numbers: [Int64], stage: Int64, now: Timestamp, in connection: SQLiteConnection
+    ) throws -> Set<Int64> {
+        if numbers.isEmpty { return [] }
+        var running: Set<Int64> = []
+        try connection.forEach(
+            """
+            SELECT n.value FROM ledger_batches b CROSS JOIN json_each(b.cases) n
+            WHERE b.stage_no = ?1 AND b.committed_at IS NULL AND b.worker IS NOT NULL
+              AND b.available_at > ?2 AND n.value IN (SELECT value FROM json_each(?3))
+            """, stage, now, CaseNumbers.encode(numbers)
+        ) { running.insert($0.int64(0)) }
+        return running
+    }
+
+    public func summary() async throws -> LedgerSummary {
+        let stage = try await registered().number
+        return try await database.read { connection in
+            try connection.first(
+                // Batches of cases that ended without being generated were never claimed.
+                """
+                SELECT
+                  (SELECT count(*) FROM
+                    (SELECT 1 FROM ledger_pending WHERE stage_no = ?1 LIMIT 10000)),
+                  (SELECT count(*) FROM ledger_batches
+                   WHERE stage_no = ?1 AND committed_at IS NULL),
+                  (SELECT count(*) FROM ledger_batches
+                   WHERE stage_no = ?1 AND committed_at IS NOT NULL AND attempts > 0),
+                  (SELECT count(*) FROM ledger_deliveries
+                   WHERE stage_no = ?1 AND delivered_at IS NULL),
+                  generated_cases, generation_us
+                FROM ledger_stages WHERE stage_no = ?1
+                """, stage
+            ) { row in
+                LedgerSummary(
+                    pending: row.int(0), openBatches: row.int(1), committedBatches: row.int(2),
+                    undelivered: row.int(3), generatedCases: row.int64(4),
+                    generationSeconds: row.double(5) / 1_000_000)
+            }!
+        }
+    }
+}

@@ -1,0 +1,33 @@
+public import Ledger
+public import PipelineCore
+public import SQLite
+
+/// Keeps ledgers in a SQLite file.
+///
+/// The store's clock is the injected one: one process runs pipelines on a file at a time.
+public struct SQLiteLedgerProvider: LedgerProvider {
+    private let database: SQLiteDatabase
+    private let clock: PipelineClock
+    private let random: RandomSource
+
+    /// - Parameter random: names the outcomes of cases that end without being generated.
+    public init(
+        database: SQLiteDatabase, clock: PipelineClock, random: RandomSource = RandomSource()
+    ) {
+        self.database = database
+        self.clock = clock
+        self.random = random
+    }
+
+    public func ledger(for stage: LedgerStage) -> any Ledger {
+        SQLiteLedger(stage, database: database, clock: clock, random: random)
+    }
+
+    public func migrateLedger() async throws {
+        try await database.migrate(LedgerSchema.migration)
+    }
+
+    public func probe() async throws { try await database.probe() }
+
+    public func close() async { await database.close() }
+}

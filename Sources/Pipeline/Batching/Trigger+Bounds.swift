@@ -1,0 +1,20 @@
+/// How long a rule may leave a case waiting.
+extension Trigger {
+    /// The longest that a case waits for the trigger, whatever else arrives; `nil` when nothing bounds it.
+    ///
+    /// - Parameter sla: how far away a case's deadline is at least when it arrives.
+    public func longestWait(sla: Duration) -> Duration? {
+        switch self {
+        case .count(let count): count <= 1 ? .zero : nil
+        case .maxAge(let age): age
+        case .deadlineMargin(let margin): max(.zero, sla - margin)
+        case .manual: nil
+        case .any(let triggers): triggers.compactMap { $0.longestWait(sla: sla) }.min()
+        case .all(let triggers):
+            triggers.reduce(.zero as Duration?) { longest, trigger in
+                guard let longest, let wait = trigger.longestWait(sla: sla) else { return nil }
+                return max(longest, wait)
+            }
+        }
+    }
+}

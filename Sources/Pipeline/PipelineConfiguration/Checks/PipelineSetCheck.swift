@@ -1,0 +1,95 @@
+internal import PipelineCore
+public import Specification
+
+extension Diagnostic.Code {
+    /// Two pipelines have one name.
+    public static let duplicateName = Self(rawValue: "duplicate-name")
+    /// Pipelines hand records round in a circle.
+    public static let topicCycle = Self(rawValue: "topic-cycle")
+}
+
+/// What is wrong with pipelines that run together although each of them is right.
+public struct PipelineSetCheck {
+    let pipelines: [PipelineDefinition]
+
+    /// A check of these pipelines.
+    public init(_ pipelines: [PipelineDefinition]) { self.pipelines = pipelines }
+
+    /// Names that are taken twice, and topics that lead from a pipeline back to itself.
+    public func run() -> Diagnostics { Diagnostics(repeatedNames() + cycles()) }
+
+    private func repeatedNames() -> [Diagnostic] {
+        var first: [String: PipelineDefinition] = [:]
+        var problems: [Diagnostic] = []
+        for pipeline in pipelines {
+            guard let earlier = first[pipeline.name] else {
+                first[pipeline.name] = pipeline
+                continue
+            }
+            problems.append(
+                Diagnostic(
+                    .duplicateName,
+                    "the name \(JSON.quoted(pipeline.name)) is taken by \(earlier.file)",
+                    hint: "a pipeline's name owns its consumer groups and its ledger",
+                    file: pipeline.file, at: pipeline.position,
+                    path: .root.appending("name")))
+        }
+        return problems
+    }
+
+    /// A topic by the bus it is on.
+    private struct Topic: Hashable {
+        var url: String
+        var topic: String
+    }
+
+    private func topics(
+        _ pipeline: PipelineDefinition, _ direction: StageContract.TopicUse.Direction
+    ) -> [(topic: Topic, stage: StageDefinition)] {
+        pipeline.stages.flatMap { stage in
+            stage.contract.topics.filter { $0.direction == direction }.compactMap { use in
+                pipeline.resource(use.resource).map {
+                    (Topic(url: $0.address.url, topic: use.topic), stage)
+                }
+            }
+        }
+    }
+
+    private func cycles() -> [Diagnostic] {
+        let reads = pipelines.map { Set(topics($0, .reads).map(\.topic)) }
+        // A pipeline that feeds itself has been refused when it was read.
+        func followers(_ index: Int, by topic: Topic) -> [Int] {
+            pipelines.indices.filter { $0 != index && reads[$0].contains(topic) }
+        }
+        func leads(from start: Int, to end: Int) -> Bool {
+            var seen: Set<Int> = [start]
+            var open = [start]
+            while let next = open.popLast() {
+                if next == end { return true }
+                for (topic, _) in topics(pipelines[next], .writes) {
+                    for follower in followers(next, by: topic) where seen.insert(follower).inserted
+                    {
+                        open.append(follower)
+                    }
+                }
+            }
+            return false
+        }
+        return pipelines.indices.flatMap { index in
+            topics(pipelines[index], .writes).compactMap { topic, stage in
+                guard
+                    let back = followers(index, by: topic).first(where: {
+                        leads(from: $0, to: index)
+                    })
+                else { return nil }
+                return Diagnostic(
+                    .topicCycle,
+                    "the topic \(JSON.quoted(topic.topic)) leads to the pipeline "
+                        + "\(JSON.quoted(pipelines[back].name)), and from there back to this one",
+                    hint: "every record would come round for ever, unless a stage drops it",
+                    severity: .warning, file: pipelines[index].file, at: stage.position,
+                    path: .root.appending("stages").appending(stage.index))
+            }
+        }
+    }
+}

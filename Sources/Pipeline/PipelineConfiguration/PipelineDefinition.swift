@@ -1,0 +1,60 @@
+public import PipelineCore
+public import Specification
+
+/// A pipeline as its file describes it, checked: everything `run` needs and `validate` has seen.
+public struct PipelineDefinition: Sendable {
+    /// The file, as the operator named it.
+    public var file: String
+    /// The pipeline's name, which its consumer groups and its ledger carry.
+    public var name: String
+    /// The version of the file's format.
+    public var version: Int
+    /// How long a case may wait for its answer.
+    public var sla: Duration
+    /// Where the name stands in the file.
+    public var position: Position?
+    /// The connections that stages refer to, in the file's order.
+    public var resources: [ResourceDefinition]
+    /// The chain, from the source to the last sink.
+    public var stages: [StageDefinition]
+    /// Every setting with its value and where that came from, for whoever shows them.
+    public var settings: [DecodedSetting]
+
+    /// The stage with that id.
+    public func stage(_ id: String) -> StageDefinition? { stages.first { $0.id == id } }
+    /// The resource with that name.
+    public func resource(_ name: ResourceName) -> ResourceDefinition? {
+        resources.first { $0.name == name }
+    }
+}
+
+/// An entry of `resources`.
+public struct ResourceDefinition: Sendable {
+    /// What stages call it.
+    public var name: ResourceName
+    /// Where it is, with the properties its connector gets.
+    public var address: ResourceAddress
+    /// What it can be used as.
+    public var kinds: [ResourceKind]
+    /// Where its name stands in the file.
+    public var position: Position?
+}
+
+/// An entry of `stages`.
+public struct StageDefinition: Sendable {
+    /// The stage's id, which owns its state.
+    public var id: String
+    /// The decoded settings, which build the stage.
+    public var settings: any StagePlugin
+    /// What it needs and yields.
+    public var contract: StageContract
+    /// Which entry of `stages` it is.
+    public var index: Int
+    /// Where the entry stands in the file.
+    public var position: Position?
+
+    /// The name in `"type"`.
+    public var type: String { Swift.type(of: settings).type }
+    /// What it does in the chain.
+    public var role: StageRole { Swift.type(of: settings).role }
+}

@@ -1,0 +1,77 @@
+public import PipelineCore
+public import Specification
+
+/// Reads pipeline files. `validate` and `run` are this code and no other.
+///
+/// Reading is pure: it opens no connection, and asks for variables and files only by its
+/// ``environment``.
+public struct PipelineReader: Sendable {
+    /// Everything a file may name.
+    public var catalogue: Catalogue
+    /// Where `$env` and `$file` are looked up, and whether what is missing there is an error.
+    public var environment: Environment
+
+    /// A reader of files that name what is in the catalogue.
+    public init(catalogue: Catalogue, environment: Environment) {
+        self.catalogue = catalogue
+        self.environment = environment
+    }
+
+    /// Reads a file's text and reports everything that is wrong with it.
+    ///
+    /// - Parameter file: How the operator named the file; it stands in every diagnostic.
+    public func read(_ bytes: [UInt8], file: String) -> PipelineReading {
+        let parsed = JSON.parse(bytes)
+        let context = DecodingContext(environment: environment)
+        var definition: PipelineDefinition?
+        if let root = parsed.value {
+            definition = decode(root, file: file, in: context)
+        }
+        let problems = Diagnostics(parsed.problems + context.problems.list).located(in: file)
+        // A definition that leans on an example where a variable was missing must not run.
+        let isComplete = problems.list.allSatisfy {
+            $0.severity == .warning && $0.code != .unknownEnvironment && $0.code != .unreadableFile
+        }
+        return PipelineReading(
+            file: file, source: String(decoding: bytes, as: UTF8.self),
+            definition: isComplete ? definition : nil, diagnostics: problems)
+    }
+
+    private func decode(
+        _ root: JSON, file: String, in context: DecodingContext
+    ) -> PipelineDefinition? {
+        guard root.members != nil else {
+            context.report(
+                .wrongType, "expected an object, found \(root.kind)", at: root.position)
+            return nil
+        }
+        let header = context.decode(
+            settings: HeaderSettings.self, from: root, besides: HeaderSettings.others)
+        let resources = ResourceDecoding(catalogue: catalogue, context: context).decode(root)
+        let stages = StageDecoding(catalogue: catalogue, context: context).decode(root)
+        let check = ChainCheck(
+            sla: header?.sla, resources: resources, stages: stages, context: context)
+        check.run()
+        guard let header else { return nil }
+        return PipelineDefinition(
+            file: file, name: header.name.text, version: header.version, sla: header.sla,
+            position: root["name"]?.position,
+            resources: resources.compactMap(\.definition),
+            stages: stages.compactMap(\.definition), settings: context.settings)
+    }
+}
+
+/// What came of reading a pipeline file.
+public struct PipelineReading: Sendable {
+    /// The file, as the operator named it.
+    public var file: String
+    /// The file's text, for diagnostics that show the line.
+    public var source: String
+    /// The pipeline; nil when there are errors, or when it needs variables that are not set here.
+    public var definition: PipelineDefinition?
+    /// Everything that was found, in the order of the text.
+    public var diagnostics: Diagnostics
+
+    /// Whether nothing is wrong with the file itself; only the environment may be missing.
+    public var isValid: Bool { !diagnostics.hasErrors }
+}

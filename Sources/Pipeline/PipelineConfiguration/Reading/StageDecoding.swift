@@ -1,0 +1,127 @@
+internal import PipelineCore
+internal import Specification
+
+/// An entry of `stages` as far as it could be read.
+struct StageReading {
+    var index: Int
+    var json: JSON
+    var id: String?
+    /// The type, if the catalogue has it, even when the settings are wrong.
+    var plugin: (any StagePlugin.Type)?
+    var definition: StageDefinition?
+
+    /// What a message calls the stage.
+    var shownName: String { id.map { JSON.quoted($0) } ?? "number \(index + 1)" }
+}
+
+/// Reads `stages`.
+struct StageDecoding {
+    /// The most stages of a chain.
+    static let limit = 64
+
+    let catalogue: Catalogue
+    let context: DecodingContext
+
+    func decode(_ root: JSON) -> [StageReading] {
+        guard let json = root["stages"] else {
+            context.report(
+                .missingKey, "the key \"stages\" is missing", hint: "it is the list of the stages",
+                at: root.position)
+            return []
+        }
+        let context = context.at("stages")
+        guard let items = json.items else {
+            context.report(.wrongType, "expected a list, found \(json.kind)", at: json.position)
+            return []
+        }
+        guard (1...Self.limit).contains(items.count) else {
+            context.report(
+                .outOfRange, "there are \(items.count) stages; allowed are 1 to \(Self.limit)",
+                at: json.position)
+            return []
+        }
+        let stages = items.enumerated().map { index, item in
+            stage(item, index, context.at(index))
+        }
+        refuseRepeatedIDs(stages, context)
+        return stages
+    }
+
+    private func stage(_ json: JSON, _ index: Int, _ context: DecodingContext) -> StageReading {
+        var stage = StageReading(index: index, json: json)
+        guard let members = json.members else {
+            context.report(
+                .wrongType, "expected an object, found \(json.kind)", at: json.position)
+            return stage
+        }
+        let head = context.decode(
+            settings: StageHead.self, from: json, besides: members.map(\.key))
+        // A wrong id is no reason to be silent about the rest.
+        stage.id = head?.id.text
+        guard let type = head?.type ?? json["type"]?.string else { return stage }
+        guard let plugin = catalogue.stage(type) else {
+            context.at("type").report(
+                .unknownStage, "there is no stage \(JSON.quoted(type))",
+                hint: Suggestion.hint(for: type, among: catalogue.stages.map { $0.type }),
+                at: json["type"]?.position)
+            return stage
+        }
+        stage.plugin = plugin
+        guard let settings = settings(plugin, json, context) else { return stage }
+        let contract = settings.contract(in: catalogue)
+        report(contract.objections, json, context)
+        stage.definition = StageDefinition(
+            id: stage.id ?? "", settings: settings, contract: contract, index: index,
+            position: json.position)
+        return stage
+    }
+
+    private func settings<Plugin: StagePlugin>(
+        _ plugin: Plugin.Type, _ json: JSON, _ context: DecodingContext
+    ) -> (any StagePlugin)? {
+        context.decode(settings: plugin, from: json, besides: StageHead.keys)
+    }
+
+    private func report(
+        _ objections: [StageContract.Objection], _ json: JSON, _ context: DecodingContext
+    ) {
+        for objection in objections {
+            let (context, position) = context.place(of: objection.field, in: json)
+            context.report(
+                Diagnostic.Code(rawValue: objection.code), objection.message, hint: objection.hint,
+                severity: objection.isWarning ? .warning : .error, at: position)
+        }
+    }
+
+    private func refuseRepeatedIDs(_ stages: [StageReading], _ context: DecodingContext) {
+        var first: [String: StageReading] = [:]
+        for stage in stages {
+            guard let id = stage.id else { continue }
+            guard let earlier = first[id] else {
+                first[id] = stage
+                continue
+            }
+            let line = earlier.json["id"]?.position.map { " in line \($0.line)" } ?? ""
+            context.at(stage.index).at("id").report(
+                .duplicateID, "the id \(JSON.quoted(id)) is taken",
+                hint: "stage \(earlier.index + 1)\(line) has it", at: stage.json["id"]?.position)
+        }
+    }
+}
+
+extension DecodingContext {
+    /// The context and the position of a field named by a path below the value here.
+    func place(of field: String, in json: JSON) -> (DecodingContext, Position?) {
+        guard !field.isEmpty, let path = JSONPath(relative: field) else {
+            return (self, json.position)
+        }
+        var context = self
+        for step in path.steps {
+            switch step {
+            case .key(let key): context = context.at(key)
+            case .index(let index): context = context.at(index)
+            }
+        }
+        return (context, json.position(of: path))
+    }
+}

@@ -1,0 +1,112 @@
+/// What a generator answers for one case.
+public enum CaseResult: Sendable {
+    /// The encoded report.
+    case report(Bytes)
+    /// Why there is none: a stable code and a sentence.
+    case failure(code: String, reason: String)
+}
+
+/// What one generation run produced, and what it cost.
+public struct GeneratedBatch: Sendable {
+    /// One for each of the batch's cases, in their order.
+    public var results: [CaseResult]
+    /// The state of the data that every report of the batch was made from.
+    public var dataAsOf: Timestamp
+    /// Rows that the run read, where the store can tell.
+    public var rowsRead: Int64?
+    public init(results: [CaseResult], dataAsOf: Timestamp, rowsRead: Int64? = nil) {
+        self.results = results
+        self.dataAsOf = dataAsOf
+        self.rowsRead = rowsRead
+    }
+}
+
+/// The immutable result of a case: a report or a reason. Written once, before anything is announced.
+public struct Outcome: Sendable, Hashable {
+    /// Stable name of the outcome; the announcement's event id.
+    public var id: UUID
+    public var caseNumber: Int64
+    public var caseID: UUID
+    public var batch: Int64
+    /// `succeeded`, `failed`, `cancelled` or `expired`.
+    public var state: CaseState
+    /// `code: sentence` for a case without a report.
+    public var reason: String?
+    /// The encoded report of a case that succeeded.
+    public var report: Bytes?
+    public var dataAsOf: Timestamp?
+    public var writtenAt: Timestamp
+    public var deadline: Timestamp
+    /// The request's canonical encoding.
+    public var parameters: Bytes
+
+    public init(
+        id: UUID, caseNumber: Int64, caseID: UUID, batch: Int64, state: CaseState, reason: String?,
+        report: Bytes?, dataAsOf: Timestamp?, writtenAt: Timestamp, deadline: Timestamp,
+        parameters: Bytes
+    ) {
+        self.id = id
+        self.caseNumber = caseNumber
+        self.caseID = caseID
+        self.batch = batch
+        self.state = state
+        self.reason = reason
+        self.report = report
+        self.dataAsOf = dataAsOf
+        self.writtenAt = writtenAt
+        self.deadline = deadline
+        self.parameters = parameters
+    }
+}
+
+/// A committed batch on its way to one sink.
+public struct OutcomeBatch: Sendable {
+    public var number: Int64
+    /// The fencing token of this delivery.
+    public var token: Int64
+    public var outcomes: [Outcome]
+    public init(number: Int64, token: Int64, outcomes: [Outcome]) {
+        self.number = number
+        self.token = token
+        self.outcomes = outcomes
+    }
+}
+
+/// What a reader learns about one case.
+public struct CaseSnapshot: Sendable {
+    public var id: UUID
+    public var state: CaseState
+    public var acceptedAt: Timestamp
+    public var deadline: Timestamp
+    /// Set once the state is final.
+    public var outcome: Outcome?
+    public init(
+        id: UUID, state: CaseState, acceptedAt: Timestamp, deadline: Timestamp, outcome: Outcome?
+    ) {
+        self.id = id
+        self.state = state
+        self.acceptedAt = acceptedAt
+        self.deadline = deadline
+        self.outcome = outcome
+    }
+}
+
+extension Outcome {
+    /// The outcome of a case that a generator has answered.
+    public init(
+        id: UUID, item: Case, batch: Int64, result: CaseResult, dataAsOf: Timestamp,
+        writtenAt: Timestamp
+    ) {
+        self.init(
+            id: id, caseNumber: item.number, caseID: item.id, batch: batch, state: .failed,
+            reason: nil, report: nil, dataAsOf: dataAsOf, writtenAt: writtenAt,
+            deadline: item.deadline, parameters: item.parameters)
+        switch result {
+        case .report(let bytes):
+            state = .succeeded
+            report = bytes
+        case .failure(let code, let sentence):
+            reason = "\(code): \(sentence)"
+        }
+    }
+}

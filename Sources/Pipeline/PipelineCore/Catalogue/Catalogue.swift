@@ -1,0 +1,93 @@
+/// Everything that can be named in a pipeline file. A value, not a global: a test or a third party makes its own.
+public struct Catalogue: Sendable {
+    public var stages: [any StagePlugin.Type]
+    public var codecs: [Codec]
+    public var connectors: [Connector]
+    public var generators: [GeneratorRegistration]
+
+    public init(
+        stages: [any StagePlugin.Type] = [], codecs: [Codec] = [], connectors: [Connector] = [],
+        generators: [GeneratorRegistration] = []
+    ) {
+        self.stages = stages
+        self.codecs = codecs
+        self.connectors = connectors
+        self.generators = generators
+    }
+
+    public func stage(_ type: String) -> (any StagePlugin.Type)? {
+        stages.first { $0.type == type }
+    }
+    public func codec(_ name: String) -> Codec? { codecs.first { $0.name == name } }
+    public func connector(_ scheme: String) -> Connector? {
+        connectors.first { $0.schemes.contains(scheme) }
+    }
+    public func generator(_ name: String) -> GeneratorRegistration? {
+        generators.first { $0.name == name || name.hasPrefix("\($0.name)://") }
+    }
+}
+
+/// How payloads of one sort are read, and how outcomes of that sort are rendered.
+public struct Codec: Sendable {
+    /// The name in `"codec"`: `report-request`.
+    public var name: String
+    /// One sentence for the reference.
+    public var summary: String
+    /// What an `ingest` with this codec yields; `nil` for a codec that only renders outcomes.
+    public var yields: RecordKind?
+    public var decoder: (any RecordDecoder)?
+    public var encoder: (any OutcomeEncoder)?
+    public init(
+        name: String, summary: String, yields: RecordKind?, decoder: (any RecordDecoder)? = nil,
+        encoder: (any OutcomeEncoder)? = nil
+    ) {
+        self.name = name
+        self.summary = summary
+        self.yields = yields
+        self.decoder = decoder
+        self.encoder = encoder
+    }
+}
+
+/// What makes a resource of a URL's scheme.
+public struct Connector: Sendable {
+    /// `["postgres", "postgresql"]`
+    public var schemes: [String]
+    public var summary: String
+    /// A URL to show.
+    public var example: String
+    public var kinds: [ResourceKind]
+    /// What can be found out about an address without touching anything: `nil`, or what is wrong with it.
+    public var check: @Sendable (ResourceAddress) -> String?
+    /// Makes the resource. Opens nothing that may fail for the moment: the first use does.
+    public var open: @Sendable (ResourceAddress, ResourceContext) throws -> any Resource
+
+    public init(
+        schemes: [String], summary: String, example: String, kinds: [ResourceKind],
+        check: @escaping @Sendable (ResourceAddress) -> String? = { _ in nil },
+        open: @escaping @Sendable (ResourceAddress, ResourceContext) throws -> any Resource
+    ) {
+        self.schemes = schemes
+        self.summary = summary
+        self.example = example
+        self.kinds = kinds
+        self.check = check
+        self.open = open
+    }
+}
+
+/// What answers batches, by the name in `"generator"`.
+public struct GeneratorRegistration: Sendable {
+    public var name: String
+    public var summary: String
+    /// - Parameters: the generator as written, the stage's `store` if it names one.
+    public var make: @Sendable (String, (any Resource)?, StageContext) throws -> any Generator
+    public init(
+        name: String, summary: String,
+        make: @escaping @Sendable (String, (any Resource)?, StageContext) throws -> any Generator
+    ) {
+        self.name = name
+        self.summary = summary
+        self.make = make
+    }
+}

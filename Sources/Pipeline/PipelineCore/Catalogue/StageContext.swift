@@ -1,0 +1,56 @@
+public import Logging
+
+/// What a stage is built with: everything that touches the world is injected here.
+public struct StageContext: Sendable {
+    public var pipeline: String
+    /// The stage's id: it owns the stage's state.
+    public var stage: String
+    /// The pipeline's promise for cases that name no deadline.
+    public var sla: Duration
+    /// Who this process is: host and process id.
+    public var worker: String
+    public var clock: PipelineClock
+    public var random: RandomSource
+    public var logger: Logger
+    public var catalogue: Catalogue
+    public var resources: [ResourceName: any Resource]
+    /// Where the stage that settles this chain keeps positions; set for sources.
+    public var positions: (any PositionStore)?
+    /// Where callers' reads are answered; set for sources.
+    public var reads: ReadPath
+    /// Whether this process answers callers; without, inputs that are front doors stay shut.
+    public var servesCallers: Bool
+    /// Settlement comes with a batch, not with a chunk: waiting for it would hold up the chain.
+    public var settlesLate: Bool
+
+    public init(
+        pipeline: String, stage: String, sla: Duration, worker: String, clock: PipelineClock,
+        random: RandomSource, logger: Logger, catalogue: Catalogue,
+        resources: [ResourceName: any Resource], positions: (any PositionStore)? = nil,
+        reads: ReadPath = ReadPath(cases: nil, cache: nil), servesCallers: Bool = true,
+        settlesLate: Bool = false
+    ) {
+        self.pipeline = pipeline
+        self.stage = stage
+        self.sla = sla
+        self.worker = worker
+        self.clock = clock
+        self.random = random
+        self.logger = logger
+        self.catalogue = catalogue
+        self.resources = resources
+        self.positions = positions
+        self.reads = reads
+        self.servesCallers = servesCallers
+        self.settlesLate = settlesLate
+    }
+
+    /// The resource of that name as what the stage needs it for.
+    /// - Throws: ``PipelineError`` `fatal` when it is something else; `validate` finds that out earlier.
+    public func resource<Wanted>(_ name: ResourceName, as wanted: Wanted.Type) throws -> Wanted {
+        if let found = resources[name] as? Wanted { return found }
+        throw PipelineError.fatal(
+            "wrong-resource",
+            "stage \(stage): the resource \"\(name.text)\" can't be used as \(wanted)")
+    }
+}

@@ -1,0 +1,86 @@
+/// A log of topics with partitions: Kafka, or a table that behaves like it.
+public protocol Bus: Resource {
+    /// Creates the topic if it is not there; an existing one stays as it is.
+    /// - Parameter partitions: wanted count for a new topic; `nil` for the bus's own default.
+    func ensureTopic(_ name: String, partitions: Int?) async throws
+
+    /// Joins the subscription's group. Partitions come and go with the group's members; each starts from its stored position.
+    ///
+    /// - Parameter positions: where positions are kept; `nil` to keep them in the bus, committed after settlement.
+    func consumer(_ subscription: Subscription, positions: (any PositionStore)?) async throws
+        -> any BusConsumer
+
+    /// A producer whose sends are acknowledged by the bus (for Kafka: idempotent, all in-sync replicas).
+    func producer() async throws -> any BusProducer
+}
+
+/// What to read.
+public struct Subscription: Sendable {
+    public enum Start: String, Sendable, CaseIterable { case earliest, latest }
+    public var topic: String
+    public var group: String
+    /// Where to begin in a partition without a stored position.
+    public var start: Start
+    /// Most records in a fetch.
+    public var maxRecords: Int
+    /// Most payload bytes in a fetch, the first record excepted.
+    public var maxBytes: Int
+    public init(
+        topic: String, group: String, start: Start = .earliest, maxRecords: Int = 512,
+        maxBytes: Int = 4 << 20
+    ) {
+        self.topic = topic
+        self.group = group
+        self.start = start
+        self.maxRecords = maxRecords
+        self.maxBytes = maxBytes
+    }
+}
+
+/// Records read together, of one topic and one or more of its partitions.
+public struct Fetch: Sendable {
+    /// In order within each partition; ordinals count from 0.
+    public var records: [Record]
+    /// One for each partition with records. `expected` continues the previous fetch's `next`.
+    public var advances: [PositionAdvance]
+    public init(records: [Record], advances: [PositionAdvance]) {
+        self.records = records
+        self.advances = advances
+    }
+}
+
+/// A member of a consumer group, used by one task.
+public protocol BusConsumer: Sendable {
+    /// The next records, as soon as there are any. Blocks no thread.
+    /// - Throws: `CancellationError`; ``PipelineError`` of which the retryable ones may be called again.
+    func next() async throws -> Fetch
+    /// These records have settled: a hint for lag tools, or the truth where the bus keeps the positions. Must not block.
+    func settled(_ advances: [PositionAdvance])
+    /// These did not settle: read the stored positions again and go on from there.
+    func rewind(_ advances: [PositionAdvance])
+    /// Commits what has settled and leaves the group.
+    func close() async
+}
+
+/// A message to be sent.
+public struct OutgoingRecord: Sendable {
+    public var key: Bytes?
+    public var payload: Bytes
+    public var headers: [Header]
+    public init(key: Bytes?, payload: Bytes, headers: [Header] = []) {
+        self.key = key
+        self.payload = payload
+        self.headers = headers
+    }
+}
+
+/// Sends to topics.
+public protocol BusProducer: Sendable {
+    /// Sends the records and waits until the bus has acknowledged every one.
+    ///
+    /// - Returns: what the bus refuses for good (too large, …), by index into `records`.
+    /// - Throws: ``PipelineError``, retryable, when it is unknown whether all have arrived: send all again.
+    func send(_ records: [OutgoingRecord], to topic: String) async throws -> [Int: PipelineError]
+    /// Waits for what is in flight and releases the connection.
+    func close() async
+}

@@ -1,0 +1,103 @@
+internal import Specification
+internal import Synchronization
+
+/// A cache in memory of the process, bounded in bytes (`memory:64MiB`).
+///
+/// Never waits for anything. What it evicts is chosen by [SIEVE](https://cachemon.github.io/SIEVE-website/): an
+/// entry that was read since the hand last passed stays. Losing the process loses the cache.
+public final class MemoryCache: Cache {
+    private let entries: Mutex<SieveEntries>
+    private let clock: PipelineClock
+    /// The most bytes that keys, values and their bookkeeping take.
+    public let capacityBytes: Int
+
+    /// - Parameters:
+    ///   - capacityBytes: keys, values and their bookkeeping; positive.
+    ///   - clock: what entries expire by.
+    public init(capacityBytes: Int, clock: PipelineClock) {
+        precondition(capacityBytes > 0, "a cache without room")
+        self.capacityBytes = capacityBytes
+        self.clock = clock
+        entries = Mutex(SieveEntries(capacityBytes: capacityBytes))
+    }
+
+    /// Reads `memory:64MiB`.
+    /// - Throws: ``PipelineError`` `invalid-resource` for a malformed size or any property.
+    public convenience init(address: ResourceAddress, clock: PipelineClock) throws(PipelineError) {
+        let size: ByteCount
+        do throws(Refusal) {
+            size = try ByteCount(parsing: address.rest)
+        } catch {
+            throw .fatal(
+                "invalid-resource",
+                "\(address): \"\(address.rest)\" \(error.message)"
+                    + (error.hint.map { "; \($0)" } ?? ""))
+        }
+        guard size.bytes > 0 else {
+            throw .fatal("invalid-resource", "\(address): a cache needs room; write memory:64MiB")
+        }
+        if let property = address.properties.keys.min() {
+            throw .fatal("invalid-resource", "\(address) has no property \"\(property)\"")
+        }
+        self.init(capacityBytes: size.bytes, clock: clock)
+    }
+
+    /// What the entries take now; expired ones count until they are looked up or evicted.
+    public var usedBytes: Int { entries.withLock { $0.usedBytes } }
+
+    public func get(_ keys: [String]) async throws -> [Bytes?] {
+        let now = clock.now
+        return entries.withLock { entries in keys.map { entries.value(of: $0, now: now) } }
+    }
+
+    public func set(_ new: [CacheEntry]) async throws {
+        try checkSizes(new)
+        let now = clock.now
+        entries.withLock { entries in
+            for entry in new { entries.insert(entry, now: now) }
+        }
+    }
+
+    /// The value of one key, without suspending: for callers on a thread that must not wait.
+    public func value(of key: String) -> Bytes? {
+        let now = clock.now
+        return entries.withLock { $0.value(of: key, now: now) }
+    }
+
+    /// Stores one entry, without suspending; one that does not fit is left out.
+    public func keep(_ entry: CacheEntry) {
+        if SieveEntries.cost(entry) > capacityBytes { return }
+        let now = clock.now
+        entries.withLock { $0.insert(entry, now: now) }
+    }
+
+    public func setIfAbsent(_ new: [CacheEntry]) async throws -> [Bool] {
+        try checkSizes(new)
+        let now = clock.now
+        return entries.withLock { entries in
+            new.map { entry in
+                if entries.contains(entry.key, now: now) { return false }
+                entries.insert(entry, now: now)
+                return true
+            }
+        }
+    }
+
+    public func remove(_ keys: [String]) async throws {
+        entries.withLock { entries in
+            for key in keys { entries.remove(key) }
+        }
+    }
+
+    public func probe() async throws {}
+    public func close() async {}
+
+    private func checkSizes(_ new: [CacheEntry]) throws(PipelineError) {
+        for entry in new where SieveEntries.cost(entry) > capacityBytes {
+            throw .permanent(
+                "cache-entry-too-large",
+                "an entry of \(SieveEntries.cost(entry)) bytes does not fit into a cache of \(capacityBytes)"
+            )
+        }
+    }
+}

@@ -1,0 +1,44 @@
+/// A named connection that stages refer to. What it can be used for is the protocols it conforms to:
+/// ``Bus``, ``Cache``, ``RequestService``, or a store's own.
+public protocol Resource: Sendable {
+    /// Tries the connection without changing anything.
+    /// - Throws: ``PipelineError`` that says what is wrong and what to do.
+    func probe() async throws
+    /// Closes the connection once nobody uses it.
+    func close() async
+}
+
+/// What a resource may be used as; a scheme says which kinds it offers.
+public enum ResourceKind: String, Sendable, CaseIterable {
+    case bus, store, cache, api, lines
+}
+
+/// A parsed resource URL: `scheme:rest`, credentials kept out of sight.
+public struct ResourceAddress: Sendable, CustomStringConvertible {
+    /// Lower case: `kafka`, `postgres`, `redis`, `embedded`, `memory`, `grpc`.
+    public var scheme: String
+    /// The whole URL, credentials included: for connectors only.
+    public var url: String
+    /// Connector properties from the pipeline file, passed through: `security.protocol`, `sslmode`, …
+    public var properties: [String: String]
+
+    /// `nil` without a scheme.
+    public init?(url: String, properties: [String: String] = [:]) {
+        guard let colon = url.firstIndex(of: ":"), colon != url.startIndex else { return nil }
+        self.scheme = url[..<colon].lowercased()
+        self.url = url
+        self.properties = properties
+    }
+
+    /// What follows `scheme:`, without a leading `//`.
+    public var rest: String {
+        let rest = url[url.index(after: url.firstIndex(of: ":")!)...]
+        return String(rest.hasPrefix("//") ? rest.dropFirst(2) : rest)
+    }
+
+    /// The URL with its user information replaced; safe to print.
+    public var description: String {
+        guard let at = rest.lastIndex(of: "@") else { return url }
+        return "\(scheme)://***@\(rest[rest.index(after: at)...])"
+    }
+}

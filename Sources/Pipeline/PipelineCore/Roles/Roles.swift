@@ -1,0 +1,117 @@
+/// Reads one input of an `ingest` stage.
+public protocol Source: Sendable {
+    /// Sends chunks until the input ends or the task is cancelled; then returns.
+    func run(into outlet: Outlet) async throws
+    /// Called after everything sent has settled: commits, leaves groups, closes files.
+    func close() async
+}
+
+/// Where a stage hands on chunks. Sending suspends while the next stage is busy, so that a slow stage slows the source.
+public struct Outlet: Sendable {
+    private let body: @Sendable (Chunk) async throws -> Void
+    public init(_ body: @escaping @Sendable (Chunk) async throws -> Void) { self.body = body }
+    public func send(_ chunk: Chunk) async throws { try await body(chunk) }
+}
+
+/// Changes chunks on their way: `dedupe`, a filter, a map.
+public protocol Transform: Sendable {
+    /// Hands back the chunk, with fewer or changed records. Refused ones go through `chunk.delivery.reject`.
+    func process(_ chunk: Chunk) async throws -> Chunk
+}
+
+/// Regroups chunks in memory, by a rule of its own; their deliveries stay open until what comes out has settled.
+public protocol Buffer: Sendable {
+    /// Runs until `receive` answers `nil` and what was held has been sent on.
+    func run(
+        receiving receive: @escaping @Sendable () async throws -> Chunk?, into outlet: Outlet
+    ) async throws
+}
+
+/// Owns state and time: cuts the chain into a head that it settles and a tail that it feeds.
+public protocol Barrier: Sendable {
+    /// Where the head's positions are kept; `nil` when they stay with the source.
+    var positions: (any PositionStore)? { get }
+    /// Answers reads of its cases; `nil` without a durable ledger.
+    var reader: (any CaseReader)? { get }
+
+    /// Called once before everything else; may be called again after it threw.
+    func prepare() async throws
+    /// Takes in a chunk and settles it when it is safe. Called for one chunk after the other.
+    func accept(_ chunk: Chunk) async throws
+    /// Evaluates the trigger and seals batches until cancelled.
+    func runSealing() async throws
+    /// Claims the next sealed batch, waiting for one.
+    func nextBatch(worker: String) async throws -> any ClaimedBatch
+    /// Claims the next committed batch that `sink` has not delivered, waiting for one.
+    func nextDelivery(to sink: String, worker: String) async throws -> any ClaimedDelivery
+    /// Fires the `manual` trigger.
+    func flush() async throws
+    /// Nothing waits, nothing is being generated, nothing is still to be delivered.
+    func isIdle() async throws -> Bool
+}
+
+/// A batch under a lease.
+public protocol ClaimedBatch: Sendable {
+    var batch: Batch { get }
+    /// How long the lease holds from the last extension; extend well before.
+    var lease: Duration { get }
+    func extend() async throws
+    /// Writes the outcomes and the cases' final states in one transaction under the fencing token.
+    /// - Throws: ``PipelineError`` `fenced` when the lease was lost: somebody else's outcomes stand.
+    func commit(_ generated: GeneratedBatch, took: Duration, sinks: [String]) async throws
+    /// Gives the batch back: it can be claimed again after `delay`.
+    func release(after delay: Duration, reason: String) async throws
+    /// Splits a batch that keeps failing into two; each is claimed on its own.
+    func bisect() async throws
+}
+
+/// A committed batch under a lease of one sink.
+public protocol ClaimedDelivery: Sendable {
+    var batch: OutcomeBatch { get }
+    var lease: Duration { get }
+    func extend() async throws
+    /// Marks the batch as delivered to the sink.
+    func delivered() async throws
+    /// Gives it back for another try after `delay`.
+    func release(after delay: Duration) async throws
+}
+
+/// Answers the cases of a batch.
+public protocol Generator: Sendable {
+    /// One result for each case, in order. Only what it throws or answers here fails cases.
+    func generate(_ batch: Batch) async throws -> GeneratedBatch
+}
+
+/// Delivers to the outside.
+public protocol Sink: Sendable {
+    /// Non-nil for a sink that writes rows and positions in one transaction; it settles its chain.
+    var positions: (any PositionStore)? { get }
+    /// Non-nil for a sink that lays out outcomes for readers.
+    var outcomeCache: (any OutcomeCache)? { get }
+    /// Delivers a chunk of a chain without a barrier. Refused records go through `chunk.delivery.reject`.
+    func deliver(_ chunk: Chunk) async throws
+    /// Delivers committed outcomes; a repeat carries the same ids and the same bytes.
+    func deliver(_ batch: OutcomeBatch) async throws
+    func close() async
+}
+
+extension Sink {
+    public var outcomeCache: (any OutcomeCache)? { nil }
+    public var positions: (any PositionStore)? { nil }
+    public func close() async {}
+}
+
+/// Reads payloads into canonical requests or events, a chunk at a time.
+public protocol RecordDecoder: Sendable {
+    /// Fills in `body`, `id`, `digest` and `deadline` of each record.
+    /// - Returns: the records that can't be read, with the reason; they are taken out of `records`.
+    func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection]
+}
+
+/// Renders outcomes for the outside: announcements, cached answers.
+public protocol OutcomeEncoder: Sendable {
+    /// The announcement of an outcome: same outcome, same bytes.
+    func announcement(_ outcome: Outcome) throws -> OutgoingRecord
+    /// What a cache keeps for readers.
+    func cached(_ outcome: Outcome) throws -> Bytes
+}

@@ -1,0 +1,93 @@
+internal import Synchronization
+
+/// How a delivery ended.
+public enum Settlement: Sendable {
+    /// Everything that was not rejected is safe downstream.
+    case acknowledged
+    /// Nothing is promised: the source delivers it again, or tells its caller.
+    case failed(PipelineError)
+}
+
+/// What a source does when one of its chunks settles.
+public protocol DeliveryHandler: Sendable {
+    /// Puts refused records where an operator finds them (or where their caller does), durably, before it returns.
+    func reject(_ rejections: [Rejection]) async throws
+    /// Called once, after every rejection has returned. Must not block.
+    func settled(_ settlement: Settlement)
+}
+
+/// The obligation to settle a chunk exactly once.
+///
+/// Settling twice is a programmer's error and traps; dropping a delivery unsettled counts as a failure, so that
+/// an input is never believed to be safe by mistake.
+public final class Delivery: Sendable {
+    private struct State {
+        var settlement: Settlement?
+        var observers: [@Sendable (Settlement) -> Void] = []
+        var rejected: Set<Int> = []
+        var followers: [Int: [Record]] = [:]
+    }
+    private let state = Mutex(State())
+    private let handler: any DeliveryHandler
+
+    public init(_ handler: any DeliveryHandler) { self.handler = handler }
+
+    deinit {
+        guard state.withLock({ $0.settlement == nil }) else { return }
+        let error = PipelineError.retryable("dropped", "the chunk was dropped before it settled")
+        finish(.failed(error))
+    }
+
+    /// Refuses records for good. Returns once they lie in the dead letters (or their callers will be told).
+    public func reject(_ rejections: [Rejection]) async throws {
+        if rejections.isEmpty { return }
+        let all = state.withLock { state in
+            rejections.flatMap { rejection in
+                let followers = state.followers.removeValue(forKey: rejection.record.ordinal) ?? []
+                return [rejection]
+                    + followers.map { record in
+                        var copy = rejection
+                        copy.record = record
+                        return copy
+                    }
+            }
+        }
+        try await handler.reject(all)
+        state.withLock { $0.rejected.formUnion(all.map(\.record.ordinal)) }
+    }
+
+    /// `record`, a repeat inside the same delivery, shares the fate of the record with that ordinal.
+    public func follow(_ leader: Int, _ record: Record) {
+        state.withLock { $0.followers[leader, default: []].append(record) }
+    }
+
+    /// Whether the record with that ordinal was refused.
+    public func isRejected(_ ordinal: Int) -> Bool {
+        state.withLock { $0.rejected.contains(ordinal) }
+    }
+
+    public func settle(_ settlement: Settlement) {
+        precondition(
+            state.withLock { $0.settlement == nil }, "a delivery is settled exactly once")
+        finish(settlement)
+    }
+
+    private func finish(_ settlement: Settlement) {
+        let observers = state.withLock { state in
+            state.settlement = settlement
+            defer { state.observers = [] }
+            return state.observers
+        }
+        handler.settled(settlement)
+        for observer in observers { observer(settlement) }
+    }
+
+    /// Runs `observer` once, when the delivery settles; at once if it has. Must not block.
+    public func observe(_ observer: @escaping @Sendable (Settlement) -> Void) {
+        let settled = state.withLock { state in
+            if state.settlement == nil { state.observers.append(observer) }
+            return state.settlement
+        }
+        if let settled { observer(settled) }
+    }
+}

@@ -1,0 +1,41 @@
+/// A point of civil time: microseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+public struct Timestamp: Sendable, Hashable, Comparable {
+    public var microseconds: Int64
+    public init(microseconds: Int64) { self.microseconds = microseconds }
+
+    public static func < (a: Timestamp, b: Timestamp) -> Bool { a.microseconds < b.microseconds }
+
+    /// Rounds towards the past; saturates at the ends of time.
+    public func advanced(by duration: Duration) -> Timestamp {
+        let (sum, overflow) = microseconds.addingReportingOverflow(duration.wholeMicroseconds)
+        return Timestamp(microseconds: overflow ? (duration < .zero ? .min : .max) : sum)
+    }
+
+    public func duration(to other: Timestamp) -> Duration {
+        .microseconds(other.microseconds - microseconds)
+    }
+}
+
+extension Duration {
+    /// Whole nanoseconds, towards zero; saturates.
+    public var wholeNanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        if overflow { return seconds < 0 ? .min : .max }
+        return scaled + attoseconds / 1_000_000_000
+    }
+    /// Whole microseconds, towards zero; saturates.
+    public var wholeMicroseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
+        if overflow { return seconds < 0 ? .min : .max }
+        return scaled + attoseconds / 1_000_000_000_000
+    }
+    public var wholeMilliseconds: Int64 { wholeMicroseconds / 1000 }
+    /// Seconds with their fraction, for metrics and logs.
+    public var inSeconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) * 1e-18
+    }
+    public static func hours(_ hours: Int64) -> Duration { .seconds(hours * 3600) }
+    public static func minutes(_ minutes: Int64) -> Duration { .seconds(minutes * 60) }
+}

@@ -1,0 +1,135 @@
+internal import Logging
+internal import PipelineCore
+
+/// Runs what stands before the barrier: a task a stage, bounded hand-offs between them.
+struct Head: Sendable {
+    /// A chunk on its way; with outcomes once a generator has answered it.
+    struct Item: Sendable {
+        var chunk: Chunk
+        var outcomes: OutcomeBatch?
+    }
+
+    /// Chunks that wait between two stages: enough to keep both busy, few enough to bound memory.
+    static let handOffCapacity = 2
+
+    let graph: PipelineGraph
+    let environment: RunEnvironment
+
+    /// Returns when every source has ended, by itself or by the stop, and what it sent has settled.
+    func run() async throws {
+        let channels = (0...graph.head.count).map { _ in
+            Channel<Item>(capacity: Self.handOffCapacity)
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                defer { channels[0].finish() }
+                try await runSources(into: channels[0])
+            }
+            for (index, node) in graph.head.enumerated() {
+                group.addTask {
+                    defer { channels[index + 1].finish() }
+                    try await run(node, from: channels[index], into: channels[index + 1])
+                }
+            }
+            group.addTask { try await settle(from: channels[graph.head.count]) }
+            try await group.waitForAll()
+        }
+        for source in graph.sources.flatMap(\.role) { await source.close() }
+        for case .sink(let sink) in graph.head.map(\.role) { await sink.close() }
+    }
+
+    private func runSources(into channel: Channel<Item>) async throws {
+        let sources = graph.sources.flatMap { node in node.role.map { (node.id, $0) } }
+        _ = try await environment.unlessStopped {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for (id, source) in sources {
+                    group.addTask {
+                        let outlet = Outlet { chunk in
+                            environment.observer.passed(
+                                stage: id, records: chunk.records.count, took: .zero)
+                            try await channel.send(Item(chunk: chunk))
+                        }
+                        try await environment.retrying("stage \(id): read") {
+                            try await source.run(into: outlet)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    private func run(
+        _ node: PipelineGraph.Node<PipelineGraph.HeadStage>, from input: Channel<Item>,
+        into output: Channel<Item>
+    ) async throws {
+        if case .buffer(let buffer) = node.role {
+            let outlet = Outlet { try await output.send(Item(chunk: $0)) }
+            return try await buffer.run(
+                receiving: { try await input.receive()?.chunk }, into: outlet)
+        }
+        while let item = try await input.receive() {
+            let start = environment.clock.now
+            do {
+                let passed = try await environment.retrying("stage \(node.id)") {
+                    try await pass(item, through: node)
+                }
+                environment.observer.passed(
+                    stage: node.id, records: passed.chunk.records.count,
+                    took: start.duration(to: environment.clock.now))
+                try await output.send(passed)
+            } catch let error as PipelineError where error.disposition == .fenced {
+                giveUp(item.chunk, error, at: node.id)
+            }
+        }
+    }
+
+    private func pass(
+        _ item: Item, through node: PipelineGraph.Node<PipelineGraph.HeadStage>
+    ) async throws -> Item {
+        var item = item
+        switch node.role {
+        case .transform(let transform): item.chunk = try await transform.process(item.chunk)
+        case .worker(let generator):
+            item.outcomes = try await DirectGeneration(
+                stage: node.id, generator: generator, environment: environment
+            ).answer(item.chunk)
+        case .sink(let sink):
+            if let outcomes = item.outcomes {
+                try await sink.deliver(outcomes)
+            } else {
+                try await sink.deliver(item.chunk)
+            }
+        case .buffer: preconditionFailure("a buffer runs by itself")
+        }
+        return item
+    }
+
+    private func settle(from channel: Channel<Item>) async throws {
+        while let item = try await channel.receive() {
+            guard let barrier = graph.tail?.barrier else {
+                item.chunk.delivery.settle(.acknowledged)
+                continue
+            }
+            let start = environment.clock.now
+            do {
+                try await environment.retrying("stage \(barrier.id): accept") {
+                    try await barrier.role.accept(item.chunk)
+                }
+                environment.observer.passed(
+                    stage: barrier.id, records: item.chunk.records.count,
+                    took: start.duration(to: environment.clock.now))
+            } catch let error as PipelineError where error.disposition == .fenced {
+                giveUp(item.chunk, error, at: barrier.id)
+            }
+        }
+    }
+
+    /// Another process has taken over: the source goes on from what is stored.
+    private func giveUp(_ chunk: Chunk, _ error: PipelineError, at stage: String) {
+        environment.logger.notice(
+            "chunk given up: another process reads its input",
+            metadata: ["stage": "\(stage)", "error": "\(error)"])
+        chunk.delivery.settle(.failed(error))
+    }
+}

@@ -1,0 +1,92 @@
+internal import Logging
+public import PipelineCore
+
+/// A stage as its file describes it: an id and decoded settings.
+public struct PlannedStage: Sendable {
+    public var id: String
+    public var settings: any StagePlugin
+    public init(id: String, settings: any StagePlugin) {
+        self.id = id
+        self.settings = settings
+    }
+}
+
+extension PipelineGraph {
+    /// Builds the stages, those that settle first: sources need to know where positions are kept and reads answered.
+    ///
+    /// - Parameter context: what every stage gets; `stage`, `logger`, `positions` and `reads` are filled in here.
+    /// - Throws: ``PipelineError`` `fatal` for a chain that can't work; `validate` finds these with positions.
+    public init(stages: [PlannedStage], context: StageContext) throws {
+        self.init(name: context.pipeline, sources: [], head: [], tail: nil)
+        var context = context
+        var built: [(PlannedStage, StageInstance)] = []
+        // From the end: a stage has to know whether a buffer stands behind it.
+        for stage in stages.reversed() where type(of: stage.settings).role != .source {
+            let instance = try stage.settings.build(context.for(stage))
+            if case .buffer = instance { context.settlesLate = true }
+            built.append((stage, instance))
+        }
+        for (stage, instance) in built.reversed() { try add(stage, instance) }
+        context.positions = positions
+        context.reads = reads
+        for stage in stages where type(of: stage.settings).role == .source {
+            guard case .source(let inputs) = try stage.settings.build(context.for(stage)) else {
+                throw Self.misplaced(stage)
+            }
+            sources.append(Node(id: stage.id, role: inputs))
+        }
+    }
+
+    private mutating func add(_ stage: PlannedStage, _ instance: StageInstance) throws {
+        switch (instance, tail) {
+        case (.transform(let transform), nil):
+            head.append(Node(id: stage.id, role: .transform(transform)))
+        case (.buffer(let buffer), nil):
+            head.append(Node(id: stage.id, role: .buffer(buffer)))
+        case (.barrier(let barrier), nil):
+            tail = Tail(barrier: Node(id: stage.id, role: barrier), generator: nil, sinks: [])
+        case (.worker(let generator), nil):
+            head.append(Node(id: stage.id, role: .worker(generator)))
+        case (.worker(let generator), let behind?) where behind.generator == nil:
+            tail?.generator = Node(id: stage.id, role: generator)
+        case (.sink(let sink), nil):
+            head.append(Node(id: stage.id, role: .sink(sink)))
+        case (.sink(let sink), .some):
+            tail?.sinks.append(Node(id: stage.id, role: sink))
+        case (.source, _), (.transform, _), (.buffer, _), (.barrier, _), (.worker, _):
+            throw Self.misplaced(stage)
+        }
+    }
+
+    private static func misplaced(_ stage: PlannedStage) -> PipelineError {
+        .fatal("misplaced-stage", "stage \(stage.id) can't stand there; run penstock validate")
+    }
+
+    /// Where the stage that settles the head keeps positions.
+    private var positions: (any PositionStore)? {
+        if let tail { return tail.barrier.role.positions }
+        for node in head.reversed() {
+            if case .sink(let sink) = node.role, let positions = sink.positions { return positions }
+        }
+        return nil
+    }
+
+    private var reads: ReadPath {
+        let behind = tail?.sinks.map(\.role) ?? []
+        let before = head.compactMap { node in
+            if case .sink(let sink) = node.role { sink } else { nil }
+        }
+        return ReadPath(
+            cases: tail?.barrier.role.reader,
+            cache: (behind + before).lazy.compactMap(\.outcomeCache).first)
+    }
+}
+
+extension StageContext {
+    fileprivate func `for`(_ stage: PlannedStage) -> StageContext {
+        var context = self
+        context.stage = stage.id
+        context.logger[metadataKey: "stage"] = "\(stage.id)"
+        return context
+    }
+}

@@ -1,0 +1,35 @@
+public import PipelineCore
+
+/// A built pipeline: a head that reads, changes and settles chunks, and behind a barrier a tail that answers batches.
+public struct PipelineGraph: Sendable {
+    public struct Node<Role: Sendable>: Sendable {
+        /// The stage's id.
+        public var id: String
+        public var role: Role
+        public init(id: String, role: Role) {
+            self.id = id
+            self.role = role
+        }
+    }
+
+    /// What a chunk meets on its way through the head, after its source.
+    public enum HeadStage: Sendable {
+        case transform(any Transform)
+        case buffer(any Buffer)
+        /// Answers the requests of a chunk; sinks behind it deliver outcomes.
+        case worker(any Generator)
+        case sink(any Sink)
+    }
+
+    public struct Tail: Sendable {
+        public var barrier: Node<any Barrier>
+        public var generator: Node<any Generator>?
+        public var sinks: [Node<any Sink>]
+    }
+
+    public var name: String
+    public var sources: [Node<[any Source]>]
+    public var head: [Node<HeadStage>]
+    /// `nil` without a barrier: then a chunk settles when it has passed the whole head.
+    public var tail: Tail?
+}

@@ -1,0 +1,131 @@
+internal import Logging
+internal import PipelineCore
+
+/// Which parts of a pipeline a process runs.
+public enum RunRole: String, Sendable, CaseIterable {
+    /// Everything.
+    case all
+    /// The head, callers included: reads and accepts, seals and generates nothing.
+    case api
+    /// The head without callers, and the tail.
+    case worker
+}
+
+/// One pipeline, running.
+public struct PipelineRun: Sendable {
+    /// How often a pipeline whose inputs have all ended looks whether it is done.
+    static let idleCheck: Duration = .milliseconds(250)
+
+    let graph: PipelineGraph
+    let role: RunRole
+    /// Stops this pipeline; opened by the process's stop, or when all is done.
+    let environment: RunEnvironment
+    let processStop: Latch
+
+    public init(_ graph: PipelineGraph, role: RunRole, environment: RunEnvironment) {
+        self.graph = graph
+        self.role = role
+        processStop = environment.stop
+        self.environment = {
+            var own = environment
+            own.stop = Latch()
+            return own
+        }()
+    }
+
+    /// Runs until the stop, or until every input has ended and everything is delivered.
+    ///
+    /// On the stop, sources end, what is in flight settles within the grace, and nothing waits for a trigger. What
+    /// has not settled by then is delivered again next time.
+    /// - Throws: ``PipelineError`` when the pipeline can't go on.
+    public func run() async throws {
+        let isDone = Latch()
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                defer { isDone.open() }
+                try await work()
+                return true
+            }
+            group.addTask {
+                do {
+                    try await processStop.wait()
+                    environment.stop.open()
+                    try await environment.clock.sleep(for: environment.grace)
+                } catch is CancellationError {
+                    return true
+                }
+                return false
+            }
+            let finishedInTime = try await group.next() ?? true
+            group.cancelAll()
+            if finishedInTime { return }
+            environment.logger.warning(
+                "the grace is over: what has not settled will be delivered again",
+                metadata: ["pipeline": "\(graph.name)"])
+            while let result = await group.nextResult() {
+                if case .failure(let error) = result, !(error is CancellationError) { throw error }
+            }
+        }
+    }
+
+    /// Asks the pipeline to stop.
+    public func stop() { processStop.open() }
+
+    private func work() async throws {
+        guard let tail = graph.tail else { return try await head.run() }
+        let prepared: Bool? = try await environment.unlessStopped {
+            try await environment.retrying("stage \(tail.barrier.id): prepare") {
+                try await tail.barrier.role.prepare()
+            }
+            return true
+        }
+        guard prepared != nil else { return }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await head.run()
+                if role != .api { try await stopWhenIdle(tail.barrier.role) }
+            }
+            if role != .api { addTail(tail, to: &group) }
+            try await group.waitForAll()
+        }
+    }
+
+    private var head: Head { Head(graph: graph, environment: environment) }
+
+    private func addTail(
+        _ tail: PipelineGraph.Tail, to group: inout ThrowingTaskGroup<Void, any Error>
+    ) {
+        let barrier = tail.barrier
+        group.addTask {
+            _ = try await environment.unlessStopped {
+                try await environment.retrying("stage \(barrier.id): seal") {
+                    try await barrier.role.runSealing()
+                }
+            }
+        }
+        if let generator = tail.generator {
+            let loop = GenerationLoop(
+                stage: generator.id, barrier: barrier.role, generator: generator.role,
+                sinks: tail.sinks.map(\.id), environment: environment)
+            group.addTask { try await loop.run() }
+        }
+        for sink in tail.sinks {
+            let loop = DeliveryLoop(
+                stage: sink.id, barrier: barrier.role, sink: sink.role, environment: environment)
+            group.addTask { try await loop.run() }
+        }
+    }
+
+    /// Every input has ended: nothing more will come, so the end of the work is the end of the run.
+    private func stopWhenIdle(_ barrier: any Barrier) async throws {
+        while !environment.stop.isOpen {
+            let isIdle = try await environment.retrying("look whether all is done") {
+                try await barrier.isIdle()
+            }
+            if isIdle { return environment.stop.open() }
+            _ = try await environment.unlessStopped {
+                try await environment.clock.sleep(for: Self.idleCheck)
+            }
+        }
+    }
+}

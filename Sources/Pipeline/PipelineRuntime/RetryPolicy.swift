@@ -1,0 +1,20 @@
+public import PipelineCore
+
+/// Bounded exponential back-off with full jitter on the injected clock.
+public struct RetryPolicy: Sendable {
+    /// The longest first pause.
+    public var first: Duration
+    /// No pause is longer.
+    public var longest: Duration
+    public init(first: Duration = .milliseconds(100), longest: Duration = .seconds(30)) {
+        self.first = first
+        self.longest = longest
+    }
+
+    /// The pause after the `attempt`th failure, counted from 1.
+    public func pause(after attempt: Int, random: RandomSource) -> Duration {
+        var pause = first
+        for _ in 1..<max(attempt, 1) where pause < longest { pause = min(pause * 2, longest) }
+        return pause * (0.5 + 0.5 * random.unit())
+    }
+}

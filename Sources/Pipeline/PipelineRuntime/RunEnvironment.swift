@@ -1,0 +1,79 @@
+public import Logging
+public import PipelineCore
+
+/// What a running pipeline shares: time, randomness, the log, the wish to stop.
+public struct RunEnvironment: Sendable {
+    public var clock: PipelineClock
+    public var random: RandomSource
+    public var logger: Logger
+    /// Names this process in leases.
+    public var worker: String
+    public var retry: RetryPolicy
+    /// Opened when the pipelines shall stop: sources end, what is in flight drains.
+    public var stop: Latch
+    /// How long draining may take.
+    public var grace: Duration
+    public var observer: any RuntimeObserver
+
+    public init(
+        clock: PipelineClock, random: RandomSource, logger: Logger, worker: String,
+        retry: RetryPolicy = RetryPolicy(), stop: Latch = Latch(), grace: Duration = .seconds(30),
+        observer: any RuntimeObserver = SilentObserver()
+    ) {
+        self.clock = clock
+        self.random = random
+        self.logger = logger
+        self.worker = worker
+        self.retry = retry
+        self.stop = stop
+        self.grace = grace
+        self.observer = observer
+    }
+
+    /// Runs `body` until it succeeds or fails for another reason than a retryable one.
+    func retrying<T>(
+        _ what: String, limit: Int = .max, _ body: () async throws -> T
+    ) async throws -> T {
+        var attempt = 0
+        while true {
+            do {
+                return try await body()
+            } catch let error as PipelineError where error.disposition == .retryable {
+                attempt += 1
+                observer.retried(what)
+                if attempt >= limit { throw error }
+                let pause = retry.pause(after: attempt, random: random)
+                logger.warning(
+                    "trying again",
+                    metadata: [
+                        "what": "\(what)", "error": "\(error)", "attempt": "\(attempt)",
+                        "pause_seconds": "\(pause.inSeconds)",
+                    ])
+                try await clock.sleep(for: pause)
+            }
+        }
+    }
+
+    /// Runs `body` unless the stop has been asked for, or comes first; `nil` then.
+    ///
+    /// A result that arrives together with the stop is kept: nothing that was taken is lost.
+    func unlessStopped<T: Sendable>(
+        _ body: @escaping @Sendable () async throws -> T
+    ) async throws -> T? {
+        if stop.isOpen { return nil }
+        return try await withThrowingTaskGroup(of: T?.self) { group in
+            group.addTask {
+                do { return try await body() } catch is CancellationError { return nil }
+            }
+            group.addTask { [stop] in
+                do { try await stop.wait() } catch is CancellationError {}
+                return nil
+            }
+            var result = try await group.next() ?? nil
+            group.cancelAll()
+            while let other = try await group.next() { result = result ?? other }
+            try Task.checkCancellation()
+            return result
+        }
+    }
+}

@@ -1,0 +1,28 @@
+public import PipelineCore
+
+/// Hears what a pipeline does, for metrics. Must not block.
+public protocol RuntimeObserver: Sendable {
+    /// A stage has passed on a chunk.
+    func passed(stage: String, records: Int, took: Duration)
+    /// Records were refused for good.
+    func rejected(stage: String, records: Int)
+    /// An operation failed and is tried again.
+    func retried(_ what: String)
+    /// A batch was generated and committed.
+    func generated(stage: String, cases: Int, took: Duration, late: Int)
+    /// A batch failed; the disposition says what follows.
+    func generationFailed(stage: String, _ error: PipelineError)
+    /// A sink has delivered a committed batch.
+    func delivered(stage: String, outcomes: Int, took: Duration)
+}
+
+/// Hears nothing.
+public struct SilentObserver: RuntimeObserver {
+    public init() {}
+    public func passed(stage: String, records: Int, took: Duration) {}
+    public func rejected(stage: String, records: Int) {}
+    public func retried(_ what: String) {}
+    public func generated(stage: String, cases: Int, took: Duration, late: Int) {}
+    public func generationFailed(stage: String, _ error: PipelineError) {}
+    public func delivered(stage: String, outcomes: Int, took: Duration) {}
+}

@@ -1,0 +1,131 @@
+internal import GRPCTransport
+internal import PipelineCore
+internal import Protobuf
+internal import ReportMessages
+internal import Specification
+
+/// Where the API is, and how answers are printed.
+struct ReportClientOptions: Sendable {
+    enum Format: String, Choice { case text, json }
+    let server: String
+    let format: Format
+    let timeout: Duration
+
+    init(_ field: Fields) {
+        server = field(
+            "server", "The API.", default: "127.0.0.1:50051", example: "127.0.0.1:50051")
+        format = field("format", "How the answer is printed.", default: .text)
+        timeout = field(
+            "timeout", "How long to wait for the server.", default: .seconds(10),
+            in: .milliseconds(1) ... .seconds(3600))
+    }
+}
+
+struct CreateReportOptions: Settings {
+    static let summary = "Asks for a conversion report."
+    let client: ReportClientOptions
+    let caseID: String?
+    let product: String
+    let checkout: String?
+    let from: String
+    let to: String
+    let requester: String?
+    let deadline: String?
+
+    init(_ field: Fields) {
+        client = ReportClientOptions(field)
+        caseID = field.optional(
+            "case_id", "Names the request, so that a repeat is no second one; random otherwise.",
+            example: "6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11")
+        product = field("product", "The product.", example: "product-1")
+        checkout = field.optional("checkout", "Only this checkout.", example: "checkout-1")
+        from = field(
+            "from", "First instant of the period, RFC 3339; a date is its midnight in UTC.",
+            example: "2026-10-01")
+        to = field(
+            "to", "First instant after the period.", example: "2026-11-01T00:00:00Z")
+        requester = field.optional("requester", "Who asks.", example: "ada")
+        deadline = field.optional(
+            "deadline", "When the report is wanted at the latest: RFC 3339, or a duration from now.",
+            example: "30s")
+    }
+}
+
+struct GetReportOptions: Settings {
+    static let summary = "Prints a report, or where its request stands."
+    let client: ReportClientOptions
+    let caseID: String
+
+    init(_ field: Fields) {
+        client = ReportClientOptions(field)
+        caseID = field.argument(
+            "CASE_ID", "The request.", example: "6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11")
+    }
+}
+
+struct WaitReportOptions: Settings {
+    static let summary = "Waits for a report and prints it."
+    let client: ReportClientOptions
+    let wait: Duration
+    let caseID: String
+
+    init(_ field: Fields) {
+        client = ReportClientOptions(field)
+        wait = field(
+            "for", "How long to wait for the report; exits with 75 when it is not there by then.",
+            default: .seconds(60), in: .zero ... .seconds(86_400 * 7))
+        caseID = field.argument(
+            "CASE_ID", "The request.", example: "6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11")
+    }
+}
+
+extension PenstockCommand {
+    static var report: Command {
+        Command(
+            "report", "Asks for reports and reads them, over the gRPC API.",
+            examples: [
+                .init(
+                    "create --product product-1 --from 2026-10-01 --to 2026-11-01",
+                    "Asks; prints the case's id."),
+                .init("wait 6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11", "Waits for the answer."),
+            ],
+            commands: [createReport, getReport, waitReport])
+    }
+
+    private static var createReport: Command {
+        Command(
+            "create", CreateReportOptions.self,
+            details: "The answer means that the request is stored and will be answered.",
+            examples: [
+                .init("--product product-1 --from 2026-10-01 --to 2026-11-01", "All of October."),
+                .init(
+                    "--product product-1 --from 2026-10-01 --to 2026-11-01 --deadline 5m",
+                    "Wanted soon."),
+            ]
+        ) { options, console in
+            try await ReportClient(options.client, console).create(options)
+        }
+    }
+
+    private static var getReport: Command {
+        Command(
+            "get", GetReportOptions.self,
+            details: "Exits with 0 for a report, 75 for one that is not ready, 1 for one that failed.",
+            examples: [.init("6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11", "Reads a report.")]
+        ) { options, console in
+            try await ReportClient(options.client, console).get(options.caseID)
+        }
+    }
+
+    private static var waitReport: Command {
+        Command(
+            "wait", WaitReportOptions.self,
+            details: "Exits with 0 for a report, 75 for one that is not ready, 1 for one that failed.",
+            examples: [
+                .init("--for 5m 6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11", "Waits up to five minutes.")
+            ]
+        ) { options, console in
+            try await ReportClient(options.client, console).wait(options.caseID, options.wait)
+        }
+    }
+}

@@ -1,0 +1,79 @@
+internal import Logging
+internal import Metrics
+internal import PipelineConfiguration
+internal import PipelineCore
+internal import PipelineRuntime
+internal import Specification
+internal import StandardCatalogue
+
+struct RunOptions: Settings {
+    enum Role: String, Choice { case all, api, worker }
+    enum Level: String, Choice { case trace, debug, info, notice, warning, error }
+    enum Format: String, Choice { case auto, text, json }
+
+    static let summary = "Runs pipelines, and the API, in one process."
+    let role: Role
+    let grace: Duration
+    let admin: String?
+    let logLevel: Level
+    let logFormat: Format
+    let files: [String]
+
+    init(_ field: Fields) {
+        role = field(
+            "role",
+            "What this process does: everything, the head of pipelines with the API, or the work without the API.",
+            default: .all)
+        grace = field(
+            "grace", "How long work in flight may take after a stop.", default: .seconds(30))
+        admin = field.optional(
+            "admin", "Where /metrics, /healthz and /readyz listen.", example: "127.0.0.1:9464")
+        logLevel = field("log_level", "The least important events that are logged.", default: .info)
+        logFormat = field(
+            "log_format", "How events are written; auto is text on a terminal and JSON elsewhere.",
+            default: .auto)
+        files = field.arguments(
+            "FILE", "Pipeline files.", example: ["Pipelines/conversion-reports.json"],
+            completion: .files)
+    }
+
+    func logger(_ label: String) -> Logger {
+        let format = LogFormat(rawValue: logFormat.rawValue) ?? .auto
+        return Logger(label: label, level: Logger.Level(rawValue: logLevel.rawValue) ?? .info) {
+            StreamLogHandler.standardError(label: $0, format: format)
+        }
+    }
+}
+
+extension PenstockCommand {
+    static func run(_ catalogue: Catalogue) -> Command {
+        Command(
+            "run", RunOptions.self,
+            details: """
+                Stops gracefully on SIGTERM and SIGINT: inputs end, what is in flight settles, nothing waits for a trigger; \
+                a second signal ends at once. Ends by itself when every input has ended and everything is delivered.
+                """,
+            examples: [
+                .init("Pipelines/*.json", "Everything in one process."),
+                .init("--role worker Pipelines/*.json", "One of several workers."),
+            ]
+        ) { options, console in
+            let definitions = try PipelineFiles.read(
+                options.files, catalogue: catalogue, console: console)
+            let stop = Latch()
+            let signals = StopSignals(stop)
+            defer { withExtendedLifetime(signals) {} }
+            let run = ProcessRun(
+                definitions: definitions, catalogue: catalogue, options: options, stop: stop)
+            do { try await run.run() } catch let error as PipelineError {
+                throw CommandFailure(error.exitCode, error.description)
+            }
+            return .success
+        }
+    }
+}
+
+extension PipelineError {
+    /// How a command that this error ends exits.
+    var exitCode: ExitCode { disposition == .retryable ? .unavailable : .failure }
+}

@@ -1,0 +1,36 @@
+public import PipelineCore
+public import Specification
+internal import StandardCatalogue
+
+/// The command line as a library: a third party's program calls ``main(_:catalogue:)`` with a catalogue of its own.
+public enum PenstockCommand {
+    public static let version = "0.1.0"
+
+    /// The tree of commands over a catalogue.
+    public static func tree(_ catalogue: Catalogue) -> Command {
+        Command(
+            "penstock", "Accumulates work that is cheap to do together, and does it together.",
+            details: """
+                A pipeline file says what is read, when batches are sealed, and where answers go. Start with \
+                `penstock validate FILE`, then `penstock run FILE`.
+                """,
+            version: version,
+            examples: [
+                .init("validate Pipelines/*.json", "Checks pipeline files without touching anything."),
+                .init("run Pipelines/*.json", "Runs pipelines and the API in one process."),
+                .init("stages accumulate", "Explains a stage and its settings."),
+            ],
+            commands: [
+                run(catalogue), migrate(catalogue), sampleData(catalogue), report, flush(catalogue),
+                validate(catalogue), stages(catalogue), schema(catalogue), health, .completion,
+            ])
+    }
+
+    /// Runs the command line and answers its exit code.
+    public static func main(
+        _ arguments: [String], catalogue: Catalogue? = nil
+    ) async -> Int32 {
+        StandardOutput.ignoreBrokenPipes()
+        return await tree(catalogue ?? .standard).run(arguments, console: .standard).rawValue
+    }
+}

@@ -1,0 +1,55 @@
+internal import Glibc
+internal import PipelineCore
+internal import Specification
+
+/// What the process was started with.
+enum ProcessEnvironment {
+    static var variables: [String: String] {
+        var variables: [String: String] = [:]
+        var entry = unsafe environ
+        while let text = unsafe entry.pointee {
+            let parts = unsafe String(cString: text).split(
+                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
+            unsafe entry += 1
+        }
+        return variables
+    }
+
+    /// - Throws: ``Diagnostic`` with the reason, in a sentence.
+    static func readFile(_ path: String) throws -> [UInt8] {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure(path) }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let got = unsafe read(descriptor, &buffer, buffer.count)
+            if got == 0 { return bytes }
+            if got < 0 { throw failure(path) }
+            bytes += buffer[..<got]
+            if bytes.count > 16 << 20 {
+                throw Diagnostic(.tooLarge, "\(path) is larger than 16 MiB")
+            }
+        }
+    }
+
+    private static func failure(_ path: String) -> Diagnostic {
+        Diagnostic(
+            .unreadableFile, "can't read \(path): \(unsafe String(cString: strerror(errno)))")
+    }
+
+    static func specification(missing: Environment.Missing) -> Environment {
+        Environment(variables: variables, missing: missing) { path in
+            String(decoding: try readFile(path), as: UTF8.self)
+        }
+    }
+
+    /// Names this process in leases: `host:pid`.
+    static var worker: String {
+        var name = [CChar](repeating: 0, count: 256)
+        unsafe gethostname(&name, name.count - 1)
+        let host = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        return "\(String(decoding: host, as: UTF8.self)):\(getpid())"
+    }
+}

@@ -1,0 +1,27 @@
+internal import Glibc
+internal import Specification
+
+/// The process's standard streams.
+enum StandardOutput {
+    /// A reader that goes away is an error of `write`, not the end of the process.
+    static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+
+    static func write(_ text: String, to descriptor: Int32) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let wrote = unsafe rest.withUnsafeBytes {
+                unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+            }
+            if wrote > 0 { rest = rest.dropFirst(wrote) } else if errno != EINTR { return }
+        }
+    }
+}
+
+extension Console {
+    static var standard: Console {
+        Console(
+            out: { StandardOutput.write($0, to: STDOUT_FILENO) },
+            err: { StandardOutput.write($0, to: STDERR_FILENO) },
+            isTerminal: isatty(STDERR_FILENO) == 1)
+    }
+}

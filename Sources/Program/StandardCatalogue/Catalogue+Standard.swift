@@ -1,0 +1,48 @@
+internal import ConversionReports
+public import PipelineCore
+internal import Stages
+
+extension Catalogue {
+    /// Every plug-in that Penstock ships.
+    public static var standard: Catalogue {
+        Catalogue(
+            stages: [
+                IngestStage.self, DedupeStage.self, AccumulateStage.self, GenerateStage.self,
+                PublishStage.self, CacheStage.self,
+            ],
+            codecs: codecs, connectors: connectors,
+            generators: [conversion])
+    }
+
+    private static var codecs: [Codec] {
+        [
+            Codec(
+                name: "report-request",
+                summary: "Requests for conversion reports: JSON or protobuf ReportRequest.",
+                yields: .requests, decoder: ReportRequestDecoder()),
+            Codec(
+                name: "conversion-event",
+                summary: "View and payment events: JSON or protobuf ConversionEvent.",
+                yields: .events, decoder: ConversionEventDecoder()),
+            Codec(name: "raw", summary: "Payloads as they are.", yields: .bytes),
+            Codec(
+                name: "report-ready",
+                summary: "Renders outcomes: announced as JSON ReportReady, cached as answers to GetReport.",
+                yields: nil, encoder: ReportOutcomeEncoder()),
+        ]
+    }
+
+    private static var conversion: GeneratorRegistration {
+        GeneratorRegistration(
+            name: ConversionGenerator.name,
+            summary: "Views against payments of a product over a period, from a report store."
+        ) { _, store, context in
+            guard let store = store as? any StandardStore else {
+                throw PipelineError.fatal(
+                    "wrong-resource",
+                    "stage \(context.stage): the generator \"conversion\" reads a \"store\"; name one")
+            }
+            return ConversionGenerator(store: store.reports)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+internal import ConversionReports
+internal import Ledger
+internal import PipelineCore
+internal import SQLite
+internal import SQLiteLedger
+internal import Synchronization
+
+/// One SQLite file as bus and store.
+final class EmbeddedStore: StandardStore, Bus {
+    private let database: SQLiteDatabase
+    private let bus: EmbeddedBus
+    private let ledgers: SQLiteLedgerProvider
+    let reports: any ReportStore
+    private let isRunning: Bool
+    private let lock = Mutex<SQLiteRunLock?>(nil)
+
+    init(_ address: ResourceAddress, context: ResourceContext) {
+        database = SQLiteDatabase(path: address.rest)
+        bus = EmbeddedBus(database: database, clock: context.clock)
+        ledgers = SQLiteLedgerProvider(
+            database: database, clock: context.clock, random: context.random)
+        reports = SQLiteReportStore(database, clock: context.clock)
+        isRunning = context.isRunning
+    }
+
+    var migratesItself: Bool { true }
+
+    /// Takes the right to run on the file, too, if this process runs pipelines.
+    func migrate() async throws {
+        if isRunning {
+            try lock.withLock { held in
+                if held == nil { held = try database.acquireRunLock(command: "penstock run") }
+            }
+        }
+        try await ledgers.migrateLedger()
+        try await reports.migrate()
+    }
+
+    func migrateLedger() async throws { try await ledgers.migrateLedger() }
+    func ledger(for stage: LedgerStage) throws -> any Ledger { ledgers.ledger(for: stage) }
+
+    func ensureTopic(_ name: String, partitions: Int?) async throws {
+        try await bus.ensureTopic(name, partitions: partitions)
+    }
+    func consumer(
+        _ subscription: Subscription, positions: (any PositionStore)?
+    ) async throws -> any BusConsumer {
+        try await bus.consumer(subscription, positions: positions)
+    }
+    func producer() async throws -> any BusProducer { try await bus.producer() }
+
+    func probe() async throws { try await database.probe() }
+    func close() async {
+        await database.close()
+        lock.withLock { $0 = nil }
+    }
+}

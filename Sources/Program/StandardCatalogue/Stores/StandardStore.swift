@@ -1,0 +1,28 @@
+public import ConversionReports
+public import Ledger
+internal import Logging
+public import PipelineCore
+
+/// A store as Penstock uses it: ledgers, events and reports in one place.
+public protocol StandardStore: LedgerProvider, RecordStore {
+    var reports: any ReportStore { get }
+    /// Creates or updates all tables. Safe to run again, and by two processes at once.
+    func migrate() async throws
+    /// Whether `run` migrates by itself: where nobody else could be using the store.
+    var migratesItself: Bool { get }
+}
+
+extension StandardStore {
+    public func takes(_ kind: RecordKind) -> Bool { kind == .events }
+
+    public func sink(for kind: RecordKind, context: StageContext) throws -> any Sink {
+        guard takes(kind) else {
+            throw PipelineError.fatal(
+                "wrong-kind", "stage \(context.stage): a store takes events, not \(kind)")
+        }
+        let logger = context.logger
+        return EventStoreSink(store: reports, stage: context.stage, clock: context.clock) { error in
+            logger.warning("deltas were not folded", metadata: ["error": "\(error)"])
+        }
+    }
+}

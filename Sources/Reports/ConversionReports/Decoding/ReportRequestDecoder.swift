@@ -1,0 +1,66 @@
+public import PipelineCore
+internal import Protobuf
+internal import ReportMessages
+
+/// The codec `report-request`: reads `conversionreports.v1.ReportRequest`.
+///
+/// Payloads are ProtoJSON (either spelling of names; a field that the message does not have is refused by name) or, with
+/// the header `content-type: application/x-protobuf`, binary (unknown fields are skipped, as that format demands),
+/// of at most 64 KiB. Both give the same body: the canonical binary form.
+///
+/// | field | rule |
+/// |---|---|
+/// | `case_id` | a UUID |
+/// | `product_id` | 1 to 200 bytes of UTF-8, no U+0000 |
+/// | `checkout_id` | if set, likewise |
+/// | `period` | both ends, in the years 1970 to 9999, to the microsecond; start before end; at most the span |
+/// | `requester` | at most 200 bytes |
+/// | `deadline` | in the years 1970 to 9999; one that has passed is allowed: such a case is urgent, and late |
+///
+/// `digest` identifies what is asked for: product, checkout and period. Who asks and until when is no part of it, so that
+/// a repeat with another deadline is a repeat; the first one's deadline stands.
+public struct ReportRequestDecoder: RecordDecoder {
+    /// The name of the codec in pipeline files.
+    public static let name = "report-request"
+
+    private let maximumSpan: Int64
+
+    /// - Parameter maximumSpan: the longest period that may be asked for; ten years by default.
+    public init(maximumSpan: Duration = .hours(24 * 3660)) {
+        self.maximumSpan = maximumSpan.wholeMicroseconds
+    }
+
+    public func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection] {
+        var scratch: [UInt8] = []
+        return records.decodeAll(stage: stage) { (record, bodies) throws(Refusal) in
+            var request = try ReportRequest.read(from: record)
+            let checked = try request.checked(maximumSpan: maximumSpan)
+            request.canonicalize(checked)
+            request.write(to: &bodies)
+            record.id = checked.caseID
+            record.deadline = checked.deadline
+            record.digest = request.digestOfParameters(&scratch)
+        }
+    }
+}
+
+extension ReportRequest {
+    /// Brings what may be spelt in several ways into one form.
+    fileprivate mutating func canonicalize(_ checked: CheckedRequest) {
+        if caseID.utf8.contains(where: { $0 < 0x61 && $0 > 0x40 }) {
+            caseID = checked.caseID.description
+        }
+        if let wanted = checked.deadline { deadline = Google_Protobuf_Timestamp(wanted) }
+    }
+
+    /// The digest of the request's canonical form without case, requester and deadline.
+    fileprivate func digestOfParameters(_ scratch: inout [UInt8]) -> Digest {
+        var parameters = ReportRequest()
+        parameters.productID = productID
+        parameters.checkoutID = checkoutID
+        parameters.period = period
+        scratch.removeAll(keepingCapacity: true)
+        parameters.write(to: &scratch)
+        return Digest(of: scratch[...])
+    }
+}

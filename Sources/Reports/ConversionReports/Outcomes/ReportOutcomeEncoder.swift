@@ -1,0 +1,89 @@
+public import PipelineCore
+internal import Protobuf
+internal import ReportMessages
+
+/// Renders outcomes of conversion reports: announcements for consumers, replies for caches.
+///
+/// Both depend on the outcome alone: the same outcome gives the same bytes, in every process.
+public struct ReportOutcomeEncoder: OutcomeEncoder {
+    public init() {}
+
+    /// `conversionreports.v1.ReportReady` as ProtoJSON with the proto file's names (`case_id`), keyed by the case's id.
+    ///
+    /// `event_id`, in the message and in a header, is the outcome's id.
+    /// - Throws: ``PipelineError`` `unreadable-outcome` when the outcome holds no report that can be read.
+    public func announcement(_ outcome: Outcome) throws -> OutgoingRecord {
+        var ready = ReportReady()
+        ready.eventID = outcome.id.description
+        ready.caseID = outcome.caseID.description
+        ready.state = ReportState(outcome.state)
+        ready.batchID = outcome.batchName ?? ""
+        if outcome.state == .succeeded {
+            ready.result = .report(try outcome.decodedReport())
+        } else {
+            ready.result = .error(ReportError(of: outcome))
+        }
+        var options = JSONEncodingOptions()
+        options.preserveProtoFieldNames = true
+        return OutgoingRecord(
+            key: Array(ready.caseID.utf8)[...],
+            payload: try ready.jsonUTF8Bytes(options: options)[...],
+            headers: [Self.contentType, Header("event_id", ready.eventID)])
+    }
+
+    /// `conversionreports.v1.GetReportResponse` in the binary format: what a read answers, without encoding it again.
+    ///
+    /// - Throws: ``PipelineError`` `unreadable-outcome` for a case that succeeded without a report.
+    public func cached(_ outcome: Outcome) throws -> Bytes {
+        guard outcome.state == .succeeded else {
+            return try GetReportResponse(statusOf: outcome).serializedBytes()[...]
+        }
+        guard let report = outcome.report else { throw outcome.unreadable("it has no report") }
+        // The report is encoded already: it only needs the envelope's two fields around it.
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(report.count + 48)
+        bytes.append(fieldTag: 1)
+        bytes.append(varint: 36)
+        bytes.append(contentsOf: outcome.caseID.description.utf8)
+        bytes.append(fieldTag: 2)
+        bytes.append(varint: report.count)
+        bytes.append(contentsOf: report)
+        return bytes[...]
+    }
+
+    private static let contentType = Header("content-type", "application/json")
+}
+
+extension Outcome {
+    /// The batch's name for people; `nil` for a case that ended without one.
+    var batchName: String? { batch > 0 ? String(batch) : nil }
+
+    fileprivate func decodedReport() throws -> Report {
+        guard let report else { throw unreadable("it has no report") }
+        do {
+            return try Report(serializedBytes: report)
+        } catch {
+            throw unreadable("its report is no message", cause: error)
+        }
+    }
+
+    fileprivate func unreadable(_ why: String, cause: (any Error)? = nil) -> PipelineError {
+        .permanent(
+            "unreadable-outcome", "the outcome of case \(caseID) can't be rendered: \(why)",
+            cause: cause)
+    }
+}
+
+/// Length-delimited fields ([encoding](https://protobuf.dev/programming-guides/encoding/)).
+extension [UInt8] {
+    fileprivate mutating func append(fieldTag number: UInt8) { append(number << 3 | 2) }
+
+    fileprivate mutating func append(varint value: Int) {
+        var rest = UInt(value)
+        while rest >= 0x80 {
+            append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        append(UInt8(rest))
+    }
+}

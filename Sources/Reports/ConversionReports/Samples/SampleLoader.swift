@@ -1,0 +1,47 @@
+public import PipelineCore
+
+/// Loads sample data into a store, writes it as JSON lines, or both: the very same events.
+public struct SampleLoader: Sendable {
+    /// How far loading has come.
+    public struct Progress: Sendable, Hashable {
+        public var events: Int
+        public var total: Int
+    }
+
+    /// Where the events go; `nil`: nowhere.
+    public var store: (any ReportStore)?
+    /// Takes the lines of a chunk, as the codec `conversion-event` reads them.
+    public var emit: (@Sendable (Bytes) async throws -> Void)?
+    /// Called after every chunk.
+    public var progress: @Sendable (Progress) -> Void
+
+    public init(
+        store: (any ReportStore)?, emit: (@Sendable (Bytes) async throws -> Void)? = nil,
+        progress: @escaping @Sendable (Progress) -> Void = { _ in }
+    ) {
+        self.store = store
+        self.emit = emit
+        self.progress = progress
+    }
+
+    /// Streams all of it, a chunk in memory at a time, and folds the deltas.
+    ///
+    /// Every call appends: loading the same data twice counts it twice.
+    public func load(_ data: SampleData) async throws {
+        var done = 0
+        var text: [UInt8] = []
+        for chunk in data {
+            if let emit {
+                text.removeAll(keepingCapacity: true)
+                try chunk.writeJSONLines(to: &text)
+                try await emit(text[...])
+            }
+            if let store {
+                try await store.append(chunk, advances: [])
+                _ = try await store.fold(limit: 50_000)
+            }
+            done += chunk.count
+            progress(Progress(events: done, total: data.eventCount))
+        }
+    }
+}

@@ -1,0 +1,106 @@
+public import PipelineCore
+internal import Synchronization
+
+/// `publish` to a report store: stores the conversion events of a chunk and the positions they were read at in one
+/// transaction, so that each event counts once whatever is repeated. Folds deltas now and then.
+///
+/// Inputs without positions (a file, a call) are stored at least once: a repeat after a lost answer counts again.
+public final class EventStoreSink: Sink {
+    /// When deltas are folded.
+    public struct Cadence: Sendable, Hashable {
+        /// After this many events…
+        public var events: Int
+        /// … or this long after the last time, whichever comes first.
+        public var interval: Duration
+        /// Most deltas in one fold, which bounds how long a chunk waits for it.
+        public var limit: Int
+        public init(events: Int = 20_000, interval: Duration = .seconds(10), limit: Int = 50_000) {
+            self.events = events
+            self.interval = interval
+            self.limit = limit
+        }
+    }
+
+    private struct State {
+        var unfolded = 0
+        var lastFold: Instant
+    }
+
+    private let store: any ReportStore
+    private let stage: String
+    private let cadence: Cadence
+    private let clock: PipelineClock
+    private let onFoldFailure: @Sendable (any Error) -> Void
+    private let state: Mutex<State>
+
+    /// - Parameters:
+    ///   - stage: the stage's id, for rejections.
+    ///   - onFoldFailure: told when folding fails. The events are safe and reports are right without it, so the sink goes
+    ///     on and tries again later.
+    public init(
+        store: any ReportStore, stage: String, cadence: Cadence = Cadence(), clock: PipelineClock,
+        onFoldFailure: @escaping @Sendable (any Error) -> Void = { _ in }
+    ) {
+        self.store = store
+        self.stage = stage
+        self.cadence = cadence
+        self.clock = clock
+        self.onFoldFailure = onFoldFailure
+        state = Mutex(State(lastFold: clock.now))
+    }
+
+    public var positions: (any PositionStore)? { store }
+
+    /// - Throws: As ``ReportStore/append(_:advances:)``. A chunk that has been stored already succeeds again.
+    public func deliver(_ chunk: Chunk) async throws {
+        var events = EventBatch()
+        events.reserveCapacity(chunk.records.count)
+        var rejections: [Rejection] = []
+        for record in chunk.records {
+            do {
+                try events.append(canonical: record.body)
+            } catch {
+                rejections.append(error.rejection(of: record, stage: stage))
+            }
+        }
+        if !rejections.isEmpty { try await chunk.delivery.reject(rejections) }
+        try await store.append(events, advances: chunk.advances)
+        await foldIfDue(stored: events.count)
+    }
+
+    /// Outcomes have no place in a store of events.
+    public func deliver(_ batch: OutcomeBatch) async throws {
+        throw PipelineError.fatal(
+            "not-an-event", "stage \(stage) stores conversion events, not outcomes of reports")
+    }
+
+    public func close() async { await fold() }
+
+    private func foldIfDue(stored: Int) async {
+        let now = clock.now
+        let isDue = state.withLock { state in
+            state.unfolded += stored
+            guard state.unfolded > 0 else { return false }
+            return state.unfolded >= cadence.events
+                || state.lastFold.duration(to: now) >= cadence.interval
+        }
+        if isDue { await fold() }
+    }
+
+    private func fold() async {
+        let now = clock.now
+        state.withLock { state in
+            state.unfolded = 0
+            state.lastFold = now
+        }
+        do {
+            let result = try await store.fold(limit: cadence.limit)
+            // There are more: go on after the next chunk.
+            if result == .folded(cadence.limit) {
+                state.withLock { $0.unfolded = cadence.events }
+            }
+        } catch {
+            onFoldFailure(error)
+        }
+    }
+}

@@ -1,0 +1,187 @@
+internal import PipelineCore
+internal import Postgres
+
+/// The statements of the PostgreSQL store.
+enum PostgresReportSQL {
+    static let schema = "conversion"
+
+    /// Advisory locks of this store: any number, the same in every process.
+    static let folderLock: Int64 = 7_164_299_901
+    static let partitionLock: Int64 = 7_164_299_902
+
+    /// Times are kept to the microsecond, texts compared byte by byte, `''` stands for no checkout.
+    ///
+    /// Rollups are updated and deltas deleted all the time, and index-only scans need the visibility map: vacuum often.
+    static let tables: PostgresScript = """
+        CREATE TABLE conversion.events (
+          occurred_at timestamptz NOT NULL, event_id uuid NOT NULL,
+          count integer NOT NULL DEFAULT 1 CHECK (count > 0),
+          kind "char" NOT NULL CHECK (kind IN ('V', 'P')),
+          product_id text COLLATE "C" NOT NULL,
+          checkout_id text COLLATE "C" NOT NULL DEFAULT ''
+        ) PARTITION BY RANGE (occurred_at);
+        CREATE INDEX events_edge ON conversion.events
+          (product_id, occurred_at) INCLUDE (kind, checkout_id, count);
+        CREATE TABLE conversion.events_other
+          PARTITION OF conversion.events DEFAULT
+          WITH (autovacuum_vacuum_insert_scale_factor = 0.02);
+        CREATE TABLE conversion.rollup_hour (
+          bucket timestamptz NOT NULL, views bigint NOT NULL, payments bigint NOT NULL,
+          product_id text COLLATE "C" NOT NULL, checkout_id text COLLATE "C" NOT NULL,
+          PRIMARY KEY (product_id, bucket, checkout_id) INCLUDE (views, payments)
+        ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01);
+        CREATE TABLE conversion.rollup_day (
+          bucket timestamptz NOT NULL, views bigint NOT NULL, payments bigint NOT NULL,
+          product_id text COLLATE "C" NOT NULL, checkout_id text COLLATE "C" NOT NULL,
+          PRIMARY KEY (product_id, bucket, checkout_id) INCLUDE (views, payments)
+        ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01);
+        CREATE TABLE conversion.rollup_deltas (
+          bucket timestamptz NOT NULL, views bigint NOT NULL, payments bigint NOT NULL,
+          product_id text COLLATE "C" NOT NULL, checkout_id text COLLATE "C" NOT NULL
+        ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
+          autovacuum_vacuum_cost_delay = 0);
+        CREATE INDEX rollup_deltas_key
+          ON conversion.rollup_deltas (product_id, bucket);
+        CREATE TABLE conversion.event_positions (
+          source text COLLATE "C" NOT NULL, partition integer NOT NULL, next_offset bigint NOT NULL,
+          PRIMARY KEY (source, partition)) WITH (fillfactor = 50);
+        """
+
+    static let copyDeltas: PostgresScript = """
+        COPY conversion.rollup_deltas (bucket, views, payments, product_id, checkout_id)
+        FROM STDIN (FORMAT binary);
+        """
+
+    static let copyEvents: PostgresScript = """
+        COPY conversion.events (occurred_at, event_id, count, kind, product_id, checkout_id)
+        FROM STDIN (FORMAT binary);
+        """
+
+    static let insertPositions = """
+        INSERT INTO conversion.event_positions (source, partition, next_offset)
+        SELECT $1::text, p, o FROM unnest($2::int[], $3::bigint[]) AS u(p, o) ON CONFLICT DO NOTHING
+        """
+
+    static let positions = """
+        SELECT partition, next_offset FROM conversion.event_positions
+        WHERE source = $1::text AND partition = ANY ($2::int[])
+        """
+
+    /// Fails with `division_by_zero` unless every position is where its advance expects it.
+    static func advance(_ advances: [PositionAdvance]) -> PostgresScript {
+        var rows: PostgresScript = ""
+        for (index, advance) in advances.enumerated() {
+            let row: PostgresScript = """
+                (\(advance.source)::text, \(advance.partition)::int, \(advance.expected)::bigint,
+                \(advance.next)::bigint)
+                """
+            rows = index == 0 ? row : "\(rows), \(row)"
+        }
+        return """
+            WITH moved AS (
+              UPDATE conversion.event_positions AS p SET next_offset = a.next
+              FROM (VALUES \(rows)) AS a(source, partition, expected, next)
+              WHERE p.source = a.source AND p.partition = a.partition
+                AND p.next_offset = a.expected
+              RETURNING 1)
+            SELECT 1 / (count(*) = \(advances.count))::int FROM moved;
+            """
+    }
+
+    /// A month's table, made and filled with its index apart and then attached, which blocks neither readers nor writers
+    /// of the other months for longer than a moment.
+    static func createPartition(_ month: CalendarMonth) -> PostgresScript {
+        let name = "events_\(month.suffix)"
+        return """
+            CREATE TABLE conversion.\(identifier: name)
+            (LIKE conversion.events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)
+            WITH (autovacuum_vacuum_insert_scale_factor = 0.02);
+            ALTER TABLE conversion.events ATTACH PARTITION conversion.\(identifier: name)
+            FOR VALUES FROM (\(month.firstInstant)) TO (\(month.advanced(by: 1).firstInstant));
+            """
+    }
+
+    /// The months that have a table, as `2026_10`, and the store's own month, as months since year 0.
+    static let partitions = """
+        SELECT coalesce(string_agg(right(c.relname, 7), ','), ''),
+          (extract(year FROM now() AT TIME ZONE 'UTC') * 12
+            + extract(month FROM now() AT TIME ZONE 'UTC') - 1)::int
+        FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'conversion.events'::regclass
+        """
+
+    /// Moves `$1` deltas into both rollups. Only with the folder's lock, at READ COMMITTED: a snapshot from before the
+    /// lock would miss what the previous folder did.
+    static let fold = """
+        WITH gone AS (
+          DELETE FROM conversion.rollup_deltas WHERE ctid = ANY (
+            ARRAY(SELECT ctid FROM conversion.rollup_deltas LIMIT $1::bigint))
+          RETURNING product_id, checkout_id, bucket, views, payments),
+        hours AS (
+          SELECT product_id, checkout_id, bucket, sum(views) AS views, sum(payments) AS payments
+          FROM gone GROUP BY 1, 2, 3),
+        hour AS (
+          INSERT INTO conversion.rollup_hour AS r (product_id, checkout_id, bucket, views, payments)
+          SELECT product_id, checkout_id, bucket, views, payments FROM hours
+          ON CONFLICT (product_id, bucket, checkout_id) DO UPDATE
+          SET views = r.views + excluded.views, payments = r.payments + excluded.payments),
+        day AS (
+          INSERT INTO conversion.rollup_day AS r (product_id, checkout_id, bucket, views, payments)
+          SELECT product_id, checkout_id, \(floor("bucket", "1 day")), sum(views), sum(payments)
+          FROM hours GROUP BY 1, 2, 3
+          ON CONFLICT (product_id, bucket, checkout_id) DO UPDATE
+          SET views = r.views + excluded.views, payments = r.payments + excluded.payments)
+        SELECT count(*) FROM gone
+        """
+
+    /// Answers queries `$1` (product), `$2` (checkout or null), `$3` (start), `$4` (end): arrays of equal length.
+    ///
+    /// An answer is the sum of: whole days of the period, whole hours before and after them, deltas of its whole
+    /// hours, and single events at its edges. LATERAL forces an index scan a part and query: the planner's own range
+    /// join is hundreds of times slower.
+    static let read = """
+        WITH q AS MATERIALIZED (
+          SELECT h.*, least(h1, e) AS s2, greatest(h2, h1) AS e1,
+            \(floor("h1 + interval '1 day' - interval '1 microsecond'", "1 day")) AS d1,
+            \(floor("h2", "1 day")) AS d2
+          FROM (
+            SELECT r.product_id, r.checkout_id, r.s, r.e, array_agg(r.ord) AS ords,
+              \(floor("r.s + interval '1 hour' - interval '1 microsecond'", "1 hour")) AS h1,
+              \(floor("r.e", "1 hour")) AS h2
+            FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+              WITH ORDINALITY AS r(product_id, checkout_id, s, e, ord)
+            GROUP BY r.product_id, r.checkout_id, r.s, r.e) h)
+        SELECT o.ord, a.v, a.p, a.n * (o.ord = q.ords[1])::int, statement_timestamp()
+        FROM q
+        CROSS JOIN LATERAL (
+          SELECT coalesce(sum(v), 0)::bigint AS v, coalesce(sum(p), 0)::bigint AS p,
+            sum(n)::bigint AS n
+          FROM (
+            SELECT sum(b.views), sum(b.payments), count(*) FROM conversion.rollup_day b
+            WHERE b.product_id = q.product_id AND b.bucket >= q.d1 AND b.bucket < q.d2
+              AND (q.checkout_id IS NULL OR b.checkout_id = q.checkout_id)
+            UNION ALL
+            SELECT sum(b.views), sum(b.payments), count(*)
+            FROM (VALUES (q.h1, least(q.d1, q.h2)), (greatest(q.d2, q.d1), q.h2)) AS w(a, z),
+              conversion.rollup_hour b
+            WHERE w.a < w.z AND b.product_id = q.product_id AND b.bucket >= w.a AND b.bucket < w.z
+              AND (q.checkout_id IS NULL OR b.checkout_id = q.checkout_id)
+            UNION ALL
+            SELECT sum(d.views), sum(d.payments), count(*) FROM conversion.rollup_deltas d
+            WHERE d.product_id = q.product_id AND d.bucket >= q.h1 AND d.bucket < q.h2
+              AND (q.checkout_id IS NULL OR d.checkout_id = q.checkout_id)
+            UNION ALL
+            SELECT sum(x.count) FILTER (WHERE x.kind = 'V'),
+              sum(x.count) FILTER (WHERE x.kind = 'P'), count(*)
+            FROM (VALUES (q.s, q.s2), (q.e1, q.e)) AS w(a, z), conversion.events x
+            WHERE w.a < w.z AND x.product_id = q.product_id
+              AND x.occurred_at >= w.a AND x.occurred_at < w.z
+              AND (q.checkout_id IS NULL OR x.checkout_id = q.checkout_id)
+          ) AS part(v, p, n)) AS a
+        CROSS JOIN LATERAL unnest(q.ords) AS o(ord)
+        """
+
+    private static func floor(_ expression: String, _ bucket: String) -> String {
+        "date_bin(interval '\(bucket)', \(expression), timestamptz '2000-01-01 00:00:00+00')"
+    }
+}

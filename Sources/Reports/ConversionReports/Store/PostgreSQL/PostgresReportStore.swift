@@ -1,0 +1,138 @@
+public import PipelineCore
+public import Postgres
+
+/// Events and rollups in PostgreSQL, in the schema `conversion`; events partitioned by month.
+///
+/// Any number of processes may append, fold and read at once.
+public final class PostgresReportStore: ReportStore {
+    let pool: PostgresPool
+    /// Sessions with the planner settings of the read statement.
+    private let readers: PostgresPool
+    private let partitions: EventPartitions
+
+    /// Connects to nothing yet.
+    ///
+    /// - Parameters:
+    ///   - address: the pool's; reading needs sessions with other settings.
+    ///   - pool: for everything that writes.
+    ///   - readers: most connections that read.
+    /// - Throws: `fatal` `invalid-address`.
+    public init(_ address: ResourceAddress, pool: PostgresPool, readers: Int = 2) throws {
+        var address = address
+        address.properties["connections"] = nil
+        self.pool = pool
+        partitions = EventPartitions(pool: pool)
+        self.readers = try PostgresPool(
+            address,
+            options: PostgresPool.Options(connections: readers, settings: Self.readSettings))
+    }
+
+    /// The read statement is fast by one plan only: nested loops over index-only scans. An empty partition, or counts
+    /// that the planner guesses wrongly, must not talk it into another.
+    private static let readSettings = [
+        "jit": "off", "enable_seqscan": "off", "enable_hashjoin": "off",
+        "enable_mergejoin": "off", "plan_cache_mode": "force_generic_plan",
+    ]
+
+    public func migrate() async throws {
+        try await pool.migrate(
+            PostgresMigration(
+                schema: PostgresReportSQL.schema, component: "conversion-reports",
+                steps: [PostgresReportSQL.tables]))
+        await partitions.prepareAhead()
+    }
+
+    public func positions(
+        of source: String, initial: [Int32: Int64]
+    ) async throws -> [Int32: Int64] {
+        let wanted = initial.sorted { $0.key < $1.key }
+        return try await pool.withConnection { connection in
+            let results = try connection.pipeline { pipeline in
+                try pipeline.query(PostgresReportSQL.insertPositions) {
+                    $0.add(text: source)
+                    $0.add(int4s: wanted.map(\.key))
+                    $0.add(int8s: wanted.map(\.value))
+                }
+                try pipeline.query(PostgresReportSQL.positions) {
+                    $0.add(text: source)
+                    $0.add(int4s: wanted.map(\.key))
+                }
+            }
+            let rows = results[1]
+            return (0..<rows.rowCount).reduce(into: [:]) { stored, row in
+                stored[Int32(rows.int64(row, 0))] = rows.int64(row, 1)
+            }
+        }
+    }
+
+    public func append(_ events: EventBatch, advances: [PositionAdvance]) async throws {
+        if events.isEmpty && advances.isEmpty { return }
+        await partitions.prepare(for: events)
+        do {
+            try await pool.withConnection { try $0.append(events, advances) }
+        } catch let error as PipelineError where error.postgres?.sqlState == "22012" {
+            try await checkAdvanced(advances)
+        }
+    }
+
+    /// Returns when all positions are where they were to go: what was read has been stored.
+    private func checkAdvanced(_ advances: [PositionAdvance]) async throws {
+        let stored = try await pool.withConnection { connection in
+            try advances.map { advance in
+                let row = try connection.query(PostgresReportSQL.positions) {
+                    $0.add(text: advance.source)
+                    $0.add(int4s: [advance.partition])
+                }
+                return row.rowCount == 0 ? nil : row.int64(0, 1)
+            }
+        }
+        if zip(stored, advances).allSatisfy({ $0 == $1.next }) { return }
+        let moved = zip(stored, advances).first { $0 != $1.expected }
+        // It can't be that none has moved, unless it moved back in the meantime.
+        throw PipelineError.positionMoved(moved?.1 ?? advances[0], stored: moved?.0 ?? stored[0])
+    }
+
+    public func fold(limit: Int) async throws -> FoldResult {
+        try await pool.withTransaction("BEGIN ISOLATION LEVEL READ COMMITTED") { connection in
+            // A statement of its own: the next one's snapshot must be younger than the lock.
+            let lock = try connection.query("SELECT pg_try_advisory_xact_lock($1::bigint)") {
+                $0.add(int8: PostgresReportSQL.folderLock)
+            }
+            guard lock.bool(0, 0) else { return .busy }
+            let folded = try connection.query(PostgresReportSQL.fold) { $0.add(int8: Int64(limit)) }
+            return .folded(folded.int(0, 0))
+        }
+    }
+
+    public func read(_ queries: [ConversionQuery]) async throws -> ConversionReading {
+        try await readers.withConnection { connection in
+            if queries.isEmpty {
+                let clock = try connection.query("SELECT statement_timestamp()")
+                return ConversionReading(
+                    counts: [], dataAsOf: clock.timestamp(0, 0), rowsRead: 0)
+            }
+            let rows = try connection.query(PostgresReportSQL.read) { queries.bind(to: $0) }
+            var reading = ConversionReading(
+                counts: Array(
+                    repeating: ConversionCounts(views: 0, payments: 0), count: queries.count),
+                dataAsOf: rows.timestamp(0, 4), rowsRead: 0)
+            for row in 0..<rows.rowCount {
+                reading.counts[rows.int(row, 0) - 1] = ConversionCounts(
+                    views: rows.int64(row, 1), payments: rows.int64(row, 2))
+                reading.rowsRead += rows.int64(row, 3)
+            }
+            return reading
+        }
+    }
+
+    public func close() async { await readers.close() }
+}
+
+extension [ConversionQuery] {
+    fileprivate func bind(to parameters: PostgresParameters) {
+        parameters.add(texts: map(\.productID))
+        parameters.add(arrayOf: .text, self) { $0.write(text: $1.checkoutID) }
+        parameters.add(timestamptzs: map(\.start))
+        parameters.add(timestamptzs: map(\.end))
+    }
+}

@@ -1,0 +1,66 @@
+internal import PipelineCore
+internal import Protobuf
+internal import ReportMessages
+
+/// Where an answer to a read comes from: memory of finished reports, the shared cache, the ledger.
+final class CaseAnswers: Sendable {
+    /// How long a case that is not final may be answered from memory.
+    static let pendingTimeToLive: Duration = .milliseconds(250)
+    /// How long finished reports stay in memory; they never change.
+    static let finishedTimeToLive: Duration = .hours(24)
+
+    private let finished: MemoryCache
+    private let cache: (any OutcomeCache)?
+    private let encoder: any OutcomeEncoder
+    private let batcher: SnapshotBatcher?
+    private let schedule: PollSchedule
+
+    init(
+        reads: ReadPath, encoder: any OutcomeEncoder, memoryBytes: Int, window: Duration,
+        clock: PipelineClock, random: RandomSource
+    ) {
+        finished = MemoryCache(capacityBytes: memoryBytes, clock: clock)
+        cache = reads.cache
+        self.encoder = encoder
+        batcher = reads.cases.map { SnapshotBatcher(cases: $0, window: window, clock: clock) }
+        schedule = PollSchedule(cases: reads.cases, clock: clock, random: random)
+    }
+
+    /// Runs what answers misses, until the task is cancelled.
+    func run() async throws { try await batcher?.run() }
+
+    /// The encoded `GetReportResponse`, if memory holds it. Does not wait.
+    func inMemory(_ id: UUID) -> Bytes? { finished.value(of: id.description) }
+
+    enum Answer: Sendable {
+        /// The encoded `GetReportResponse` of a case in a final state.
+        case final(Bytes)
+        case open(ReportStatus)
+        case unknown
+    }
+
+    /// - Throws: ``PipelineError`` `retryable` when the ledger can't be reached.
+    func answer(_ id: UUID, fresh: Bool = false) async throws -> Answer {
+        if let known = inMemory(id) { return .final(known) }
+        if !fresh, let cached = await cache?.lookup([id]).first ?? nil {
+            keep(cached, id)
+            return .final(cached)
+        }
+        guard let snapshot = try await batcher?.snapshot(of: id) else { return .unknown }
+        guard let outcome = snapshot.outcome else {
+            return .open(try await schedule.status(of: snapshot))
+        }
+        let encoded = try encoder.cached(outcome)
+        keep(encoded, id)
+        await cache?.store([outcome])
+        return .final(encoded)
+    }
+
+    private func keep(_ encoded: Bytes, _ id: UUID) {
+        // A copy of its own: a slice would keep its neighbours alive.
+        finished.keep(
+            CacheEntry(
+                key: id.description, value: Array(encoded)[...],
+                timeToLive: Self.finishedTimeToLive))
+    }
+}

@@ -1,0 +1,111 @@
+public import Logging
+public import PipelineCore
+internal import GRPCTransport
+internal import ReportMessages
+internal import Synchronization
+
+/// The front door: `conversionreports.v1.ReportService` with health and reflection, on one address.
+public final class ReportAPI: RequestService {
+    /// What a served API needs besides its pipeline.
+    public struct Configuration: Sendable {
+        /// `host:port`.
+        public var address: String
+        /// Memory for finished reports.
+        public var memoryBytes = 32 << 20
+        /// How long misses are collected before the ledger is asked.
+        public var window: Duration = .milliseconds(4)
+        /// How long calls in flight may take after a stop.
+        public var grace: Duration = .seconds(10)
+        public init(address: String) { self.address = address }
+    }
+
+    private let configuration: Configuration
+    private let encoder: any OutcomeEncoder
+    private let clock: PipelineClock
+    private let random: RandomSource
+    private let logger: Logger
+    private let attached = Mutex<(port: any RequestPort, reads: ReadPath)?>(nil)
+    /// Opens when the API listens; for those who started it.
+    public let isListening = Latch()
+    private let boundPort = Mutex(0)
+
+    public init(
+        configuration: Configuration, encoder: any OutcomeEncoder, clock: PipelineClock,
+        random: RandomSource, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.encoder = encoder
+        self.clock = clock
+        self.random = random
+        self.logger = logger
+    }
+
+    /// The port that was bound; of use where `:0` was asked for.
+    public var port: Int { boundPort.withLock { $0 } }
+
+    public func attach(_ port: any RequestPort, reads: ReadPath) throws {
+        try attached.withLock { attached in
+            guard attached == nil else {
+                throw PipelineError.fatal(
+                    "ambiguous-api",
+                    "two inputs take requests from the API at \(configuration.address); give each an address of its own"
+                )
+            }
+            attached = (port, reads)
+        }
+    }
+
+    /// Listens until the task is cancelled, then lets calls in flight finish.
+    public func run() async throws {
+        guard let (port, reads) = attached.withLock({ $0 }) else { return }
+        let answers = CaseAnswers(
+            reads: reads, encoder: encoder, memoryBytes: configuration.memoryBytes,
+            window: configuration.window, clock: clock, random: random)
+        let methods = ReportMethods(
+            port: port, answers: answers, committed: reads.cases?.outcomesCommitted, clock: clock,
+            source: "grpc://\(configuration.address)")
+        let server = GRPCServer(configuration: .init(address: configuration.address))
+        let health = HealthService()
+        health.set(.serving, for: ReportServiceMethods.serviceName)
+        server.add(health)
+        server.addReflection(of: ReportDescriptors.files)
+        methods.add(to: server)
+        do { try server.start() } catch {
+            throw PipelineError.fatal("cannot-listen", error.message, cause: error)
+        }
+        boundPort.withLock { $0 = server.port }
+        logger.notice("serving", metadata: ["address": "\(configuration.address)", "port": "\(server.port)"])
+        isListening.open()
+        try await serve(server, health, answers)
+    }
+
+    /// Reads are answered until the last call has ended.
+    private func serve(
+        _ server: GRPCServer, _ health: HealthService, _ answers: CaseAnswers
+    ) async throws {
+        let asked = Latch()
+        await withTaskCancellationHandler {
+            await withoutCancellation { [grace = configuration.grace] in
+                await withTaskGroup(of: Void.self) { group in
+                    group.addTask { try? await answers.run() }
+                    try? await asked.wait()
+                    health.setAllNotServing()
+                    await server.shutdown(grace: grace)
+                    group.cancelAll()
+                }
+            }
+        } onCancel: {
+            asked.open()
+        }
+    }
+
+    public func probe() async throws {
+        let server = GRPCServer(configuration: .init(address: configuration.address))
+        do { try server.start() } catch {
+            throw PipelineError.fatal("cannot-listen", error.message, cause: error)
+        }
+        await server.shutdown(grace: .zero)
+    }
+
+    public func close() async {}
+}

@@ -1,0 +1,162 @@
+internal import GRPCTransport
+internal import PipelineCore
+internal import Protobuf
+internal import ReportMessages
+
+/// The handlers of `conversionreports.v1.ReportService`.
+struct ReportMethods: Sendable {
+    /// WaitReport waits no longer, whatever is asked for.
+    static let longestWait: Duration = .seconds(60)
+    /// How often a waiting call looks for outcomes that another process has committed.
+    static let look: Duration = .seconds(1)
+
+    let port: any RequestPort
+    let answers: CaseAnswers
+    let committed: Doorbell?
+    let clock: PipelineClock
+    /// Names the API in the origin of records.
+    let source: String
+
+    func add(to server: GRPCServer) {
+        server.unary(ReportServiceMethods.createReport) {
+            request, _ throws(GRPCStatusError) -> UnaryAnswer<CreateReportResponse> in
+            guard let wanted = request.request else {
+                throw .badRequest([FieldViolation(field: "request", description: "is missing")])
+            }
+            return .async { () throws(GRPCStatusError) in try await create(wanted) }
+        }
+        server.unary(ReportServiceMethods.getReport) {
+            request, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
+            let id = try caseID(request.caseID)
+            if let known = answers.inMemory(id) { return .reply(Array(known)) }
+            return .async { () throws(GRPCStatusError) in try await get(id) }
+        }
+        server.unary(ReportServiceMethods.waitReport, atShutdown: .interrupt) {
+            request, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
+            let id = try caseID(request.caseID)
+            let timeout = try waitTimeout(request.timeout)
+            if let known = answers.inMemory(id) { return .reply(Array(known)) }
+            return .async { () throws(GRPCStatusError) in try await wait(for: id, timeout) }
+        }
+    }
+
+    // MARK: CreateReport
+
+    private func create(
+        _ request: ReportRequest
+    ) async throws(GRPCStatusError) -> CreateReportResponse {
+        do {
+            let record = Record(
+                payload: try request.serializedBytes()[...],
+                headers: [Header("content-type", "application/x-protobuf")],
+                timestamp: clock.timestamp, origin: Origin(source: source, offset: 0))
+            switch try await port.submit(record) {
+            case .rejected(let rejection): throw GRPCStatusError(rejection)
+            case .accepted: return await accepted(request)
+            }
+        } catch {
+            throw GRPCStatusError(converting: error)
+        }
+    }
+
+    /// The request is durable whatever happens to the look at its state.
+    private func accepted(_ request: ReportRequest) async -> CreateReportResponse {
+        var response = CreateReportResponse()
+        response.caseID = UUID(request.caseID)?.description ?? request.caseID
+        guard let id = UUID(request.caseID) else { return response }
+        switch try? await answers.answer(id, fresh: true) {
+        case .open(let status)?: response.status = status
+        case .final(let encoded)?:
+            let known = try? GetReportResponse(serializedBytes: encoded.span)
+            response.status = known?.status ?? .done
+        case .unknown?, nil:
+            response.status = .with {
+                $0.state = .pending
+                $0.message = "Report is not done! Report status is Pending"
+                $0.pollAfter = Google_Protobuf_Duration(PollSchedule.shortest)
+            }
+        }
+        return response
+    }
+
+    // MARK: GetReport and WaitReport
+
+    private func get(_ id: UUID) async throws(GRPCStatusError) -> [UInt8] {
+        do {
+            return try encoded(try await answers.answer(id), of: id)
+        } catch {
+            throw GRPCStatusError(converting: error)
+        }
+    }
+
+    /// GetReportResponse and WaitReportResponse have the same fields, so the same bytes.
+    private func encoded(_ answer: CaseAnswers.Answer, of id: UUID) throws -> [UInt8] {
+        switch answer {
+        case .final(let bytes): return Array(bytes)
+        case .open(let status):
+            return try GetReportResponse.with {
+                $0.caseID = id.description
+                $0.result = .status(status)
+            }.serializedBytes()
+        case .unknown:
+            throw GRPCStatusError(
+                .notFound, "there is no case \(id); it may have been deleted after its retention")
+        }
+    }
+
+    private func wait(for id: UUID, _ timeout: Duration) async throws(GRPCStatusError) -> [UInt8] {
+        let deadline = clock.now.advanced(by: timeout)
+        do {
+            while true {
+                let answer = try await answers.answer(id)
+                guard case .open = answer, clock.now < deadline else {
+                    return try encoded(answer, of: id)
+                }
+                let look = min(deadline, clock.now.advanced(by: Self.look))
+                if let committed {
+                    try await committed.wait(until: look, clock: clock)
+                } else {
+                    try await clock.sleep(until: look)
+                }
+            }
+        } catch {
+            throw GRPCStatusError(converting: error)
+        }
+    }
+
+    // MARK: Arguments
+
+    private func caseID(_ text: String) throws(GRPCStatusError) -> UUID {
+        if let id = UUID(text) { return id }
+        throw .badRequest([
+            FieldViolation(
+                field: "case_id",
+                description: text.isEmpty ? "is missing" : "is not a UUID: \"\(text.prefix(64))\"")
+        ])
+    }
+
+    private func waitTimeout(
+        _ given: Google_Protobuf_Duration?
+    ) throws(GRPCStatusError) -> Duration {
+        guard let given else { return .seconds(30) }
+        guard given.isValid, given.duration >= .zero, given.duration <= Self.longestWait else {
+            throw .badRequest([
+                FieldViolation(field: "timeout", description: "must be 0s to 60s")
+            ])
+        }
+        return given.duration
+    }
+}
+
+extension GetReportResponse {
+    var status: ReportStatus? { if case .status(let status)? = result { status } else { nil } }
+}
+
+extension ReportStatus {
+    static var done: ReportStatus {
+        .with {
+            $0.state = .succeeded
+            $0.message = "Report is done"
+        }
+    }
+}

@@ -1,0 +1,125 @@
+internal import Batching
+internal import Ledger
+public import PipelineCore
+public import Specification
+
+/// `accumulate`: keeps what arrives until its rule seals a batch.
+public struct AccumulateStage: StagePlugin {
+    enum Durability: String, Choice { case ledger, none }
+
+    public static let type = "accumulate"
+    public static let role = StageRole.barrier
+    public static let summary = "Keeps what arrives, durably, until its trigger seals a batch."
+    public static let guarantee = """
+        With a store, a chunk is settled by the transaction that inserts its cases and advances its inputs' positions: \
+        from then on every case gets exactly one outcome, whatever is killed. With "durability": "none" chunks stay open \
+        in memory until their batch has settled: after a crash they are read again.
+        """
+
+    let store: ResourceName?
+    let durability: Durability
+    let trigger: Trigger
+    let maxBatch: Int
+    let minInterval: Duration
+    let lease: Duration
+    let poll: Duration
+    let retention: Duration?
+    let revision: Int?
+
+    public init(_ field: Fields) {
+        store = field.optional("store", "Where the ledger is kept.", example: "store")
+        durability = field(
+            "durability", "`none` keeps batches in memory only, and their inputs unsettled.",
+            default: .ledger)
+        trigger = field(
+            "trigger", "The rule that seals the open batch.",
+            example: .any([.count(512), .maxAge(.seconds(12 * 3600))]))
+        maxBatch = field(
+            "max_batch", "Most cases in a batch.", unit: "cases", default: 512, in: 1...100_000)
+        minInterval = field(
+            "min_interval", "Least time between two firings, full batches and flushes excepted.",
+            default: .zero, example: .seconds(10))
+        lease = field(
+            "lease",
+            "How long a claimed batch is left to its worker without a sign of life.",
+            default: .seconds(600), in: .seconds(1) ... .seconds(86_400))
+        poll = field(
+            "poll", "How often to look for what other processes have done.",
+            default: .seconds(1), in: .milliseconds(10) ... .seconds(3600))
+        retention = field.optional(
+            "retention", "Deletes batches that were delivered so long ago; kept for ever without.",
+            example: .seconds(90 * 86_400))
+        revision = field.optional(
+            "revision",
+            "Numbers the rule: a process with a lower one does not seal. Without it, the process that started last wins.",
+            example: 2)
+    }
+
+    var rule: BatchingRule {
+        BatchingRule(trigger: trigger, maxBatch: maxBatch, minInterval: minInterval)
+    }
+
+    public func contract(in catalogue: Catalogue) -> StageContract {
+        var contract = StageContract { [durability] input in
+            switch (durability, input) {
+            case (_, nil): .refuses("an accumulate stands behind an ingest")
+            case (.ledger, .requests?): .yields(.batches)
+            case (.ledger, let input?):
+                .refuses(
+                    "the ledger takes requests, not \(input); use a codec that reads requests, or \"durability\": \"none\""
+                )
+            case (.none, let input?): .yields(input)
+            }
+        }
+        if let store {
+            contract.resources.append(.init(field: "store", name: store, kinds: [.store]))
+        }
+        contract.longestWait = { [trigger, minInterval] sla in
+            trigger.longestWait(sla: sla).map { max($0, minInterval) }
+        }
+        contract.objections = objections + trigger.objections(field: "trigger")
+        return contract
+    }
+
+    private var objections: [StageContract.Objection] {
+        var found: [StageContract.Objection] = []
+        switch (durability, store) {
+        case (.ledger, nil):
+            found.append(
+                .init(
+                    field: "", code: "no-store", "an accumulate keeps its cases in a \"store\"",
+                    hint: "name one, or write \"durability\": \"none\" to keep them in memory only")
+            )
+        case (.none, .some):
+            found.append(
+                .init(
+                    field: "store", code: "unused-store",
+                    "with \"durability\": \"none\" nothing is kept in a store",
+                    hint: "leave one of the two out"))
+        default: break
+        }
+        return found
+    }
+
+    public func build(_ context: StageContext) throws -> StageInstance {
+        guard durability == .ledger, let store else {
+            return .buffer(MemoryAccumulator(rule: rule, clock: context.clock))
+        }
+        let provider = try context.resource(store, as: (any LedgerProvider).self)
+        let ledger = try provider.ledger(for: ledgerStage(context))
+        return .barrier(
+            LedgerBarrier(
+                ledger: ledger, rule: rule, lease: lease, poll: poll, retention: retention,
+                context: context))
+    }
+
+    private func ledgerStage(_ context: StageContext) -> LedgerStage {
+        LedgerStage(
+            pipeline: context.pipeline, stage: context.stage, rule: rule,
+            ruleText: JSON.object([
+                ("trigger", trigger.json), ("max_batch", .number(maxBatch)),
+                ("min_interval", .string(minInterval.text)),
+            ]).written(.compact),
+            revision: revision.map(Int64.init), sla: context.sla)
+    }
+}

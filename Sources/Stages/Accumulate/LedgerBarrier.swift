@@ -1,0 +1,107 @@
+internal import Batching
+internal import Ledger
+internal import Logging
+internal import PipelineCore
+internal import Synchronization
+
+/// A barrier over a durable ledger.
+final class LedgerBarrier: Barrier {
+    let ledger: any Ledger
+    let rule: BatchingRule
+    let lease: Duration
+    let poll: Duration
+    let retention: Duration?
+    let context: StageContext
+    /// Rung when the rule may fire earlier than the sealing loop expects.
+    let ruleChanged = Doorbell()
+    /// Rung when this process has sealed batches.
+    let sealed = Doorbell()
+    /// Rung when this process has committed outcomes; each sink has its own.
+    let committed = Mutex<[String: Doorbell]>([:])
+    let forecast: Mutex<SealingForecast>
+
+    init(
+        ledger: any Ledger, rule: BatchingRule, lease: Duration, poll: Duration,
+        retention: Duration?, context: StageContext
+    ) {
+        self.ledger = ledger
+        self.rule = rule
+        self.lease = lease
+        self.poll = poll
+        self.retention = retention
+        self.context = context
+        forecast = Mutex(SealingForecast(rule: rule))
+    }
+
+    var positions: (any PositionStore)? { ledger }
+    var reader: (any CaseReader)? { ledger }
+
+    func prepare() async throws { try await ledger.register() }
+
+    func accept(_ chunk: Chunk) async throws {
+        var records = chunk.records
+        while true {
+            var submissions = Submissions(advances: chunk.advances)
+            submissions.reserveCapacity(records.count)
+            for record in records {
+                guard let id = record.id else {
+                    preconditionFailure("a ledger is fed with requests; contracts see to that")
+                }
+                submissions.append(
+                    id: id, digest: record.digest ?? Digest(of: record.body),
+                    deadline: record.deadline, parameters: record.body)
+            }
+            if records.isEmpty && chunk.advances.isEmpty {
+                return chunk.delivery.settle(.acknowledged)
+            }
+            switch try await ledger.accept(submissions) {
+            case .accepted(let counts):
+                chunk.delivery.settle(.acknowledged)
+                return note(counts, of: records)
+            case .conflicts(let indices):
+                // Nothing was written yet: the conflicts are kept first, so that no crash can lose them.
+                try await chunk.delivery.reject(indices.map { conflict(records[$0]) })
+                let conflicting = Set(indices)
+                records = records.enumerated().filter { !conflicting.contains($0.offset) }
+                    .map(\.element)
+            }
+        }
+    }
+
+    private func conflict(_ record: Record) -> Rejection {
+        Rejection(
+            record, stage: context.stage, code: "conflict",
+            reason: "case \(record.id?.description ?? "") is known with other parameters")
+    }
+
+    /// Wakes the sealing loop when what has arrived may make the rule fire.
+    private func note(_ counts: AcceptedCounts, of records: [Record]) {
+        let new = counts.new + counts.reopened
+        if new == 0 { return }
+        let earliest = records.lazy.compactMap(\.deadline).min()
+        let isDue = forecast.withLock { forecast in
+            forecast.add(
+                new, earliestDeadline: earliest, sla: context.sla, at: context.clock.now)
+        }
+        if isDue { ruleChanged.ring() }
+    }
+
+    func flush() async throws {
+        try await ledger.requestFlush()
+        ruleChanged.ring()
+    }
+
+    func isIdle() async throws -> Bool {
+        let summary = try await ledger.summary()
+        return summary.pending == 0 && summary.openBatches == 0 && summary.undelivered == 0
+    }
+
+    func committed(_ sink: String) -> Doorbell {
+        committed.withLock { bells in
+            if let bell = bells[sink] { return bell }
+            let bell = Doorbell()
+            bells[sink] = bell
+            return bell
+        }
+    }
+}

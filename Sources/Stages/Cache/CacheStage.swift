@@ -1,0 +1,65 @@
+public import PipelineCore
+public import Specification
+
+/// `cache`: keeps outcomes where reads find them without asking the store.
+public struct CacheStage: StagePlugin {
+    public static let type = "cache"
+    public static let role = StageRole.sink
+    public static let summary = "Keeps outcomes in a cache, as readers get them."
+    public static let guarantee = """
+        Never in the way: while the cache is down, reads are answered by the ledger and the stage tries again. Outcomes \
+        are immutable, so a cached one is never wrong.
+        """
+
+    let cache: ResourceName
+    let key: CaseKey
+    let timeToLive: Duration
+    let codec: String
+
+    public init(_ field: Fields) {
+        cache = field("in", "The cache.", example: "cache")
+        key = field(
+            "key", "The entry's key; `{case_id}` stands for the case.",
+            default: CaseKey.report)
+        timeToLive = field(
+            "ttl", "How long an outcome is kept.", default: .seconds(86_400),
+            in: .seconds(1) ... .seconds(365 * 86_400))
+        codec = field(
+            "codec", "How outcomes are rendered.", default: "report-ready",
+            example: "report-ready")
+    }
+
+    public func contract(in catalogue: Catalogue) -> StageContract {
+        var contract = StageContract(
+            resources: [.init(field: "in", name: cache, kinds: [.cache])]
+        ) { input in
+            switch input {
+            case .outcomes?: .yields(.outcomes)
+            case nil: .refuses("a cache stands behind a generate")
+            case let input?: .refuses("a cache keeps outcomes, not \(input)")
+            }
+        }
+        let names = catalogue.codecs.filter { $0.encoder != nil }.map(\.name)
+        if !names.contains(codec) {
+            contract.objections.append(
+                .init(
+                    field: "codec", code: "unknown-codec",
+                    "there is no codec \"\(codec)\" to render outcomes with",
+                    hint: Suggestion.hint(for: codec, among: names)))
+        }
+        return contract
+    }
+
+    public func build(_ context: StageContext) throws -> StageInstance {
+        let found = try context.resource(cache, as: (any Cache).self)
+        guard let encoder = context.catalogue.codec(codec)?.encoder else {
+            throw PipelineError.fatal(
+                "unknown-codec", "stage \(context.stage): there is no codec \"\(codec)\"")
+        }
+        return .sink(
+            OutcomeCacheSink(
+                layout: CachedOutcomes(
+                    cache: found, key: key, timeToLive: timeToLive, encoder: encoder,
+                    logger: context.logger)))
+    }
+}

@@ -1,0 +1,42 @@
+internal import Logging
+internal import PipelineCore
+
+/// The layout of outcomes in a cache: written by the stage, read by the API.
+struct CachedOutcomes: OutcomeCache {
+    /// A cache that does not answer is not waited for: the store does.
+    static let batchSize = 512
+
+    let cache: any Cache
+    let key: CaseKey
+    let timeToLive: Duration
+    let encoder: any OutcomeEncoder
+    let logger: Logger
+
+    func lookup(_ ids: [UUID]) async -> [Bytes?] {
+        do {
+            return try await cache.get(ids.map { key($0) })
+        } catch {
+            logger.debug("cache not reached", metadata: ["error": "\(error)"])
+            return ids.map { _ in nil }
+        }
+    }
+
+    func store(_ outcomes: [Outcome]) async {
+        do { try await write(outcomes) } catch {
+            logger.debug("cache not reached", metadata: ["error": "\(error)"])
+        }
+    }
+
+    func write(_ outcomes: [Outcome]) async throws {
+        var rest = outcomes[...]
+        while !rest.isEmpty {
+            try await cache.set(
+                rest.prefix(Self.batchSize).map { outcome in
+                    CacheEntry(
+                        key: key(outcome.caseID), value: try encoder.cached(outcome),
+                        timeToLive: timeToLive)
+                })
+            rest = rest.dropFirst(Self.batchSize)
+        }
+    }
+}

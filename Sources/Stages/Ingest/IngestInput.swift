@@ -1,0 +1,68 @@
+internal import PipelineCore
+internal import Specification
+
+/// One of an ingest's inputs.
+struct IngestInput: Settings {
+    enum Start: String, Choice { case earliest, latest }
+
+    static let summary = "An input: a topic of a bus, an API, a file or standard input."
+
+    let resource: ResourceName
+    let topic: String?
+    let group: String?
+    let start: Start
+    let maxChunk: Int
+    let create: TopicCreation?
+
+    init(_ field: Fields) {
+        resource = field("resource", "What to read.", example: "bus")
+        topic = field.optional("topic", "The topic, for a bus.", example: "report-requests")
+        group = field.optional(
+            "group", "The consumer group; the pipeline's name and the stage's id otherwise.",
+            example: "penstock")
+        start = field(
+            "start", "Where to begin in a partition that has no stored position.",
+            default: .earliest)
+        maxChunk = field(
+            "max_chunk", "Most records handed on at once.", unit: "records", default: 512,
+            in: 1...10_000)
+        create = field.optionalNested("create", "Creates the topic if it is not there.")
+    }
+
+    /// `nil` for a front door that this process keeps shut.
+    func source(_ decoder: (any RecordDecoder)?, _ context: StageContext) throws -> (any Source)? {
+        let found = try context.resource(resource, as: (any Resource).self)
+        let intake = Intake(decoder: decoder, context: context)
+        switch found {
+        case let bus as any Bus where topic != nil:
+            return BusSource(
+                bus: bus,
+                subscription: Subscription(
+                    topic: topic ?? "", group: group ?? "\(context.pipeline).\(context.stage)",
+                    start: start == .latest ? .latest : .earliest, maxRecords: maxChunk),
+                create: create?.partitions, intake: intake)
+        case let service as any RequestService:
+            guard context.servesCallers else { return nil }
+            let gate = RequestGate(name: resource.text, maxChunk: maxChunk, intake: intake)
+            try service.attach(gate, reads: context.reads)
+            return gate
+        case let lines as any LineInput:
+            return LineSource(lines: lines, maxChunk: maxChunk, intake: intake)
+        default:
+            throw PipelineError.fatal(
+                "wrong-resource",
+                "stage \(context.stage): \"\(resource.text)\" can't be read"
+                    + (found is any Bus ? " without a \"topic\"" : ""))
+        }
+    }
+}
+
+/// How a missing topic is created.
+struct TopicCreation: Settings {
+    static let summary = "How a topic that is not there is created."
+    let partitions: Int
+    init(_ field: Fields) {
+        partitions = field(
+            "partitions", "How many partitions a new topic gets.", default: 1, in: 1...1000)
+    }
+}

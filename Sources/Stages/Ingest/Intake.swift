@@ -1,0 +1,20 @@
+internal import PipelineCore
+
+/// Makes chunks of what inputs have read: decodes, and refuses what can't be decoded.
+struct Intake: Sendable {
+    let decoder: (any RecordDecoder)?
+    let context: StageContext
+
+    /// Hands the records on, except those that are refused; a chunk without records still moves its positions.
+    func send(
+        _ records: [Record], advances: [PositionAdvance], delivery: Delivery, into outlet: Outlet
+    ) async throws {
+        var records = records
+        if let decoder {
+            let refused = decoder.decode(
+                &records, stage: context.stage, now: context.clock.timestamp)
+            try await delivery.reject(refused)
+        }
+        try await outlet.send(Chunk(records: records, advances: advances, delivery: delivery))
+    }
+}

@@ -1,0 +1,38 @@
+/// One promise of a role, as a named check that any implementation can be put to.
+///
+/// Suites are plain arrays of these, so that any test framework can run them; with Swift Testing:
+/// `@Test(arguments: CacheConformance.checks) func keeps(_ check: ConformanceCheck<…>)`.
+public struct ConformanceCheck<Subject>: Sendable, CustomStringConvertible {
+    /// The promise, as a sentence without its subject: `answers in the order of the keys`.
+    public let name: String
+    /// Puts one implementation to the check.
+    /// - Throws: ``ConformanceFailure``, or what the implementation threw.
+    public let run: @Sendable (Subject) async throws -> Void
+
+    public init(_ name: String, run: @escaping @Sendable (Subject) async throws -> Void) {
+        self.name = name
+        self.run = run
+    }
+
+    public var description: String { name }
+}
+
+/// A promise that was not kept.
+public struct ConformanceFailure: Error, CustomStringConvertible {
+    public let description: String
+    public init(_ description: String) { self.description = description }
+}
+
+/// Throws a ``ConformanceFailure`` unless the condition holds.
+func require(_ condition: Bool, _ promise: @autoclosure () -> String) throws {
+    if !condition { throw ConformanceFailure(promise()) }
+}
+
+/// Throws a ``ConformanceFailure`` unless both are equal.
+func requireEqual<T: Equatable>(
+    _ found: T, _ expected: T, _ promise: @autoclosure () -> String = "the answer"
+) throws {
+    if found != expected {
+        throw ConformanceFailure("\(promise()): expected \(expected), found \(found)")
+    }
+}

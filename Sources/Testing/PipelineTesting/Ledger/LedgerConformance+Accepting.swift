@@ -1,0 +1,157 @@
+internal import Batching
+internal import Ledger
+internal import PipelineCore
+
+extension LedgerConformance {
+    static let accepting: [Check] = [
+        check("accepting a chunk again finds its cases") { fixture in
+            let ledger = try await fixture.ledger(.manual)
+            let chunk = Submissions(fixture.cases(20))
+            try requireEqual(
+                try await ledger.accept(chunk),
+                .accepted(AcceptedCounts(new: 20, reopened: 0, repeated: 0)))
+            try requireEqual(
+                try await ledger.accept(chunk),
+                .accepted(AcceptedCounts(new: 0, reopened: 0, repeated: 20)))
+            try requireEqual(try await ledger.summary().pending, 20, "pending")
+        },
+        check("positions start as given, once") { fixture in
+            let ledger = try await fixture.ledger(.manual)
+            try requireEqual(
+                try await ledger.positions(of: "t", initial: [0: 5, 7: 0]), [0: 5, 7: 0])
+            try requireEqual(
+                try await ledger.positions(of: "t", initial: [0: 9, 3: 2]), [0: 5, 3: 2])
+            try requireEqual(try await ledger.positions(of: "other", initial: [0: 1]), [0: 1])
+            try requireEqual(try await ledger.positions(of: "t", initial: [:]), [:])
+        },
+        check("positions advance with the rows, over sources and partitions") { fixture in
+            let ledger = try await fixture.ledger(.manual)
+            _ = try await ledger.positions(of: "a", initial: [0: 0, 1: 100])
+            _ = try await ledger.positions(of: "b", initial: [0: 7])
+            let advances = [
+                PositionAdvance(source: "a", partition: 1, expected: 100, next: 110),
+                PositionAdvance(source: "b", partition: 0, expected: 7, next: 8),
+            ]
+            _ = try await ledger.accept(Submissions(fixture.cases(3), advances))
+            try requireEqual(
+                try await ledger.positions(of: "a", initial: [0: 0, 1: 0]), [0: 0, 1: 110])
+            try requireEqual(try await ledger.positions(of: "b", initial: [0: 0]), [0: 8])
+            let empty = PositionAdvance(source: "a", partition: 0, expected: 0, next: 4)
+            _ = try await ledger.accept(Submissions([], [empty]))
+            try requireEqual(try await ledger.positions(of: "a", initial: [0: 0]), [0: 4])
+        },
+        check("a zombie's chunk is fenced and leaves nothing") { fixture in
+            let stage = fixture.stage(.manual)
+            let (ledger, zombie) = (
+                try await fixture.ledger(stage), try await fixture.ledger(stage)
+            )
+            _ = try await ledger.positions(of: "t", initial: [0: 0, 1: 0])
+            let step = PositionAdvance(source: "t", partition: 0, expected: 0, next: 10)
+            _ = try await ledger.accept(Submissions(fixture.cases(10), [step]))
+            let late = fixture.cases(10)
+            let other = PositionAdvance(source: "t", partition: 1, expected: 0, next: 10)
+            // The position of partition 1 is right, that of partition 0 is not: neither moves.
+            try await requireError(.fenced, "position-moved") {
+                _ = try await zombie.accept(Submissions(late, [other, step]))
+            }
+            try requireEqual(
+                try await ledger.positions(of: "t", initial: [0: 0, 1: 0]), [0: 10, 1: 0])
+            try require(
+                try await ledger.snapshots(of: late.map(\.id)).isEmpty, "a zombie's cases are there"
+            )
+            try requireEqual(try await ledger.summary().pending, 10, "pending")
+        },
+        check("a position that is not stored can't be advanced") { fixture in
+            let ledger = try await fixture.ledger(.manual)
+            let step = PositionAdvance(source: "t", partition: 0, expected: 0, next: 10)
+            try await requireError(.fenced, "position-moved") {
+                _ = try await ledger.accept(Submissions(fixture.cases(1), [step]))
+            }
+        },
+        check("a conflict names its indices and writes nothing") { fixture in
+            let ledger = try await fixture.ledger(.manual)
+            _ = try await ledger.positions(of: "t", initial: [0: 0])
+            let known = fixture.cases(3)
+            try await ledger.add(known)
+            let new = fixture.cases(2)
+            let step = PositionAdvance(source: "t", partition: 0, expected: 0, next: 5)
+            let chunk = [new[0], known[1].altered, known[0], new[1], known[2].altered]
+            try requireEqual(
+                try await ledger.accept(Submissions(chunk, [step])), .conflicts([1, 4]))
+            try requireEqual(try await ledger.positions(of: "t", initial: [0: 0]), [0: 0])
+            try require(
+                try await ledger.snapshots(of: new.map(\.id)).isEmpty, "new cases are there")
+            try requireEqual(
+                try await ledger.accept(Submissions([new[0], known[0], new[1]], [step])),
+                .accepted(AcceptedCounts(new: 2, reopened: 0, repeated: 1)))
+        },
+        check("within a chunk the first of an id counts, whatever the order of ids") { fixture in
+            let ledger = try await fixture.ledger(.manual)
+            for _ in 0..<10 {
+                let new = fixture.cases(2)
+                let chunk = [new[0], new[1], new[0].altered, new[1], new[1].altered]
+                try requireEqual(try await ledger.accept(Submissions(chunk)), .conflicts([2, 4]))
+                try requireEqual(
+                    try await ledger.accept(Submissions([new[0], new[1], new[1], new[0]])),
+                    .accepted(AcceptedCounts(new: 2, reopened: 0, repeated: 2)))
+            }
+        },
+        check("a case without a deadline is due after the stage's SLA") { fixture in
+            let ledger = try await fixture.ledger(fixture.stage(.manual, sla: .minutes(90)))
+            var cases = fixture.cases(2)
+            cases[0].deadline = nil
+            try await ledger.add(cases)
+            let snapshots = try await ledger.snapshots(of: cases.map(\.id))
+            let first = try requireValue(snapshots[cases[0].id], "snapshot")
+            try requireEqual(first.acceptedAt.duration(to: first.deadline), .minutes(90), "time")
+            try requireEqual(snapshots[cases[1].id]?.deadline, cases[1].deadline, "deadline")
+        },
+    ]
+
+    static let reopening: [Check] = [
+        check("a repeat of a failed case opens it again, of a succeeded one does not") { fixture in
+            let ledger = try await fixture.ledger(.maxAge(.zero))
+            let cases = fixture.cases(2)
+            try await ledger.add(cases)
+            _ = try await ledger.seal()
+            let batch = try await ledger.claimOne()
+            try await ledger.commit(fixture.commit(batch, failing: [cases[0].id]))
+            try requireEqual(try await ledger.state(of: cases[0].id), .failed)
+            try requireEqual(
+                try await ledger.accept(Submissions(cases + [cases[0]])),
+                .accepted(AcceptedCounts(new: 0, reopened: 1, repeated: 2)))
+            try requireEqual(try await ledger.state(of: cases[0].id), .pending)
+            try requireEqual(try await ledger.state(of: cases[1].id), .succeeded)
+            _ = try await ledger.seal()
+            let again = try await ledger.claimOne()
+            try requireEqual(again.cases.map(\.id), [cases[0].id], "cases")
+            try require(
+                batch.cases.allSatisfy { $0.number != again.cases[0].number },
+                "a new attempt has the old number")
+            try await ledger.commit(fixture.commit(again))
+            try requireEqual(try await ledger.state(of: cases[0].id), .succeeded)
+        },
+        check("a failed case with other parameters is a conflict") { fixture in
+            let ledger = try await fixture.ledger(.maxAge(.zero))
+            let cases = fixture.cases(1)
+            try await ledger.add(cases)
+            _ = try await ledger.seal()
+            let batch = try await ledger.claimOne()
+            try await ledger.commit(fixture.commit(batch, failing: [cases[0].id]))
+            try requireEqual(
+                try await ledger.accept(Submissions([cases[0].altered])), .conflicts([0]))
+            try requireEqual(try await ledger.state(of: cases[0].id), .failed)
+        },
+        check("a repeat of a cancelled or expired case opens it again") { fixture in
+            let ledger = try await fixture.ledger(.manual)
+            let cases = fixture.cases(2)
+            try await ledger.add(cases)
+            _ = try await ledger.end([cases[0].id], as: .cancelled, reason: "no need")
+            _ = try await ledger.end([cases[1].id], as: .expired, reason: "too late")
+            try requireEqual(
+                try await ledger.accept(Submissions(cases)),
+                .accepted(AcceptedCounts(new: 0, reopened: 2, repeated: 0)))
+            try requireEqual(try await ledger.state(of: cases[0].id), .pending)
+        },
+    ]
+}

@@ -1,0 +1,35 @@
+public import Ledger
+
+/// What every ``Ledger`` must do, as checks to be run against each implementation.
+///
+/// ```swift
+/// @Test(arguments: LedgerConformance.checks)
+/// func `the ledger on PostgreSQL`(_ check: LedgerConformance.Check) async throws {
+///     try await check.run(LedgerConformance { try provider.ledger(for: $0) })
+/// }
+/// ```
+///
+/// The checks use the store's own clock and never sleep: what must be over is made to end in the past. Each has a
+/// pipeline of its own, so that they may share a store.
+public struct LedgerConformance: Sendable {
+    public typealias Check = ConformanceCheck<LedgerConformance>
+
+    let open: @Sendable (LedgerStage) async throws -> any Ledger
+
+    /// - Parameter open: opens a stage's ledger, always in the same store. The same stage opened twice stands for two
+    ///   processes.
+    public init(open: @escaping @Sendable (LedgerStage) async throws -> any Ledger) {
+        self.open = open
+    }
+
+    /// All of them, from the simple to the composed.
+    public static let checks: [Check] =
+        accepting + reopening + sealing + flushing + revisions + batches + deliveries + reading
+        + concurrency
+
+    static func check(
+        _ name: String, _ body: @escaping @Sendable (LedgerFixture) async throws -> Void
+    ) -> Check {
+        Check(name) { try await body(LedgerFixture($0)) }
+    }
+}

@@ -1,0 +1,127 @@
+internal import Batching
+internal import Ledger
+internal import PipelineCore
+
+/// Makes stages, cases and commits for one check.
+struct LedgerFixture: Sendable {
+    private let subject: LedgerConformance
+    let random = RandomSource()
+    let pipeline: String
+
+    init(_ subject: LedgerConformance) {
+        self.subject = subject
+        pipeline = "conformance-\(random.uuid())"
+    }
+
+    func stage(
+        _ trigger: Trigger, maxBatch: Int = 512, minInterval: Duration = .zero,
+        revision: Int64? = 1,
+        ruleText: String = "rule", sla: Duration = .hours(24)
+    ) -> LedgerStage {
+        LedgerStage(
+            pipeline: pipeline, stage: "batch",
+            rule: BatchingRule(trigger: trigger, maxBatch: maxBatch, minInterval: minInterval),
+            ruleText: ruleText, revision: revision, sla: sla)
+    }
+
+    /// A registered ledger.
+    func ledger(_ trigger: Trigger, maxBatch: Int = 512, minInterval: Duration = .zero)
+        async throws -> any Ledger
+    {
+        try await ledger(stage(trigger, maxBatch: maxBatch, minInterval: minInterval))
+    }
+
+    func ledger(_ stage: LedgerStage) async throws -> any Ledger {
+        let ledger = try await subject.open(stage)
+        try await ledger.register()
+        return ledger
+    }
+
+    /// New cases, due `hours` from an arbitrary day far ahead, in random order within it.
+    func cases(_ count: Int, deadline: Timestamp? = nil) -> [LedgerTestCase] {
+        (0..<count).map { _ in
+            let far = Timestamp(microseconds: 4_000_000_000_000_000 + Int64(random.below(1 << 40)))
+            return LedgerTestCase(
+                id: random.uuid(), deadline: deadline ?? far,
+                parameters: random.uuid().bytes[...])
+        }
+    }
+
+    /// The store's clock, as an evaluation of an empty stage tells it.
+    func clock(of ledger: any Ledger) async throws -> Timestamp { try await ledger.seal().clock }
+
+    /// What a generator would answer: a report that repeats the parameters.
+    func commit(_ batch: Batch, sinks: [String] = [], failing: Set<UUID> = []) -> BatchCommit {
+        BatchCommit(
+            batch: batch.number, token: batch.token, cases: batch.cases.map(\.number),
+            outcomeIDs: batch.cases.map { _ in random.uuid() },
+            results: batch.cases.map {
+                failing.contains($0.id)
+                    ? .failure(code: "no-data", reason: "nothing there") : .report($0.parameters)
+            },
+            dataAsOf: Timestamp(microseconds: 1_000_000), sinks: sinks, took: .milliseconds(500),
+            rowsRead: 9)
+    }
+}
+
+struct LedgerTestCase: Sendable {
+    var id: UUID
+    var deadline: Timestamp?
+    var parameters: Bytes
+
+    var digest: Digest { Digest(of: parameters) }
+
+    /// The same id asking for something else.
+    var altered: LedgerTestCase {
+        LedgerTestCase(id: id, deadline: deadline, parameters: parameters + [0])
+    }
+}
+
+extension Submissions {
+    init(_ cases: [LedgerTestCase], _ advances: [PositionAdvance] = []) {
+        self.init(advances: advances)
+        reserveCapacity(cases.count)
+        for item in cases {
+            append(
+                id: item.id, digest: item.digest, deadline: item.deadline,
+                parameters: item.parameters)
+        }
+    }
+}
+
+extension Ledger {
+    /// Accepts new cases; fails the check if they are not all new.
+    func add(_ cases: [LedgerTestCase]) async throws {
+        let acceptance = try await accept(Submissions(cases))
+        try requireEqual(
+            acceptance, .accepted(AcceptedCounts(new: cases.count, reopened: 0, repeated: 0)),
+            "new cases")
+    }
+
+    func state(of id: UUID) async throws -> CaseState? {
+        try await snapshots(of: [id])[id]?.state
+    }
+
+    /// Evaluates until nothing more is to be done at once.
+    func sealAll() async throws -> [SealedBatch] {
+        var sealed: [SealedBatch] = []
+        for _ in 0..<10_000 {
+            let result = try await seal()
+            sealed += result.sealed
+            let isAtOnce = result.next.map { $0 <= result.clock } ?? false
+            if result.sealed.isEmpty && !isAtOnce { return sealed }
+        }
+        throw ConformanceFailure("sealing does not end")
+    }
+
+    /// Claims for an hour, which is for ever.
+    func claimOne() async throws -> Batch {
+        try requireValue(try await claim(worker: "w", lease: .hours(1)), "batch to claim")
+    }
+
+    func claimAll() async throws -> [Batch] {
+        var batches: [Batch] = []
+        while let batch = try await claim(worker: "w", lease: .hours(1)) { batches.append(batch) }
+        return batches
+    }
+}

@@ -1,0 +1,96 @@
+internal import CMicrohttpd
+internal import Glibc
+
+/// Serves metrics and health over HTTP from one thread of
+/// [libmicrohttpd](https://www.gnu.org/software/libmicrohttpd/manual/libmicrohttpd.html)'s own.
+///
+/// `/metrics` answers in Prometheus' text format, `/healthz` whenever the process lives, `/readyz` with 200 or with 503 and
+/// the reason. There is no authentication: it listens on loopback unless told otherwise.
+@safe public final class AdminEndpoint: Sendable {
+    /// The port it listens on.
+    public let port: UInt16
+
+    // What libmicrohttpd's thread gets as its context. It outlives the daemon, since the endpoint owns both.
+    private final class Context: Sendable {
+        let routes: AdminRoutes
+        init(_ routes: AdminRoutes) { self.routes = routes }
+    }
+    private let context: Context
+    // Written once, before anybody else can see it; libmicrohttpd locks it itself.
+    private nonisolated(unsafe) let daemon: OpaquePointer
+
+    /// Starts listening.
+    ///
+    /// - Parameters:
+    ///   - host: an IPv4 or IPv6 address, or a name.
+    ///   - port: 0 for one that is free.
+    ///   - connectionLimit: further connections wait until one is closed.
+    ///   - timeoutSeconds: a connection that is silent for so long is closed.
+    ///   - readiness: called on the endpoint's thread; must not block.
+    public init(
+        host: String = "127.0.0.1", port: UInt16, registry: MetricRegistry,
+        connectionLimit: UInt32 = 64, timeoutSeconds: UInt32 = 10,
+        readiness: @escaping @Sendable () -> Readiness = { .ready }
+    ) throws(AdminEndpointError) {
+        let socket = try ListeningSocket(host: host, port: port)
+        let context = Context(AdminRoutes(registry: registry, readiness: readiness))
+        let daemon = unsafe Self.start(
+            socket.descriptor, connectionLimit: connectionLimit, timeoutSeconds: timeoutSeconds,
+            context: Unmanaged.passUnretained(context).toOpaque())
+        guard let daemon = unsafe daemon else {
+            throw AdminEndpointError(
+                code: .cannotListen, address: "\(host):\(socket.port)",
+                reason: "libmicrohttpd can't start its thread")
+        }
+        self.context = context
+        self.port = socket.port
+        unsafe self.daemon = daemon
+    }
+
+    /// Closes every connection and joins libmicrohttpd's thread: after this no handler runs.
+    deinit { unsafe MHD_stop_daemon(daemon) }
+
+    private static func start(
+        _ descriptor: Int32, connectionLimit: UInt32, timeoutSeconds: UInt32,
+        context: UnsafeMutableRawPointer
+    ) -> OpaquePointer? {
+        let flags = MHD_USE_INTERNAL_POLLING_THREAD.rawValue | MHD_USE_EPOLL.rawValue
+        let handler: MHD_AccessHandlerCallback = { context, connection, url, method, _, _, _, _ in
+            unsafe AdminEndpoint.handle(context!, connection!, url!, method!)
+        }
+        let options = unsafe [
+            MHD_OptionItem(option: .LISTEN_SOCKET, value: Int(descriptor), ptr_value: nil),
+            MHD_OptionItem(option: .CONNECTION_LIMIT, value: Int(connectionLimit), ptr_value: nil),
+            MHD_OptionItem(option: .CONNECTION_TIMEOUT, value: Int(timeoutSeconds), ptr_value: nil),
+            MHD_OptionItem(option: .END, value: 0, ptr_value: nil),
+        ]
+        return unsafe options.withUnsafeBufferPointer { options in
+            unsafe withVaList([
+                Int32(MHD_OPTION.ARRAY.rawValue), options.baseAddress!,
+                Int32(MHD_OPTION.END.rawValue),
+            ]) {
+                unsafe MHD_start_daemon_va(flags, 0, nil, nil, handler, context, $0)
+            }
+        }
+    }
+
+    private static func handle(
+        _ context: UnsafeMutableRawPointer, _ connection: OpaquePointer,
+        _ url: UnsafePointer<CChar>, _ method: UnsafePointer<CChar>
+    ) -> MHD_Result {
+        let context = unsafe Unmanaged<Context>.fromOpaque(context).takeUnretainedValue()
+        let answer = unsafe context.routes.answer(
+            method: String(cString: method), path: String(cString: url))
+        var body = answer.body
+        let response = body.withUTF8 { bytes in
+            unsafe MHD_create_response_from_buffer(
+                bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress),
+                .RESPMEM_MUST_COPY)
+        }
+        guard let response = unsafe response else { return .NO }
+        defer { unsafe MHD_destroy_response(response) }
+        unsafe MHD_add_response_header(response, "Content-Type", answer.contentType)
+        if answer.status == 405 { unsafe MHD_add_response_header(response, "Allow", "GET, HEAD") }
+        return unsafe MHD_queue_response(connection, answer.status, response)
+    }
+}

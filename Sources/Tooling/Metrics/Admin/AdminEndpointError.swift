@@ -1,0 +1,17 @@
+/// The admin port can't be opened.
+public struct AdminEndpointError: Error, Sendable, CustomStringConvertible {
+    public enum Code: String, Sendable {
+        /// Somebody listens there already.
+        case addressInUse = "address-in-use"
+        /// The host is no address or name of this machine, or the port is not allowed.
+        case cannotListen = "cannot-listen"
+    }
+    public let code: Code
+    /// `127.0.0.1:9464`, `[::1]:9464`.
+    public let address: String
+    /// One sentence for a person.
+    public let reason: String
+    public var description: String {
+        "cannot listen on \(address): \(reason) [\(code.rawValue)]"
+    }
+}

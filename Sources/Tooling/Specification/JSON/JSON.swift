@@ -1,0 +1,122 @@
+/// A JSON value that knows where it stood.
+///
+/// Numbers keep their text, members their order, and both values and keys their positions, so that
+/// whoever refuses a value can point at it. Equality compares values, not positions.
+///
+/// See [RFC 8259](https://www.rfc-editor.org/rfc/rfc8259).
+public struct JSON: Sendable {
+    /// What a value is.
+    public enum Content: Sendable, Equatable {
+        case null
+        case bool(Bool)
+        /// A number as written; the grammar has been checked, the size has not.
+        case number(String)
+        case string(String)
+        case array([JSON])
+        case object([Member])
+    }
+
+    /// One key of an object with its value.
+    public struct Member: Sendable {
+        /// The key, with its escapes resolved.
+        public var key: String
+        /// Where the key stood, if the object was read.
+        public var position: Position?
+        /// What the key is set to.
+        public var value: JSON
+
+        /// A key and its value.
+        public init(_ key: String, _ value: JSON, at position: Position? = nil) {
+            self.key = key
+            self.position = position
+            self.value = value
+        }
+    }
+
+    /// What the value is.
+    public var value: Content
+    /// Where the value began; nil when it was not read from a text.
+    public var position: Position?
+
+    /// A value, and where it stood if it was read.
+    public init(_ value: Content, at position: Position? = nil) {
+        self.value = value
+        self.position = position
+    }
+}
+
+extension JSON {
+    /// A string value.
+    public static func string(_ text: String) -> JSON { JSON(.string(text)) }
+    /// A whole number.
+    public static func number(_ number: Int) -> JSON { JSON(.number(String(number))) }
+    /// A yes or no.
+    public static func bool(_ bool: Bool) -> JSON { JSON(.bool(bool)) }
+    /// A list of values.
+    public static func array(_ items: [JSON]) -> JSON { JSON(.array(items)) }
+    /// An object with its members in this order.
+    public static func object(_ members: [(String, JSON)]) -> JSON {
+        JSON(.object(members.map { Member($0.0, $0.1) }))
+    }
+    /// The absent value.
+    public static var null: JSON { JSON(.null) }
+
+    /// The text of a string; nil for everything else.
+    public var string: String? { if case .string(let text) = value { text } else { nil } }
+    /// The items of an array; nil for everything else.
+    public var items: [JSON]? { if case .array(let items) = value { items } else { nil } }
+    /// The members of an object; nil for everything else.
+    public var members: [Member]? { if case .object(let members) = value { members } else { nil } }
+
+    /// The value of a member, if this is an object that has it.
+    public subscript(key: String) -> JSON? { members?.first { $0.key == key }?.value }
+
+    /// What a reader calls a value of this type.
+    public var kind: String {
+        switch value {
+        case .null: "null"
+        case .bool(let bool): bool ? "true" : "false"
+        case .number: "number"
+        case .string: "text"
+        case .array: "list"
+        case .object: "object"
+        }
+    }
+
+    /// A scalar as it would be written on a command line; nil for null, lists and objects.
+    public var scalarText: String? {
+        switch value {
+        case .string(let text): text
+        case .number(let text): text
+        case .bool(let bool): String(bool)
+        case .null, .array, .object: nil
+        }
+    }
+}
+
+extension JSON: Equatable {
+    /// Whether two values are the same, wherever they stood.
+    public static func == (left: JSON, right: JSON) -> Bool { left.value == right.value }
+}
+
+extension JSON.Member: Equatable {
+    /// Whether two members have the same key and value, wherever they stood.
+    public static func == (left: Self, right: Self) -> Bool {
+        left.key == right.key && left.value == right.value
+    }
+}
+
+extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+    ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+    /// A string value.
+    public init(stringLiteral text: String) { self.init(.string(text)) }
+    /// A whole number.
+    public init(integerLiteral number: Int) { self.init(.number(String(number))) }
+    /// A yes or no.
+    public init(booleanLiteral bool: Bool) { self.init(.bool(bool)) }
+    /// A list of values.
+    public init(arrayLiteral items: JSON...) { self.init(.array(items)) }
+    /// An object with its members in this order.
+    public init(dictionaryLiteral members: (String, JSON)...) { self = .object(members) }
+}

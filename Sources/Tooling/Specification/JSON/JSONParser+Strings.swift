@@ -1,0 +1,113 @@
+extension JSONParser {
+    /// Refuses text that is not UTF-8, at the first byte that is wrong.
+    mutating func requireUTF8() throws(Diagnostic) {
+        var decoder = Unicode.UTF8.ForwardParser()
+        var iterator = bytes.makeIterator()
+        var position = Position.start
+        while true {
+            switch decoder.parseScalar(from: &iterator) {
+            case .emptyInput: return
+            case .error:
+                throw problem(
+                    .invalidUTF8, "the text is not UTF-8", hint: "save it as UTF-8", at: position)
+            case .valid(let scalar):
+                position.offset += scalar.count
+                if scalar.first == UInt8(ascii: "\n") {
+                    position.line += 1
+                    position.column = 1
+                } else {
+                    position.column += 1
+                }
+            }
+        }
+    }
+
+    /// A string with its escapes resolved.
+    mutating func string() throws(Diagnostic) -> String {
+        let start = here
+        advance()
+        var text: [UInt8] = []
+        while true {
+            guard !isAtEnd else { throw unterminated(start) }
+            switch byte {
+            case UInt8(ascii: "\""):
+                advance()
+                return String(decoding: text, as: UTF8.self)
+            case UInt8(ascii: "\\"): try escape(into: &text)
+            case 0x0A, 0x0D: throw unterminated(start)
+            case 0..<0x20:
+                throw problem(
+                    message: "\(shownHere) stands in a string", hint: "write it as an escape: \\t")
+            default:
+                text.append(byte)
+                advance()
+            }
+        }
+    }
+
+    private func unterminated(_ start: Position) -> Diagnostic {
+        problem(
+            message: "the string does not end on its line", hint: "close it with \"", at: start)
+    }
+
+    private mutating func escape(into text: inout [UInt8]) throws(Diagnostic) {
+        let start = here
+        advance()
+        let simple: UInt8
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): simple = byte
+        case UInt8(ascii: "b"): simple = 0x08
+        case UInt8(ascii: "f"): simple = 0x0C
+        case UInt8(ascii: "n"): simple = 0x0A
+        case UInt8(ascii: "r"): simple = 0x0D
+        case UInt8(ascii: "t"): simple = 0x09
+        case UInt8(ascii: "u"):
+            advance()
+            let scalar = try unicodeEscape(start)
+            text.append(contentsOf: Array(String(Character(scalar)).utf8))
+            return
+        default:
+            throw problem(
+                message: "'\\' followed by \(shownHere) is no escape",
+                hint: "a backslash is written \\\\", at: start)
+        }
+        text.append(simple)
+        advance()
+    }
+
+    /// One scalar: four digits, or a surrogate pair of twice four.
+    private mutating func unicodeEscape(_ start: Position) throws(Diagnostic) -> Unicode.Scalar {
+        let first = try hexadecimal(start)
+        if let scalar = Unicode.Scalar(first) { return scalar }
+        guard (0xD800..<0xDC00).contains(first), byte == UInt8(ascii: "\\"),
+            index + 1 < bytes.count, bytes[index + 1] == UInt8(ascii: "u")
+        else { throw loneSurrogate(start) }
+        advance()
+        advance()
+        let second = try hexadecimal(start)
+        guard (0xDC00..<0xE000).contains(second),
+            let scalar = Unicode.Scalar(
+                0x10000 + (UInt32(first) - 0xD800) << 10 + (UInt32(second) - 0xDC00))
+        else { throw loneSurrogate(start) }
+        return scalar
+    }
+
+    private func loneSurrogate(_ start: Position) -> Diagnostic {
+        problem(
+            message: "half a surrogate pair stands alone",
+            hint: "write both halves, or the character itself", at: start)
+    }
+
+    private mutating func hexadecimal(_ start: Position) throws(Diagnostic) -> UInt16 {
+        var value: UInt16 = 0
+        for _ in 0..<4 {
+            guard !isAtEnd, let digit = Character(Unicode.Scalar(byte)).hexDigitValue, byte < 0x80
+            else {
+                throw problem(message: "'\\u' needs four hexadecimal digits", at: start)
+            }
+            value = value << 4 | UInt16(digit)
+            advance()
+        }
+        return value
+    }
+}

@@ -1,0 +1,163 @@
+/// A recursive-descent reader of RFC 8259 over bytes; its depth is bounded by the limits.
+struct JSONParser {
+    let bytes: [UInt8]
+    let limits: JSON.Limits
+    var index = 0
+    var line = 1
+    /// Scalars read on this line, so that a column is a scalar and not a byte.
+    var column = 1
+    var path: [JSONPath.Step] = []
+    var problems: [Diagnostic] = []
+
+    init(_ bytes: [UInt8], limits: JSON.Limits) {
+        self.bytes = bytes
+        self.limits = limits
+    }
+
+    var here: Position { Position(line: line, column: column, offset: index) }
+    /// The byte here; 0, which JSON never allows, at the end.
+    var byte: UInt8 { index < bytes.count ? bytes[index] : 0 }
+    var isAtEnd: Bool { index >= bytes.count }
+
+    mutating func advance() {
+        let passed = bytes[index]
+        index += 1
+        if passed == UInt8(ascii: "\n") {
+            line += 1
+            column = 1
+        } else if index >= bytes.count || bytes[index] & 0xC0 != 0x80 {
+            column += 1
+        }
+    }
+
+    func problem(
+        _ code: Diagnostic.Code = .invalidJSON, _ message: String, hint: String? = nil,
+        at position: Position? = nil
+    ) -> Diagnostic {
+        Diagnostic(
+            code, message, hint: hint, at: position ?? here,
+            path: path.isEmpty ? nil : JSONPath(path))
+    }
+
+    mutating func document() throws(Diagnostic) -> JSON {
+        guard bytes.count <= limits.bytes else {
+            throw problem(
+                .tooLarge, "the text has \(bytes.count) bytes; \(limits.bytes) are allowed")
+        }
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
+            throw problem(
+                message: "the text begins with a byte order mark", hint: "save it as plain UTF-8")
+        }
+        try requireUTF8()
+        let value = try value(depth: 0)
+        skipSpace()
+        guard isAtEnd else {
+            throw problem(message: "\(shownHere) follows the end of the document")
+        }
+        return value
+    }
+
+    func problem(message: String, hint: String? = nil, at position: Position? = nil) -> Diagnostic {
+        problem(.invalidJSON, message, hint: hint, at: position)
+    }
+
+    mutating func skipSpace() {
+        while !isAtEnd {
+            switch byte {
+            case 0x20, 0x09, 0x0A, 0x0D: advance()
+            default: return
+            }
+        }
+    }
+
+    mutating func value(depth: Int) throws(Diagnostic) -> JSON {
+        skipSpace()
+        let start = here
+        switch byte {
+        case UInt8(ascii: "{"): return JSON(.object(try object(depth: depth + 1)), at: start)
+        case UInt8(ascii: "["): return JSON(.array(try array(depth: depth + 1)), at: start)
+        case UInt8(ascii: "\""): return JSON(.string(try string()), at: start)
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+            return JSON(.number(try number()), at: start)
+        default: return JSON(try word(), at: start)
+        }
+    }
+
+    private mutating func object(depth: Int) throws(Diagnostic) -> [JSON.Member] {
+        try open(depth)
+        var members: [JSON.Member] = []
+        var seen: [String: Position] = [:]
+        while try next(closing: "}", isFirst: members.isEmpty && seen.isEmpty) {
+            let position = here
+            let key = try self.key()
+            path.append(.key(key))
+            if let first = seen[key] {
+                problems.append(
+                    problem(
+                        .duplicateKey, "the key \(JSON.quoted(key)) stands here a second time",
+                        hint: "it was set in line \(first.line) already", at: position))
+            }
+            skipSpace()
+            guard byte == UInt8(ascii: ":") else {
+                throw problem(message: "expected ':' after the key, found \(shownHere)")
+            }
+            advance()
+            let value = try self.value(depth: depth)
+            if seen[key] == nil { members.append(JSON.Member(key, value, at: position)) }
+            seen[key] = seen[key] ?? position
+            path.removeLast()
+        }
+        return members
+    }
+
+    private mutating func array(depth: Int) throws(Diagnostic) -> [JSON] {
+        try open(depth)
+        var items: [JSON] = []
+        while try next(closing: "]", isFirst: items.isEmpty) {
+            path.append(.index(items.count))
+            items.append(try value(depth: depth))
+            path.removeLast()
+        }
+        return items
+    }
+
+    private mutating func open(_ depth: Int) throws(Diagnostic) {
+        guard depth <= limits.depth else {
+            throw problem(.tooDeep, "nested deeper than \(limits.depth) levels")
+        }
+        advance()
+    }
+
+    /// Passes the separator before the next item; false once the closing bracket has been passed.
+    private mutating func next(
+        closing bracket: Character, isFirst: Bool
+    ) throws(Diagnostic) -> Bool {
+        skipSpace()
+        let close = bracket.asciiValue ?? 0
+        if byte == close, !isAtEnd {
+            advance()
+            return false
+        }
+        if isFirst { return true }
+        guard byte == UInt8(ascii: ",") else {
+            throw problem(message: "expected ',' or '\(bracket)', found \(shownHere)")
+        }
+        let comma = here
+        advance()
+        skipSpace()
+        guard byte != close || isAtEnd else {
+            throw problem(
+                message: "a comma stands before '\(bracket)'", hint: "remove the last comma",
+                at: comma)
+        }
+        return true
+    }
+
+    private mutating func key() throws(Diagnostic) -> String {
+        guard byte == UInt8(ascii: "\"") else {
+            throw problem(
+                message: "expected a key in double quotes, found \(shownHere)", hint: hintHere)
+        }
+        return try string()
+    }
+}

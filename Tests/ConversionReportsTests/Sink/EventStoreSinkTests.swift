@@ -1,0 +1,154 @@
+import ConversionReports
+import PipelineCore
+import Synchronization
+import Testing
+
+@Suite("Publishing events to a store")
+struct EventStoreSinkTests {
+    /// Remembers what was refused.
+    final class Handler: DeliveryHandler {
+        let rejections = Mutex<[Rejection]>([])
+        func reject(_ rejections: [Rejection]) async throws {
+            self.rejections.withLock { $0 += rejections }
+        }
+        func settled(_ settlement: Settlement) {}
+    }
+
+    /// Time that stands still until it is moved.
+    final class StillTime: TimeSource {
+        let seconds = Mutex<Int64>(0)
+        var now: Instant { Instant(nanoseconds: seconds.withLock { $0 } * 1_000_000_000) }
+        var timestamp: Timestamp { Timestamp(microseconds: 0) }
+        func sleep(until deadline: Instant) async throws {}
+    }
+
+    /// Forwards to a store and counts folds.
+    final class WatchedStore: ReportStore {
+        let base: any ReportStore
+        let folds = Mutex(0)
+        let foldError = Mutex<PipelineError?>(nil)
+        init(_ base: any ReportStore) { self.base = base }
+        func migrate() async throws { try await base.migrate() }
+        func positions(of source: String, initial: [Int32: Int64]) async throws -> [Int32: Int64] {
+            try await base.positions(of: source, initial: initial)
+        }
+        func append(_ events: EventBatch, advances: [PositionAdvance]) async throws {
+            try await base.append(events, advances: advances)
+        }
+        func fold(limit: Int) async throws -> FoldResult {
+            folds.withLock { $0 += 1 }
+            if let error = foldError.withLock({ $0 }) { throw error }
+            return try await base.fold(limit: limit)
+        }
+        func read(_ queries: [ConversionQuery]) async throws -> ConversionReading {
+            try await base.read(queries)
+        }
+    }
+
+    static func chunk(_ range: Range<Int64>, handler: Handler = Handler()) -> Chunk {
+        var records = range.map { offset in
+            Record.of(
+                """
+                {"event_id": "00000000-0000-4000-8000-00000000000\(offset)", "kind": "VIEW",
+                 "product_id": "p", "occurred_at": "2026-10-30T12:00:00Z"}
+                """, ordinal: Int(offset - range.lowerBound))
+        }
+        _ = ConversionEventDecoder().decode(
+            &records, stage: "in", now: Timestamp(microseconds: 0))
+        let advance = PositionAdvance(
+            source: "events", partition: 0, expected: range.lowerBound, next: range.upperBound)
+        return Chunk(records: records, advances: [advance], delivery: Delivery(handler))
+    }
+
+    static func views(_ store: any ReportStore) async throws -> Int64 {
+        try await store.read([
+            ConversionQuery(
+                productID: "p", start: Timestamp(microseconds: CountedEvents.start),
+                end: Timestamp(microseconds: CountedEvents.start + 5 * CountedEvents.day))
+        ]).counts[0].views
+    }
+
+    @Test(
+        "stores a chunk with its positions once, however often it is delivered",
+        arguments: StoreKind.allCases)
+    func once(kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            let sink = EventStoreSink(store: store, stage: "counts", clock: .system)
+            let positions = try #require(sink.positions)
+            _ = try await positions.positions(of: "events", initial: [0: 0])
+            for _ in 0..<2 { try await sink.deliver(Self.chunk(0..<4)) }
+            try await sink.deliver(Self.chunk(4..<9))
+            await #expect(throws: PipelineError.self) { try await sink.deliver(Self.chunk(0..<2)) }
+            #expect(try await Self.views(store) == 9)
+            #expect(try await positions.positions(of: "events", initial: [0: 0]) == [0: 9])
+            await sink.close()
+            #expect(try await Self.views(store) == 9)
+        }
+    }
+
+    @Test("refuses a record that is no event, and stores the others")
+    func rejections() async throws {
+        try await StoreKind.sqlite.withStore { store in
+            let sink = EventStoreSink(store: store, stage: "counts", clock: .system)
+            _ = try await store.positions(of: "events", initial: [0: 0])
+            let handler = Handler()
+            var chunk = Self.chunk(0..<5, handler: handler)
+            chunk.records[2].body = [0xFF]
+            chunk.records[3].body = []
+            try await sink.deliver(chunk)
+            let refused = handler.rejections.withLock { $0 }
+            #expect(refused.map(\.record.ordinal) == [2, 3])
+            #expect(refused.allSatisfy { $0.stage == "counts" })
+            #expect(try await Self.views(store) == 3)
+        }
+    }
+
+    @Test("folds after so many events, after a while, and when it closes")
+    func cadence() async throws {
+        try await StoreKind.sqlite.withStore { base in
+            let store = WatchedStore(base)
+            let time = StillTime()
+            let sink = EventStoreSink(
+                store: store, stage: "counts",
+                cadence: .init(events: 3, interval: .seconds(10), limit: 100),
+                clock: PipelineClock(time))
+            _ = try await store.positions(of: "events", initial: [0: 0])
+            var folds: [Int] = []
+            for (range, now) in [(0..<1, 9), (1..<2, 9), (2..<3, 9), (3..<4, 18), (4..<5, 19)] {
+                time.seconds.withLock { $0 = Int64(now) }
+                try await sink.deliver(
+                    Self.chunk(Int64(range.lowerBound)..<Int64(range.upperBound)))
+                folds.append(store.folds.withLock { $0 })
+            }
+            #expect(folds == [0, 0, 1, 1, 2])
+            await sink.close()
+            #expect(store.folds.withLock { $0 } == 3)
+        }
+    }
+
+    @Test("goes on when folding fails, and says so")
+    func foldFailure() async throws {
+        try await StoreKind.sqlite.withStore { base in
+            let store = WatchedStore(base)
+            store.foldError.withLock { $0 = .retryable("store-busy", "later") }
+            let failures = Mutex(0)
+            let sink = EventStoreSink(
+                store: store, stage: "counts", cadence: .init(events: 1), clock: .system,
+                onFoldFailure: { _ in failures.withLock { $0 += 1 } })
+            _ = try await store.positions(of: "events", initial: [0: 0])
+            try await sink.deliver(Self.chunk(0..<2))
+            #expect(failures.withLock { $0 } == 1)
+            #expect(try await Self.views(store) == 2)
+        }
+    }
+
+    @Test("has no place for outcomes")
+    func outcomes() async throws {
+        try await StoreKind.sqlite.withStore { store in
+            let sink = EventStoreSink(store: store, stage: "counts", clock: .system)
+            await #expect(throws: PipelineError.self) {
+                try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: []))
+            }
+        }
+    }
+}

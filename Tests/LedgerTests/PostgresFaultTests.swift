@@ -1,0 +1,214 @@
+import Batching
+import Ledger
+import PipelineCore
+import Postgres
+import Testing
+
+@testable import PostgresLedger
+
+@Suite("The ledger on PostgreSQL, when things break")
+struct PostgresFaultTests {
+    private func stage(_ trigger: Trigger, maxBatch: Int = 20) -> LedgerStage {
+        LedgerStage(
+            pipeline: "p", stage: "s",
+            rule: BatchingRule(trigger: trigger, maxBatch: maxBatch, minInterval: .zero),
+            ruleText: "r", revision: nil, sla: .hours(1))
+    }
+
+    private func chunk(_ number: Int, of source: String, random: RandomSource) -> Submissions {
+        let step = PositionAdvance(
+            source: source, partition: 0, expected: Int64(number) * 10,
+            next: Int64(number + 1) * 10)
+        var submissions = Submissions(advances: [step])
+        for _ in 0..<10 {
+            let id = random.uuid()
+            submissions.append(
+                id: id, digest: Digest(high: id.high, low: 1), deadline: nil,
+                parameters: id.bytes[...])
+        }
+        return submissions
+    }
+
+    /// Repeats `body` while its connections are being killed.
+    private func persisting<T: Sendable>(_ body: () async throws -> T) async throws -> T {
+        while true {
+            do { return try await body() } catch let error as PipelineError
+                where error.disposition == .retryable
+            {}
+        }
+    }
+
+    @Test("with backends killed at random no case is lost, doubled, or answered twice")
+    func randomKills() async throws {
+        try await PostgresTestDatabase.withLedgers { database, provider in
+            let ledger = try provider.ledger(for: stage(.any([.count(20), .manual])))
+            let killer = try database.pool(connections: 1)
+            let random = RandomSource()
+            let sources = ["a", "b"]
+            let chunks = Dictionary(
+                uniqueKeysWithValues: sources.map { source in
+                    (source, (0..<60).map { chunk($0, of: source, random: random) })
+                })
+            for source in sources { _ = try await ledger.positions(of: source, initial: [0: 0]) }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    while !Task.isCancelled { try await database.terminateBackend(using: killer) }
+                }
+                try await withThrowingTaskGroup(of: Void.self) { work in
+                    for source in sources {
+                        work.addTask {
+                            for chunk in chunks[source] ?? [] {
+                                _ = try await persisting { try await ledger.accept(chunk) }
+                                _ = try await persisting { try await ledger.seal() }
+                                try await generate(ledger, random)
+                            }
+                        }
+                    }
+                    try await work.waitForAll()
+                }
+                group.cancelAll()
+                // The killer ends with what its last statement answers.
+                try? await group.waitForAll()
+            }
+            await killer.close()
+            // The last signal may still be on its way.
+            _ = try await persisting { try await ledger.summary() }
+            _ = try await persisting { try await ledger.summary() }
+            try await finish(ledger, random)
+            try await check(ledger, chunks.values.flatMap { $0 }.flatMap(\.ids))
+            for source in sources {
+                try await #expect(ledger.positions(of: source, initial: [0: 0]) == [0: 600])
+            }
+        }
+    }
+
+    /// Claims one batch, if there is one, and commits it under whatever happens.
+    private func generate(_ ledger: any Ledger, _ random: RandomSource) async throws {
+        // A claim whose answer is lost keeps its lease, which has run out at once.
+        let batch = try await persisting {
+            try await ledger.claim(worker: "w", lease: .milliseconds(1))
+        }
+        guard let batch else { return }
+        let commit = BatchCommit(
+            batch: batch.number, token: batch.token, cases: batch.cases.map(\.number),
+            outcomeIDs: batch.cases.map { _ in random.uuid() },
+            results: batch.cases.map { .report($0.parameters) },
+            dataAsOf: Timestamp(microseconds: 0), sinks: ["s"], took: .milliseconds(1))
+        do {
+            try await persisting { try await ledger.commit(commit) }
+        } catch let error as PipelineError where error.code == "lease-lost" {
+            return  // the other worker has it
+        }
+    }
+
+    private func finish(_ ledger: any Ledger, _ random: RandomSource) async throws {
+        try await ledger.requestFlush()
+        while try await !ledger.seal().sealed.isEmpty {}
+        while try await ledger.summary().openBatches > 0 { try await generate(ledger, random) }
+    }
+
+    private func check(_ ledger: any Ledger, _ ids: [UUID]) async throws {
+        let snapshots = try await ledger.snapshots(of: ids)
+        #expect(snapshots.count == ids.count)
+        #expect(snapshots.values.allSatisfy { $0.state == .succeeded })
+        #expect(snapshots.values.allSatisfy { $0.outcome?.report == $0.id.bytes[...] })
+        var delivered: [UUID] = []
+        while let batch = try await ledger.claimDelivery(sink: "s", worker: "w", lease: .hours(1)) {
+            delivered += batch.outcomes.map(\.caseID)
+        }
+        #expect(delivered.count == ids.count)
+        #expect(Set(delivered) == Set(ids))
+    }
+
+    @Test("a chunk whose answer was lost is recognised when it comes again, and only then")
+    func lostAnswer() async throws {
+        try await PostgresTestDatabase.withLedgers { _, provider in
+            let stage = stage(.manual)
+            let ledger = try #require(try provider.ledger(for: stage) as? PostgresLedger)
+            _ = try await ledger.positions(of: "a", initial: [0: 0])
+            let chunk = chunk(0, of: "a", random: RandomSource())
+            _ = try await ledger.accept(chunk)
+            let fenced = await #expect(throws: PipelineError.self) {
+                try await ledger.accept(chunk)
+            }
+            #expect(fenced?.code == "position-moved" && fenced?.disposition == .fenced)
+            ledger.unanswered.remember(chunk.advances)
+            let counts = AcceptedCounts(new: 10, reopened: 0, repeated: 0)
+            try await #expect(ledger.accept(chunk) == .accepted(counts))
+            try await #expect(ledger.summary().pending == 10)
+            // Once it has been answered, it is as before.
+            await #expect(throws: PipelineError.self) { try await ledger.accept(chunk) }
+        }
+    }
+
+    @Test("a lost answer does not excuse a position that another process has moved on")
+    func zombieWithLostAnswer() async throws {
+        try await PostgresTestDatabase.withLedgers { _, provider in
+            let ledger = try #require(try provider.ledger(for: stage(.manual)) as? PostgresLedger)
+            let random = RandomSource()
+            _ = try await ledger.positions(of: "a", initial: [0: 0])
+            let first = chunk(0, of: "a", random: random)
+            _ = try await ledger.accept(first)
+            _ = try await ledger.accept(chunk(1, of: "a", random: random))
+            ledger.unanswered.remember(first.advances)
+            let error = await #expect(throws: PipelineError.self) {
+                try await ledger.accept(first)
+            }
+            #expect(error?.code == "position-moved")
+        }
+    }
+
+    @Test("while another process holds the stage, sealing comes back at once and soon again")
+    func busyStage() async throws {
+        try await PostgresTestDatabase.withLedgers { database, provider in
+            let ledger = try provider.ledger(for: stage(.maxAge(.zero)))
+            try await ledger.register()
+            _ = try await ledger.accept(
+                {
+                    var chunk = chunk(0, of: "a", random: RandomSource())
+                    chunk.advances = []
+                    return chunk
+                }())
+            let other = try database.pool(connections: 1)
+            let (locked, lock) = AsyncStream<Void>.makeStream()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    try await other.withTransaction { connection in
+                        try connection.query("select from penstock.stages for update")
+                        lock.yield()
+                        try connection.query("select pg_sleep(0.5)")
+                    }
+                }
+                for await _ in locked { break }
+                let result = try await ledger.seal()
+                #expect(result.sealed.isEmpty && result.open.count == 10)
+                #expect(result.next.map { $0 > result.clock } == true)
+                try await group.waitForAll()
+            }
+            try await #expect(ledger.seal().sealed.map(\.count) == [10])
+            await other.close()
+        }
+    }
+
+    @Test("without the tables, probing and using both say to migrate; migrating again is harmless")
+    func migrations() async throws {
+        try await PostgresTestDatabase.with { database in
+            let provider = PostgresLedgerProvider(pool: try database.pool())
+            let probed = await #expect(throws: PipelineError.self) { try await provider.probe() }
+            let used = await #expect(throws: PipelineError.self) {
+                try await provider.ledger(for: stage(.manual)).register()
+            }
+            for error in [probed, used] {
+                #expect(error?.disposition == .fatal && error?.code == "store-schema")
+                #expect(error?.message.contains("penstock migrate") == true)
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<3 { group.addTask { try await provider.migrateLedger() } }
+                try await group.waitForAll()
+            }
+            try await provider.probe()
+            try await provider.ledger(for: stage(.manual)).register()
+            await provider.close()
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import Batching
+import Ledger
+import PipelineCore
+import PipelineTesting
+import SQLite
+import SQLiteLedger
+import Testing
+
+struct SQLiteLedgerTests {
+    @Test func `A case goes from waiting to delivered, and away`() async throws {
+        let fixture = try await SQLiteLedgerFixture()
+        let ledger = fixture.ledger
+        #expect(
+            try await fixture.accept(0..<4) == .accepted(.init(new: 4, reopened: 0, repeated: 0)))
+        #expect(try await fixture.states(0, 3, 4) == [.pending, .pending, nil])
+        let result = try await ledger.seal()
+        #expect(result.sealed.map(\.closedBy) == ["count"])
+        #expect(result.open.count == 0 && result.next == nil)
+        #expect(try await fixture.states(0) == [.sealed])
+        let batch = try #require(try await ledger.claim(worker: "w", lease: .seconds(10)))
+        #expect(batch.cases.map(\.id) == (0..<4).map(fixture.id))
+        #expect(batch.cases[2].parameters == [2])
+        #expect(try await fixture.states(0) == [.running])
+        try await ledger.commit(fixture.commit(batch, sinks: ["a", "b"]))
+        try await ledger.commit(fixture.commit(batch, sinks: ["a", "b"]))
+        #expect(try await fixture.states(0) == [.succeeded])
+        for sink in ["a", "b"] {
+            let delivery = try #require(
+                try await ledger.claimDelivery(sink: sink, worker: "w", lease: .seconds(10)))
+            #expect(delivery.outcomes.map(\.report) == Array(repeating: [1, 2, 3], count: 4))
+            #expect(delivery.outcomes.map(\.caseID) == (0..<4).map(fixture.id))
+            #expect(delivery.outcomes[1].parameters == [1])
+            try await ledger.delivered(batch: batch.number, sink: sink, token: delivery.token)
+        }
+        let summary = try await ledger.summary()
+        #expect(summary.committedBatches == 1 && summary.undelivered == 0)
+        #expect(summary.generatedCases == 4 && summary.generationSeconds == 0.02)
+        fixture.time.advance(by: .seconds(1))
+        #expect(try await ledger.purge(finishedBefore: fixture.time.timestamp) == 4)
+        #expect(try await fixture.states(0) == [nil])
+    }
+
+    @Test func `A large drain goes in steps and keeps to what waited when it began`() async throws {
+        let fixture = try await SQLiteLedgerFixture(.maxAge(.seconds(60)), maxBatch: 2)
+        try await fixture.accept(0..<101)
+        fixture.time.advance(by: .seconds(60))
+        let first = try await fixture.ledger.seal()
+        #expect(first.sealed.count == 32)
+        #expect(first.next == first.clock, "there is more to do at once")
+        #expect(try await fixture.ledger.expectedSealing() == first.clock)
+        try await fixture.accept(200..<201)
+        let second = try await fixture.ledger.seal()
+        #expect(second.sealed.map(\.count).reduce(0, +) == 101 - 64)
+        #expect(second.sealed.last?.count == 1)
+        #expect(second.sealed.allSatisfy { $0.closedBy == "max_age" })
+        #expect(second.open.count == 1, "the late one waits for a batch of its own")
+        #expect(second.next == second.clock.advanced(by: .seconds(60)))
+    }
+
+    @Test func `Purging an old attempt leaves the living one known`() async throws {
+        let fixture = try await SQLiteLedgerFixture(.count(1), maxBatch: 1)
+        try await fixture.accept([1])
+        _ = try await fixture.ledger.seal()
+        _ = try await fixture.generate(.failure(code: "no-data", reason: "none"))
+        #expect(try await fixture.states(1) == [.failed])
+        #expect(
+            try await fixture.accept([1, 1]) == .accepted(.init(new: 0, reopened: 1, repeated: 1)))
+        fixture.time.advance(by: .seconds(1))
+        #expect(try await fixture.ledger.purge(finishedBefore: fixture.time.timestamp) == 1)
+        #expect(try await fixture.accept([1]) == .accepted(.init(new: 0, reopened: 0, repeated: 1)))
+        #expect(try await fixture.accept([1], content: 9) == .conflicts([0]))
+        #expect(try await fixture.states(1) == [.pending])
+    }
+
+    @Test func `Case numbers are not given again after a purge`() async throws {
+        let fixture = try await SQLiteLedgerFixture(.count(1), maxBatch: 1)
+        var numbers: [Int64] = []
+        for round in 0..<3 {
+            try await fixture.accept([round])
+            _ = try await fixture.ledger.seal()
+            numbers += try #require(try await fixture.generate()).cases.map(\.number)
+            fixture.time.advance(by: .seconds(1))
+            _ = try await fixture.ledger.purge(finishedBefore: fixture.time.timestamp)
+        }
+        #expect(numbers == [1, 2, 3])
+    }
+
+    @Test func `Nothing is written when positions or digests disagree`() async throws {
+        let fixture = try await SQLiteLedgerFixture()
+        let ledger = fixture.ledger
+        let step = PositionAdvance(source: "t", partition: 0, expected: 5, next: 6)
+        #expect(try await ledger.positions(of: "t", initial: [0: 5, 1: 7]) == [0: 5, 1: 7])
+        try await fixture.accept([1])
+        let conflicts = try await fixture.accept([2, 1, 2], content: 3, advances: [step])
+        #expect(conflicts == .conflicts([1]))
+        #expect(try await fixture.states(1, 2) == [.pending, nil])
+        #expect(try await ledger.positions(of: "t", initial: [0: 0]) == [0: 5])
+        let wrong = PositionAdvance(source: "t", partition: 1, expected: 8, next: 9)
+        let error = await #expect(throws: PipelineError.self) {
+            try await fixture.accept([3], advances: [step, wrong])
+        }
+        #expect(error?.code == "position-moved")
+        #expect(try await fixture.states(3) == [nil])
+        #expect(try await ledger.positions(of: "t", initial: [0: 0]) == [0: 5])
+    }
+
+    @Test func `A flush is for what had been accepted when it was asked for`() async throws {
+        let fixture = try await SQLiteLedgerFixture(.any([.count(4), .manual]))
+        try await fixture.ledger.requestFlush()
+        fixture.time.advance(by: .seconds(1))
+        try await fixture.accept([1])
+        #expect(try await fixture.ledger.seal().sealed.isEmpty)
+        try await fixture.accept(2..<7)
+        try await fixture.ledger.requestFlush()
+        let sealed = try await fixture.ledger.seal().sealed
+        #expect(sealed.map(\.closedBy) == ["count", "manual"])
+        #expect(sealed.map(\.count) == [4, 2])
+        try await fixture.accept([8])
+        #expect(try await fixture.ledger.seal().sealed.isEmpty, "the flush is done")
+    }
+
+    @Test func `A rule without a revision follows what is stored`() async throws {
+        let fixture = try await SQLiteLedgerFixture(.count(1))
+        let provider = SQLiteLedgerProvider(database: fixture.database, clock: fixture.time.clock)
+        let newer = provider.ledger(for: SQLiteLedgerFixture.stage(.count(1), text: "newer"))
+        try await newer.register()
+        try await fixture.accept([1])
+        #expect(try await fixture.ledger.seal().outdatedBy == 2)
+        #expect(try await newer.seal().sealed.count == 1)
+        let other = provider.ledger(
+            for: SQLiteLedgerFixture.stage(.count(1), text: "other", revision: 2))
+        let error = await #expect(throws: PipelineError.self) { try await other.register() }
+        #expect(error?.code == "rule-conflict")
+    }
+
+    @Test func `A command beside a running process leaves its rule in force`() async throws {
+        let fixture = try await SQLiteLedgerFixture(.any([.count(9), .manual]))
+        try await fixture.accept([1])
+        let beside = SQLiteLedgerProvider(database: fixture.database, clock: fixture.time.clock)
+            .ledger(for: SQLiteLedgerFixture.stage(.manual, text: "edited"))
+        try await beside.requestFlush()
+        #expect(try await beside.summary().pending == 1)
+        #expect(try await fixture.ledger.seal().sealed.count == 1)
+    }
+
+    @Test func `A file without tables says what to do`() async throws {
+        let ledger = SQLiteLedgerProvider(database: .inMemory(), clock: .system)
+            .ledger(for: SQLiteLedgerFixture.stage(.manual))
+        let error = await #expect(throws: PipelineError.self) { try await ledger.register() }
+        #expect(error?.code == "store-schema")
+    }
+}

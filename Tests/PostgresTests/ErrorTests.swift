@@ -1,0 +1,125 @@
+import PipelineCore
+import Postgres
+import Testing
+
+@Suite("Errors")
+struct ErrorTests {
+    @Test(
+        "the server's state decides what may be done",
+        arguments: [
+            ("42P01", "fatal", "store-schema"), ("42601", "fatal", "store-statement"),
+            ("40001", "retryable", "store-conflict"), ("40P01", "retryable", "store-conflict"),
+            ("53300", "retryable", "store-busy"), ("53100", "retryable", "store-full"),
+            ("25006", "retryable", "store-read-only"), ("57014", "retryable", "store-timeout"),
+            ("22021", "permanent", "store-data"), ("23505", "permanent", "store-constraint"),
+            ("28P01", "fatal", "store-authentication"), ("08006", "retryable", "store-unavailable"),
+        ])
+    func dispositions(state: String, disposition: String, code: String) async throws {
+        try await TestDatabase.with { database in
+            let pool = try database.pool()
+            let error = try await failure {
+                try await pool.withConnection { connection in
+                    try connection.run(
+                        "DO \("begin raise exception 'boom' using errcode = '\(state)'; end")")
+                }
+            }
+            #expect(error.disposition.rawValue == disposition)
+            #expect(error.code == code)
+            #expect(error.postgres?.sqlState == state)
+            await pool.close()
+        }
+    }
+
+    @Test("a missing table says to migrate")
+    func hint() async throws {
+        try await TestDatabase.with { database in
+            let pool = try database.pool()
+            let error = try await failure {
+                try await pool.withConnection { _ = try $0.query("select * from nowhere") }
+            }
+            #expect(error.message.contains("penstock migrate"))
+            await pool.close()
+        }
+    }
+
+    @Test("a missing database is fatal and named")
+    func missingDatabase() async throws {
+        try await TestDatabase.with { database in
+            var address = database.address
+            address.properties["dbname"] = "nowhere"
+            let pool = try PostgresPool(address)
+            let error = try await failure { try await pool.probe() }
+            #expect(error.disposition == .fatal && error.code == "store-missing")
+            #expect(error.message.contains("nowhere"))
+            await pool.close()
+        }
+    }
+
+    @Test("nobody listening is retryable, and the password stays out of it")
+    func refused() async throws {
+        let url = "postgres://user:s3cret@127.0.0.1:1/db?application_name=x"
+        let pool = try PostgresPool(ResourceAddress(url: url)!)
+        let error = try await failure { try await pool.probe() }
+        #expect(error.disposition == .retryable && error.code == "store-unavailable")
+        #expect(!"\(error)".contains("s3cret"))
+        #expect(error.message.contains("127.0.0.1"))
+        await pool.close()
+    }
+
+    @Test(
+        "an address that can't be read is fatal and not repeated",
+        arguments: [
+            "postgres://u:s3cret/x@host/db", "postgres://u:1/s3cret@host/db",
+            "postgres://u:a@s3cret@host/db", "postgres://u:s3cret%zz@host/db",
+            "postgres://h/d?s3cret",
+            "postgres://u:p@h/d?nonsense=s3cret", "mysql://u:s3cret@h/d",
+        ])
+    func badAddress(url: String) async throws {
+        let error = try await failure { _ = try PostgresPool(ResourceAddress(url: url)!) }
+        #expect(error.disposition == .fatal && error.code == "invalid-address")
+        #expect(!"\(error)".contains("s3cret"))
+    }
+
+    @Test("an unknown property is named, its value is not")
+    func badProperty() async throws {
+        let address = ResourceAddress(url: "postgres://h/d", properties: ["sslmod": "s3cret"])!
+        let error = try await failure { _ = try PostgresPool(address) }
+        #expect(error.message.contains("sslmod") && !error.message.contains("s3cret"))
+    }
+
+    @Test("probing a read-only server says so")
+    func readOnly() async throws {
+        try await TestDatabase.with { database in
+            let good = try database.pool()
+            try await good.probe()
+            let pool = try database.pool(settings: ["default_transaction_read_only": "on"])
+            let error = try await failure { try await pool.probe() }
+            #expect(error.code == "store-read-only")
+            await pool.close()
+            await good.close()
+        }
+    }
+
+    @Test("the session has our bounds, and properties win over them")
+    func sessionSettings() async throws {
+        try await TestDatabase.with { database in
+            var address = database.address
+            address.properties["statement_timeout"] = "7s"
+            address.properties["options"] = "-c jit=off"
+            let pool = try PostgresPool(
+                address, options: .init(settings: ["search_path": "\"a b\", c"]))
+            try await pool.withConnection { connection in
+                func setting(_ name: String) throws -> String {
+                    try connection.query("select current_setting($1)") { $0.add(text: name) }.text(
+                        0, 0)
+                }
+                try #expect(setting("statement_timeout") == "7s")
+                try #expect(setting("jit") == "off")
+                try #expect(setting("idle_in_transaction_session_timeout") == "1min")
+                try #expect(setting("application_name") == "penstock")
+                try #expect(setting("search_path") == "\"a b\", c")
+            }
+            await pool.close()
+        }
+    }
+}

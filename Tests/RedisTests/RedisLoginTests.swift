@@ -1,0 +1,68 @@
+import PipelineCore
+import PipelineTesting
+import Testing
+
+@testable import Redis
+
+@Suite("Logging in to Redis", .timeLimit(.minutes(1)))
+struct RedisLoginTests {
+    private func probe(_ address: ResourceAddress) async throws {
+        let cache = try RedisCache(address: address)
+        do {
+            try await cache.probe()
+        } catch {
+            await cache.close()
+            throw error
+        }
+        await cache.close()
+    }
+
+    @Test func worksWithThePasswordAndChoosesTheDatabase() async throws {
+        let server = try RedisServer(options: ["--requirepass", "s3:cr@t/"])
+        let credentials = ":s3%3Acr%40t%2F@"
+        let third = try RedisCache(address: try server.address(credentials, database: 3))
+        try await third.set([CacheEntry(key: "key", value: [3], timeToLive: .minutes(1))])
+        #expect(try await third.get(["key"]) == [[3]])
+        let zeroth = try RedisCache(address: try server.address(credentials))
+        #expect(try await zeroth.get(["key"]) == [nil])
+        await third.close()
+        await zeroth.close()
+    }
+
+    @Test func worksWithAUserOfItsOwn() async throws {
+        let server = try RedisServer(
+            options: ["--user", "penstock", "on", ">s3cret", "~*", "+mget", "+set", "+ping"])
+        try await probe(try server.address("penstock:s3cret@"))
+    }
+
+    @Test(arguments: [":wr0ng@", "penstock:wr0ng@"])
+    func saysThatThePasswordIsWrongWithoutShowingIt(credentials: String) async throws {
+        let server = try RedisServer(options: ["--requirepass", "right"])
+        let error = try await #require(throws: PipelineError.self) {
+            try await probe(try server.address(credentials))
+        }
+        #expect(error.code == "cache-login")
+        #expect(error.message.contains("wrong password"))
+        var everything = ""
+        dump(error, to: &everything)
+        #expect(!everything.contains("wr0ng"))
+    }
+
+    @Test func saysThatAPasswordIsWanted() async throws {
+        let server = try RedisServer(options: ["--requirepass", "right"])
+        let error = try await #require(throws: PipelineError.self) {
+            try await probe(try server.address())
+        }
+        #expect(error.code == "cache-login")
+        #expect(error.message.contains("wants a password"))
+    }
+
+    @Test func saysThatADatabaseIsNotThere() async throws {
+        let server = try RedisServer(options: ["--databases", "2"])
+        let error = try await #require(throws: PipelineError.self) {
+            try await probe(try server.address(database: 2))
+        }
+        #expect(error.code == "cache-refused")
+        #expect(error.message.contains("DB index is out of range"))
+    }
+}

@@ -1,0 +1,146 @@
+import PipelineCore
+import PipelineTesting
+import Testing
+
+@testable import Redis
+
+@Suite("A Redis server in trouble", .timeLimit(.minutes(2)))
+struct RedisOutageTests {
+    private let time = ManualClock()
+    private let fast = ["command_timeout": "200ms", "connect_timeout": "500ms"]
+
+    private func entry(_ key: String) -> CacheEntry {
+        CacheEntry(key: key, value: [1], timeToLive: .minutes(1))
+    }
+
+    private func error(_ cache: RedisCache, _ key: String = "key") async throws -> PipelineError {
+        try await #require(throws: PipelineError.self) { _ = try await cache.get([key]) }
+    }
+
+    /// The time that `count` calls take until all have failed.
+    private func timeOfFailures(_ count: Int, _ cache: RedisCache) async throws -> Duration {
+        let begin = ContinuousClock.now
+        for _ in 0..<count {
+            #expect(try await error(cache).code == "cache-unavailable")
+        }
+        return begin.duration(to: .now)
+    }
+
+    @Test func failsItsCallersFastAndRecoversWhenItIsBack() async throws {
+        var server: RedisServer? = try RedisServer()
+        let port = try #require(server?.port)
+        let cache = try RedisCache(
+            address: try #require(try server?.address(properties: fast)), clock: time.clock)
+        try await cache.set([entry("key")])
+        server = nil
+
+        let first = try await error(cache)
+        #expect(first.code == "cache-unavailable")
+        #expect(first.disposition == .retryable)
+        #expect(first.message.contains("127.0.0.1:\(port)"))
+        #expect(try await timeOfFailures(2000, cache) < .seconds(2))
+
+        server = try RedisServer(port: port)
+        // The back-off is not over: nobody asks the server.
+        #expect(try await timeOfFailures(100, cache) < .seconds(1))
+        time.advance(by: CircuitBreaker.longestBackOff)
+        try await eventually { try await cache.get(["key"]) == [nil] }
+        await cache.close()
+    }
+
+    @Test func isFoundAgainAtOnceByAProbe() async throws {
+        var server: RedisServer? = try RedisServer()
+        let port = try #require(server?.port)
+        let cache = try RedisCache(
+            address: try #require(try server?.address(properties: fast)), clock: time.clock)
+        server = nil
+        await #expect(throws: PipelineError.self) { try await cache.probe() }
+        server = try RedisServer(port: port)
+        try await cache.probe()
+        #expect(try await cache.get(["key"]) == [nil])
+        await cache.close()
+    }
+
+    @Test func makesOneCallerWaitWhenItHangsAndNoMore() async throws {
+        let server = try RedisServer()
+        let cache = try RedisCache(
+            address: try server.address(properties: fast), clock: time.clock)
+        try await cache.probe()
+        server.freeze()
+        #expect(try await error(cache).message.contains("no answer within 200 ms"))
+        #expect(try await timeOfFailures(1000, cache) < .milliseconds(900))
+        time.advance(by: CircuitBreaker.longestBackOff)
+        // An attempt begins now and will time out, but its caller does not wait for it.
+        #expect(try await timeOfFailures(1, cache) < .milliseconds(200))
+        server.thaw()
+        try await eventually {
+            time.advance(by: CircuitBreaker.longestBackOff)
+            return try await cache.get(["key"]) == [nil]
+        }
+        await cache.close()
+    }
+
+    @Test func failsACallInFlightWhenItDies() async throws {
+        var server: RedisServer? = try RedisServer()
+        let cache = try RedisCache(
+            address: try #require(try server?.address(properties: ["command_timeout": "1m"])),
+            clock: time.clock)
+        try await cache.probe()
+        let sent = cache.statistics.commands
+        server?.freeze()
+        await withThrowingTaskGroup(of: [Bytes?].self) { group in
+            group.addTask { try await cache.get(["key"]) }
+            while cache.statistics.commands == sent { await Task.yield() }
+            server = nil
+            let result = await group.nextResult()
+            let error = #expect(throws: PipelineError.self) { try result?.get() }
+            #expect(error?.code == "cache-unavailable")
+        }
+        await cache.close()
+    }
+
+    @Test func isReachedAgainWithoutAnErrorWhenItClosedAnIdleConnection() async throws {
+        let server = try RedisServer()
+        let cache = try RedisCache(address: try server.address(), clock: time.clock)
+        let other = RedisClient(
+            try RedisConfiguration(address: try server.address()), clock: .system,
+            random: RandomSource(seed: 1))
+        for _ in 0..<20 {
+            try await cache.set([entry("key")])
+            let kill = RedisCommand("CLIENT").appending("KILL").appending("TYPE")
+                .appending("normal").appending("SKIPME").appending("yes")
+            _ = try await other.send([kill])
+            #expect(try await cache.get(["key"]) == [[1]])
+        }
+        await other.close()
+        await cache.close()
+    }
+
+    @Test func saysThatItIsAReadOnlyReplica() async throws {
+        let server = try RedisServer(options: ["--replicaof", "127.0.0.1 1"])
+        let cache = try RedisCache(address: try server.address(), clock: time.clock)
+        let error = try await #require(throws: PipelineError.self) {
+            try await cache.set([entry("key")])
+        }
+        #expect(error.code == "cache-unavailable")
+        #expect(error.message.contains("read-only replica"))
+        #expect(try await cache.get(["key"]) == [nil])
+        await cache.close()
+    }
+
+    @Test func goesOnAnsweringReadsWhenItsMemoryIsFull() async throws {
+        let server = try RedisServer(
+            options: ["--maxmemory", "1", "--maxmemory-policy", "noeviction"])
+        let cache = try RedisCache(
+            address: try server.address(properties: ["connections": "1"]), clock: time.clock)
+        for _ in 0..<3 {
+            let error = try await #require(throws: PipelineError.self) {
+                _ = try await cache.setIfAbsent([entry("a"), entry("b")])
+            }
+            #expect(error.code == "cache-full")
+            #expect(error.disposition == .retryable)
+            #expect(try await cache.get(["a"]) == [nil])
+        }
+        await cache.close()
+    }
+}
