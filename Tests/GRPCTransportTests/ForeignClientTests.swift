@@ -1,6 +1,5 @@
-// Foundation for `Process`: the foreign client is a program of its own.
-import Foundation
 import GRPCTransport
+import Glibc
 import Testing
 
 @Suite(.timeLimit(.minutes(2)))
@@ -8,13 +7,14 @@ struct ForeignClientTests {
     @Test("Python's gRPC gets on with the server")
     func python() async throws {
         let python = try #require(
-            ProcessInfo.processInfo.environment["PENSTOCK_TEST_PYTHON"],
+            unsafe getenv("PENSTOCK_TEST_PYTHON").map { unsafe String(cString: $0) },
             "PENSTOCK_TEST_PYTHON names a Python with grpcio and its health and reflection packages"
         )
-        let script = URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "Foreign/check_server.py").path
+        let folder = #filePath.split(separator: "/").dropLast().joined(separator: "/")
+        let script = "/\(folder)/Foreign/check_server.py"
         try await withServer(.init(), addMethods) { server, _ in
-            let (status, output) = try await run(python, script, "127.0.0.1:\(server.port)")
+            let (status, output) = try await ForeignProgram.run(
+                python, script, "127.0.0.1:\(server.port)")
             #expect(status == 0, "\(output)")
         }
     }
@@ -72,21 +72,5 @@ struct ForeignClientTests {
                 return []
             }
         }
-    }
-
-    private func run(_ arguments: String...) async throws -> (status: Int32, output: String) {
-        let process = Process()
-        process.executableURL = URL(filePath: arguments[0])
-        process.arguments = Array(arguments.dropFirst())
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        let status = try await withCheckedThrowingContinuation {
-            (continuation: CheckedContinuation<Int32, any Error>) in
-            process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
-            do { try process.run() } catch { continuation.resume(throwing: error) }
-        }
-        let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-        return (status, String(decoding: output, as: UTF8.self))
     }
 }

@@ -71,6 +71,9 @@ struct PostgresFaultTests {
                 try? await group.waitForAll()
             }
             await killer.close()
+            // The last signal may still be on its way.
+            _ = try await persisting { try await ledger.summary() }
+            _ = try await persisting { try await ledger.summary() }
             try await finish(ledger, random)
             try await check(ledger, chunks.values.flatMap { $0 }.flatMap(\.ids))
             for source in sources {

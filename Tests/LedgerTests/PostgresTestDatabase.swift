@@ -58,7 +58,8 @@ struct PostgresTestDatabase {
         try await pool.withConnection { connection in
             _ = try connection.query(
                 """
-                select pg_terminate_backend(pid) from pg_stat_activity
+                select pg_terminate_backend(pid), pg_sleep(random() * 0.03)
+                from pg_stat_activity
                 where datname = current_database() and pid <> pg_backend_pid()
                 order by random() limit 1
                 """)

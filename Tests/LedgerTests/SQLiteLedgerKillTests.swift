@@ -106,7 +106,8 @@ struct SQLiteLedgerKillTests {
         var process: pid_t = 0
         let failed = unsafe posix_spawn(
             &process, "/proc/self/exe", &actions, nil, &argv, &environment)
-        for unsafetext in unsafe argv + environment { unsafe free(text) }
+        for index in unsafe argv.indices { unsafe free(argv[index]) }
+        for index in unsafe environment.indices { unsafe free(environment[index]) }
         unsafe posix_spawn_file_actions_destroy(&actions)
         close(ends[1])
         try #require(failed == 0)

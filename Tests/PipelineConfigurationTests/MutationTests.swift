@@ -11,7 +11,7 @@ struct MutationTests {
     func bytes() throws {
         let sample = try GoldenFile.bytes("sample.json")
         var numbers = SplitMix64(seed: 11)
-        for _ in 0..<3000 {
+        for _ in 0..<2000 {
             var bytes = sample
             for _ in 0..<Int.random(in: 1...3, using: &numbers) {
                 let place = Int.random(in: 0..<bytes.count, using: &numbers)
@@ -33,7 +33,7 @@ struct MutationTests {
         let sample = try JSON(parsing: try GoldenFile.bytes("sample.json"))
         var numbers = SplitMix64(seed: 12)
         var refused = 0
-        for _ in 0..<3000 {
+        for _ in 0..<2000 {
             var tree = sample
             for _ in 0..<Int.random(in: 1...3, using: &numbers) {
                 tree = mutated(tree, using: &numbers)
@@ -41,7 +41,7 @@ struct MutationTests {
             if !check(Array(tree.written(.pretty).utf8)) { refused += 1 }
         }
         // If hardly any were refused, the mutations would have tested nothing.
-        #expect(refused > 2000)
+        #expect(refused > 1300)
     }
 
     /// Reads and checks what came of it; whether the file was taken.

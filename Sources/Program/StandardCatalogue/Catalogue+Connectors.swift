@@ -1,12 +1,34 @@
 internal import ConversionReports
 internal import Files
+internal import Kafka
+internal import Logging
 internal import PipelineCore
 internal import Redis
 internal import ReportService
 
 extension Catalogue {
     static var connectors: [Connector] {
-        [redis, embedded, memory, grpc, file, standardStreams]
+        [kafka, postgres, redis, embedded, memory, grpc, file, standardStreams]
+    }
+
+    private static var kafka: Connector {
+        Connector(
+            schemes: ["kafka"], summary: "Apache Kafka. Properties are librdkafka's.",
+            example: "kafka://broker-1:9092,broker-2:9092", kinds: [.bus]
+        ) { address, context in 
+            let logger = context.logger
+            return try KafkaBus(address, clock: context.clock) { line in
+                logger.log(line)
+            }
+        }
+    }
+
+    private static var postgres: Connector {
+        Connector(
+            schemes: ["postgres", "postgresql"],
+            summary: "PostgreSQL: ledgers, events and reports. Properties are libpq's.",
+            example: "postgres://penstock@db:5432/penstock", kinds: [.store]
+        ) { address, _ in try PostgresStore(address) }
     }
 
     private static var redis: Connector {
@@ -56,5 +78,14 @@ extension Catalogue {
             schemes: ["stdio"], summary: "Standard input or output, one record a line.",
             example: "stdio:", kinds: [.lines]
         ) { _, _ in StandardStream() }
+    }
+}
+
+extension Logger {
+    /// What librdkafka has to say; its own news are details to us.
+    fileprivate func log(_ line: KafkaLogLine) {
+        log(
+            level: line.severity <= 3 ? .error : line.severity <= 4 ? .warning : .debug,
+            "librdkafka: \(line.message)", metadata: ["facility": "\(line.facility)"])
     }
 }

@@ -24,8 +24,10 @@ extension PostgresConnection {
             guard state.count == 5, isState, rest.dropFirst(5).hasPrefix(": ") else { continue }
             return PostgresError(sqlState: String(state), message: String(rest.dropFirst(7)))
         }
-        let message = lines.isEmpty ? "the connection was lost" : lines.joined(separator: " ")
-        return PostgresError(sqlState: "", message: message)
+        // Lines that are set in explain the one before.
+        let facts = lines.filter { !$0.hasPrefix("\t") }.joined(separator: "; ")
+        return PostgresError(
+            sqlState: "", message: facts.isEmpty ? "the connection was lost" : facts)
     }
 
     /// The error that a result carries; `nil` for a good one.
@@ -39,13 +41,11 @@ extension PostgresConnection {
         }
         let state = field(ErrorField.sqlState) ?? ""
         if unsafe PQstatus(handle) != CONNECTION_OK { isSpent = true }
+        if state.isEmpty { return connectionError() }
         if state == "57014" && isSpent && signal.requestedAt != nil { return CancellationError() }
-        let message =
-            unsafe field(ErrorField.message)
-            ?? String(cString: PQresultErrorMessage(result.handle)).trimmed
         let error = PostgresError(
             sqlState: state,
-            message: message.isEmpty ? "the connection was lost" : message,
+            message: field(ErrorField.message) ?? "no message",
             constraint: field(ErrorField.constraint))
         let reported = error.pipelineError(server: server)
         if reported.code == "store-statement-stale" { isSpent = true }

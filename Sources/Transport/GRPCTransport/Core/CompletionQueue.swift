@@ -1,16 +1,30 @@
 internal import CGRPC
+internal import Synchronization
 
 /// What a completion queue gives back: the tag of an operation is the object that waits for it.
 ///
 /// The queue holds a reference from the start of the operation to its completion. `Sendable`
-/// because every subclass says how its state passes from the starter to the queue's thread.
+/// because what the starter wrote before the start is passed on to the queue's thread, and nobody
+/// else touches it meanwhile; subclasses say where they differ.
 class Completion: @unchecked Sendable {
+    /// Written at the start, read at the completion: the C core's queue orders them already, but
+    /// in code that neither the memory model nor the thread sanitizer sees.
+    private let handOver = Atomic(false)
+
     /// The operation has ended. Called on the queue's thread, exactly once for each start.
     func complete(succeeded: Bool) { fatalError("abstract") }
 
     /// The tag of one operation, which owns a reference until ``CompletionQueue/drain()``.
     final func retainedTag() -> UnsafeMutableRawPointer {
-        unsafe Unmanaged.passRetained(self).toOpaque()
+        handOver.store(true, ordering: .releasing)
+        return unsafe Unmanaged.passRetained(self).toOpaque()
+    }
+
+    /// The completion whose tag came out of the queue.
+    fileprivate static func take(_ tag: UnsafeMutableRawPointer) -> Completion {
+        let completion = unsafe Unmanaged<Completion>.fromOpaque(tag).takeRetainedValue()
+        _ = completion.handOver.load(ordering: .acquiring)
+        return completion
     }
 
     /// Gives back the reference of a tag that was never queued.
@@ -41,7 +55,7 @@ final class CompletionQueue: @unchecked Sendable {
         while true {
             let event = unsafe grpc_completion_queue_next(pointer, forever, nil)
             if unsafe event.type == GRPC_QUEUE_SHUTDOWN { return }
-            let completion = unsafe Unmanaged<Completion>.fromOpaque(event.tag).takeRetainedValue()
+            let completion = unsafe Completion.take(event.tag)
             unsafe completion.complete(succeeded: event.success != 0)
         }
     }

@@ -1,18 +1,16 @@
-internal import Synchronization
-
 /// A slot for one unary call after the other.
 ///
 /// `Sendable`: owned by its lane's thread, except that a handler's task may call ``finish(_:)``
-/// once; `phase` passes the slot back, since it is stored before the reply and loaded after.
+/// once.
 final class UnaryCall: Completion, @unchecked Sendable {
-    private enum Phase: UInt8, AtomicRepresentable {
+    private enum Phase {
         case awaitingRequest, answering
     }
 
     let method: Int
     let request = RequestedCall()
     private unowned let lane: ServerLane
-    private let phase = Atomic(Phase.awaitingRequest)
+    private var phase = Phase.awaitingRequest
     /// Completions still to come before the slot is free again.
     private var outstanding = 1
     /// Whether the close has its own completion; fixed before a task borrows the slot.
@@ -27,11 +25,11 @@ final class UnaryCall: Completion, @unchecked Sendable {
     func prepareForRequest() {
         outstanding = 1
         isWatched = false
-        phase.store(.awaitingRequest, ordering: .releasing)
+        phase = .awaitingRequest
     }
 
     override func complete(succeeded: Bool) {
-        switch phase.load(ordering: .acquiring) {
+        switch phase {
         case .awaitingRequest where succeeded: lane.received(self)
         case .awaitingRequest, .answering: completeOne()
         }
@@ -68,7 +66,7 @@ final class UnaryCall: Completion, @unchecked Sendable {
     }
 
     private func start(_ batch: borrowing OperationBatch) {
-        phase.store(.answering, ordering: .releasing)
+        phase = .answering
         unsafe batch.start(on: request.call, tag: self)
     }
 

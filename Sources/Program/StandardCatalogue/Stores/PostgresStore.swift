@@ -1,0 +1,34 @@
+internal import ConversionReports
+internal import Ledger
+internal import PipelineCore
+internal import Postgres
+internal import PostgresLedger
+
+/// A PostgreSQL database with ledgers, events and reports, shared by any number of processes.
+final class PostgresStore: StandardStore {
+    private let pool: PostgresPool
+    private let ledgers: PostgresLedgerProvider
+    let reports: any ReportStore
+
+    init(_ address: ResourceAddress) throws {
+        pool = try PostgresPool(address)
+        ledgers = PostgresLedgerProvider(pool: pool)
+        reports = try PostgresReportStore(address, pool: pool)
+    }
+
+    var migratesItself: Bool { false }
+
+    func migrate() async throws {
+        try await ledgers.migrateLedger()
+        try await reports.migrate()
+    }
+
+    func migrateLedger() async throws { try await ledgers.migrateLedger() }
+    func ledger(for stage: LedgerStage) throws -> any Ledger { try ledgers.ledger(for: stage) }
+    func probe() async throws { try await ledgers.probe() }
+
+    func close() async {
+        await reports.close()
+        await pool.close()
+    }
+}

@@ -1,0 +1,86 @@
+import Testing
+
+@Suite("Layers import only what they may")
+struct LayeringTests {
+    private let imports: [String: Set<String>]
+    private static let cModules = [
+        "CRdKafka", "CPostgres", "CHiredis", "CGRPC", "CSQLite", "CMicrohttpd",
+    ]
+    private static let tooling: Set = ["Specification", "Logging", "Metrics"]
+    private static let transport: Set = ["Protobuf", "ReportMessages", "GRPCTransport"]
+    private static let pipeline: Set = [
+        "PipelineCore", "PipelineConfiguration", "Batching", "PipelineRuntime",
+        "PipelineSimulation",
+    ]
+    private static let connectors: Set = ["Kafka", "Postgres", "Redis", "SQLite", "Files"]
+    private static let ledgers: Set = ["Ledger", "PostgresLedger", "SQLiteLedger"]
+    private static let reports: Set = ["ConversionReports", "ReportService"]
+    private static let program: Set = ["StandardCatalogue", "PenstockCommand"]
+    private static let ours = tooling.union(transport).union(pipeline).union(connectors)
+        .union(ledgers).union(reports).union(program).union(["Stages", "PipelineTesting"])
+
+    init() throws { imports = try SourceTree.read().imports }
+
+    private func ours(_ target: String) -> Set<String> {
+        (imports[target] ?? []).intersection(Self.ours)
+    }
+
+    @Test("each C module has one importer", arguments: cModules)
+    func oneImporter(of module: String) {
+        let importers = imports.filter { $0.value.contains(module) }.keys
+        #expect(importers.count == 1, "\(module) is imported by \(importers.sorted())")
+    }
+
+    @Test("tooling imports nothing of ours", arguments: tooling)
+    func tooling(_ target: String) {
+        #expect(ours(target).isEmpty)
+    }
+
+    @Test("transport imports nothing of ours above it", arguments: transport)
+    func transport(_ target: String) {
+        #expect(ours(target).isSubset(of: Self.transport))
+    }
+
+    @Test("connectors import the core and tooling, never each other", arguments: connectors)
+    func connectors(_ target: String) {
+        #expect(ours(target).isSubset(of: Self.tooling.union(["PipelineCore"])))
+    }
+
+    @Test("batching and the ledger's protocol do no I/O", arguments: ["Batching", "Ledger"])
+    func pure(_ target: String) {
+        let allowed: Set = ["PipelineCore", "Batching", "Specification"]
+        #expect((imports[target] ?? []).isSubset(of: allowed))
+    }
+
+    @Test("the core knows tooling only")
+    func core() {
+        #expect(ours("PipelineCore").isSubset(of: ["Specification", "Logging"]))
+    }
+
+    @Test("the runtime knows no stage, no ledger, no connector and no domain")
+    func runtime() {
+        #expect(ours("PipelineRuntime").isSubset(of: Self.tooling.union(["PipelineCore"])))
+    }
+
+    @Test("stages know no connector, no transport and no domain")
+    func stages() {
+        let allowed: Set = ["PipelineCore", "Batching", "Ledger", "Specification", "Logging"]
+        #expect(ours("Stages").isSubset(of: allowed))
+    }
+
+    @Test("the report service reaches pipelines only through the core")
+    func reportService() {
+        let allowed = Self.transport.union(["PipelineCore", "Logging"])
+        #expect(ours("ReportService").isSubset(of: allowed))
+    }
+
+    @Test("only the catalogue and the command see connectors, stages and domain together")
+    func catalogue() {
+        for (target, modules) in imports {
+            let seesAll =
+                !modules.isDisjoint(with: Self.connectors) && modules.contains("Stages")
+                && !modules.isDisjoint(with: Self.reports)
+            #expect(!seesAll || Self.program.contains(target), "\(target) sees too much")
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import Foundation
+
+/// The sources as they lie on disk: which target a file belongs to, and what it imports.
+struct SourceTree {
+    struct File {
+        var path: String
+        var target: String
+        var imports: Set<String>
+        var lines: [Substring]
+    }
+
+    static let root = URL(filePath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    let files: [File]
+
+    /// Reads everything below `Sources`.
+    static func read() throws -> SourceTree {
+        let sources = root.appending(path: "Sources")
+        let found = FileManager.default.enumerator(atPath: sources.path)?.compactMap { $0 as? String }
+        let paths = (found ?? []).filter { $0.hasSuffix(".swift") }.sorted()
+        return SourceTree(
+            files: try paths.map { path in
+                let text = try String(contentsOf: sources.appending(path: path), encoding: .utf8)
+                let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+                return File(
+                    path: path, target: target(of: path), imports: imports(in: lines), lines: lines)
+            })
+    }
+
+    /// `Stages` is one target with a folder a stage; elsewhere a layer has a folder a target.
+    private static func target(of path: String) -> String {
+        let parts = path.split(separator: "/").map(String.init)
+        return parts[0] == "Stages" ? "Stages" : parts[1]
+    }
+
+    private static func imports(in lines: [Substring]) -> Set<String> {
+        let modules = lines.compactMap { line -> String? in
+            let words = line.split(separator: " ")
+            guard let at = words.firstIndex(of: "import"), at <= 2, at + 1 < words.count else {
+                return nil
+            }
+            let isImport = words[..<at].allSatisfy {
+                ["public", "internal", "private", "package", "@testable"].contains($0)
+            }
+            return isImport ? String(words[at + 1]) : nil
+        }
+        return Set(modules)
+    }
+
+    var imports: [String: Set<String>] {
+        files.reduce(into: [:]) { $0[$1.target, default: []].formUnion($1.imports) }
+    }
+}

@@ -1,0 +1,57 @@
+import Foundation
+import Testing
+
+@Suite("The sources keep the house rules")
+struct StyleTests {
+    private let files: [SourceTree.File]
+
+    init() throws {
+        files = try SourceTree.read().files.filter {
+            !$0.path.contains("/Generated/") && !$0.path.hasSuffix(".pb.swift")
+        }
+    }
+
+    @Test("no file is longer than 400 lines")
+    func length() {
+        for file in files {
+            #expect(file.lines.count <= 400, "\(file.path) has \(file.lines.count) lines")
+        }
+    }
+
+    @Test("no folder or file has a name that says nothing")
+    func names() {
+        let empty: Set = ["Utils", "Util", "Common", "Helpers", "Helper", "Misc"]
+        for file in files {
+            let parts = file.path.split(separator: "/").map {
+                $0.hasSuffix(".swift") ? String($0.dropLast(6)) : String($0)
+            }
+            #expect(empty.isDisjoint(with: parts), "\(file.path)")
+        }
+    }
+
+    @Test("what runs pipelines leaves the injected executor and clock alone")
+    func injection() {
+        let ways = [
+            "Task {", "Task.detached", "Task.immediate", "Task.sleep", "ContinuousClock()",
+            "DispatchQueue", "@MainActor",
+        ]
+        let targets: Set = ["PipelineRuntime", "Stages", "Batching", "Ledger", "SQLiteLedger"]
+        for file in files where targets.contains(file.target) {
+            for way in ways {
+                #expect(
+                    !file.lines.contains { $0.contains(way) && !$0.contains("//") },
+                    "\(file.path) uses \(way)")
+            }
+        }
+    }
+
+    @Test("the top level is what the design fixes")
+    func topLevel() throws {
+        let allowed: Set = [
+            "Package.swift", "Package.resolved", "Sources", "Tests", "Pipelines", "Protos",
+            "deploy", "README.md", "data",
+        ]
+        let entries = try FileManager.default.contentsOfDirectory(atPath: SourceTree.root.path)
+        #expect(Set(entries.filter { !$0.hasPrefix(".") }).isSubset(of: allowed))
+    }
+}
