@@ -83,6 +83,8 @@ struct LogLineTests {
         var ends: [Int32] = [0, 0]
         try #require(unsafe pipe(&ends) == 0)
         let (reader, writer) = (ends[0], ends[1])
+        // So that it takes only a part of a line, or nothing for now.
+        _ = fcntl(writer, F_SETFL, O_NONBLOCK)
         let handler = StreamLogHandler(
             label: "pipe", stream: LogStream(descriptor: writer), format: .json, now: { 0 })
         let long = String(repeating: "x", count: 9000)  // more than PIPE_BUF

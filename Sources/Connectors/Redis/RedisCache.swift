@@ -10,9 +10,9 @@ public final class RedisCache: Cache {
     /// How much has been asked, and in how many round trips.
     public struct Statistics: Sendable, Equatable {
         /// Commands sent since the start.
-        public var commands: UInt64
+        public var commands: UInt64 = 0
         /// Round trips that carried them.
-        public var roundTrips: UInt64
+        public var roundTrips: UInt64 = 0
     }
 
     private let client: RedisClient
@@ -38,10 +38,7 @@ public final class RedisCache: Cache {
     public var maxValueBytes: Int { client.configuration.maxValueBytes }
 
     /// What has been sent so far.
-    public var statistics: Statistics {
-        let statistics = client.statistics
-        return Statistics(commands: statistics.commands, roundTrips: statistics.roundTrips)
-    }
+    public var statistics: Statistics { client.statistics }
 
     public func get(_ keys: [String]) async throws -> [Bytes?] {
         if keys.isEmpty { return [] }
