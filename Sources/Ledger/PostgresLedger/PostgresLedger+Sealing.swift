@@ -98,7 +98,8 @@ extension PostgresConnection {
             open: OpenBatch(
                 count: answer.int(0, 0), oldest: answer.timestampOrNil(0, 2),
                 earliestDeadline: answer.timestampOrNil(0, 1),
-                flushRequested: answer.timestampOrNil(0, 5), lastFired: answer.timestampOrNil(0, 4)),
+                flushRequested: answer.timestampOrNil(0, 5),
+                lastFired: answer.timestampOrNil(0, 4)),
             clock: answer.timestamp(0, 3), draining: answer.textOrNil(0, 6),
             revision: answer.int64(0, 7))
     }
