@@ -86,7 +86,8 @@ let package = Package(
             "Program", "StandardCatalogue",
             [
                 "PipelineCore", "Specification", "Batching", "Stages", "Ledger", "PostgresLedger",
-                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files", "ConversionReports", "Logging",
+                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files",
+                "ConversionReports", "Logging",
                 "ReportService", "GRPCTransport", "ReportMessages", "Protobuf",
             ]),
         layer(

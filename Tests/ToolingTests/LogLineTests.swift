@@ -35,8 +35,9 @@ struct LogLineTests {
                     "late": .stringConvertible(false), "sinks": ["ready", "answers"],
                     "trigger": ["count": "512"], "url": .secret("redis://:x@h"),
                 ], level: .warning)
-                == #"{"timestamp":"2026-11-24T11:00:34.000007Z","level":"warning","logger":"runtime","#
-                + #""message":"batch \"sealed\"","metadata":{"cases":512,"late":false,"ratio":0.5,"#
+                == #"{"timestamp":"2026-11-24T11:00:34.000007Z","level":"warning","#
+                + #""logger":"runtime","message":"batch \"sealed\"","#
+                + #""metadata":{"cases":512,"late":false,"ratio":0.5,"#
                 + #""sinks":["ready","answers"],"trigger":{"count":"512"},"url":"***"}}"# + "\n")
     }
 

@@ -16,7 +16,8 @@ public enum PenstockCommand {
                 """,
             version: version,
             examples: [
-                .init("validate Pipelines/*.json", "Checks pipeline files without touching anything."),
+                .init(
+                    "validate Pipelines/*.json", "Checks pipeline files without touching anything."),
                 .init("run Pipelines/*.json", "Runs pipelines and the API in one process."),
                 .init("stages accumulate", "Explains a stage and its settings."),
             ],

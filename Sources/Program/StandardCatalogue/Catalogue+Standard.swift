@@ -27,7 +27,8 @@ extension Catalogue {
             Codec(name: "raw", summary: "Payloads as they are.", yields: .bytes),
             Codec(
                 name: "report-ready",
-                summary: "Renders outcomes: announced as JSON ReportReady, cached as answers to GetReport.",
+                summary:
+                    "Renders outcomes: announced as JSON ReportReady, cached as answers to GetReport.",
                 yields: nil, encoder: ReportOutcomeEncoder()),
         ]
     }
@@ -40,7 +41,8 @@ extension Catalogue {
             guard let store = store as? any StandardStore else {
                 throw PipelineError.fatal(
                     "wrong-resource",
-                    "stage \(context.stage): the generator \"conversion\" reads a \"store\"; name one")
+                    "stage \(context.stage): the generator \"conversion\" reads a \"store\"; name one"
+                )
             }
             return ConversionGenerator(store: store.reports)
         }

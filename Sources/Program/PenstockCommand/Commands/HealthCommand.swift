@@ -10,7 +10,9 @@ struct HealthOptions: Settings {
 
     init(_ field: Fields) {
         server = field("server", "The server.", default: "127.0.0.1:50051")
-        service = field("service", "A service, or all.", default: "", example: "conversionreports.v1.ReportService")
+        service = field(
+            "service", "A service, or all.", default: "",
+            example: "conversionreports.v1.ReportService")
         timeout = field("timeout", "How long to wait.", default: .seconds(2))
     }
 }
@@ -19,13 +21,15 @@ extension PenstockCommand {
     static var health: Command {
         Command(
             "health", HealthOptions.self,
-            details: "Exits with 0 when it serves, 1 when it says that it does not, 69 when it can't be reached.",
+            details:
+                "Exits with 0 when it serves, 1 when it says that it does not, 69 when it can't be reached.",
             examples: [.init("--server 127.0.0.1:50051", "One line, and the exit code.")]
         ) { options, console in
             do {
                 let client = try GRPCClient(target: options.server)
                 let response = try await client.call(
-                    Grpc_Health_V1_HealthMethods.check, Grpc_Health_V1_HealthCheckRequest.with { $0.service = options.service },
+                    Grpc_Health_V1_HealthMethods.check,
+                    Grpc_Health_V1_HealthCheckRequest.with { $0.service = options.service },
                     timeout: options.timeout)
                 let isServing = response.status == .serving
                 console.out(isServing ? "serving\n" : "not serving\n")

@@ -17,10 +17,12 @@ struct SampleDataOptions: Settings {
     let store: String?
 
     init(_ field: Fields) {
-        products = field("products", "How many products there are.", default: 1000, in: 1...1_000_000)
+        products = field(
+            "products", "How many products there are.", default: 1000, in: 1...1_000_000)
         days = field("days", "How many days of events, up to now.", default: 30, in: 1...3650)
         viewsPerDay = field(
-            "views_per_day", "Views a day, over all products.", default: 10_000, in: 0...100_000_000)
+            "views_per_day", "Views a day, over all products.", default: 10_000, in: 0...100_000_000
+        )
         paymentsPerDay = field(
             "payments_per_day", "Payments a day, over all products.", default: 300,
             in: 0...100_000_000)
