@@ -119,11 +119,12 @@ public final class RemoteGenerator: Generator {
         _ endpoint: any GeneratorEndpoint, before deadline: Instant
     ) async throws {
         let limit = min(Self.healthTimeout, clock.now.duration(to: deadline))
-        do {
-            if try await endpoint.isServing(timeout: limit) { return }
-        } catch  where error.code == .unimplemented || error.code == .notFound {
-            return
+        let isServing: Bool
+        do { isServing = try await endpoint.isServing(timeout: limit) } catch {
+            guard error.code == .unimplemented || error.code == .notFound else { throw error }
+            isServing = true
         }
+        if isServing { return }
         throw EndpointFailure.notServing(endpoint.address)
     }
 
