@@ -16,7 +16,9 @@ enum KafkaServer {
     }
 
     static func bus(_ properties: [String: String] = [:]) throws -> KafkaBus {
-        try KafkaBus(address(properties))
+        var properties = properties
+        if unsafe getenv("KDEBUG") != nil { properties["debug"] = "cgrp,consumer,topic" }
+        return try KafkaBus(address(properties)) { print($0.severity, $0.facility, $0.message) }
     }
 
     /// A name that nobody else uses.

@@ -21,6 +21,7 @@ final class KafkaConsumer: BusConsumer {
     let isGroupTruth: Bool
     let progress: Mutex<ConsumerProgress>
     let buffer: Mutex<MessageBuffer>
+    let reminder: Mutex<FetchReminder>
     let queue: ConsumerQueue
     private let doorbell = Doorbell()
     private let heartbeat: Duration
@@ -42,6 +43,7 @@ final class KafkaConsumer: BusConsumer {
         isGroupTruth = positions == nil
         self.positions = positions ?? GroupPositions(client: client, worker: worker)
         buffer = Mutex(MessageBuffer(capacity: subscription.maxRecords))
+        reminder = Mutex(FetchReminder(settings, now: clock.now))
         queue = ConsumerQueue(client, doorbell)
         heartbeat = min(.seconds(10), settings.maxPollInterval / 3)
         progress = Mutex(ConsumerProgress(now: clock.now))
@@ -54,6 +56,7 @@ final class KafkaConsumer: BusConsumer {
             if progress.withLock(\.isClosed) {
                 throw PipelineError.fatal("consumer-closed", "the consumer of \(topic) is closed")
             }
+            try await findTopic()
             try await serveGroup()
             try await serveRewinds()
             try await commitIfDue()
@@ -109,6 +112,7 @@ final class KafkaConsumer: BusConsumer {
     private var nextLook: Instant {
         var look = clock.now.advanced(by: heartbeat)
         if let commit = progress.withLock(\.nextCommit) { look = min(look, commit) }
+        if let due = reminder.withLock(\.due) { look = min(look, due) }
         if let since = events.faults.downSince {
             look = min(look, since.advanced(by: Self.patience))
         }
