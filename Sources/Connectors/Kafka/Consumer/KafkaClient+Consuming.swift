@@ -130,8 +130,23 @@ extension KafkaClient {
         }
     }
 
-    /// Leaves the group, after what was handed over has been committed.
-    func closeConsumer() {
-        unsafe withHandle { unsafe _ = rd_kafka_consumer_close($0) }
+    /// Leaves the group, after what was handed over has been committed; gives up at the deadline, when brokers don't
+    /// answer: the group then notices by its session's expiry.
+    func closeConsumer(within limit: Duration) {
+        let deadline = ContinuousClock.now.advanced(by: limit)
+        unsafe withHandle { handle in
+            let queue = unsafe rd_kafka_queue_new(handle)
+            defer { unsafe rd_kafka_queue_destroy(queue) }
+            if let error = unsafe rd_kafka_consumer_close_queue(handle, queue) {
+                return unsafe rd_kafka_error_destroy(error)
+            }
+            while unsafe rd_kafka_consumer_closed(handle) == 0 && ContinuousClock.now < deadline {
+                // Serves the group's callbacks; what is still fetched is dropped.
+                var message: UnsafeMutablePointer<rd_kafka_message_t>?
+                if unsafe rd_kafka_consume_batch_queue(queue, 100, &message, 1) > 0 {
+                    unsafe rd_kafka_message_destroy(message)
+                }
+            }
+        }
     }
 }

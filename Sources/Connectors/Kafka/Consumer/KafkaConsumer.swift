@@ -8,6 +8,7 @@ internal import Synchronization
 /// without a thread, on a bell that librdkafka rings when its queue fills.
 final class KafkaConsumer: BusConsumer {
     static let requestTimeoutMilliseconds: Int32 = 10_000
+    static let closeLimit = Duration.seconds(10)
     static let commitInterval = Duration.seconds(1)
     /// How long all brokers may be gone before `next` says so.
     static let patience = Duration.seconds(5)
@@ -104,7 +105,7 @@ final class KafkaConsumer: BusConsumer {
                 case .revoke(let partitions, _): try? client.unassign(topic, partitions)
                 }
             }
-            client.closeConsumer()
+            client.closeConsumer(within: Self.closeLimit)
         }
     }
 
