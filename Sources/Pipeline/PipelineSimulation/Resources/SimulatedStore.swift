@@ -7,15 +7,18 @@ public import PipelineCore
 /// a killed process has asked for none the less. The code around the transactions runs in the process, and is
 /// killed and paused with it, between two transactions too.
 public struct SimulatedStore: BlockingWorker {
-    private let resource: SharedResource
-    private let done: @Sendable (_ succeeded: Bool) -> Void
+    /// Hears that a call has been done.
+    public typealias Observer = @Sendable (_ succeeded: Bool) -> Void
 
-    /// - Parameter done: called after each call has been done, before anything else happens; the task-local
-    ///   values are the caller's.
+    private let resource: SharedResource
+    private let observer: @Sendable () -> Observer
+
+    /// - Parameter observer: asked in the calling task when a call is made; what it answers is called as soon as the
+    ///   call has been done, before anything else happens.
     public init(
-        weather: Weather = Weather(), done: @escaping @Sendable (_ succeeded: Bool) -> Void = { _ in }
+        weather: Weather = Weather(), observer: @escaping @Sendable () -> Observer = { { _ in } }
     ) {
-        self.done = done
+        self.observer = observer
         resource = SharedResource(
             weather: weather,
             error: .retryable("store-unavailable", "the simulated store does not answer"))
@@ -23,15 +26,11 @@ public struct SimulatedStore: BlockingWorker {
 
     public func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
         guard SimulatedProcess.current != nil else { return try body() }
-        return try await resource.call { [done] in
-            do {
-                let value = try body()
-                done(true)
-                return value
-            } catch {
-                done(false)
-                throw error
-            }
+        let done = observer()
+        return try await resource.call {
+            let result = Result { try body() }
+            if case .success = result { done(true) } else { done(false) }
+            return try result.get()
         }
     }
 }

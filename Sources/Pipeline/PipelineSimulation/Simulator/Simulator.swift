@@ -113,6 +113,6 @@ public final class Simulator: Sendable {
         }
     }
 
-    /// Forgets everything that was to come.
-    func discardTimers() { state.withLock { $0.timers = TimerQueue() } }
+    /// Forgets everything that was to come, after the verdict.
+    public func discard() { state.withLock { $0.timers = TimerQueue() } }
 }
