@@ -21,7 +21,7 @@ struct LayeringTests {
 
     init() throws { imports = try SourceTree.read().imports }
 
-    private func ours(_ target: String) -> Set<String> {
+    private func imported(by target: String) -> Set<String> {
         (imports[target] ?? []).intersection(Self.ours)
     }
 
@@ -32,18 +32,18 @@ struct LayeringTests {
     }
 
     @Test("tooling imports nothing of ours", arguments: tooling)
-    func tooling(_ target: String) {
-        #expect(ours(target).isEmpty)
+    func toolingIsAlone(_ target: String) {
+        #expect(imported(by: target).isEmpty)
     }
 
     @Test("transport imports nothing of ours above it", arguments: transport)
-    func transport(_ target: String) {
-        #expect(ours(target).isSubset(of: Self.transport))
+    func transportIsBelow(_ target: String) {
+        #expect(imported(by: target).isSubset(of: Self.transport))
     }
 
     @Test("connectors import the core and tooling, never each other", arguments: connectors)
-    func connectors(_ target: String) {
-        #expect(ours(target).isSubset(of: Self.tooling.union(["PipelineCore"])))
+    func connectorsAreApart(_ target: String) {
+        #expect(imported(by: target).isSubset(of: Self.tooling.union(["PipelineCore"])))
     }
 
     @Test("batching and the ledger's protocol do no I/O", arguments: ["Batching", "Ledger"])
@@ -54,24 +54,24 @@ struct LayeringTests {
 
     @Test("the core knows tooling only")
     func core() {
-        #expect(ours("PipelineCore").isSubset(of: ["Specification", "Logging"]))
+        #expect(imported(by: "PipelineCore").isSubset(of: ["Specification", "Logging"]))
     }
 
     @Test("the runtime knows no stage, no ledger, no connector and no domain")
     func runtime() {
-        #expect(ours("PipelineRuntime").isSubset(of: Self.tooling.union(["PipelineCore"])))
+        #expect(imported(by: "PipelineRuntime").isSubset(of: Self.tooling.union(["PipelineCore"])))
     }
 
     @Test("stages know no connector, no transport and no domain")
     func stages() {
         let allowed: Set = ["PipelineCore", "Batching", "Ledger", "Specification", "Logging"]
-        #expect(ours("Stages").isSubset(of: allowed))
+        #expect(imported(by: "Stages").isSubset(of: allowed))
     }
 
     @Test("the report service reaches pipelines only through the core")
     func reportService() {
         let allowed = Self.transport.union(["PipelineCore", "Logging"])
-        #expect(ours("ReportService").isSubset(of: allowed))
+        #expect(imported(by: "ReportService").isSubset(of: allowed))
     }
 
     @Test("only the catalogue and the command see connectors, stages and domain together")

@@ -32,7 +32,7 @@ struct StyleTests {
     @Test("what runs pipelines leaves the injected executor and clock alone")
     func injection() {
         let ways = [
-            "Task {", "Task.detached", "Task.immediate", "Task.sleep", "ContinuousClock()",
+            " Task {", "Task.detached", "Task.immediate", "Task.sleep", "ContinuousClock()",
             "DispatchQueue", "@MainActor",
         ]
         let targets: Set = ["PipelineRuntime", "Stages", "Batching", "Ledger", "SQLiteLedger"]

@@ -14,11 +14,11 @@ struct SQLiteLedgerFixture: Sendable {
 
     init(
         _ trigger: Trigger = .any([.count(4), .maxAge(.seconds(60)), .manual]), maxBatch: Int = 4,
-        database: SQLiteDatabase = .inMemory()
+        database: SQLiteDatabase = .inMemory(), clock: PipelineClock? = nil
     ) async throws {
         self.database = database
         let provider = SQLiteLedgerProvider(
-            database: database, clock: time.clock, random: random)
+            database: database, clock: clock ?? time.clock, random: random)
         try await provider.migrateLedger()
         ledger = provider.ledger(for: Self.stage(trigger, maxBatch: maxBatch))
         try await ledger.register()

@@ -7,24 +7,23 @@ import SQLiteLedger
 import Testing
 
 /// Kills a process in the middle of its work, again and again, and holds the file against what it
-/// acknowledged.
+/// acknowledged. The victim also tells when a transaction has begun, so that the kills fall into
+/// them.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct SQLiteLedgerKillTests {
     private static let chunk: Int64 = 16
 
-    @Test(arguments: [1, 7, 30])
-    func `What was acknowledged before SIGKILL is there, and nothing half`(_ count: Int)
-        async throws
-    {
-        let path = "/tmp/penstock-kill-\(getpid())-\(count).sqlite"
+    @Test(arguments: 30..<36)
+    func `What was acknowledged before SIGKILL is there, and nothing half`(
+        _ signs: Int
+    ) async throws {
+        let path = "/tmp/penstock-kill-\(getpid())-\(signs).sqlite"
         defer { for end in ["", "-wal", "-shm"] { unsafe unlink(path + end) } }
         var acknowledged: Int64 = 0
-        for _ in 0..<3 {
-            let chunks = try await WorkerThread().run {
-                try KillVictim(path).killAfter(lines: count)
-            }
-            #expect(chunks >= count, "the victim got that far")
-            acknowledged += Int64(chunks)
+        for _ in 0..<2 {
+            let told = try await WorkerThread().run { try KillVictim(path).kill(after: signs) }
+            #expect(told.signs >= signs, "the victim got that far")
+            acknowledged += Int64(told.acknowledgements)
             let left = try await contents(path)
             #expect(left.cases >= acknowledged * Self.chunk)
             #expect(left.cases % Self.chunk == 0, "no chunk is there in part")
@@ -63,8 +62,10 @@ struct SQLiteLedgerKillTests {
     @Test func `victim that accepts until it is killed`() async throws {
         guard let path = unsafe getenv(KillVictim.variable) else { return }
         let database = SQLiteDatabase(path: unsafe String(cString: path))
-        let fixture = try await SQLiteLedgerFixture(.count(1_000_000), database: database)
-        let bus = EmbeddedBus(database: database, clock: .system)
+        let clock = PipelineClock(TellingTime())
+        let fixture = try await SQLiteLedgerFixture(
+            .count(1_000_000), database: database, clock: clock)
+        let bus = EmbeddedBus(database: database, clock: clock)
         try await bus.ensureTopic("t", partitions: 1)
         let producer = try await bus.producer()
         var next = try await fixture.ledger.positions(of: "t", initial: [0: 0])[0]!
@@ -76,21 +77,32 @@ struct SQLiteLedgerKillTests {
                 source: "t", partition: 0, expected: next, next: next + Self.chunk)
             try await fixture.accept(numbers, advances: [step])
             next += Self.chunk
-            KillVictim.acknowledge()
+            KillVictim.tell(.acknowledgement)
         }
     }
 }
 
-/// This test program, started again to do one test, with a pipe for its acknowledgements.
+/// Tells when it is asked for the time, which stores do inside their transactions.
+private struct TellingTime: TimeSource {
+    private let system = SystemTime()
+    var now: Instant { system.now }
+    var timestamp: Timestamp {
+        KillVictim.tell(.transaction)
+        return system.timestamp
+    }
+    func sleep(until deadline: Instant) async throws { try await system.sleep(until: deadline) }
+}
+
+/// This test program, started again to do one test, with a pipe for what it tells.
 @safe private struct KillVictim {
     static let variable = "PENSTOCK_KILL_VICTIM"
     private static let pipeEnd: Int32 = 3
     private let process: pid_t
-    private let acknowledgements: UnsafeMutablePointer<FILE>
+    private let pipe: UnsafeMutablePointer<FILE>
 
     init(_ path: String) throws {
         var ends: [Int32] = [0, 0]
-        unsafe pipe(&ends)
+        unsafe Glibc.pipe(&ends)
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], Self.pipeEnd)
@@ -112,22 +124,34 @@ struct SQLiteLedgerKillTests {
         close(ends[1])
         try #require(failed == 0)
         self.process = process
-        unsafe acknowledgements = fdopen(ends[0], "r")
+        unsafe pipe = fdopen(ends[0], "r")
     }
 
-    static func acknowledge() {
-        unsafe write(pipeEnd, "\n", 1)
+    enum Sign: UInt8 {
+        case transaction
+        case acknowledgement
     }
 
-    /// Kills the process once it has acknowledged so much. Answers how much it has in all.
-    func killAfter(lines count: Int) -> Int {
-        var lines = 0
-        while lines < count, unsafe getc(acknowledgements) != EOF { lines += 1 }
-        kill(process, SIGKILL)
-        while unsafe getc(acknowledgements) != EOF { lines += 1 }
-        unsafe fclose(acknowledgements)
+    static func tell(_ sign: Sign) {
+        var byte = sign.rawValue
+        unsafe write(pipeEnd, &byte, 1)
+    }
+
+    /// Kills the process once it has told so much. Answers what it has told in all.
+    func kill(after count: Int) -> (signs: Int, acknowledgements: Int) {
+        var told = (signs: 0, acknowledgements: 0)
+        while let sign = next() {
+            told.signs += 1
+            if sign == .acknowledgement { told.acknowledgements += 1 }
+            if told.signs == count { Glibc.kill(process, SIGKILL) }
+        }
+        unsafe fclose(pipe)
         var status: Int32 = 0
         unsafe waitpid(process, &status, 0)
-        return lines
+        return told
+    }
+
+    private func next() -> Sign? {
+        Sign(rawValue: UInt8(truncatingIfNeeded: unsafe getc(pipe)))
     }
 }

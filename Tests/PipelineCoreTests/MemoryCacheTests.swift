@@ -58,6 +58,16 @@ struct MemoryCacheTests {
         #expect(cache.usedBytes > cache.capacityBytes / 2)
     }
 
+    @Test func doesNotKeepTheChunkThatAValueWasCutFrom() async throws {
+        let cache = cache(entries: 1)
+        let chunk = [UInt8](repeating: 1, count: 1 << 20)
+        try await cache.set([CacheEntry(key: "a", value: chunk[500..<600], timeToLive: .hours(1))])
+        let value = try #require(try await cache.get(["a"])[0])
+        // A slice of the chunk would begin where it was cut.
+        #expect(value.startIndex == 0)
+        #expect(value.count == 100)
+    }
+
     @Test func evictsTheOldestWhenNothingWasRead() async throws {
         let cache = cache(entries: 3)
         for key in "abcde" { try await cache.set([entry(key)]) }

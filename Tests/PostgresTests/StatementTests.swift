@@ -74,13 +74,79 @@ struct StatementTests {
                 }
                 #expect(error?.code == "store-constraint")
                 #expect(error?.postgres?.constraint == "t_pkey")
-                // A new statement behind others: what was sent before it must not be done twice.
+                // A new statement behind others.
                 _ = try connection.pipeline { pipeline in
                     try pipeline.query("insert into t values ($1)") { $0.add(int8: 2000) }
                     try pipeline.query("delete from t where n = $1") { $0.add(int8: 0) }
                 }
                 try #expect(connection.query("select count(*) from t").int(0, 0) == 100)
             }
+            await pool.close()
+        }
+    }
+
+    @Test("a pipeline in a transaction prepares what is new, and is undone with it")
+    func pipelineInTransaction() async throws {
+        try await TestDatabase.with { database in
+            let pool = try database.pool(connections: 1)
+            try await pool.withConnection { try $0.run("CREATE TABLE t(n bigint PRIMARY KEY)") }
+            for isKept in [false, true] {
+                let work = {
+                    try await pool.withTransaction { connection in
+                        let results = try connection.pipeline { pipeline in
+                            for n in 0..<Int64(3) {
+                                try pipeline.query("insert into t values ($1)") {
+                                    $0.add(int8: n)
+                                }
+                            }
+                            try pipeline.query("select count(*), \(isKept) from t")
+                        }
+                        #expect(results.count == 4 && results[3].int(0, 0) == 3)
+                        if !isKept { throw CancellationError() }
+                    }
+                }
+                if isKept {
+                    try await work()
+                } else {
+                    await #expect(throws: CancellationError.self) { try await work() }
+                }
+            }
+            let count = try await pool.withConnection { connection in
+                try connection.query("select count(*) from t").int(0, 0)
+            }
+            #expect(count == 3)
+            await pool.close()
+        }
+    }
+
+    @Test("a pipeline whose body throws has no effect, and the connection stays good")
+    func abandonedPipeline() async throws {
+        try await TestDatabase.with { database in
+            let pool = try database.pool(connections: 1)
+            try await pool.withConnection { connection in
+                try connection.run("CREATE TABLE t(n bigint PRIMARY KEY)")
+                #expect(throws: CancellationError.self) {
+                    try connection.pipeline { pipeline in
+                        try pipeline.query("insert into t values ($1)") { $0.add(int8: 1) }
+                        throw CancellationError()
+                    }
+                }
+                try #expect(connection.query("select count(*) from t").int(0, 0) == 0)
+            }
+            await pool.close()
+        }
+    }
+
+    @Test("a COPY without a source is an error, not a hang")
+    func copyWithoutSource() async throws {
+        try await TestDatabase.with { database in
+            let pool = try database.pool(connections: 1)
+            let error = try await failure {
+                try await pool.withConnection { connection in
+                    try connection.run("CREATE TABLE t(n int); COPY t FROM STDIN (FORMAT binary)")
+                }
+            }
+            #expect(error.postgres?.sqlState == "57014")
             await pool.close()
         }
     }
@@ -108,12 +174,15 @@ struct StatementTests {
                 try connection.run(
                     """
                     CREATE TABLE p(source text, next bigint); INSERT INTO p VALUES ('a', 0);
-                    CREATE TABLE d(n int8, t text); CREATE TABLE e(at timestamptz, id uuid, kind "char", c int4)
+                    CREATE TABLE d(n int8, t text);
+                    CREATE TABLE e(at timestamptz, id uuid, kind "char", c int4)
                     """)
                 func ingest(expected: Int64, next: Int64) throws {
                     try connection.copy(
                         """
-                        WITH p AS (UPDATE p SET next = \(next) WHERE source = \("a") AND next = \(expected) RETURNING 1)
+                        WITH p AS (
+                          UPDATE p SET next = \(next) WHERE source = \("a") AND next = \(expected)
+                          RETURNING 1)
                         SELECT 1 / count(*) FROM p;
                         COPY d(n, t) FROM STDIN (FORMAT binary);
                         COPY e(at, id, kind, c) FROM STDIN (FORMAT binary)
@@ -141,7 +210,10 @@ struct StatementTests {
                 }
                 #expect(zombie?.postgres?.sqlState == "22012")
                 let counts = try connection.query(
-                    "select (select count(*) from d where t is not null), (select count(*) from e), (select next from p)"
+                    """
+                    select (select count(*) from d where t is not null), (select count(*) from e),
+                      (select next from p)
+                    """
                 )
                 #expect(counts.int(0, 0) == 999 && counts.int(0, 1) == 1 && counts.int(0, 2) == 10)
             }

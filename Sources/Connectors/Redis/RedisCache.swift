@@ -1,18 +1,20 @@
 public import PipelineCore
 
-/// A cache in [Redis](https://redis.io), shared by processes: `redis://[user:password@]host:port/database`.
+/// A cache in [Redis](https://redis.io), shared by processes:
+/// `redis://[user:password@]host:port/database`.
 ///
-/// Commands of concurrent callers share round trips. A server that is down is noticed once; until it is back calls fail at
-/// once (`cache-unavailable`) rather than wait, and one attempt at a time is made in the background, with back-off.
-/// An error of a single command does not disturb others. Cancelling a call gives it up while it is queued; once sent, it
-/// ends by its reply or the command timeout.
+/// Commands of concurrent callers share round trips. A server that is down is noticed once; until
+/// it is back calls fail at once (`cache-unavailable`) rather than wait, and one attempt at a time
+/// is made in the background, with back-off. An error of a single command does not disturb others.
+/// Cancelling a call gives it up while it is queued; once sent, it ends by its reply or the command
+/// timeout.
 public final class RedisCache: Cache {
     /// How much has been asked, and in how many round trips.
     public struct Statistics: Sendable, Equatable {
         /// Commands sent since the start.
-        public var commands: UInt64
+        public var commands: UInt64 = 0
         /// Round trips that carried them.
-        public var roundTrips: UInt64
+        public var roundTrips: UInt64 = 0
     }
 
     private let client: RedisClient
@@ -22,11 +24,12 @@ public final class RedisCache: Cache {
     /// Connects when first used.
     ///
     /// - Parameters:
-    ///   - address: with the properties `connections` (2), `connect_timeout` (`1s`), `command_timeout` (`1s`) and `max_value`
-    ///     (`8MiB`).
+    ///   - address: with the properties `connections` (2), `connect_timeout` (`1s`),
+    ///     `command_timeout` (`1s`) and `max_value` (`8MiB`).
     ///   - clock: what the back-off is measured by.
     ///   - random: jitter of the back-off.
-    /// - Throws: ``PipelineError`` `invalid-resource`, also for `rediss://`: hiredis is linked without TLS.
+    /// - Throws: ``PipelineError`` `invalid-resource`, also for `rediss://`: hiredis is linked
+    ///   without TLS.
     public init(
         address: ResourceAddress, clock: PipelineClock = .system,
         random: RandomSource = RandomSource()
@@ -38,10 +41,7 @@ public final class RedisCache: Cache {
     public var maxValueBytes: Int { client.configuration.maxValueBytes }
 
     /// What has been sent so far.
-    public var statistics: Statistics {
-        let statistics = client.statistics
-        return Statistics(commands: statistics.commands, roundTrips: statistics.roundTrips)
-    }
+    public var statistics: Statistics { client.statistics }
 
     public func get(_ keys: [String]) async throws -> [Bytes?] {
         if keys.isEmpty { return [] }

@@ -3,21 +3,17 @@ internal import Synchronization
 
 /// Sends commands of concurrent callers together, over a few connections.
 ///
-/// Commands wait in one queue. A connection that is free takes all that is there, as one round trip; what is asked
-/// meanwhile goes with the next. So a lone caller does not wait for company, and many share round trips.
+/// Commands wait in one queue. A connection that is free takes all that is there, as one round
+/// trip; what is asked meanwhile goes with the next. So a lone caller does not wait for company,
+/// and many share round trips.
 final class RedisClient: Sendable {
-    /// How much has been asked, and in how many round trips.
-    struct Statistics: Sendable, Equatable {
-        var commands: UInt64 = 0
-        var roundTrips: UInt64 = 0
-    }
     private struct State {
         var queue: [RedisCall] = []
         var waitingCommands = 0
         var idleLanes: [Int]
         var breaker = CircuitBreaker()
         var isClosed = false
-        var statistics = Statistics()
+        var statistics = RedisCache.Statistics()
     }
     private enum Start {
         case nothing
@@ -41,13 +37,14 @@ final class RedisClient: Sendable {
         state = Mutex(State(idleLanes: Array(lanes.indices.reversed())))
     }
 
-    var statistics: Statistics { state.withLock { $0.statistics } }
+    var statistics: RedisCache.Statistics { state.withLock { $0.statistics } }
 
     /// Sends the commands in one round trip, in order, without others' between them.
     ///
     /// - Parameter insists: tries even when the server is known to be down.
     /// - Returns: a reply for each command; a refused command does not affect others.
-    /// - Throws: ``PipelineError``, retryable; `CancellationError` if cancelled before they were sent.
+    /// - Throws: ``PipelineError``, retryable; `CancellationError` if cancelled before they were
+    ///   sent.
     func send(_ commands: [RedisCommand], insists: Bool = false) async throws -> [RedisReply] {
         let call = RedisCall(commands)
         return try await withTaskCancellationHandler {

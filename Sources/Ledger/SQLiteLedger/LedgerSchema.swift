@@ -45,14 +45,18 @@ enum LedgerSchema {
     private static let batches = """
         CREATE TABLE ledger_batches(
           batch_no INTEGER PRIMARY KEY AUTOINCREMENT, stage_no INTEGER NOT NULL,
-          cases TEXT NOT NULL, case_count INTEGER NOT NULL, closed_by TEXT NOT NULL,
+          case_count INTEGER NOT NULL, closed_by TEXT NOT NULL,
           revision INTEGER NOT NULL, sealed_at INTEGER NOT NULL,
           token INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
           -- Who holds the batch, and when it may be claimed (again).
           worker TEXT, available_at INTEGER NOT NULL DEFAULT 0, last_error TEXT,
-          took_us INTEGER, rows_read INTEGER, committed_at INTEGER, done_at INTEGER);
+          took_us INTEGER, rows_read INTEGER, committed_at INTEGER, done_at INTEGER,
+          -- Last, so that reading the others does not follow it into overflow pages.
+          cases TEXT NOT NULL);
         CREATE INDEX ledger_batches_open ON ledger_batches(stage_no, batch_no)
           WHERE committed_at IS NULL;
+        CREATE INDEX ledger_batches_committed ON ledger_batches(stage_no)
+          WHERE committed_at IS NOT NULL AND attempts > 0;
         CREATE INDEX ledger_batches_done ON ledger_batches(stage_no, done_at)
           WHERE done_at IS NOT NULL;
         CREATE TABLE ledger_deliveries(

@@ -1,6 +1,6 @@
+internal import GRPCTransport
 public import Logging
 public import PipelineCore
-internal import GRPCTransport
 internal import ReportMessages
 internal import Synchronization
 
@@ -74,7 +74,8 @@ public final class ReportAPI: RequestService {
             throw PipelineError.fatal("cannot-listen", error.message, cause: error)
         }
         boundPort.withLock { $0 = server.port }
-        logger.notice("serving", metadata: ["address": "\(configuration.address)", "port": "\(server.port)"])
+        logger.notice(
+            "serving", metadata: ["address": "\(configuration.address)", "port": "\(server.port)"])
         isListening.open()
         try await serve(server, health, answers)
     }

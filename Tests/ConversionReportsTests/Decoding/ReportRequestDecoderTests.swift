@@ -11,7 +11,8 @@ struct ReportRequestDecoderTests {
     static let complete = """
         {"case_id": "0190a3f2-5d1c-7c3e-9f00-6a1b2c3d4e5f", "product_id": "product-1",
          "checkout_id": "c-1", "requester": "ada", "deadline": "2026-12-01T00:00:00Z",
-         "period": {"start_time": "2026-10-01T00:00:00Z", "end_time": "2026-11-01T00:00:00.000001Z"}}
+         "period": {"start_time": "2026-10-01T00:00:00Z",
+           "end_time": "2026-11-01T00:00:00.000001Z"}}
         """
     func request(_ fields: String) -> Record {
         .of(
@@ -110,7 +111,8 @@ struct ReportRequestDecoderTests {
             of: .of(
                 """
                 {"case_id": "12", "product_id": "", "checkout_id": "", "requester": "\(long)",
-                 "period": {"start_time": "1969-12-31T23:59:59Z"}, "deadline": "1969-01-01T00:00:00Z"}
+                 "period": {"start_time": "1969-12-31T23:59:59Z"},
+                 "deadline": "1969-01-01T00:00:00Z"}
                 """))
         #expect(rejection.code == "invalid-argument")
         #expect(

@@ -9,7 +9,8 @@ final class Flag: Sendable {
     func raise() { value.store(true, ordering: .releasing) }
 }
 
-/// Every chunk adds the same to every query, so that all answers of one snapshot stand for the same number of chunks.
+/// Every chunk adds the same to every query, so that all answers of one snapshot stand for the same
+/// number of chunks.
 @Suite("A reading is one snapshot")
 struct SnapshotTests {
     static let chunks = 150

@@ -2,89 +2,93 @@ internal import CPostgres
 
 /// Statements to be sent together.
 public struct PostgresPipeline {
+    /// An answer to be read.
+    enum Expected {
+        case rows
+        /// The statement can be used by others once the server has said so.
+        case preparation(sql: String, PreparedStatement)
+    }
     let connection: PostgresConnection
-    var count = 0
+    var expected: [Expected] = []
+    /// Prepared further up in this pipeline.
+    private var prepared: [String: PreparedStatement] = [:]
 
-    /// Sends a statement without waiting for its answer.
+    init(connection: PostgresConnection) { self.connection = connection }
+
+    /// Adds a statement, without waiting for its answer. A new one is prepared on the way.
     public mutating func query(_ sql: String, bind: (PostgresParameters) -> Void = { _ in }) throws
     {
         let parameters = connection.parameters
         parameters.removeAll()
         bind(parameters)
-        guard let statement = connection.statements[sql], statement.types == parameters.types else {
-            throw UnpreparedStatement(sql: sql)
-        }
+        let known = [prepared[sql], connection.statements[sql]].lazy.compactMap { $0 }
+            .first { $0.types == parameters.types }
+        let statement = try known ?? prepare(sql)
         try connection.send(statement)
-        count += 1
+        expected.append(.rows)
     }
-}
 
-/// A statement that must be prepared before the pipeline can be sent.
-private struct UnpreparedStatement: Error {
-    var sql: String
+    private mutating func prepare(_ sql: String) throws -> PreparedStatement {
+        let statement = try connection.sendPreparation(sql)
+        prepared[sql] = statement
+        expected.append(.preparation(sql: sql, statement))
+        return statement
+    }
 }
 
 extension PostgresConnection {
-    /// Runs several statements in one round trip and, unless a transaction is open, as one transaction
-    /// ([pipeline mode](https://www.postgresql.org/docs/current/libpq-pipeline-mode.html)).
+    /// Runs several statements in one round trip and, unless a transaction is open, as one
+    /// transaction ([pipeline
+    /// mode](https://www.postgresql.org/docs/current/libpq-pipeline-mode.html)).
     ///
-    /// - Parameter body: names the statements. It may be called more than once: it must do nothing else.
+    /// - Parameter body: names the statements.
     /// - Returns: a result for each.
-    /// - Throws: the first error; none of the statements has had an effect then.
+    /// - Throws: the first error, or what `body` throws; none of the statements has had an
+    ///   effect then.
     public func pipeline(_ body: (inout PostgresPipeline) throws -> Void) throws -> [PostgresResult]
     {
-        while true {
-            try checkCancellation()
-            do {
-                return try runPipeline(body)
-            } catch let missing as UnpreparedStatement {
-                // Still bound: the parameters' types are those that the statement wants.
-                _ = try prepared(missing.sql)
-            }
-        }
-    }
-
-    private func runPipeline(_ body: (inout PostgresPipeline) throws -> Void) throws
-        -> [PostgresResult]
-    {
+        try checkCancellation()
         guard unsafe PQenterPipelineMode(handle) == 1 else { throw connectionError() }
         var pipeline = PostgresPipeline(connection: self)
+        var refusal: (any Error)?
         do {
             try body(&pipeline)
         } catch {
-            // What was sent must not take effect: without the final sync the server keeps it open, so break it off.
-            try abandonPipeline(sent: pipeline.count)
-            throw error
+            refusal = error
+            try sendFailure(&pipeline)
         }
         guard unsafe PQpipelineSync(handle) == 1 else { throw connectionError() }
         try flush()
-        let (results, failure) = try collect(pipeline.count)
+        let (results, failure) = try collect(pipeline.expected)
         guard unsafe PQexitPipelineMode(handle) == 1 else { throw connectionError() }
-        if let failure { throw failure }
+        if let error = refusal ?? failure { throw error }
         return results
     }
 
-    private func abandonPipeline(sent: Int) throws {
-        if sent > 0 {
-            // An error in the pipeline makes the server forget the statements before it.
-            let sent = unsafe PQsendQueryParams(
-                handle, "penstock abandons", 0, nil, nil, nil, nil, 1)
-            guard sent == 1 else { throw connectionError() }
-        }
-        guard unsafe PQpipelineSync(handle) == 1 else { throw connectionError() }
-        try flush()
-        _ = try collect(sent > 0 ? sent + 1 : 0)
-        guard unsafe PQexitPipelineMode(handle) == 1 else { throw connectionError() }
+    /// What was sent must not take effect: a statement that fails makes the server undo those
+    /// before it.
+    private func sendFailure(_ pipeline: inout PostgresPipeline) throws {
+        let sent = unsafe PQsendQueryParams(handle, "abandoned", 0, nil, nil, nil, nil, 1)
+        guard sent == 1 else { throw connectionError() }
+        pipeline.expected.append(.rows)
     }
 
-    /// Reads the results of `count` statements and the synchronisation point behind them.
-    private func collect(_ count: Int) throws -> ([PostgresResult], (any Error)?) {
+    /// Reads the answers and the synchronisation point behind them.
+    private func collect(_ expected: [PostgresPipeline.Expected]) throws
+        -> ([PostgresResult], (any Error)?)
+    {
         var results: [PostgresResult] = []
         var failure: (any Error)?
-        for _ in 0..<count {
+        for answer in expected {
             while let result = try nextResult() {
                 failure = failure ?? error(of: result)
-                results.append(result)
+                switch answer {
+                case .rows: results.append(result)
+                case .preparation(let sql, let statement):
+                    if unsafe PQresultStatus(result.handle) == PGRES_COMMAND_OK {
+                        statements[sql] = statement
+                    }
+                }
             }
             if isSpent { throw failure ?? connectionError() }
         }

@@ -15,7 +15,8 @@ extension PostgresConnection {
     /// - Parameters:
     ///   - sql: one statement, with `$1`, `$2` … for the parameters.
     ///   - bind: adds the parameters, in order.
-    /// - Throws: ``PipelineCore/PipelineError``. After a lost connection it is unknown whether the statement took effect.
+    /// - Throws: ``PipelineCore/PipelineError``. After a lost connection it is unknown whether
+    ///   the statement took effect.
     @discardableResult
     public func query(_ sql: String, bind: (PostgresParameters) -> Void = { _ in }) throws
         -> PostgresResult
@@ -25,34 +26,34 @@ extension PostgresConnection {
         bind(parameters)
         let statement = try prepared(sql)
         try send(statement)
+        try flush()
         return try onlyResult()
     }
 
-    /// Runs statements without parameters, separated by semicolons, as one message and one transaction.
-    public func run(_ script: PostgresScript) throws {
-        try checkCancellation()
-        guard unsafe PQsendQuery(handle, script.text) == 1 else { throw connectionError() }
-        try flush()
-        var failure: (any Error)?
-        while let result = try nextResult() { failure = failure ?? error(of: result) }
-        if let failure { throw failure }
-    }
+    /// Runs statements without parameters, separated by semicolons, as one message and one
+    /// transaction.
+    public func run(_ script: PostgresScript) throws { try copy(script, from: []) }
 
     /// The statement for the bound parameters' types.
-    func prepared(_ sql: String) throws -> PreparedStatement {
+    private func prepared(_ sql: String) throws -> PreparedStatement {
         if let known = statements[sql], known.types == parameters.types { return known }
         if statements.count >= Self.statementLimit {
             try run("DEALLOCATE ALL")
             statements.removeAll()
         }
+        let statement = try sendPreparation(sql)
+        try flush()
+        try onlyResult()
+        statements[sql] = statement
+        return statement
+    }
+
+    func sendPreparation(_ sql: String) throws -> PreparedStatement {
         statementsPrepared += 1
         let statement = PreparedStatement(name: "s\(statementsPrepared)", types: parameters.types)
         let sent = unsafe PQsendPrepare(
             handle, statement.name, sql, Int32(statement.types.count), statement.types)
         guard sent == 1 else { throw connectionError() }
-        try flush()
-        try onlyResult()
-        statements[sql] = statement
         return statement
     }
 
@@ -63,7 +64,6 @@ extension PostgresConnection {
                 handle, statement.name, count, values, lengths, formats, 1)
         }
         guard sent == 1 else { throw connectionError() }
-        try flush()
     }
 
     @discardableResult

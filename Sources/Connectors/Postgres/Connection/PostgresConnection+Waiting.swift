@@ -3,8 +3,8 @@ internal import Glibc
 internal import PipelineCore
 
 extension PostgresConnection {
-    /// Waits until the socket is ready. After a cancellation the statement gets the grace, then is cancelled on the
-    /// server; when that does not help either, the connection is given up.
+    /// Waits until the socket is ready. After a cancellation the statement gets the grace, then
+    /// is cancelled on the server; when that does not help either, the connection is given up.
     ///
     /// - Parameter deadline: on the monotonic clock; `nil` for none.
     /// - Returns: `false` when the deadline has passed.
@@ -13,6 +13,10 @@ extension PostgresConnection {
             let now = monotonicNanoseconds()
             if let deadline, deadline <= now { return false }
             let requested = signal.requestedAt
+            if requested != nil, unsafe PQstatus(handle) != CONNECTION_OK {
+                isSpent = true  // still connecting: nothing is lost
+                throw CancellationError()
+            }
             if let requested, requested + graceNanoseconds <= now {
                 try cancelOnServer(after: requested, now: now)
             }
@@ -41,10 +45,6 @@ extension PostgresConnection {
     }
 
     private func cancelOnServer(after requested: UInt64, now: UInt64) throws {
-        guard unsafe PQstatus(handle) == CONNECTION_OK else {
-            isSpent = true  // it was still connecting
-            throw CancellationError()
-        }
         if !isSpent, let cancel = unsafe PQgetCancel(handle) {
             var message = [CChar](repeating: 0, count: 256)
             _ = unsafe PQcancel(cancel, &message, Int32(message.count))

@@ -59,8 +59,7 @@ struct OrderCheck {
         {
             worker.report(
                 .noBarrier, "no barrier collects requests for \(Self.shown(worker))",
-                hint: "without one, such as accumulate, every chunk is generated on its own",
-                field: "type", severity: .warning, in: context)
+                hint: "put an accumulate in front of it", field: "type", in: context)
         }
         if !stages.contains(where: { $0.role == .worker || $0.role == .sink }) {
             last.report(

@@ -3,8 +3,8 @@ internal import PipelineCore
 extension [Record] {
     /// Decodes records in place; the canonical bodies of all share one buffer.
     ///
-    /// - Parameter decode: fills in the record's `id`, `digest` and `deadline` and appends its canonical body, or
-    ///   appends nothing and throws.
+    /// - Parameter decode: fills in the record's `id`, `digest` and `deadline` and appends its
+    ///   canonical body, or appends nothing and throws.
     /// - Returns: the refused records, which are taken out; the others keep their order.
     mutating func decodeAll(
         stage: String, _ decode: (inout Record, inout [UInt8]) throws(Refusal) -> Void

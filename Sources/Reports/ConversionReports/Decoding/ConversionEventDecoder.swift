@@ -4,7 +4,8 @@ internal import ReportMessages
 
 /// The codec `conversion-event`: reads `conversionreports.v1.ConversionEvent`.
 ///
-/// Formats and limits as ``ReportRequestDecoder``. A record's `id` is the `event_id`, its digest covers all fields.
+/// Formats and limits as ``ReportRequestDecoder``. A record's `id` is the `event_id`, its digest
+/// covers all fields.
 ///
 /// | field | rule |
 /// |---|---|

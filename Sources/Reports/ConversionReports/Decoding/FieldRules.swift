@@ -40,7 +40,8 @@ struct FieldRules {
         }
     }
 
-    /// A time of the years 1970 to 9999, to the microsecond, what is finer cut off; `nil`, and a violation, for others.
+    /// A time of the years 1970 to 9999, to the microsecond, what is finer cut off; `nil`, and a
+    /// violation, for others.
     ///
     /// - Parameter isExact: refuses finer times, where cutting off would change what is meant.
     mutating func time(

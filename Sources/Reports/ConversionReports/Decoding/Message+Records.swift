@@ -13,7 +13,8 @@ extension Message {
         return try result.get()
     }
 
-    /// Appends the binary form, which for these messages is canonical: fields in order, defaults left out, no maps.
+    /// Appends the binary form, which for these messages is canonical: fields in order, defaults
+    /// left out, no maps.
     func write(to bytes: inout [UInt8]) {
         do {
             try serialize(appendingTo: &bytes)

@@ -10,7 +10,8 @@ enum PayloadFormat {
     /// Largest payload that is read, in bytes.
     static let limit = 64 << 10
 
-    /// `nil` for a content type that is not read. Parameters (`; charset=utf-8`) and letter case do not matter.
+    /// `nil` for a content type that is not read. Parameters (`; charset=utf-8`) and letter case do
+    /// not matter.
     init?(of record: Record) {
         guard let header = record.headers.first(where: { $0.name.matches("content-type") }) else {
             self = .json

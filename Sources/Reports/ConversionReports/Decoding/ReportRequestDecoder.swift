@@ -4,21 +4,23 @@ internal import ReportMessages
 
 /// The codec `report-request`: reads `conversionreports.v1.ReportRequest`.
 ///
-/// Payloads are ProtoJSON (either spelling of names; a field that the message does not have is refused by name) or, with
-/// the header `content-type: application/x-protobuf`, binary (unknown fields are skipped, as that format demands),
-/// of at most 64 KiB. Both give the same body: the canonical binary form.
+/// Payloads are ProtoJSON (either spelling of names; a field that the message does not have is
+/// refused by name) or, with the header `content-type: application/x-protobuf`, binary (unknown
+/// fields are skipped, as that format demands), of at most 64 KiB. Both give the same body: the
+/// canonical binary form.
 ///
 /// | field | rule |
 /// |---|---|
 /// | `case_id` | a UUID |
 /// | `product_id` | 1 to 200 bytes of UTF-8, no U+0000 |
 /// | `checkout_id` | if set, likewise |
-/// | `period` | both ends, in the years 1970 to 9999, to the microsecond; start before end; at most the span |
+/// | `period` | both ends, 1970 to 9999, to the microsecond; start before end; at most the span |
 /// | `requester` | at most 200 bytes |
-/// | `deadline` | in the years 1970 to 9999; one that has passed is allowed: such a case is urgent, and late |
+/// | `deadline` | 1970 to 9999; one that has passed is allowed: such a case is urgent, and late |
 ///
-/// `digest` identifies what is asked for: product, checkout and period. Who asks and until when is no part of it, so that
-/// a repeat with another deadline is a repeat; the first one's deadline stands.
+/// `digest` identifies what is asked for: product, checkout and period. Who asks and until when is
+/// no part of it, so that a repeat with another deadline is a repeat; the first one's deadline
+/// stands.
 public struct ReportRequestDecoder: RecordDecoder {
     /// The name of the codec in pipeline files.
     public static let name = "report-request"

@@ -1,10 +1,11 @@
 public import PipelineCore
 
-/// Events on their way into a store: a row each, their texts in one buffer, so that an event costs no allocation of
-/// its own.
+/// Events on their way into a store: a row each, their texts in one buffer, so that an event costs
+/// no allocation of its own.
 ///
-/// Nothing here makes an event count once: that is the doing of the positions that advance in the transaction which
-/// stores it (``ReportStore/append(_:advances:)``). Two records with the same `event_id` count twice.
+/// Nothing here makes an event count once: that is the doing of the positions that advance in the
+/// transaction which stores it (``ReportStore/append(_:advances:)``). Two records with the same
+/// `event_id` count twice.
 public struct EventBatch: Sendable {
     /// One event; its texts lie in the batch's buffer, product before checkout.
     struct Row: Sendable {

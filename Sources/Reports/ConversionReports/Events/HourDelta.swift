@@ -13,7 +13,8 @@ struct HourDelta: Sendable {
 extension EventBatch {
     /// The batch summed up by hour, product and checkout, in order of first appearance.
     ///
-    /// Texts are compared byte by byte, as the stores compare them: `String` would take two spellings of "é" for one.
+    /// Texts are compared byte by byte, as the stores compare them: `String` would take two
+    /// spellings of "é" for one.
     func hourDeltas() -> [HourDelta] {
         var deltas: [HourDelta] = []
         // Open addressing over the deltas' indices, at most half full.

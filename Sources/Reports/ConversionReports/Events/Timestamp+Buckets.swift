@@ -9,7 +9,8 @@ extension Timestamp {
         Timestamp(microseconds: microseconds - microseconds % Self.hour)
     }
 
-    /// The year and month (1 to 12) in UTC. [Algorithm](https://howardhinnant.github.io/date_algorithms.html)
+    /// The year and month (1 to 12) in UTC.
+    /// [Algorithm](https://howardhinnant.github.io/date_algorithms.html)
     var month: CalendarMonth {
         let days = microseconds.quotientFloored(by: Self.day) + 719_468
         let era = days.quotientFloored(by: 146_097)

@@ -4,8 +4,9 @@ internal import ReportMessages
 
 /// The generator `conversion`: answers a batch by one read of a report store.
 ///
-/// All reports of a batch come from one snapshot; equal definitions are computed once. A case whose parameters can't be
-/// read fails alone, with `invalid-parameters`; an error of the store fails none: it is thrown.
+/// All reports of a batch come from one snapshot; equal definitions are computed once. A case whose
+/// parameters can't be read fails alone, with `invalid-parameters`; an error of the store fails
+/// none: it is thrown.
 public struct ConversionGenerator: Generator {
     /// The name of the generator in pipeline files.
     public static let name = "conversion"

@@ -8,10 +8,12 @@ internal import ReportMessages
 public struct ReportOutcomeEncoder: OutcomeEncoder {
     public init() {}
 
-    /// `conversionreports.v1.ReportReady` as ProtoJSON with the proto file's names (`case_id`), keyed by the case's id.
+    /// `conversionreports.v1.ReportReady` as ProtoJSON with the proto file's names (`case_id`),
+    /// keyed by the case's id.
     ///
     /// `event_id`, in the message and in a header, is the outcome's id.
-    /// - Throws: ``PipelineError`` `unreadable-outcome` when the outcome holds no report that can be read.
+    /// - Throws: ``PipelineError`` `unreadable-outcome` when the outcome holds no report that can
+    ///   be read.
     public func announcement(_ outcome: Outcome) throws -> OutgoingRecord {
         var ready = ReportReady()
         ready.eventID = outcome.id.description
@@ -31,7 +33,8 @@ public struct ReportOutcomeEncoder: OutcomeEncoder {
             headers: [Self.contentType, Header("event_id", ready.eventID)])
     }
 
-    /// `conversionreports.v1.GetReportResponse` in the binary format: what a read answers, without encoding it again.
+    /// `conversionreports.v1.GetReportResponse` in the binary format: what a read answers, without
+    /// encoding it again.
     ///
     /// - Throws: ``PipelineError`` `unreadable-outcome` for a case that succeeded without a report.
     public func cached(_ outcome: Outcome) throws -> Bytes {

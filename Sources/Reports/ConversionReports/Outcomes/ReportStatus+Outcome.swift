@@ -17,7 +17,8 @@ extension ReportState {
 }
 
 extension ReportError {
-    /// The outcome's reason (`code: sentence`), its code in the form the message demands: `UPPER_CASE`.
+    /// The outcome's reason (`code: sentence`), its code in the form the message demands:
+    /// `UPPER_CASE`.
     init(of outcome: Outcome) {
         self.init()
         let reason = outcome.reason ?? ""

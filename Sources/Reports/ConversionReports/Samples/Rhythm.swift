@@ -1,4 +1,5 @@
-/// How a total spreads over the hours of several days: quiet nights, busy evenings, busier weekends.
+/// How a total spreads over the hours of several days: quiet nights, busy evenings, busier
+/// weekends.
 struct Rhythm: Sendable {
     private static let hours: [Double] = [
         2.0, 1.3, 0.9, 0.7, 0.6, 0.8, 1.4, 2.4, 3.6, 4.6, 5.2, 5.6,

@@ -1,13 +1,16 @@
 public import PipelineCore
 
-/// Made-up views and payments: a few popular products and many others, more by day than by night, several checkouts.
+/// Made-up views and payments: a few popular products and many others, more by day than by night,
+/// several checkouts.
 ///
-/// The seed decides every event, ids included. Events come in order of time, in chunks of bounded size.
+/// The seed decides every event, ids included. Events come in order of time, in chunks of bounded
+/// size.
 public struct SampleData: Sendable, Sequence {
     public var seed: UInt64
     /// How many products there are: `product-1` is the most popular one.
     public var products: Int
-    /// How many checkouts a product has: `checkout-1` takes the most. A tenth of the events have none.
+    /// How many checkouts a product has: `checkout-1` takes the most. A tenth of the events have
+    /// none.
     public var checkouts: Int
     /// First instant of the data. Not before 1970.
     public var start: Timestamp

@@ -29,6 +29,7 @@ public struct SampleLoader: Sendable {
     /// Every call appends: loading the same data twice counts it twice.
     public func load(_ data: SampleData) async throws {
         var done = 0
+        var unfolded = 0
         var text: [UInt8] = []
         for chunk in data {
             if let emit {
@@ -38,10 +39,23 @@ public struct SampleLoader: Sendable {
             }
             if let store {
                 try await store.append(chunk, advances: [])
-                _ = try await store.fold(limit: 50_000)
+                unfolded += chunk.count
+                if unfolded >= Self.foldLimit {
+                    try await fold(store)
+                    unfolded = 0
+                }
             }
             done += chunk.count
             progress(Progress(events: done, total: data.eventCount))
         }
+        if let store { try await fold(store) }
+    }
+
+    /// Deltas in one fold.
+    private static let foldLimit = 50_000
+
+    /// Until nothing is left, or somebody else sees to it.
+    private func fold(_ store: any ReportStore) async throws {
+        while try await store.fold(limit: Self.foldLimit) == .folded(Self.foldLimit) {}
     }
 }

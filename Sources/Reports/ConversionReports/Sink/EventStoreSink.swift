@@ -1,10 +1,12 @@
 public import PipelineCore
 internal import Synchronization
 
-/// `publish` to a report store: stores the conversion events of a chunk and the positions they were read at in one
-/// transaction, so that each event counts once whatever is repeated. Folds deltas now and then.
+/// `publish` to a report store: stores the conversion events of a chunk and the positions they were
+/// read at in one transaction, so that each event counts once whatever is repeated. Folds deltas
+/// now and then.
 ///
-/// Inputs without positions (a file, a call) are stored at least once: a repeat after a lost answer counts again.
+/// Inputs without positions (a file, a call) are stored at least once: a repeat after a lost answer
+/// counts again.
 public final class EventStoreSink: Sink {
     /// When deltas are folded.
     public struct Cadence: Sendable, Hashable {
@@ -35,8 +37,8 @@ public final class EventStoreSink: Sink {
 
     /// - Parameters:
     ///   - stage: the stage's id, for rejections.
-    ///   - onFoldFailure: told when folding fails. The events are safe and reports are right without it, so the sink goes
-    ///     on and tries again later.
+    ///   - onFoldFailure: told when folding fails. The events are safe and reports are right
+    ///     without it, so the sink goes on and tries again later.
     public init(
         store: any ReportStore, stage: String, cadence: Cadence = Cadence(), clock: PipelineClock,
         onFoldFailure: @escaping @Sendable (any Error) -> Void = { _ in }
@@ -51,7 +53,8 @@ public final class EventStoreSink: Sink {
 
     public var positions: (any PositionStore)? { store }
 
-    /// - Throws: As ``ReportStore/append(_:advances:)``. A chunk that has been stored already succeeds again.
+    /// - Throws: As ``ReportStore/append(_:advances:)``. A chunk that has been stored already
+    ///   succeeds again.
     public func deliver(_ chunk: Chunk) async throws {
         var events = EventBatch()
         events.reserveCapacity(chunk.records.count)

@@ -9,7 +9,7 @@ extension PipelineError {
         }
         return .fenced(
             "position-moved",
-            "the position of \(place) is \(stored), not \(advance.expected): another process reads it"
+            "the position of \(place) is \(stored), not \(advance.expected): another process reads"
         )
     }
 }

@@ -2,20 +2,23 @@ public import PipelineCore
 
 /// Where events are kept, counted once, and summed up for reports.
 ///
-/// A report's counts are what the store's rollups, the deltas not yet folded into them and the events at the period's
-/// edges add up to; each event is in exactly one of them for any reader, since each statement or transaction
-/// here moves it in one step.
+/// A report's counts are what the store's rollups, the deltas not yet folded into them and the
+/// events at the period's edges add up to; each event is in exactly one of them for any reader,
+/// since each statement or transaction here moves it in one step.
 public protocol ReportStore: PositionStore {
     /// Creates or updates the tables. Safe to run again, and by two processes at once.
     func migrate() async throws
 
-    /// Stores events, their hour deltas and the advance of the positions they were read at: all or nothing.
+    /// Stores events, their hour deltas and the advance of the positions they were read at: all or
+    /// nothing.
     ///
-    /// Exactly once by positions: a chunk whose positions have been advanced already (an answer was lost on its way)
-    /// succeeds and writes nothing. Without advances (sample data) every call appends.
+    /// Exactly once by positions: a chunk whose positions have been advanced already (an answer was
+    /// lost on its way) succeeds and writes nothing. Without advances (sample data) every call
+    /// appends.
     ///
-    /// - Throws: ``PipelineError`` `fenced` `position-moved` when another process has taken over one of the inputs;
-    ///   `retryable` while the store can't be reached. Nothing has been written, or (if an answer was lost) everything.
+    /// - Throws: ``PipelineError`` `fenced` `position-moved` when another process has taken over
+    ///   one of the inputs; `retryable` while the store can't be reached. Nothing has been written,
+    ///   or (if an answer was lost) everything.
     func append(_ events: EventBatch, advances: [PositionAdvance]) async throws
 
     /// Moves up to `limit` deltas into the rollups. One folder at a time: others leave at once.

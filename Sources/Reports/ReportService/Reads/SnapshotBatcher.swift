@@ -31,7 +31,9 @@ final class SnapshotBatcher: Sendable {
     func snapshot(of id: UUID) async throws -> CaseSnapshot? {
         try await suspended { (resumption: Resumption<CaseSnapshot?>) in
             let refusal: PipelineError? = state.withLock { state in
-                if state.isShut { return .retryable("shutting-down", "the service is shutting down") }
+                if state.isShut {
+                    return .retryable("shutting-down", "the service is shutting down")
+                }
                 if state.waiting.count >= Self.maxWaiting {
                     return .retryable("overloaded", "too many reads wait; try again later")
                 }

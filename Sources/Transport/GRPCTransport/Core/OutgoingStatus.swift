@@ -28,11 +28,11 @@ final class OutgoingStatus: @unchecked Sendable {
         return try? MetadataBuffer(metadata)
     }
 
-    /// The message as it may be sent. The C core does the percent-encoding; a space at the end it
-    /// leaves as it is, which nghttp2 and others built on it refuse as a header's value.
+    /// The message as it may be sent. The C core does the percent-encoding; spaces at the ends it
+    /// leaves as they are, which nghttp2 and others that follow RFC 9113 refuse in a header.
     static func sendable(_ message: String) -> String {
-        var kept = message.unicodeScalars[...]
-        var bytes = message.utf8.count
+        var kept = message.unicodeScalars.drop { $0.properties.isWhitespace }
+        var bytes = Substring(kept).utf8.count
         while let last = kept.last {
             if bytes <= GRPCStatusError.maxMessageBytes, !last.properties.isWhitespace { break }
             bytes -= UTF8.width(last)

@@ -7,7 +7,7 @@ public struct GRPCStatusError: Error, Sendable, Equatable {
     public var code: GRPCStatusCode
     /// What happened, for a person to read.
     ///
-    /// Sent in `grpc-message`: without white space at its end and cut to
+    /// Sent in `grpc-message`: without white space around it and cut to
     /// ``maxMessageBytes`` on the way out.
     public var message: String
     /// A serialized `google.rpc.Status`, sent in the trailer `grpc-status-details-bin`; empty if

@@ -3,23 +3,28 @@
 ///
 /// [Encoding](https://protobuf.dev/programming-guides/encoding/)
 public struct BinaryWriter: ~Copyable {
-    @usableFromInline var output: [UInt8]
-    /// Where the message starts in `output`.
+    /// The bytes written, then zeros that make room for more. Writing in place, once the room is known
+    /// to be there, takes two thirds of the time of appending byte by byte.
+    @usableFromInline var storage: [UInt8]
+    /// How many bytes of `storage` are written.
+    @usableFromInline var count: Int
+    /// Where the message starts in `storage`.
     @usableFromInline let start: Int
 
     /// - Parameter capacity: Bytes to set aside; the default fits a report.
     @inlinable
     public init(capacity: Int = 256) {
-        output = []
-        output.reserveCapacity(capacity)
+        storage = [UInt8](repeating: 0, count: capacity)
+        count = 0
         start = 0
     }
 
     /// Writes behind `bytes`.
     @inlinable
     public init(appendingTo bytes: consuming [UInt8]) {
+        count = bytes.count
         start = bytes.count
-        output = bytes
+        storage = bytes
     }
 
     /// The bytes written, behind those the writer was given.
@@ -27,27 +32,56 @@ public struct BinaryWriter: ~Copyable {
     /// - Throws: ``ProtobufError`` with the code `unencodable` when the message exceeds 2 GiB.
     @inlinable
     public consuming func finish() throws(ProtobufError) -> [UInt8] {
-        guard output.count &- start <= Int(Int32.max) else {
+        guard count &- start <= Int(Int32.max) else {
             throw ProtobufError(.unencodable, "a message of more than 2 GiB")
         }
-        return output
+        storage.removeLast(storage.count &- count)
+        return storage
+    }
+
+    @inlinable
+    mutating func reserve(_ room: Int) {
+        if storage.count &- count < room { grow(room) }
+    }
+
+    @usableFromInline
+    mutating func grow(_ room: Int) {
+        let wanted = max(room, storage.count, 256)
+        storage.append(contentsOf: repeatElement(0, count: wanted))
     }
 
     @inlinable
     mutating func varint(_ value: UInt64) {
+        guard value < 0x80 else { return longVarint(value) }
+        reserve(1)
+        storage[count] = UInt8(truncatingIfNeeded: value)
+        count &+= 1
+    }
+
+    @usableFromInline
+    mutating func longVarint(_ value: UInt64) {
+        reserve(10)
+        var position = count
+        var target = storage.mutableSpan
         var rest = value
         while rest >= 0x80 {
-            output.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            target[position] = UInt8(truncatingIfNeeded: rest) | 0x80
+            position &+= 1
             rest >>= 7
         }
-        output.append(UInt8(truncatingIfNeeded: rest))
+        target[position] = UInt8(truncatingIfNeeded: rest)
+        count = position &+ 1
     }
 
     @inlinable
     mutating func fixed<Bits: FixedWidthInteger>(_ value: Bits) {
+        reserve(8)
+        let position = count
+        var target = storage.mutableSpan
         for index in 0..<MemoryLayout<Bits>.size {
-            output.append(UInt8(truncatingIfNeeded: value &>> Bits(8 &* index)))
+            target[position &+ index] = UInt8(truncatingIfNeeded: value &>> Bits(8 &* index))
         }
+        count = position &+ MemoryLayout<Bits>.size
     }
 
     @inlinable
@@ -56,15 +90,13 @@ public struct BinaryWriter: ~Copyable {
     }
 
     @inlinable
-    mutating func delimited(_ text: String) {
-        varint(UInt64(text.utf8.count))
-        output.append(contentsOf: text.utf8)
-    }
-
-    @inlinable
-    mutating func delimited(_ bytes: [UInt8]) {
+    mutating func delimited(_ bytes: Span<UInt8>) {
         varint(UInt64(bytes.count))
-        output.append(contentsOf: bytes)
+        reserve(bytes.count)
+        let position = count
+        var target = storage.mutableSpan
+        for index in bytes.indices { target[position &+ index] = bytes[index] }
+        count = position &+ bytes.count
     }
 
     /// Leaves room for a length of one byte.
@@ -72,17 +104,18 @@ public struct BinaryWriter: ~Copyable {
     /// - Returns: What `endDelimited` is to be given.
     @inlinable
     mutating func beginDelimited() -> Int {
-        output.append(0)
-        return output.count
+        reserve(1)
+        count &+= 1
+        return count
     }
 
     /// Writes the length of what came since `beginDelimited`, moving it when the length needs more
     /// than a byte.
     @inlinable
     mutating func endDelimited(_ start: Int) {
-        let length = output.count &- start
+        let length = count &- start
         if length < 0x80 {
-            output[start &- 1] = UInt8(truncatingIfNeeded: length)
+            storage[start &- 1] = UInt8(truncatingIfNeeded: length)
         } else {
             insertLength(length, at: start)
         }
@@ -90,18 +123,11 @@ public struct BinaryWriter: ~Copyable {
 
     @usableFromInline
     mutating func insertLength(_ length: Int, at start: Int) {
-        output[start - 1] = UInt8(truncatingIfNeeded: length) | 0x80
-        var rest = length >> 7
-        if rest < 0x80 {
-            output.insert(UInt8(rest), at: start)
-            return
-        }
-        var bytes: [UInt8] = []
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(rest))
-        output.insert(contentsOf: bytes, at: start)
+        let extra = (length.bitWidth - length.leadingZeroBitCount + 6) / 7 - 1
+        storage.insert(contentsOf: repeatElement(0, count: extra), at: start)
+        let end = count + extra
+        count = start - 1
+        varint(UInt64(length))
+        count = end
     }
 }

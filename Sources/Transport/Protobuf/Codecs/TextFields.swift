@@ -54,7 +54,7 @@ public enum StringField: MapKeyCodec {
 
     @inlinable
     public static func write(_ value: String, to writer: inout BinaryWriter) {
-        writer.delimited(value)
+        writer.delimited(value.utf8.span)
     }
 
     public static func mergeJSON(
@@ -92,7 +92,7 @@ public enum BytesField: FieldCodec {
 
     @inlinable
     public static func write(_ value: [UInt8], to writer: inout BinaryWriter) {
-        writer.delimited(value)
+        writer.delimited(value.span)
     }
 
     public static func mergeJSON(

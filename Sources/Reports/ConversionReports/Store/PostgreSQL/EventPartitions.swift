@@ -4,8 +4,9 @@ internal import Synchronization
 
 /// Creates the monthly tables of events: those that arriving events need, and the next one ahead.
 ///
-/// A matter of speed alone: events of a month without a table lie in the default partition, and a month that has events
-/// there gets no table any more. Events may carry any date, so the number of tables is bounded.
+/// A matter of speed alone: events of a month without a table lie in the default partition, and a
+/// month that has events there gets no table any more. Events may carry any date, so the number of
+/// tables is bounded.
 final class EventPartitions: Sendable {
     /// Months from the store's own that get tables: ten years back (the longest report), one ahead.
     static let window = -120...12
@@ -63,7 +64,8 @@ final class EventPartitions: Sendable {
         }
     }
 
-    /// Gives up when another process is first, the default partition has events of the month, or somebody holds a lock.
+    /// Gives up when another process is first, the default partition has events of the month, or
+    /// somebody holds a lock.
     private func create(_ month: CalendarMonth) async {
         try? await pool.withTransaction { connection in
             try connection.run("SET LOCAL lock_timeout = '2s'")

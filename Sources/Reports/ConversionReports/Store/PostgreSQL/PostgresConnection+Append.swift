@@ -2,7 +2,8 @@ internal import PipelineCore
 internal import Postgres
 
 extension PostgresConnection {
-    /// Advances positions and copies deltas and events, in one message and therefore one transaction.
+    /// Advances positions and copies deltas and events, in one message and therefore one
+    /// transaction.
     func append(_ events: EventBatch, _ advances: [PositionAdvance]) throws {
         var script: PostgresScript =
             advances.isEmpty ? "" : PostgresReportSQL.advance(advances)

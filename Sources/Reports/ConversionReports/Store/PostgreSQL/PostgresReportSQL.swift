@@ -11,7 +11,8 @@ enum PostgresReportSQL {
 
     /// Times are kept to the microsecond, texts compared byte by byte, `''` stands for no checkout.
     ///
-    /// Rollups are updated and deltas deleted all the time, and index-only scans need the visibility map: vacuum often.
+    /// Rollups are updated and deltas deleted all the time, and index-only scans need the
+    /// visibility map: vacuum often.
     static let tables: PostgresScript = """
         CREATE TABLE conversion.events (
           occurred_at timestamptz NOT NULL, event_id uuid NOT NULL,
@@ -29,12 +30,14 @@ enum PostgresReportSQL {
           bucket timestamptz NOT NULL, views bigint NOT NULL, payments bigint NOT NULL,
           product_id text COLLATE "C" NOT NULL, checkout_id text COLLATE "C" NOT NULL,
           PRIMARY KEY (product_id, bucket, checkout_id) INCLUDE (views, payments)
-        ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01);
+        ) WITH (autovacuum_vacuum_scale_factor = 0.01,
+          autovacuum_vacuum_insert_scale_factor = 0.01);
         CREATE TABLE conversion.rollup_day (
           bucket timestamptz NOT NULL, views bigint NOT NULL, payments bigint NOT NULL,
           product_id text COLLATE "C" NOT NULL, checkout_id text COLLATE "C" NOT NULL,
           PRIMARY KEY (product_id, bucket, checkout_id) INCLUDE (views, payments)
-        ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01);
+        ) WITH (autovacuum_vacuum_scale_factor = 0.01,
+          autovacuum_vacuum_insert_scale_factor = 0.01);
         CREATE TABLE conversion.rollup_deltas (
           bucket timestamptz NOT NULL, views bigint NOT NULL, payments bigint NOT NULL,
           product_id text COLLATE "C" NOT NULL, checkout_id text COLLATE "C" NOT NULL
@@ -88,8 +91,8 @@ enum PostgresReportSQL {
             """
     }
 
-    /// A month's table, made and filled with its index apart and then attached, which blocks neither readers nor writers
-    /// of the other months for longer than a moment.
+    /// A month's table, made and filled with its index apart and then attached, which blocks
+    /// neither readers nor writers of the other months for longer than a moment.
     static func createPartition(_ month: CalendarMonth) -> PostgresScript {
         let name = "events_\(month.suffix)"
         return """
@@ -101,7 +104,8 @@ enum PostgresReportSQL {
             """
     }
 
-    /// The months that have a table, as `2026_10`, and the store's own month, as months since year 0.
+    /// The months that have a table, as `2026_10`, and the store's own month, as months since year
+    /// 0.
     static let partitions = """
         SELECT coalesce(string_agg(right(c.relname, 7), ','), ''),
           (extract(year FROM now() AT TIME ZONE 'UTC') * 12
@@ -110,8 +114,8 @@ enum PostgresReportSQL {
         WHERE i.inhparent = 'conversion.events'::regclass
         """
 
-    /// Moves `$1` deltas into both rollups. Only with the folder's lock, at READ COMMITTED: a snapshot from before the
-    /// lock would miss what the previous folder did.
+    /// Moves `$1` deltas into both rollups. Only with the folder's lock, at READ COMMITTED: a
+    /// snapshot from before the lock would miss what the previous folder did.
     static let fold = """
         WITH gone AS (
           DELETE FROM conversion.rollup_deltas WHERE ctid = ANY (
@@ -134,11 +138,12 @@ enum PostgresReportSQL {
         SELECT count(*) FROM gone
         """
 
-    /// Answers queries `$1` (product), `$2` (checkout or null), `$3` (start), `$4` (end): arrays of equal length.
+    /// Answers queries `$1` (product), `$2` (checkout or null), `$3` (start), `$4` (end): arrays of
+    /// equal length.
     ///
-    /// An answer is the sum of: whole days of the period, whole hours before and after them, deltas of its whole
-    /// hours, and single events at its edges. LATERAL forces an index scan a part and query: the planner's own range
-    /// join is hundreds of times slower.
+    /// An answer is the sum of: whole days of the period, whole hours before and after them, deltas
+    /// of its whole hours, and single events at its edges. LATERAL forces an index scan a part and
+    /// query: the planner's own range join is hundreds of times slower.
     static let read = """
         WITH q AS MATERIALIZED (
           SELECT h.*, least(h1, e) AS s2, greatest(h2, h1) AS e1,

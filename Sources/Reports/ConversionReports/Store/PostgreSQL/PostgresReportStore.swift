@@ -27,9 +27,9 @@ public final class PostgresReportStore: ReportStore {
             options: PostgresPool.Options(connections: readers, settings: Self.readSettings))
     }
 
-    /// The read statement is fast by one plan only: nested loops over index-only scans. An empty partition, or counts
-    /// that the planner guesses wrongly, must not talk it into another.
-    private static let readSettings = [
+    /// The read statement is fast by one plan only: nested loops over index-only scans. An empty
+    /// partition, or counts that the planner guesses wrongly, must not talk it into another.
+    static let readSettings = [
         "jit": "off", "enable_seqscan": "off", "enable_hashjoin": "off",
         "enable_mergejoin": "off", "plan_cache_mode": "force_generic_plan",
     ]

@@ -68,7 +68,8 @@ enum SQLiteReportSQL {
 
     /// Answers the queries of `?1`, a JSON array of `[product, checkout | null, start, end]`.
     ///
-    /// Parts as in PostgreSQL's statement; CROSS JOIN keeps the queries outside, so that each part is an index scan.
+    /// Parts as in PostgreSQL's statement; CROSS JOIN keeps the queries outside, so that each part
+    /// is an index scan.
     static let read = """
         WITH r AS MATERIALIZED (
           SELECT key AS ord, value->>0 AS product_id, value->>1 AS checkout_id,

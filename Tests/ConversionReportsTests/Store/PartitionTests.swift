@@ -3,9 +3,9 @@ import PipelineCore
 import Postgres
 import Testing
 
-@Suite("The PostgreSQL store")
-struct PostgresPlanTests {
-    @Test("keeps events of each month in a table of its own, odd dates in the default one")
+@Suite("The PostgreSQL store's partitions")
+struct PartitionTests {
+    @Test("keep events of each month in a table of its own, odd dates in the default one")
     func partitions() async throws {
         try await TestDatabase.with { database in
             try await database.withStore { store in
@@ -34,7 +34,10 @@ struct PostgresPlanTests {
                 #expect(tables == ["conversion.events_\(months.0)", "conversion.events_other"])
                 let count = try await pool.withConnection { connection in
                     try connection.query(
-                        "SELECT count(*) FROM pg_inherits WHERE inhparent = 'conversion.events'::regclass"
+                        """
+                        SELECT count(*) FROM pg_inherits
+                        WHERE inhparent = 'conversion.events'::regclass
+                        """
                     ).int(0, 0)
                 }
                 // Default; this month and two ahead; the events' month and the one after.
@@ -44,7 +47,7 @@ struct PostgresPlanTests {
         }
     }
 
-    @Test("goes on with the default table when a month can have none any more")
+    @Test("give way to the default one when a month can have none any more")
     func lateMonth() async throws {
         try await TestDatabase.with { database in
             let pool = try database.pool()

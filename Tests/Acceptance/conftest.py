@@ -1,0 +1,24 @@
+"""Runs the program as its users do: real servers, foreign clients, only the JSON and the environment change.
+
+Environment: PENSTOCK (the program), PENSTOCK_TEST_POSTGRES, PENSTOCK_TEST_REDIS, PENSTOCK_TEST_KAFKA.
+"""
+
+import pytest
+
+from stack import Stack
+
+
+@pytest.fixture
+def embedded(tmp_path):
+    """The program on nothing but a disk."""
+    stack = Stack(tmp_path, servers=False)
+    yield stack
+    stack.close()
+
+
+@pytest.fixture
+def real(tmp_path):
+    """The program on Kafka, PostgreSQL and Redis; a database and topics of the test's own."""
+    stack = Stack(tmp_path, servers=True)
+    yield stack
+    stack.close()

@@ -1,0 +1,228 @@
+"""A stack under test: processes of the program, and what they talk to."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+import uuid
+
+import confluent_kafka
+import confluent_kafka.admin
+import grpc
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PENSTOCK = os.environ.get("PENSTOCK", str(ROOT / ".build/debug/penstock"))
+# Nothing here takes longer on a busy machine, unless it is broken.
+LIMIT = 120
+
+
+def required(name):
+    value = os.environ.get(name)
+    assert value, f"{name} is not set: run deploy/test"
+    return value
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def eventually(condition, what, limit=LIMIT, every=0.1):
+    """Waits until condition() is true (or gives a value), and answers it."""
+    end = time.monotonic() + limit
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {limit} s: {what}"
+        time.sleep(every)
+
+
+class Stack:
+    def __init__(self, folder, servers):
+        self.folder = pathlib.Path(folder)
+        self.port = free_port()
+        self.processes = []
+        self.logs = 0
+        self.database = None
+        self.environment = {
+            k: v for k, v in os.environ.items()
+            if not k.startswith(("PENSTOCK_", "MESSAGE_LIMIT", "BATCH_CONSUMER"))
+        }
+        self.environment["PENSTOCK_LISTEN"] = f"grpc://127.0.0.1:{self.port}"
+        self.suffix = uuid.uuid4().hex[:8]
+        self.kafka = None
+        if servers:
+            self.kafka = required("PENSTOCK_TEST_KAFKA")
+            self.database = f"acceptance_{self.suffix}"
+            self.admin_url = required("PENSTOCK_TEST_POSTGRES")
+            self.sql(f"create database {self.database}", admin=True)
+            self.environment["PENSTOCK_BUS"] = f"kafka://{self.kafka}"
+            self.environment["PENSTOCK_STORE"] = re.sub(r"/[^/]*$", f"/{self.database}", self.admin_url)
+            self.environment["PENSTOCK_CACHE"] = required("PENSTOCK_TEST_REDIS")
+        self.pipelines = {
+            name: json.loads((ROOT / "Pipelines" / f"{name}.json").read_text())
+            for name in ("conversion-reports", "conversion-events")
+        }
+
+    # Pipeline files
+
+    def topic(self, name):
+        """Topics of the test's own: tests share a broker."""
+        base, dot, rest = name.partition(".")
+        return f"{base}-{self.suffix}{dot}{rest}" if self.kafka else name
+
+    def write(self, name="conversion-reports", change=None):
+        """Writes a shipped pipeline, with topics of its own and the test's change; answers the file's path."""
+        document = json.loads(json.dumps(self.pipelines[name]))
+        for stage in document["stages"]:
+            for part in [stage] + (stage.get("from") or []):
+                if "topic" in part:
+                    part["topic"] = self.topic(part["topic"])
+        if change:
+            change({stage["id"]: stage for stage in document["stages"]}, document)
+        path = self.folder / f"{name}.json"
+        path.write_text(json.dumps(document, indent=2))
+        return str(path)
+
+    # Processes
+
+    def call(self, *arguments, check=True, timeout=LIMIT, **more):
+        result = subprocess.run(
+            [PENSTOCK, *map(str, arguments)], cwd=self.folder, env={**self.environment, **more},
+            capture_output=True, text=True, timeout=timeout)
+        if check:
+            assert result.returncode == 0, f"{arguments}: {result.returncode}\n{result.stdout}{result.stderr}"
+        return result
+
+    def start(self, *arguments, serving=True, **more):
+        """Starts `penstock run` and waits until it runs (and serves)."""
+        self.logs += 1
+        log = self.folder / f"run-{self.logs}.log"
+        with open(log, "w") as out:
+            process = subprocess.Popen(
+                [PENSTOCK, "run", "--log-format", "json", *map(str, arguments)], cwd=self.folder,
+                env={**self.environment, **more}, stdout=out, stderr=subprocess.STDOUT)
+        process.log = log
+        self.processes.append(process)
+        wanted = '"serving"' if serving else '"running"'
+
+        def is_up():
+            assert process.poll() is None, log.read_text()
+            return wanted in log.read_text()
+
+        eventually(is_up, f"{arguments} runs")
+        return process
+
+    def stop(self, process, number=signal.SIGTERM):
+        process.send_signal(number)
+        code = process.wait(LIMIT)
+        if number == signal.SIGTERM:
+            assert code == 0, process.log.read_text()
+        return code
+
+    def close(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+                process.wait(LIMIT)
+        if self.database:
+            self.sql(f"drop database {self.database} with (force)", admin=True)
+
+    def logged(self, process, message):
+        events = [json.loads(line) for line in process.log.read_text().splitlines() if line.startswith("{")]
+        return [event for event in events if event["message"] == message]
+
+    # The database, by psql: another program than ours
+
+    def sql(self, statement, admin=False):
+        url = self.admin_url if admin else self.environment["PENSTOCK_STORE"]
+        result = subprocess.run(
+            ["psql", url, "-X", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", statement],
+            capture_output=True, text=True, timeout=LIMIT)
+        assert result.returncode == 0, result.stderr
+        return [line.split("\t") for line in result.stdout.splitlines() if line]
+
+    # Kafka, by confluent-kafka
+
+    def produce(self, topic, messages):
+        """messages: (key, value, headers) each."""
+        producer = confluent_kafka.Producer({"bootstrap.servers": self.kafka, "linger.ms": 5})
+        failed = []
+
+        def reported(error, _):
+            if error:
+                failed.append(error)
+
+        for key, value, headers in messages:
+            producer.produce(self.topic(topic), value, key, headers=headers, on_delivery=reported)
+            producer.poll(0)
+        assert producer.flush(LIMIT) == 0 and not failed, failed
+
+    def consume(self, topic, count=None, settled=None):
+        """Everything in a topic; waits until there are `count` messages or `settled(messages)` is true."""
+        consumer = confluent_kafka.Consumer({
+            "bootstrap.servers": self.kafka, "group.id": f"reader-{uuid.uuid4()}",
+            "auto.offset.reset": "earliest", "enable.auto.commit": False})
+        consumer.subscribe([self.topic(topic)])
+        messages = []
+
+        def enough():
+            for message in consumer.consume(1000, 0.2):
+                if not message.error():
+                    messages.append(message)
+            return settled(messages) if settled else len(messages) >= (count or 0)
+
+        try:
+            eventually(enough, f"{count} messages in {topic}", every=0)
+        finally:
+            consumer.close()
+        return messages
+
+    def reset_group(self, group, topic):
+        """What an operator does with kafka-consumer-groups --reset-offsets --to-earliest."""
+        admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": self.kafka})
+        topic = self.topic(topic)
+        partitions = admin.list_topics(topic, LIMIT).topics[topic].partitions
+        wanted = confluent_kafka.ConsumerGroupTopicPartitions(
+            group, [confluent_kafka.TopicPartition(topic, p, 0) for p in partitions])
+        admin.alter_consumer_group_offsets([wanted])[group].result(LIMIT)
+
+    # gRPC, by grpcio with reflection: no proto file, no generated code
+
+    def api(self):
+        return Reflected(f"127.0.0.1:{self.port}")
+
+
+class Reflected:
+    """Calls the service with what its reflection tells."""
+
+    def __init__(self, target):
+        from google.protobuf import descriptor_pool, message_factory
+        from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+        self.channel = grpc.insecure_channel(target)
+        pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(self.channel))
+        self.methods = {}
+        service = pool.FindServiceByName("conversionreports.v1.ReportService")
+        for method in service.methods:
+            self.methods[method.name] = (
+                message_factory.GetMessageClass(method.input_type),
+                self.channel.unary_unary(
+                    f"/{service.full_name}/{method.name}",
+                    request_serializer=lambda message: message.SerializeToString(),
+                    response_deserializer=message_factory.GetMessageClass(method.output_type).FromString))
+
+    def request(self, method, fields):
+        from google.protobuf import json_format
+        return json_format.ParseDict(fields, self.methods[method][0]())
+
+    def __call__(self, method, within=LIMIT, **fields):
+        from google.protobuf import json_format
+        response = self.methods[method][1](self.request(method, fields), timeout=within)
+        return json_format.MessageToDict(response, preserving_proto_field_name=True)
