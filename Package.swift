@@ -145,8 +145,8 @@ let package = Package(
         tests(
             "Simulation",
             [
-                "PipelineSimulation", "PipelineRuntime", "PipelineCore", "PipelineTesting",
-                "Stages",
+                "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration",
+                "PipelineCore", "PipelineTesting", "Specification", "Logging", "Stages",
                 "Ledger", "SQLiteLedger", "SQLite", "Batching",
             ]),
         tests("PenstockCommand", ["PenstockCommand", "StandardCatalogue", "PipelineTesting"]),
