@@ -117,7 +117,10 @@ struct PoolTests {
             #expect(clock.now - begun < .seconds(10))
             let running = try await pool.withConnection {
                 try $0.query(
-                    "select count(*) from pg_stat_activity where query like '%pg_sleep(30)' and state = 'active' and pid <> pg_backend_pid()"
+                    """
+                    select count(*) from pg_stat_activity
+                    where query like '%pg_sleep(30)' and state = 'active' and pid <> pg_backend_pid()
+                    """
                 ).int(0, 0)
             }
             #expect(running == 0)

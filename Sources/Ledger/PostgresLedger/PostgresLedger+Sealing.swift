@@ -4,11 +4,12 @@ public import PipelineCore
 internal import Postgres
 
 extension PostgresLedger {
-    /// Most batches that are sealed in one transaction; what is left of a drain goes on at once with the next call.
+    /// Most batches that are sealed in one transaction; what is left of a drain goes on at once
+    /// with the next call.
     static let batchesPerStep = 32
 
-    /// One transaction: locks the stage's row, reads what waits, decides, seals. While another process is at it, answers
-    /// nothing sealed and a `next` that is soon.
+    /// One transaction: locks the stage's row, reads what waits, decides, seals. While another
+    /// process is at it, answers nothing sealed and a `next` that is soon.
     public func seal() async throws -> SealingResult {
         let rule = stage.rule
         let revision = try await registered().revision
@@ -97,7 +98,8 @@ extension PostgresConnection {
             open: OpenBatch(
                 count: answer.int(0, 0), oldest: answer.timestampOrNil(0, 2),
                 earliestDeadline: answer.timestampOrNil(0, 1),
-                flushRequested: answer.timestampOrNil(0, 5), lastFired: answer.timestampOrNil(0, 4)),
+                flushRequested: answer.timestampOrNil(0, 5),
+                lastFired: answer.timestampOrNil(0, 4)),
             clock: answer.timestamp(0, 3), draining: answer.textOrNil(0, 6),
             revision: answer.int64(0, 7))
     }

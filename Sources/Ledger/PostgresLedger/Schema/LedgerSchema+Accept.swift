@@ -1,10 +1,11 @@
 internal import Postgres
 
 extension LedgerSchema {
-    /// Takes in a chunk. All new, which is nearly always, costs one insert; only then is anything looked up.
+    /// Takes in a chunk. All new, which is nearly always, costs one insert; only then is anything
+    /// looked up.
     ///
-    /// Conflicts undo everything by the inner block's subtransaction, and are answered. A repeat of a failed, cancelled or
-    /// expired case opens it again as a new attempt.
+    /// Conflicts undo everything by the inner block's subtransaction, and are answered. A repeat
+    /// of a failed, cancelled or expired case opens it again as a new attempt.
     static let accept: PostgresScript = """
         create function penstock.accept(
           p_stage smallint, p_sla interval,
@@ -36,7 +37,7 @@ extension LedgerSchema {
                 raise exception 'a position has moved' using errcode = 'PS001';
               end if;
             end if;
-            -- In key order: two chunks with the same keys wait for each other in one direction only.
+            -- In key order: chunks with the same keys wait for each other in one direction only.
             with fresh as (
                 insert into penstock.cases(accepted_at, deadline, key, digest, stage, parameters)
                 select statement_timestamp(), coalesce(d, v_deadline), k, h, p_stage, p
@@ -68,7 +69,8 @@ extension LedgerSchema {
                 again as (
                   insert into penstock.cases(
                     accepted_at, deadline, key, digest, stage, attempt, parameters)
-                  select statement_timestamp(), coalesce(d, v_deadline), k, h, p_stage, attempt + 1, p
+                  select statement_timestamp(), coalesce(d, v_deadline), k, h, p_stage,
+                    attempt + 1, p
                   from known where state in ('f', 'c', 'e') and h = digest and nth = 1 order by k
                   on conflict do nothing returning case_no, accepted_at, deadline, key),
                 waiting as (
@@ -77,7 +79,7 @@ extension LedgerSchema {
                   from again)
               select array_agg(ord::int - 1 order by ord) filter (where h <> digest),
                 count(*) filter (where nth = 1 and a.case_no is not null),
-                count(*) filter (where not (is_fresh and nth = 1) and not (nth = 1 and a.case_no is not null)),
+                count(*) filter (where not (nth = 1 and (is_fresh or a.case_no is not null))),
                 count(*) filter (where known.case_no is null)
                 into conflicts, reopened, repeated, v_count
                 from known left join again a on a.key = k;

@@ -1,8 +1,8 @@
 internal import Postgres
 
 extension LedgerSchema {
-    /// What waits. `look` locks the stage's row first and then reads in a statement of its own, so that it sees what the
-    /// previous holder of the lock did.
+    /// What waits. `look` locks the stage's row first and then reads in a statement of its own,
+    /// so that it sees what the previous holder of the lock did.
     static let openBatch: PostgresScript = """
         create function penstock.open_batch(
           p_stage smallint, p_limit int,
@@ -37,9 +37,10 @@ extension LedgerSchema {
         end $$;
         """
 
-    /// Seals up to `p_batches` batches of `p_size` cases. `p_exact`: each must be full, the remainder waits on; else it
-    /// is a drain: the last takes the remainder, and while there is more `draining` remembers the reason. A drain is for
-    /// what had been accepted when the rule fired.
+    /// Seals up to `p_batches` batches of `p_size` cases. `p_exact`: each must be full, the
+    /// remainder waits on; else it is a drain: the last takes the remainder, and while there is
+    /// more `draining` remembers the reason. A drain is for what had been accepted when the rule
+    /// fired.
     static let seal: PostgresScript = """
         create function penstock.seal(
           p_stage smallint, p_revision bigint, p_closed_by text, p_batches int, p_size int,
@@ -67,7 +68,8 @@ extension LedgerSchema {
               gone as (
                 delete from penstock.pending p where ctid = any(array(select ctid from head))
                 returning case_no, due, deadline)
-            select count(*), array_agg(case_no order by due, deadline, case_no), max(due), min(deadline)
+            select count(*), array_agg(case_no order by due, deadline, case_no), max(due),
+                min(deadline)
               into size, v_cases, v_last, v_earliest from gone;
             exit when size = 0;
             if p_exact and size <> p_size then
@@ -94,7 +96,8 @@ extension LedgerSchema {
             select last_value into r.gate_no from penstock.case_numbers;
           end if;
           update penstock.stages set
-            last_fired = case when r.draining is null then clock_timestamp() else last_fired end, gate = r.gate, clamp = r.clamp, floor = r.floor,
+            last_fired = case when r.draining is null then clock_timestamp() else last_fired end,
+            gate = r.gate, clamp = r.clamp, floor = r.floor,
             floor_no = r.floor_no, gate_no = r.gate_no, sealed_due = r.sealed_due,
             since_gate = r.since_gate,
             draining = case when p_exact or size < p_size then null else p_closed_by end,
