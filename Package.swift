@@ -107,6 +107,16 @@ let package = Package(
         .executableTarget(
             name: "protobuf-testee", dependencies: ["Protobuf", "ReportMessages"],
             path: "Sources/Testing/ProtobufTestee", swiftSettings: strict),
+        .executableTarget(
+            name: "ingest-benchmark",
+            dependencies: [
+                "PipelineCore", "Batching", "Ledger", "PostgresLedger", "Postgres", "Kafka",
+                "ConversionReports",
+            ],
+            path: "Sources/Testing/IngestBenchmark", swiftSettings: strict),
+        .executableTarget(
+            name: "plain-clients", path: "Sources/Testing/PlainClients",
+            linkerSettings: [.linkedLibrary("rdkafka"), .linkedLibrary("pq")]),
 
         tests("Architecture", []),
         tests("Specification", ["Specification"]),
