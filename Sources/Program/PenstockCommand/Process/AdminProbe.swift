@@ -30,11 +30,11 @@ struct AdminProbe {
         defer { close(descriptor) }
         var request = "GET \(path) HTTP/1.0\r\nHost: \(host)\r\n\r\n"
         let sent = unsafe request.withUTF8 {
-            unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+            unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
         }
         guard sent == request.utf8.count else { throw failure }
         var bytes = [UInt8](repeating: 0, count: 64)
-        let got = unsafe recv(descriptor, &bytes, bytes.count, Int32(MSG_WAITALL.rawValue))
+        let got = unsafe recv(descriptor, &bytes, bytes.count, Int32(MSG_WAITALL))
         guard got > 0 else { throw failure }
         // `HTTP/1.1 200 OK`
         let words = String(decoding: bytes[..<got], as: UTF8.self).split(separator: " ")
