@@ -22,7 +22,8 @@ public enum PenstockCommand {
                 .init("stages accumulate", "Explains a stage and its settings."),
             ],
             commands: [
-                run(catalogue), migrate(catalogue), sampleData(catalogue), report, flush(catalogue),
+                run(catalogue), generate(catalogue), migrate(catalogue), sampleData(catalogue),
+                report, flush(catalogue),
                 validate(catalogue), stages(catalogue), schema(catalogue), health, .completion,
             ])
     }
