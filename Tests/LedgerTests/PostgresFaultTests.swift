@@ -154,7 +154,6 @@ struct PostgresFaultTests {
             _ = try await ledger.positions(of: "a", initial: [0: 0])
             let other = try database.pool(connections: 1)
             let (locked, lock) = AsyncStream<Void>.makeStream()
-            let hasLooked = DispatchSemaphore(value: 0)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     try await other.withTransaction { connection in
