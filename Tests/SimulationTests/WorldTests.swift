@@ -20,6 +20,30 @@ struct WorldTests {
         #expect(failure == nil)
     }
 
+    @Test(
+        "an error that no repeating helps against ends the process with that error, wherever it comes from",
+        arguments: [
+            "register", "accept", "positions", "seal", "claim", "extend", "commit", "release",
+            "bisect", "claimDelivery", "delivered",
+        ])
+    func fatal(_ operation: String) async throws {
+        let failure = try await Seeds.firstFailure(3) { seed in
+            let calls = Shared(0)
+            let verdict = simulate(seed) {
+                var plan = WorldPlan(rough: &$0)
+                plan.poison = 0.3
+                return plan
+            } fault: { called in
+                guard called == operation else { return }
+                calls.withLock { $0 += 1 }
+                if calls.current == 2 { throw PipelineError.fatal("planted", "planted") }
+            }
+            let found = verdict.violations.first ?? "nothing"
+            return found.contains("gave up: planted") ? nil : "\(found)\n\(verdict.history.tail(60))"
+        }
+        #expect(failure == nil)
+    }
+
     @Test("a seed repeats a run, byte for byte")
     func determinism() async throws {
         let failure = try await Seeds.firstFailure(3) { seed in
@@ -35,10 +59,11 @@ struct WorldTests {
 
 /// Runs the world of a seed.
 func simulate(
-    _ seed: UInt64, _ makePlan: (inout SplitMix64) -> WorldPlan
+    _ seed: UInt64, _ makePlan: (inout SplitMix64) -> WorldPlan,
+    fault: @escaping @Sendable (_ operation: String) throws -> Void = { _ in }
 ) -> Verdict {
     var random = SplitMix64(seed: seed)
     let plan = makePlan(&random)
     let traffic = Traffic(plan, &random)
-    return World(plan: plan, seed: random.next()).run(traffic)
+    return World(plan: plan, seed: random.next(), fault: fault).run(traffic)
 }

@@ -32,7 +32,7 @@ struct BellScenarioTests {
                             if some == 0 { try await bell.wait() }
                         }
                     }
-                    try await group.waitForAll()
+                    try await group.waitForAllOrFirstFailure()
                 }
             }.failure
         }
@@ -58,7 +58,7 @@ struct BellScenarioTests {
                         try expect(
                             clock.now <= deadline.advanced(by: .milliseconds(1)), "too late")
                     }
-                    try await group.waitForAll()
+                    try await group.waitForAllOrFirstFailure()
                 }
                 if rings > .milliseconds(2) {
                     // Nobody heard it: the next one to wait does.
@@ -87,7 +87,7 @@ struct BellScenarioTests {
                                 }
                                 try await clock.sleep(for: .microseconds(simulator.below(2000)))
                                 race.cancelAll()
-                                try await race.waitForAll()
+                                try await race.waitForAllOrFirstFailure()
                             }
                         }
                     }
@@ -95,7 +95,7 @@ struct BellScenarioTests {
                         try await clock.sleep(for: .microseconds(simulator.below(2000)))
                         latch.open()
                     }
-                    try await group.waitForAll()
+                    try await group.waitForAllOrFirstFailure()
                 }
                 try expect(latch.isOpen, "shut again")
                 try await latch.wait()

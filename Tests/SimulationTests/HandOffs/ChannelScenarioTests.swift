@@ -38,7 +38,7 @@ struct ChannelScenarioTests {
                         }
                     }
                     group.addTask { channel.finish() }
-                    try await group.waitForAll()
+                    try await group.waitForAllOrFirstFailure()
                 }
                 try expect(
                     sent.current.sorted() == received.current.sorted(),
@@ -72,7 +72,7 @@ private struct ChannelTraffic: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for sender in 0..<Self.senders { group.addTask { try await send(sender) } }
             for receiver in 0..<2 { group.addTask { try await receive(patient: receiver == 0) } }
-            try await group.waitForAll()
+            try await group.waitForAllOrFirstFailure()
         }
         let expected = (0..<Self.senders).flatMap { sender in
             (0..<Self.each).map { sender * 100 + $0 }

@@ -38,7 +38,7 @@ struct RuntimeRaceTests {
                             for: .microseconds(process.simulator.below(4000)))
                         environment.stop.open()
                     }
-                    try await group.waitForAll()
+                    try await group.waitForAllOrFirstFailure()
                 }
                 try expect(taken.current == Array(0..<8), "lost: \(taken.current)")
             }.failure

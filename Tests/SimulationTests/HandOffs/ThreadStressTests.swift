@@ -25,7 +25,7 @@ struct ThreadStressTests {
                             }
                         }
                     }
-                    try await sending.waitForAll()
+                    try await sending.waitForAllOrFirstFailure()
                 }
                 channel.finish()
             }
@@ -41,9 +41,30 @@ struct ThreadStressTests {
                     }
                 }
             }
-            try await group.waitForAll()
+            try await group.waitForAllOrFirstFailure()
         }
         #expect(received.current.sorted() == Array(0..<senders * each))
+    }
+
+    @Test("a channel wakes a patient sender and a patient receiver")
+    func patience() async throws {
+        let count = 100_000
+        let channel = Channel<Int>(capacity: 1)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for element in 0..<count { try await channel.send(element) }
+                channel.finish()
+            }
+            group.addTask {
+                var expected = 0
+                while let element = try await channel.receive() {
+                    try expect(element == expected, "\(element) instead of \(expected)")
+                    expected += 1
+                }
+                try expect(expected == count, "\(count - expected) elements are missing")
+            }
+            try await group.waitForAllOrFirstFailure()
+        }
     }
 
     @Test("a bell wakes its waiter for everything that was announced")
@@ -69,7 +90,7 @@ struct ThreadStressTests {
                     if some == 0 { try await bell.wait() }
                 }
             }
-            try await group.waitForAll()
+            try await group.waitForAllOrFirstFailure()
         }
     }
 
@@ -85,7 +106,7 @@ struct ThreadStressTests {
                     }
                 }
                 group.addTask { latch.open() }
-                try await group.waitForAll()
+                try await group.waitForAllOrFirstFailure()
             }
         }
     }

@@ -40,26 +40,22 @@ extension Audit {
 
     /// What has been announced, and which records lie in the dead letters.
     func readBus(_ state: inout State) {
-        for (partition, messages) in bus.messages(in: "ready").enumerated() {
-            if state.announcedRead.count <= partition { state.announcedRead.append(0) }
-            for message in messages[state.announcedRead[partition]...] {
-                let id = message.text("event-id")
-                if let known = state.announced.updateValue(message.payload, forKey: id),
-                    known != message.payload
-                {
-                    state.violations.append("event \(id) was announced with different bytes")
-                }
+        let ready = bus.messages(in: "ready", from: state.announcedRead)
+        for message in ready.joined() {
+            let id = message.text("event-id")
+            if let known = state.announced.updateValue(message.payload, forKey: id),
+                known != message.payload
+            {
+                state.violations.append("event \(id) was announced with different bytes")
             }
-            state.announcedRead[partition] = messages.count
         }
-        for (partition, messages) in bus.messages(in: "requests.dead-letters").enumerated() {
-            if state.deadLettersRead.count <= partition { state.deadLettersRead.append(0) }
-            for message in messages[state.deadLettersRead[partition]...] {
-                let place = message.text("penstock-origin-partition")
-                state.deadLetters.insert("\(place)@\(message.text("penstock-origin-offset"))")
-            }
-            state.deadLettersRead[partition] = messages.count
+        state.announcedRead.advance(by: ready)
+        let refused = bus.messages(in: "requests.dead-letters", from: state.deadLettersRead)
+        for message in refused.joined() {
+            let place = message.text("penstock-origin-partition")
+            state.deadLetters.insert("\(place)@\(message.text("penstock-origin-offset"))")
         }
+        state.deadLettersRead.advance(by: refused)
     }
 
     /// A batch may be marked as delivered only once everything in it has been announced.
@@ -81,8 +77,8 @@ extension Audit {
             "SELECT partition, next_offset FROM ledger_positions WHERE source = 'requests'"
         ) { positions.append(($0.int(0), $0.int64(1))) }
         if positions.isEmpty { return }
-        let messages = bus.messages(in: "requests")
-        while state.verified.count < messages.count { state.verified.append(0) }
+        while state.verified.count < plan.partitions { state.verified.append(0) }
+        let messages = bus.messages(in: "requests", from: state.verified.map(Int.init))
         for (partition, next) in positions {
             let verified = state.verified[partition]
             if next < verified {
@@ -90,7 +86,7 @@ extension Audit {
                 continue
             }
             for offset in verified..<next {
-                check(messages[partition][Int(offset)], "\(partition)@\(offset)", &state)
+                check(messages[partition][Int(offset - verified)], "\(partition)@\(offset)", &state)
             }
             state.verified[partition] = next
         }
@@ -142,6 +138,16 @@ extension Audit {
         if state.announced.count != state.outcomes.count {
             state.violations.append(
                 "\(state.announced.count) events were announced for \(state.outcomes.count) outcomes")
+        }
+    }
+}
+
+extension [Int] {
+    /// Offsets behind the messages that were read.
+    fileprivate mutating func advance(by read: [[OutgoingRecord]]) {
+        for (partition, messages) in read.enumerated() {
+            if count <= partition { append(0) }
+            self[partition] += messages.count
         }
     }
 }

@@ -20,6 +20,8 @@ struct ObservedLedger: Ledger {
     let process: SimulatedProcess
     /// Stalls now and then.
     let stall: @Sendable () async -> Void
+    /// Called with the name of each operation before it; may throw in its place.
+    let fault: @Sendable (_ operation: String) throws -> Void
 
     private func observed<T: Sendable>(
         _ operation: LedgerOperation, _ body: () async throws -> T
@@ -27,16 +29,22 @@ struct ObservedLedger: Ledger {
         try await LedgerOperation.$current.withValue(operation) { try await body() }
     }
 
-    func register() async throws { try await inner.register() }
+    func register() async throws {
+        try fault("register")
+        try await inner.register()
+    }
     func accept(_ submissions: Submissions) async throws -> Acceptance {
-        try await inner.accept(submissions)
+        try fault("accept")
+        return try await inner.accept(submissions)
     }
     func seal() async throws -> SealingResult {
-        try await observed(.seal) { try await inner.seal() }
+        try fault("seal")
+        return try await observed(.seal) { try await inner.seal() }
     }
     func requestFlush() async throws { try await inner.requestFlush() }
 
     func claim(worker: String, lease: Duration) async throws -> Batch? {
+        try fault("claim")
         let batch = try await observed(.claim) {
             try await inner.claim(worker: worker, lease: lease)
         }
@@ -47,20 +55,24 @@ struct ObservedLedger: Ledger {
         return batch
     }
     func extend(batch: Int64, token: Int64, lease: Duration) async throws {
+        try fault("extend")
         await stall()
         try await inner.extend(batch: batch, token: token, lease: lease)
     }
     func commit(_ commit: BatchCommit) async throws {
+        try fault("commit")
         await stall()
         try await observed(.commit(batch: commit.batch, token: commit.token)) {
             try await inner.commit(commit)
         }
     }
     func release(batch: Int64, token: Int64, after delay: Duration, reason: String) async throws {
+        try fault("release")
         await stall()
         try await inner.release(batch: batch, token: token, after: delay, reason: reason)
     }
     func bisect(batch: Int64, token: Int64) async throws {
+        try fault("bisect")
         await stall()
         try await observed(.bisect(batch: batch)) {
             try await inner.bisect(batch: batch, token: token)
@@ -70,6 +82,7 @@ struct ObservedLedger: Ledger {
     func claimDelivery(
         sink: String, worker: String, lease: Duration
     ) async throws -> OutcomeBatch? {
+        try fault("claimDelivery")
         let batch = try await inner.claimDelivery(sink: sink, worker: worker, lease: lease)
         if batch != nil { await stall() }
         return batch
@@ -81,6 +94,7 @@ struct ObservedLedger: Ledger {
         try await inner.extendDelivery(batch: batch, sink: sink, token: token, lease: lease)
     }
     func delivered(batch: Int64, sink: String, token: Int64) async throws {
+        try fault("delivered")
         await stall()
         try await observed(.delivered(batch: batch, sink: sink)) {
             try await inner.delivered(batch: batch, sink: sink, token: token)
@@ -102,7 +116,8 @@ struct ObservedLedger: Ledger {
     func positions(
         of source: String, initial: [Int32: Int64]
     ) async throws -> [Int32: Int64] {
-        try await inner.positions(of: source, initial: initial)
+        try fault("positions")
+        return try await inner.positions(of: source, initial: initial)
     }
     func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
         try await inner.snapshots(of: ids)
@@ -116,9 +131,11 @@ struct ObservedLedgerProvider: LedgerProvider {
     let inner: any LedgerProvider
     let process: SimulatedProcess
     let stall: @Sendable () async -> Void
+    var fault: @Sendable (_ operation: String) throws -> Void = { _ in }
 
     func ledger(for stage: LedgerStage) throws -> any Ledger {
-        ObservedLedger(inner: try inner.ledger(for: stage), process: process, stall: stall)
+        ObservedLedger(
+            inner: try inner.ledger(for: stage), process: process, stall: stall, fault: fault)
     }
     func migrateLedger() async throws { try await inner.migrateLedger() }
     func probe() async throws { try await inner.probe() }

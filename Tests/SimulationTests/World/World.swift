@@ -23,8 +23,14 @@ final class World: Sendable {
     let audit: Audit
     let clients: Clients
     let state: Mutex<State>
+    /// See ``ObservedLedger/fault``.
+    private let fault: @Sendable (_ operation: String) throws -> Void
 
-    init(plan: WorldPlan, seed: UInt64) {
+    init(
+        plan: WorldPlan, seed: UInt64,
+        fault: @escaping @Sendable (_ operation: String) throws -> Void = { _ in }
+    ) {
+        self.fault = fault
         var plan = plan
         self.simulator = Simulator(seed: seed, slack: .milliseconds(2))
         let time = PipelineClock(WorldTime(simulator))
@@ -128,7 +134,7 @@ final class World: Sendable {
     }
 
     private func worker(in process: SimulatedProcess) throws -> Worker {
-        let provider = ObservedLedgerProvider(inner: provider, process: process) {
+        var provider = ObservedLedgerProvider(inner: provider, process: process) {
             [simulator, plan] in
             guard simulator.now.nanoseconds < plan.horizon.wholeNanoseconds,
                 simulator.chance(plan.stalls)
@@ -137,6 +143,7 @@ final class World: Sendable {
             simulator.log("stall \(process.name) \(pause)")
             await process.stall(for: pause)
         }
+        provider.fault = fault
         return try Worker(
             process: process, plan: plan,
             resources: ["bus": bus, "cache": cache, "store": provider])

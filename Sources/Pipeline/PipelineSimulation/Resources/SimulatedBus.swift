@@ -87,8 +87,14 @@ public final class SimulatedBus: Bus {
     }
 
     /// The messages of a topic, by partition, in order.
-    public func messages(in topic: String) -> [[OutgoingRecord]] {
-        withTopic(topic) { $0.partitions.map { $0.map(\.record) } }
+    /// - Parameter offsets: where to begin in each partition; at the beginning where it says nothing.
+    public func messages(in topic: String, from offsets: [Int] = []) -> [[OutgoingRecord]] {
+        withTopic(topic) { topic in
+            topic.partitions.enumerated().map { partition, messages in
+                let first = partition < offsets.count ? offsets[partition] : 0
+                return messages[first...].map(\.record)
+            }
+        }
     }
 
     /// The offset of the next message of each partition.
