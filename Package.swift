@@ -143,14 +143,14 @@ let package = Package(
         tests(
             "ConversionReports",
             [
-                "ConversionReports", "ReportMessages", "Protobuf", "Postgres", "SQLite",
-                "PipelineCore", "PipelineTesting",
+                "ConversionReports", "ReportService", "ReportMessages", "Protobuf", "Postgres",
+                "SQLite", "PipelineCore", "PipelineTesting", "Logging",
             ]),
         tests(
             "ReportService",
             [
-                "ReportService", "ReportMessages", "GRPCTransport", "PipelineCore",
-                "PipelineTesting",
+                "ReportService", "ReportMessages", "GRPCTransport", "Protobuf", "PipelineCore",
+                "PipelineTesting", "Logging",
             ]),
         tests(
             "Simulation",
