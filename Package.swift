@@ -86,7 +86,8 @@ let package = Package(
             "Program", "StandardCatalogue",
             [
                 "PipelineCore", "Specification", "Batching", "Stages", "Ledger", "PostgresLedger",
-                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files", "ConversionReports", "Logging",
+                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files",
+                "ConversionReports", "Logging",
                 "ReportService", "GRPCTransport", "ReportMessages", "Protobuf",
             ]),
         layer(
@@ -106,6 +107,16 @@ let package = Package(
         .executableTarget(
             name: "protobuf-testee", dependencies: ["Protobuf", "ReportMessages"],
             path: "Sources/Testing/ProtobufTestee", swiftSettings: strict),
+        .executableTarget(
+            name: "ingest-benchmark",
+            dependencies: [
+                "PipelineCore", "Batching", "Ledger", "PostgresLedger", "Postgres", "Kafka",
+                "ConversionReports",
+            ],
+            path: "Sources/Testing/IngestBenchmark", swiftSettings: strict),
+        .executableTarget(
+            name: "plain-clients", path: "Sources/Testing/PlainClients",
+            linkerSettings: [.linkedLibrary("rdkafka"), .linkedLibrary("pq")]),
 
         tests("Architecture", []),
         tests("Specification", ["Specification"]),
@@ -146,8 +157,8 @@ let package = Package(
         tests(
             "Simulation",
             [
-                "PipelineSimulation", "PipelineRuntime", "PipelineCore", "PipelineTesting",
-                "Stages",
+                "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration",
+                "PipelineCore", "PipelineTesting", "Specification", "Logging", "Stages",
                 "Ledger", "SQLiteLedger", "SQLite", "Batching",
             ]),
         tests("PenstockCommand", ["PenstockCommand", "StandardCatalogue", "PipelineTesting"]),

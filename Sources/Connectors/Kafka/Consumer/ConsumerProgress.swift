@@ -9,6 +9,8 @@ struct ConsumerProgress: Sendable {
     /// Partitions whose stored positions have to be read again before anything more of them is handed out.
     private(set) var rewinding: Set<Int32> = []
     private(set) var isClosed = false
+    /// The group can't be joined before the topic has appeared.
+    var isTopicMissing = false
     private var lastCommit: Instant
 
     init(now: Instant) { lastCommit = now }

@@ -25,6 +25,9 @@ internal import PipelineCore
         unsafe rd_kafka_queue_destroy(queue)
     }
 
+    /// How many messages and callbacks wait.
+    var count: Int { unsafe rd_kafka_queue_length(queue) }
+
     /// Takes what is there, up to `limit` messages, and serves callbacks. Does not wait: with any timeout but 0 the
     /// call would wait until `limit` is reached.
     func take(

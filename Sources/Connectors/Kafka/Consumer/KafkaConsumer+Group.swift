@@ -132,6 +132,21 @@ extension KafkaConsumer {
 
     // MARK: - Connection
 
+    /// Looks for the topic, after librdkafka has not found it: it would look again only with its next refresh.
+    /// - Throws: ``PipelineCore/PipelineError`` `topic-missing` (retryable).
+    func findTopic() async throws {
+        guard progress.withLock(\.isTopicMissing) else { return }
+        let state = try await worker.run { [client, topic] in
+            try client.lookAgain(for: topic, Self.requestTimeoutMilliseconds)
+        }
+        if state == .missing {
+            throw PipelineError.retryable(
+                "topic-missing",
+                "Kafka has no topic \(topic); create it, or let the stage create it")
+        }
+        progress.withLock { $0.isTopicMissing = false }
+    }
+
     /// Says so when no broker has been reached for a while; librdkafka alone would go on trying in silence.
     func checkConnection() async throws {
         let faults = events.faults

@@ -26,7 +26,7 @@ final class DeliveryTable: Sendable {
         var sends: [UInt32: Send] = [:]
     }
     private let state = Mutex(State())
-    /// Rings when reports have made room in librdkafka's queue.
+    /// Rings when reported messages have left librdkafka's queue.
     let room = Doorbell()
 
     /// Begins a send of that many records.
@@ -91,7 +91,6 @@ final class DeliveryTable: Sendable {
                 ))
         }
         finish(reports, isFromBroker: true)
-        room.ring()
     }
 
     private func finish(_ reports: [(UInt32, Int, PipelineError?)], isFromBroker: Bool) {

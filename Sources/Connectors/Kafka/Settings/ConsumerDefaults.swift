@@ -3,6 +3,8 @@
 /// Memory: librdkafka prefetches into one queue for all partitions. Its own limits (64 MiB and 100,000 records, each
 /// with about 600 bytes of bookkeeping) would take ten times what a pipeline needs to be kept busy.
 enum ConsumerDefaults {
+    static let queuedMessages = 10_000
+
     static func properties(chosen: [String: String]) -> [(String, String)] {
         var properties = [
             ("enable.auto.commit", "false"),
@@ -10,7 +12,7 @@ enum ConsumerDefaults {
             ("allow.auto.create.topics", "false"),
             // Only ever used when a partition's log no longer holds the position: what is left of it is read then.
             ("auto.offset.reset", "earliest"),
-            ("queued.min.messages", "10000"),
+            ("queued.min.messages", "\(queuedMessages)"),
             ("queued.max.messages.kbytes", "8192"),
             ("fetch.message.max.bytes", "1048576"),
             ("fetch.max.bytes", "8388608"),

@@ -44,6 +44,16 @@ struct KafkaSettings: Sendable {
         return .milliseconds(value ?? Self.defaultMaxPollIntervalMilliseconds)
     }
 
+    /// The SASL user and password, empty where there are none.
+    var credentials: (user: String, password: String) {
+        (properties["sasl.username"] ?? "", properties["sasl.password"] ?? "")
+    }
+
+    /// How many records a consumer prefetches.
+    var queuedMessages: Int {
+        properties["queued.min.messages"].flatMap(Int.init) ?? ConsumerDefaults.queuedMessages
+    }
+
     /// How long a message may wait to be delivered.
     var deliveryTimeout: Duration {
         let value = properties["message.timeout.ms"] ?? properties["delivery.timeout.ms"]

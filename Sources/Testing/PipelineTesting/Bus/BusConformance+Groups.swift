@@ -116,7 +116,7 @@ private struct BusGroup: Sendable {
     private func follow(_ consumer: any BusConsumer, _ member: Int) async throws {
         while true {
             do {
-                let fetch = try await consumer.next()
+                let fetch = try await nextInTheEnd(consumer)
                 for advance in fetch.advances { accept(fetch, advance, consumer, member) }
             } catch is CancellationError { return }
         }

@@ -36,7 +36,7 @@ extension BusConformance {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     do {
-                        let fetch = try await consumer.next()
+                        let fetch = try await nextInTheEnd(consumer)
                         throw ConformanceFailure("records where none were sent: \(fetch.advances)")
                     } catch is CancellationError {}
                 }

@@ -71,7 +71,7 @@ extension BusConformance {
         while reading.records.count < count {
             let have = reading.records.count
             let fetch = try await within(limit, "reading \(count) records, of which came \(have)") {
-                try await consumer.next()
+                try await nextInTheEnd(consumer)
             }
             try reading.take(fetch)
             if let store {
@@ -79,5 +79,13 @@ extension BusConformance {
                 consumer.settled(fetch.advances)
             }
         }
+    }
+}
+
+/// The next fetch, asking again after errors that allow it, as a pipeline does.
+func nextInTheEnd(_ consumer: any BusConsumer) async throws -> Fetch {
+    while true {
+        do { return try await consumer.next() } catch let error as PipelineError
+        where error.disposition == .retryable { try Task.checkCancellation() }
     }
 }
