@@ -123,11 +123,13 @@ let package = Package(
         tests("Tooling", ["Logging", "Metrics"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
         tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
-        tests("PipelineCore", ["PipelineCore", "PipelineTesting"]),
+        tests("PipelineCore", ["PipelineCore", "PipelineTesting", "Specification"]),
         tests(
             "PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"],
             exclude: ["Golden"]),
-        tests("Batching", ["Batching", "PipelineCore"]),
+        tests(
+            "Batching", ["Batching", "PipelineCore", "PipelineTesting", "Specification"],
+            exclude: ["Foreign", "Transcripts"]),
         tests("PipelineRuntime", ["PipelineRuntime", "PipelineCore", "PipelineTesting"]),
         tests(
             "Ledger",

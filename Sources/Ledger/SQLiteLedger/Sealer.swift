@@ -166,7 +166,8 @@ struct Sealer {
         ) { $0.timestamp(0) }
         return OpenBatch(
             count: count ?? 0, oldest: oldest ?? nil, newest: newest ?? nil,
-            earliestDeadline: earliest ?? nil, flushRequested: flush(since: oldest ?? nil), lastFired: row.lastFired)
+            earliestDeadline: earliest ?? nil, flushRequested: flush(since: oldest ?? nil),
+            lastFired: row.lastFired)
     }
 
     /// A flush is for what had been accepted when it was asked for.

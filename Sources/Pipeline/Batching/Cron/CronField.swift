@@ -43,7 +43,7 @@ struct CronField: Sendable {
             first = try number(bounds[0], in: text)
             last = bounds.count == 2 ? try number(bounds[1], in: text) : first
             // Up to Sunday is up to the end of the week.
-            if bounds.count == 2, names.first == "SUN", last == 0 { last = 7 }
+            if bounds.count == 2, names.first == "SUN", first > 0, last == 0 { last = 7 }
         }
         guard first <= last else {
             throw refusal("with a range that runs backwards", of: text)
@@ -54,7 +54,8 @@ struct CronField: Sendable {
         }
         guard parts[0] == "*" || bounds.count == 2 else {
             throw Refusal(
-                .invalidValue, "has \(JSON.quoted(String(text))) as its \(name), a step without a range",
+                .invalidValue,
+                "has \(JSON.quoted(String(text))) as its \(name), a step without a range",
                 hint: "write \(first)-\(range.upperBound)/\(step)")
         }
         return Self.bits(first, last, step: step)
@@ -75,7 +76,8 @@ struct CronField: Sendable {
         if let number = Self.plainNumber(text) {
             if range.contains(number) { return number }
             throw Refusal(
-                .outOfRange, "has \(JSON.quoted(String(field))) as its \(name), which is out of range",
+                .outOfRange,
+                "has \(JSON.quoted(String(field))) as its \(name), which is out of range",
                 hint: "\(name): \(range.lowerBound) to \(range.upperBound)")
         }
         if let index = names.firstIndex(of: text.uppercased()) { return range.lowerBound + index }

@@ -69,7 +69,9 @@ extension PureBatching.State {
             lastFired: lastFired)
     }
 
-    fileprivate mutating func fire(_ firing: Firing, _ rule: BatchingRule) -> [TranscriptSealing.Batch] {
+    fileprivate mutating func fire(_ firing: Firing, _ rule: BatchingRule) -> [TranscriptSealing
+        .Batch]
+    {
         lastFired = now
         let urgent = waiting.sorted { ($0.deadline, $0.number) < ($1.deadline, $1.number) }
             .map(\.number)
