@@ -10,7 +10,7 @@ struct Preload {
     let records: Int
 
     func run() async throws {
-        try await bus.ensureTopic(topic, partitions: 3)
+        try await createTopic()
         let producer = try await bus.producer()
         for start in stride(from: 0, to: records, by: Self.chunk) {
             let range = start..<min(start + Self.chunk, records)
@@ -19,5 +19,17 @@ struct Preload {
             if let error = refused.values.first { throw error }
         }
         await producer.close()
+    }
+
+    /// A broker that has just started may refuse for a while.
+    private func createTopic() async throws {
+        for _ in 0..<30 {
+            do { return try await bus.ensureTopic(topic, partitions: 3) } catch let error
+                as PipelineError where error.disposition == .retryable
+            {
+                try await ContinuousClock().sleep(for: .seconds(1))
+            }
+        }
+        try await bus.ensureTopic(topic, partitions: 3)
     }
 }

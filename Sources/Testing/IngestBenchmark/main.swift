@@ -24,23 +24,28 @@ func count(_ text: String) throws -> Int {
     return count
 }
 
-let words = Array(CommandLine.arguments.dropFirst())
-switch (words.first, words.count) {
-case ("preload", 4):
-    try await Preload(
-        bus: KafkaBus(address(words[1])), topic: words[2], records: count(words[3])
-    ).run()
-case ("ledger", 4):
-    let pool = try PostgresPool(address(words[1]))
-    let rate = try await LedgerLoad(
-        pool: pool, records: count(words[2]), connections: count(words[3])
-    ).run()
-    print("{\"rate\": \(rate)}")
-case ("watch", 3):
-    let pool = try PostgresPool(address(words[1]))
-    let rate = try await PositionWatch(pool: pool, records: count(words[2])).run()
-    print("{\"rate\": \(rate)}")
-default:
-    print("usage: ingest-benchmark preload|ledger|watch …")
-    exit(64)
+func run(_ words: [String]) async throws {
+    switch (words.first, words.count) {
+    case ("preload", 4):
+        try await Preload(
+            bus: KafkaBus(address(words[1])), topic: words[2], records: count(words[3])
+        ).run()
+    case ("ledger", 4):
+        let load = try LedgerLoad(
+            pool: PostgresPool(address(words[1])), records: count(words[2]),
+            connections: count(words[3]))
+        print("{\"rate\": \(try await load.run())}")
+    case ("watch", 3):
+        let watch = try PositionWatch(
+            pool: PostgresPool(address(words[1])), records: count(words[2]))
+        print("{\"rate\": \(try await watch.run())}")
+    default:
+        print("usage: ingest-benchmark preload|ledger|watch …")
+        exit(64)
+    }
+}
+
+do { try await run(Array(CommandLine.arguments.dropFirst())) } catch {
+    print("ingest-benchmark: \(error)")
+    exit(1)
 }
