@@ -29,7 +29,7 @@ struct AdminProbe {
         let descriptor = try connected(timeout)
         defer { close(descriptor) }
         var request = "GET \(path) HTTP/1.0\r\nHost: \(host)\r\n\r\n"
-        let sent = unsafe request.withUTF8 {
+        let sent = request.withUTF8 {
             unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
         }
         guard sent == request.utf8.count else { throw failure }
