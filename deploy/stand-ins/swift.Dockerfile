@@ -1,5 +1,6 @@
 # Stands in for the Swift image. The toolchain is this machine's, mounted at /opt/swift while images are built.
 FROM docker.io/library/debian:bookworm-slim
+LABEL penstock.stand-in=true
 # What Swift's own image installs.
 # hadolint ignore=DL3008
 RUN apt-get update \
