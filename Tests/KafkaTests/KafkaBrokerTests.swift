@@ -80,6 +80,28 @@ struct KafkaBrokerTests {
         #expect(numbers == Array(Int(position)..<10))
     }
 
+    @Test func `a consumer slower than its broker is not left waiting`() async throws {
+        let bus = try KafkaServer.bus([
+            "queued.min.messages": "10", "fetch.message.max.bytes": "100",
+        ])
+        let topic = KafkaServer.uniqueTopic("slow")
+        try await bus.ensureTopic(topic, partitions: 1)
+        let producer = try await bus.producer()
+        // As many fetches as sends: each fills the queue, and a stall takes a second.
+        for step in 0..<150 {
+            let records = numbered(step * 20..<(step + 1) * 20)
+            #expect(try await producer.send(records, to: topic).isEmpty)
+        }
+        await producer.close()
+        let consumer = try await bus.consumer(
+            Subscription(topic: topic, group: topic), positions: InMemoryPositions())
+        var count = try await consumer.next().records.count
+        let start = ContinuousClock.now
+        while count < 3000 { count += try await consumer.next().records.count }
+        #expect(start.duration(to: .now) < .seconds(30))
+        await consumer.close()
+    }
+
     @Test func `settled records are committed while the consumer only waits`() async throws {
         let bus = try KafkaServer.bus()
         let topic = KafkaServer.uniqueTopic("hint")

@@ -60,7 +60,8 @@ struct RebalanceLoadTests {
         await producer.close()
     }
 
-    /// Reads as a member until the ledger holds `count` records; every ninth fetch is dropped and read again.
+    /// Reads as a member until the ledger holds `count` records; every ninth fetch is dropped and
+    /// read again.
     private func member(
         _ bus: any Bus, _ topic: String, _ ledger: Ledger, until count: Int
     ) async throws {

@@ -1,7 +1,8 @@
 internal import CRdKafka
 package import PipelineCore
 
-/// What `kafka-consumer-groups.sh --reset-offsets` does, for tests: commits for a group without being a member.
+/// What `kafka-consumer-groups.sh --reset-offsets` does, for tests: commits for a group without
+/// being a member.
 package struct ForeignGroupTool: Sendable {
     private let client: KafkaClient
 

@@ -3,10 +3,11 @@ internal import PipelineCore
 
 /// Makes librdkafka fetch again as soon as its queue has room.
 ///
-/// When its queue is full, librdkafka looks at it again only a second later: a consumer slower than its broker would
-/// stand still for most of each second, or the queue would have to hold a second's records. From 2.2 on
-/// `fetch.queue.backoff.ms` shortens the second. Before, the one public call that wakes the brokers' threads without
-/// doing anything else is the one that sets the (same) SASL credentials
+/// When its queue is full, librdkafka looks at it again only a second later: a consumer slower than
+/// its broker would stand still for most of each second, or the queue would have to hold a second's
+/// records. From 2.2 on `fetch.queue.backoff.ms` shortens the second. Before, the one public call
+/// that wakes the brokers' threads without doing anything else is the one that sets the (same) SASL
+/// credentials
 /// ([source](https://github.com/confluentinc/librdkafka/blob/v2.0.2/src/rdkafka_sasl.c)).
 struct FetchReminder: Sendable {
     private static let interval = Duration.milliseconds(5)

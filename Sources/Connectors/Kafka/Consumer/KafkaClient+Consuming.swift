@@ -38,7 +38,8 @@ extension KafkaClient {
         return ranges
     }
 
-    /// Asks again, for a second, while the partition has no leader: a new one gets it a moment after it is shown.
+    /// Asks again, for a second, while the partition has no leader: a new one gets it a moment
+    /// after it is shown.
     private static func untilLed(
         _ ask: () -> rd_kafka_resp_err_t
     ) -> rd_kafka_resp_err_t {
@@ -130,8 +131,8 @@ extension KafkaClient {
         }
     }
 
-    /// Leaves the group, after what was handed over has been committed; gives up at the deadline, when brokers don't
-    /// answer: the group then notices by its session's expiry.
+    /// Leaves the group, after what was handed over has been committed; gives up at the deadline,
+    /// when brokers don't answer: the group then notices by its session's expiry.
     func closeConsumer(within limit: Duration) {
         let deadline = ContinuousClock.now.advanced(by: limit)
         unsafe withHandle { handle in

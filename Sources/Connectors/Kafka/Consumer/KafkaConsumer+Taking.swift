@@ -45,8 +45,8 @@ extension KafkaConsumer {
 
     /// Chooses messages for a fetch.
     ///
-    /// - Returns: how many messages of the buffer are dealt with, and the error that one of them is; with an error
-    ///   nothing has been chosen.
+    /// - Returns: how many messages of the buffer are dealt with, and the error that one of them
+    ///   is; with an error nothing has been chosen.
     private func select(
         into builder: inout FetchBuilder, from buffer: borrowing MessageBuffer,
         _ progress: inout ConsumerProgress

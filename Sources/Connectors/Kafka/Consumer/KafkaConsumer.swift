@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// A member of a consumer group.
 ///
-/// `next` does everything in turn: it answers the group, reads stored positions, commits, and takes records. It waits
-/// without a thread, on a bell that librdkafka rings when its queue fills.
+/// `next` does everything in turn: it answers the group, reads stored positions, commits, and takes
+/// records. It waits without a thread, on a bell that librdkafka rings when its queue fills.
 final class KafkaConsumer: BusConsumer {
     static let requestTimeoutMilliseconds: Int32 = 10_000
     static let closeLimit = Duration.seconds(10)
@@ -109,7 +109,8 @@ final class KafkaConsumer: BusConsumer {
         }
     }
 
-    /// When to look again although nothing has come: a silent consumer would be expelled from its group.
+    /// When to look again although nothing has come: a silent consumer would be expelled from its
+    /// group.
     private var nextLook: Instant {
         var look = clock.now.advanced(by: heartbeat)
         if let commit = progress.withLock(\.nextCommit) { look = min(look, commit) }

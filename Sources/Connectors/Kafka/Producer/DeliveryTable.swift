@@ -4,14 +4,15 @@ internal import Synchronization
 
 /// Sends in progress, and where the reports of their records go.
 ///
-/// A message carries the number of its send and its index there as its opaque, so that a report finds its send without
-/// memory of its own. Reports for a send that was given up go nowhere.
+/// A message carries the number of its send and its index there as its opaque, so that a report
+/// finds its send without memory of its own. Reports for a send that was given up go nowhere.
 final class DeliveryTable: Sendable {
     /// How a send ended.
     struct Outcome: Sendable {
         /// What was refused for good, by index.
         var refused: [Int: PipelineError] = [:]
-        /// The refused records that a broker has seen, whose neighbours may have been refused with them.
+        /// The refused records that a broker has seen, whose neighbours may have been refused with
+        /// them.
         var refusedByBroker: Set<Int> = []
         /// What may go better next time; `nil` when everything else has arrived.
         var failure: PipelineError?

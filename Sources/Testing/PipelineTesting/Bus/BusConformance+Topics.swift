@@ -28,7 +28,8 @@ extension BusConformance {
         },
     ]
 
-    /// Waits for records that don't come until the store knows that many partitions, then gives up waiting.
+    /// Waits for records that don't come until the store knows that many partitions, then gives up
+    /// waiting.
     func untilAssigned(
         _ consumer: any BusConsumer, _ topic: String, _ store: InMemoryPositions, partitions: Int
     ) async throws {

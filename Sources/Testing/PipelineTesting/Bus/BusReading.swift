@@ -63,7 +63,8 @@ struct BusReading: Sendable {
 }
 
 extension BusConformance {
-    /// Reads until `count` records have arrived in all; with `store`, each fetch advances it and settles.
+    /// Reads until `count` records have arrived in all; with `store`, each fetch advances it and
+    /// settles.
     func read(
         _ count: Int, _ consumer: any BusConsumer, into reading: inout BusReading,
         settling store: InMemoryPositions? = nil
@@ -86,6 +87,7 @@ extension BusConformance {
 func nextInTheEnd(_ consumer: any BusConsumer) async throws -> Fetch {
     while true {
         do { return try await consumer.next() } catch let error as PipelineError
-        where error.disposition == .retryable { try Task.checkCancellation() }
+            where error.disposition == .retryable
+        { try Task.checkCancellation() }
     }
 }
