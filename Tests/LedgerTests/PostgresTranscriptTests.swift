@@ -5,7 +5,8 @@ import Postgres
 import PostgresLedger
 import Testing
 
-@Suite("Transcripts, against the ledger on PostgreSQL,")
+/// One after the other: each has a database, and a server has so many connections.
+@Suite("Transcripts, against the ledger on PostgreSQL,", .serialized)
 struct PostgresTranscriptTests {
     @Test("come out as they say", arguments: LedgerTranscripts.right)
     func right(_ file: TranscriptFile) async throws { try await run(try file.load()) }
@@ -20,7 +21,7 @@ struct PostgresTranscriptTests {
     private func run(_ transcript: BatchingTranscript) async throws {
         try await PostgresTestDatabase.with { database in
             let clock = try await PostgresTestClock(database, at: transcript.start)
-            let provider = PostgresLedgerProvider(pool: try database.pool())
+            let provider = PostgresLedgerProvider(pool: try database.pool(connections: 1))
             try await provider.migrateLedger()
             let ledger = try provider.ledger(for: transcript.stage)
             try await ledger.register()

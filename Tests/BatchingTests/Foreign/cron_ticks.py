@@ -31,9 +31,10 @@ def field(random, name, low, high):
             return number(random.randint(low, high))
         if kind == 1:
             return f"*/{random.randint(2, max(2, high // 2))}"
-        first = random.randint(low, high)
-        last = random.randint(first, high)
-        step = f"/{random.randint(1, 5)}" if kind == 2 and last > first else ""
+        # A range of one number means every number to croniter.
+        first = random.randint(low, high - 1)
+        last = random.randint(first + 1, high)
+        step = f"/{random.randint(1, 5)}" if kind == 2 else ""
         return f"{number(first)}-{number(last)}{step}"
 
     if random.random() < (0.2 if name == "minute" else 0.5):
@@ -50,6 +51,9 @@ def main(seed, count):
     source = random.Random(seed)
     for _ in range(count):
         expression = " ".join(field(source, *limits) for limits in FIELDS)
+        days = [(expression.split()[i], croniter.expand(expression)[0][i]) for i in (2, 4)]
+        if any(text != "*" and values == ["*"] for text, values in days):
+            continue  # all days, spelt out: * to croniter, but not to cron(8)
         name = source.choice(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"])
         zone = ZoneInfo(name)
         start = datetime.fromtimestamp(source.randint(1_600_000_000, 2_000_000_000), timezone.utc)
