@@ -107,17 +107,29 @@ let package = Package(
         .executableTarget(
             name: "protobuf-testee", dependencies: ["Protobuf", "ReportMessages"],
             path: "Sources/Testing/ProtobufTestee", swiftSettings: strict),
+        .executableTarget(
+            name: "ingest-benchmark",
+            dependencies: [
+                "PipelineCore", "Batching", "Ledger", "PostgresLedger", "Postgres", "Kafka",
+                "ConversionReports",
+            ],
+            path: "Sources/Testing/IngestBenchmark", swiftSettings: strict),
+        .executableTarget(
+            name: "plain-clients", path: "Sources/Testing/PlainClients",
+            linkerSettings: [.linkedLibrary("rdkafka"), .linkedLibrary("pq")]),
 
         tests("Architecture", []),
         tests("Specification", ["Specification"]),
         tests("Tooling", ["Logging", "Metrics"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
         tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
-        tests("PipelineCore", ["PipelineCore", "PipelineTesting"]),
+        tests("PipelineCore", ["PipelineCore", "PipelineTesting", "Specification"]),
         tests(
             "PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"],
             exclude: ["Golden"]),
-        tests("Batching", ["Batching", "PipelineCore"]),
+        tests(
+            "Batching", ["Batching", "PipelineCore", "PipelineTesting", "Specification"],
+            exclude: ["Foreign", "Transcripts"]),
         tests("PipelineRuntime", ["PipelineRuntime", "PipelineCore", "PipelineTesting"]),
         tests(
             "Ledger",
@@ -145,8 +157,8 @@ let package = Package(
         tests(
             "Simulation",
             [
-                "PipelineSimulation", "PipelineRuntime", "PipelineCore", "PipelineTesting",
-                "Stages",
+                "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration",
+                "PipelineCore", "PipelineTesting", "Specification", "Logging", "Stages",
                 "Ledger", "SQLiteLedger", "SQLite", "Batching",
             ]),
         tests("PenstockCommand", ["PenstockCommand", "StandardCatalogue", "PipelineTesting"]),

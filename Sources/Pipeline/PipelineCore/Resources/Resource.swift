@@ -36,9 +36,11 @@ public struct ResourceAddress: Sendable, CustomStringConvertible {
         return String(rest.hasPrefix("//") ? rest.dropFirst(2) : rest)
     }
 
-    /// The URL with its user information replaced; safe to print.
+    /// The URL without what may be secret: user information and the query. Safe to print.
     public var description: String {
-        guard let at = rest.lastIndex(of: "@") else { return url }
-        return "\(scheme)://***@\(rest[rest.index(after: at)...])"
+        let query = url.firstIndex(of: "?") ?? url.endIndex
+        let shown = url[..<query] + (query == url.endIndex ? "" : "?…")
+        guard let at = shown.lastIndex(of: "@") else { return String(shown) }
+        return "\(scheme)://***\(shown[at...])"
     }
 }
