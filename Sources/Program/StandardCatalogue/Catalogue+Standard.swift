@@ -39,7 +39,7 @@ extension Catalogue {
         GeneratorRegistration(
             name: ConversionGenerator.name,
             summary: "Views against payments of a product over a period, from a report store.",
-            check: { $0 == ConversionGenerator.name ? nil : "\"conversion\" takes no address" }
+            check: conversionObjection(to:)
         ) { _, store, context in
             guard let store = store as? any StandardStore else {
                 throw PipelineError.fatal(
@@ -51,12 +51,17 @@ extension Catalogue {
         }
     }
 
+    @Sendable private static func conversionObjection(to written: String) -> String? {
+        written == ConversionGenerator.name
+            ? nil : "\"\(ConversionGenerator.name)\" takes no address"
+    }
+
     private static var remote: GeneratorRegistration {
         GeneratorRegistration(
             name: GeneratorAddresses.scheme,
             summary: "\(GeneratorAddresses.form): ReportGeneratorService in other processes, as "
                 + "`penstock generate` serves it.",
-            check: { GeneratorAddresses.objection(to: $0) }
+            check: GeneratorAddresses.objection(to:)
         ) { written, _, context in
             var logger = context.logger
             logger[metadataKey: "stage"] = "\(context.stage)"

@@ -35,7 +35,7 @@ public struct GeneratorAddresses: Sendable, Hashable {
     }
 
     /// What is wrong with an address, for `validate`; `nil` if nothing is.
-    public static func objection(to text: String) -> String? {
+    @Sendable public static func objection(to text: String) -> String? {
         do {
             _ = try GeneratorAddresses(text)
             return nil
