@@ -102,7 +102,7 @@ let package = Package(
 
         layer(
             "Testing", "PipelineTesting",
-            ["PipelineCore", "Batching", "Ledger", "Specification"]),
+            ["PipelineCore", "Batching", "Ledger", "Specification", "Logging"]),
         .executableTarget(
             name: "protobuf-testee", dependencies: ["Protobuf", "ReportMessages"],
             path: "Sources/Testing/ProtobufTestee", swiftSettings: strict),
@@ -117,7 +117,9 @@ let package = Package(
             "PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"],
             exclude: ["Golden"]),
         tests("Batching", ["Batching", "PipelineCore"]),
-        tests("PipelineRuntime", ["PipelineRuntime", "PipelineCore", "PipelineTesting"]),
+        tests(
+            "PipelineRuntime",
+            ["PipelineRuntime", "PipelineCore", "PipelineTesting", "Logging", "Specification"]),
         tests(
             "Ledger",
             [
@@ -128,7 +130,12 @@ let package = Package(
         tests("Postgres", ["Postgres", "PipelineCore", "PipelineTesting"]),
         tests("Redis", ["Redis", "PipelineCore", "PipelineTesting"]),
         tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting"]),
-        tests("Stages", ["Stages", "PipelineCore", "PipelineTesting", "Ledger", "Batching"]),
+        tests("Files", ["Files", "PipelineCore", "PipelineTesting"]),
+        tests(
+            "Stages",
+            [
+                "Stages", "PipelineCore", "PipelineTesting", "Ledger", "Batching", "Specification",
+            ]),
         tests(
             "ConversionReports",
             [
@@ -138,7 +145,7 @@ let package = Package(
         tests(
             "ReportService",
             [
-                "ReportService", "ReportMessages", "GRPCTransport", "PipelineCore",
+                "ReportService", "ReportMessages", "GRPCTransport", "PipelineCore", "Protobuf",
                 "PipelineTesting",
             ]),
         tests(
@@ -148,6 +155,11 @@ let package = Package(
                 "Stages",
                 "Ledger", "SQLiteLedger", "SQLite", "Batching",
             ]),
-        tests("PenstockCommand", ["PenstockCommand", "StandardCatalogue", "PipelineTesting"]),
+        tests(
+            "PenstockCommand",
+            [
+                "PenstockCommand", "StandardCatalogue", "PipelineTesting", "PipelineCore",
+                "Specification",
+            ], exclude: ["Golden"]),
     ]
 )
