@@ -98,7 +98,7 @@ struct ReportGeneratorServerTests {
             let endpoint = try GRPCGeneratorEndpoint(address)
             let response = try await endpoint.generate(request, timeout: .seconds(60))
             #expect(response.outcomes.count == GenerationLimits.definitions)
-            request.definitions.append(.sample(GenerationLimits.definitions))
+            request.definitions = (0...GenerationLimits.definitions).map { _ in .init() }
             let refused = try await status(client, request)
             #expect(refused.code == .invalidArgument)
             #expect(refused.message.contains("definitions has 10001; 10000 are allowed"))
