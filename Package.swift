@@ -86,7 +86,8 @@ let package = Package(
             "Program", "StandardCatalogue",
             [
                 "PipelineCore", "Specification", "Batching", "Stages", "Ledger", "PostgresLedger",
-                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files", "ConversionReports", "Logging",
+                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files",
+                "ConversionReports", "Logging",
                 "ReportService", "GRPCTransport", "ReportMessages", "Protobuf",
             ]),
         layer(
@@ -106,17 +107,29 @@ let package = Package(
         .executableTarget(
             name: "protobuf-testee", dependencies: ["Protobuf", "ReportMessages"],
             path: "Sources/Testing/ProtobufTestee", swiftSettings: strict),
+        .executableTarget(
+            name: "ingest-benchmark",
+            dependencies: [
+                "PipelineCore", "Batching", "Ledger", "PostgresLedger", "Postgres", "Kafka",
+                "ConversionReports",
+            ],
+            path: "Sources/Testing/IngestBenchmark", swiftSettings: strict),
+        .executableTarget(
+            name: "plain-clients", path: "Sources/Testing/PlainClients",
+            linkerSettings: [.linkedLibrary("rdkafka"), .linkedLibrary("pq")]),
 
         tests("Architecture", []),
         tests("Specification", ["Specification"]),
         tests("Tooling", ["Logging", "Metrics"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
         tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
-        tests("PipelineCore", ["PipelineCore", "PipelineTesting"]),
+        tests("PipelineCore", ["PipelineCore", "PipelineTesting", "Specification"]),
         tests(
             "PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"],
             exclude: ["Golden"]),
-        tests("Batching", ["Batching", "PipelineCore"]),
+        tests(
+            "Batching", ["Batching", "PipelineCore", "PipelineTesting", "Specification"],
+            exclude: ["Foreign", "Transcripts"]),
         tests(
             "PipelineRuntime",
             ["PipelineRuntime", "PipelineCore", "PipelineTesting", "Logging", "Specification"]),
@@ -139,20 +152,20 @@ let package = Package(
         tests(
             "ConversionReports",
             [
-                "ConversionReports", "ReportMessages", "Protobuf", "Postgres", "SQLite",
-                "PipelineCore", "PipelineTesting",
+                "ConversionReports", "ReportService", "ReportMessages", "Protobuf", "Postgres",
+                "SQLite", "PipelineCore", "PipelineTesting", "Logging",
             ]),
         tests(
             "ReportService",
             [
-                "ReportService", "ReportMessages", "GRPCTransport", "PipelineCore", "Protobuf",
-                "PipelineTesting",
+                "ReportService", "ReportMessages", "GRPCTransport", "Protobuf", "PipelineCore",
+                "PipelineTesting", "Logging",
             ]),
         tests(
             "Simulation",
             [
-                "PipelineSimulation", "PipelineRuntime", "PipelineCore", "PipelineTesting",
-                "Stages",
+                "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration",
+                "PipelineCore", "PipelineTesting", "Specification", "Logging", "Stages",
                 "Ledger", "SQLiteLedger", "SQLite", "Batching",
             ]),
         tests(

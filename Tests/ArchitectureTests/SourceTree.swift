@@ -17,7 +17,9 @@ struct SourceTree {
     /// Reads everything below `Sources`.
     static func read() throws -> SourceTree {
         let sources = root.appending(path: "Sources")
-        let found = FileManager.default.enumerator(atPath: sources.path)?.compactMap { $0 as? String }
+        let found = FileManager.default.enumerator(atPath: sources.path)?.compactMap {
+            $0 as? String
+        }
         let paths = (found ?? []).filter { $0.hasSuffix(".swift") }.sorted()
         return SourceTree(
             files: try paths.map { path in

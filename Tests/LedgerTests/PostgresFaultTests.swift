@@ -1,4 +1,5 @@
 import Batching
+import Dispatch
 import Ledger
 import PipelineCore
 import Postgres
@@ -52,7 +53,12 @@ struct PostgresFaultTests {
             for source in sources { _ = try await ledger.positions(of: source, initial: [0: 0]) }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    while !Task.isCancelled { try await database.terminateBackend(using: killer) }
+                    var kills = 0
+                    while !Task.isCancelled {
+                        try await database.terminateBackend(using: killer)
+                        kills += 1
+                    }
+                    #expect(kills > 10)
                 }
                 try await withThrowingTaskGroup(of: Void.self) { work in
                     for source in sources {
@@ -67,8 +73,7 @@ struct PostgresFaultTests {
                     try await work.waitForAll()
                 }
                 group.cancelAll()
-                // The killer ends with what its last statement answers.
-                try? await group.waitForAll()
+                try await group.waitForAll()
             }
             await killer.close()
             // The last signal may still be on its way.
@@ -141,6 +146,45 @@ struct PostgresFaultTests {
         }
     }
 
+    @Test("a chunk whose connection is killed is remembered until it has been answered")
+    func remembersKilledChunk() async throws {
+        try await PostgresTestDatabase.withLedgers { database, provider in
+            let ledger = try #require(try provider.ledger(for: stage(.manual)) as? PostgresLedger)
+            let chunk = chunk(0, of: "a", random: RandomSource())
+            _ = try await ledger.positions(of: "a", initial: [0: 0])
+            let other = try database.pool(connections: 1)
+            let (locked, lock) = AsyncStream<Void>.makeStream()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    try await other.withTransaction { connection in
+                        try connection.query("select from penstock.positions for update")
+                        lock.yield()
+                        var killed = 0
+                        while killed == 0 {
+                            killed = try connection.query(
+                                """
+                                select pg_terminate_backend(pid) from pg_stat_activity
+                                where datname = current_database() and wait_event_type = 'Lock'
+                                """
+                            ).rowCount
+                        }
+                    }
+                }
+                for await _ in locked { break }
+                let error = await #expect(throws: PipelineError.self) {
+                    try await ledger.accept(chunk)
+                }
+                #expect(error?.disposition == .retryable && error?.code == "store-unavailable")
+                try await group.waitForAll()
+            }
+            #expect(ledger.unanswered.contains(chunk.advances))
+            let counts = AcceptedCounts(new: 10, reopened: 0, repeated: 0)
+            try await #expect(ledger.accept(chunk) == .accepted(counts))
+            #expect(!ledger.unanswered.contains(chunk.advances))
+            await other.close()
+        }
+    }
+
     @Test("a lost answer does not excuse a position that another process has moved on")
     func zombieWithLostAnswer() async throws {
         try await PostgresTestDatabase.withLedgers { _, provider in
@@ -171,16 +215,20 @@ struct PostgresFaultTests {
                 }())
             let other = try database.pool(connections: 1)
             let (locked, lock) = AsyncStream<Void>.makeStream()
+            let hasLooked = DispatchSemaphore(value: 0)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     try await other.withTransaction { connection in
                         try connection.query("select from penstock.stages for update")
                         lock.yield()
-                        try connection.query("select pg_sleep(0.5)")
+                        // On the connection's own thread: the lock stays until the ledger has looked.
+                        hasLooked.wait()
                     }
                 }
                 for await _ in locked { break }
+                defer { hasLooked.signal() }
                 let result = try await ledger.seal()
+                hasLooked.signal()
                 #expect(result.sealed.isEmpty && result.open.count == 10)
                 #expect(result.next.map { $0 > result.clock } == true)
                 try await group.waitForAll()

@@ -174,12 +174,15 @@ struct StatementTests {
                 try connection.run(
                     """
                     CREATE TABLE p(source text, next bigint); INSERT INTO p VALUES ('a', 0);
-                    CREATE TABLE d(n int8, t text); CREATE TABLE e(at timestamptz, id uuid, kind "char", c int4)
+                    CREATE TABLE d(n int8, t text);
+                    CREATE TABLE e(at timestamptz, id uuid, kind "char", c int4)
                     """)
                 func ingest(expected: Int64, next: Int64) throws {
                     try connection.copy(
                         """
-                        WITH p AS (UPDATE p SET next = \(next) WHERE source = \("a") AND next = \(expected) RETURNING 1)
+                        WITH p AS (
+                          UPDATE p SET next = \(next) WHERE source = \("a") AND next = \(expected)
+                          RETURNING 1)
                         SELECT 1 / count(*) FROM p;
                         COPY d(n, t) FROM STDIN (FORMAT binary);
                         COPY e(at, id, kind, c) FROM STDIN (FORMAT binary)
@@ -207,7 +210,10 @@ struct StatementTests {
                 }
                 #expect(zombie?.postgres?.sqlState == "22012")
                 let counts = try connection.query(
-                    "select (select count(*) from d where t is not null), (select count(*) from e), (select next from p)"
+                    """
+                    select (select count(*) from d where t is not null), (select count(*) from e),
+                      (select next from p)
+                    """
                 )
                 #expect(counts.int(0, 0) == 999 && counts.int(0, 1) == 1 && counts.int(0, 2) == 10)
             }

@@ -2,8 +2,9 @@ internal import PipelineCore
 
 /// Decides whether a server that failed is asked again: a pure state machine, without clock or I/O.
 ///
-/// While it is open every call is refused at once, so that nobody waits for a server that is down. When the back-off is over, one
-/// attempt is made, beside the calls, which go on being refused until it succeeds.
+/// While it is open every call is refused at once, so that nobody waits for a server that is down.
+/// When the back-off is over, one attempt is made, beside the calls, which go on being refused
+/// until it succeeds.
 struct CircuitBreaker: Sendable {
     private enum State {
         /// The server answers, or has not been asked yet. A failure opens.

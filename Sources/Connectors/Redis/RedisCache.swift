@@ -1,11 +1,13 @@
 public import PipelineCore
 
-/// A cache in [Redis](https://redis.io), shared by processes: `redis://[user:password@]host:port/database`.
+/// A cache in [Redis](https://redis.io), shared by processes:
+/// `redis://[user:password@]host:port/database`.
 ///
-/// Commands of concurrent callers share round trips. A server that is down is noticed once; until it is back calls fail at
-/// once (`cache-unavailable`) rather than wait, and one attempt at a time is made in the background, with back-off.
-/// An error of a single command does not disturb others. Cancelling a call gives it up while it is queued; once sent, it
-/// ends by its reply or the command timeout.
+/// Commands of concurrent callers share round trips. A server that is down is noticed once; until
+/// it is back calls fail at once (`cache-unavailable`) rather than wait, and one attempt at a time
+/// is made in the background, with back-off. An error of a single command does not disturb others.
+/// Cancelling a call gives it up while it is queued; once sent, it ends by its reply or the command
+/// timeout.
 public final class RedisCache: Cache {
     /// How much has been asked, and in how many round trips.
     public struct Statistics: Sendable, Equatable {
@@ -22,11 +24,12 @@ public final class RedisCache: Cache {
     /// Connects when first used.
     ///
     /// - Parameters:
-    ///   - address: with the properties `connections` (2), `connect_timeout` (`1s`), `command_timeout` (`1s`) and `max_value`
-    ///     (`8MiB`).
+    ///   - address: with the properties `connections` (2), `connect_timeout` (`1s`),
+    ///     `command_timeout` (`1s`) and `max_value` (`8MiB`).
     ///   - clock: what the back-off is measured by.
     ///   - random: jitter of the back-off.
-    /// - Throws: ``PipelineError`` `invalid-resource`, also for `rediss://`: hiredis is linked without TLS.
+    /// - Throws: ``PipelineError`` `invalid-resource`, also for `rediss://`: hiredis is linked
+    ///   without TLS.
     public init(
         address: ResourceAddress, clock: PipelineClock = .system,
         random: RandomSource = RandomSource()

@@ -3,8 +3,9 @@ internal import Synchronization
 
 /// Sends commands of concurrent callers together, over a few connections.
 ///
-/// Commands wait in one queue. A connection that is free takes all that is there, as one round trip; what is asked
-/// meanwhile goes with the next. So a lone caller does not wait for company, and many share round trips.
+/// Commands wait in one queue. A connection that is free takes all that is there, as one round
+/// trip; what is asked meanwhile goes with the next. So a lone caller does not wait for company,
+/// and many share round trips.
 final class RedisClient: Sendable {
     private struct State {
         var queue: [RedisCall] = []
@@ -42,7 +43,8 @@ final class RedisClient: Sendable {
     ///
     /// - Parameter insists: tries even when the server is known to be down.
     /// - Returns: a reply for each command; a refused command does not affect others.
-    /// - Throws: ``PipelineError``, retryable; `CancellationError` if cancelled before they were sent.
+    /// - Throws: ``PipelineError``, retryable; `CancellationError` if cancelled before they were
+    ///   sent.
     func send(_ commands: [RedisCommand], insists: Bool = false) async throws -> [RedisReply] {
         let call = RedisCall(commands)
         return try await withTaskCancellationHandler {

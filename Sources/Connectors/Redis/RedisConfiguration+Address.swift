@@ -3,8 +3,8 @@ internal import Specification
 
 extension RedisConfiguration {
     /// Reads `redis://[[user]:password@]host[:port][/database]`, user and password percent-encoded
-    /// ([scheme](https://www.iana.org/assignments/uri-schemes/prov/redis)), and the properties `connections`,
-    /// `connect_timeout`, `command_timeout` and `max_value`.
+    /// ([scheme](https://www.iana.org/assignments/uri-schemes/prov/redis)), and the properties
+    /// `connections`, `connect_timeout`, `command_timeout` and `max_value`.
     ///
     /// - Throws: ``PipelineError`` `invalid-resource`; its message shows no user information.
     init(address: ResourceAddress) throws(PipelineError) {
@@ -13,8 +13,8 @@ extension RedisConfiguration {
         }
         if address.scheme == "rediss" {
             throw invalid(
-                "this build has no TLS for Redis (hiredis is linked without it); use redis:// inside a"
-                    + " private network or through a TLS tunnel such as stunnel")
+                "this build has no TLS for Redis (hiredis is linked without it); use redis://"
+                    + " inside a private network or through a TLS tunnel such as stunnel")
         }
         guard address.scheme == "redis" else { throw invalid("is not a redis:// address") }
 

@@ -2,7 +2,8 @@ internal import CHiredis
 internal import Glibc
 internal import PipelineCore
 
-/// A connection of [hiredis](https://github.com/redis/hiredis), used by one thread at a time. Blocks.
+/// A connection of [hiredis](https://github.com/redis/hiredis), used by one thread at a time.
+/// Blocks.
 ///
 /// Works with 0.14 and 1.x: speaks RESP2 and uses only what both have.
 @safe struct RedisConnection: ~Copyable {

@@ -3,8 +3,8 @@ internal import PipelineCore
 
 /// One connection and its thread.
 final class RedisLane: @unchecked Sendable {
-    // `connection` and `lastDrop` are touched only by jobs of `worker`, which runs one after the other; whoever
-    // releases the last reference is alone.
+    // `connection` and `lastDrop` are touched only by jobs of `worker`, which runs one after the
+    // other; whoever releases the last reference is alone.
     private var connection: RedisConnection?
     private var lastDrop: Instant?
     private let configuration: RedisConfiguration
@@ -17,7 +17,8 @@ final class RedisLane: @unchecked Sendable {
     init(_ configuration: RedisConfiguration, clock: PipelineClock) {
         self.configuration = configuration
         self.clock = clock
-        // hiredis writes to sockets that the server may have closed. The signal is this thread's alone.
+        // hiredis writes to sockets that the server may have closed. The signal is this thread's
+        // alone.
         worker.enqueue {
             var signals = sigset_t()
             unsafe sigemptyset(&signals)
@@ -35,9 +36,11 @@ final class RedisLane: @unchecked Sendable {
 
     func disconnect() { connection = nil }
 
-    /// Answers the calls by one round trip, each as soon as its replies are there. On the worker only.
+    /// Answers the calls by one round trip, each as soon as its replies are there. On the worker
+    /// only.
     ///
-    /// - Throws: what broke the connection. The calls that were not answered until then have failed with it.
+    /// - Throws: what broke the connection. The calls that were not answered until then have failed
+    ///   with it.
     func answer(_ calls: [RedisCall]) throws(RedisFailure) {
         var next = 0
         var replies: [RedisReply] = []

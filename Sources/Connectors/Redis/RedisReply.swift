@@ -1,6 +1,7 @@
 internal import PipelineCore
 
-/// A reply, copied out of hiredis ([RESP2](https://redis.io/docs/latest/develop/reference/protocol-spec/)).
+/// A reply, copied out of hiredis
+/// ([RESP2](https://redis.io/docs/latest/develop/reference/protocol-spec/)).
 enum RedisReply: Sendable, Equatable {
     case string(Bytes)
     case status(String)

@@ -17,7 +17,8 @@ struct RedisServerError: Error, Sendable, Equatable {
         text = String(shown.prefix(160))
     }
 
-    /// Whether another connection might be answered differently: after a failover, or once logged in.
+    /// Whether another connection might be answered differently: after a failover, or once logged
+    /// in.
     var wantsNewConnection: Bool { code == "READONLY" || code == "NOAUTH" }
 
     /// The error of one command sent to `server`.

@@ -11,7 +11,7 @@ enum LedgerError {
         case positionMoved:
             return .fenced(
                 "position-moved",
-                "another process has taken over an input: its stored position is not the expected one",
+                "another process has taken over an input: its stored position has moved",
                 cause: error.cause)
         case "PS002":
             return .fenced(

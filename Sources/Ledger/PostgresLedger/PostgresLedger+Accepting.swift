@@ -3,10 +3,11 @@ internal import PipelineCore
 internal import Postgres
 
 extension PostgresLedger {
-    /// One round trip. Repeats of cancelled and expired cases open them again, like those of failed ones.
+    /// One round trip. Repeats of cancelled and expired cases open them again, like those of
+    /// failed ones.
     ///
-    /// A chunk that is handed in again after its answer was lost (`store-unavailable`, cancellation) is found to be accepted
-    /// by its positions; it counts as new then.
+    /// A chunk that is handed in again after its answer was lost (`store-unavailable`,
+    /// cancellation) is found to be accepted by its positions; it counts as new then.
     public func accept(_ submissions: Submissions) async throws -> Acceptance {
         do {
             let acceptance = try await attempt(submissions)

@@ -7,7 +7,8 @@ extension PostgresLedger {
         try await withStage { connection, stage in
             let answer = try connection.query(
                 """
-                select batch_no, token, attempts, closed_by, sealed_at, case_no, key, deadline, parameters
+                select batch_no, token, attempts, closed_by, sealed_at, case_no, key, deadline,
+                  parameters
                 from penstock.claim($1, $2, $3 * interval '1 microsecond')
                 """
             ) {

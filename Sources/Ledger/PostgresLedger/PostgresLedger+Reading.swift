@@ -6,8 +6,8 @@ extension PostgresLedger {
         try await withStage { connection, stage in
             let answer = try connection.query(
                 """
-                select key, state, accepted_at, deadline, case_no, batch_no, outcome_id, reason, report,
-                  data_as_of, written_at, parameters from penstock.snapshots($1, $2)
+                select key, state, accepted_at, deadline, case_no, batch_no, outcome_id, reason,
+                  report, data_as_of, written_at, parameters from penstock.snapshots($1, $2)
                 """
             ) {
                 $0.add(int2: stage)

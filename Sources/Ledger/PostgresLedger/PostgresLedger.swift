@@ -5,8 +5,9 @@ internal import Synchronization
 
 /// The ledger of one stage in PostgreSQL.
 ///
-/// Every statement that belongs together is one round trip to a function of ``LedgerSchema``; sealing is one
-/// transaction of a few, so that the rule itself is decided here, by the same code that a simulation runs.
+/// Every statement that belongs together is one round trip to a function of ``LedgerSchema``;
+/// sealing is one transaction of a few, so that the rule itself is decided here, by the same code
+/// that a simulation runs.
 public final class PostgresLedger: Ledger {
     let pool: PostgresPool
     let stage: LedgerStage

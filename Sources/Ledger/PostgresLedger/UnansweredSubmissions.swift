@@ -3,8 +3,9 @@ internal import Synchronization
 
 /// Chunks whose acceptance was asked for and never answered.
 ///
-/// When the same chunk is handed in again and its positions turn out to be where it would have moved them, it was
-/// accepted the first time. Only then: to anybody else the same positions say that another process has taken over.
+/// When the same chunk is handed in again and its positions turn out to be where it would have
+/// moved them, it was accepted the first time. Only then: to anybody else the same positions say
+/// that another process has taken over.
 final class UnansweredSubmissions: Sendable {
     /// More are never open at once: each input has one chunk under way.
     private static let limit = 1024

@@ -32,7 +32,7 @@ struct Head: Sendable {
                 }
             }
             group.addTask { try await settle(from: channels[graph.head.count]) }
-            try await group.waitForAll()
+            try await group.waitForAllOrFirstFailure()
         }
         await close()
     }
@@ -59,7 +59,7 @@ struct Head: Sendable {
                         }
                     }
                 }
-                try await group.waitForAll()
+                try await group.waitForAllOrFirstFailure()
             }
         }
     }

@@ -84,7 +84,7 @@ public struct PipelineRun: Sendable {
                 if role != .api { try await stopWhenIdle(tail.barrier.role) }
             }
             if role != .api { addTail(tail, to: &group) }
-            try await group.waitForAll()
+            try await group.waitForAllOrFirstFailure()
         }
     }
 

@@ -16,12 +16,14 @@ public enum PenstockCommand {
                 """,
             version: version,
             examples: [
-                .init("validate Pipelines/*.json", "Checks pipeline files without touching anything."),
+                .init(
+                    "validate Pipelines/*.json", "Checks pipeline files without touching anything."),
                 .init("run Pipelines/*.json", "Runs pipelines and the API in one process."),
                 .init("stages accumulate", "Explains a stage and its settings."),
             ],
             commands: [
-                run(catalogue), migrate(catalogue), sampleData(catalogue), report, flush(catalogue),
+                run(catalogue), generate(catalogue), migrate(catalogue), sampleData(catalogue),
+                report, flush(catalogue),
                 validate(catalogue), stages(catalogue), schema(catalogue), health, .completion,
             ])
     }

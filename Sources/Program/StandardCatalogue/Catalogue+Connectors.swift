@@ -15,7 +15,7 @@ extension Catalogue {
         Connector(
             schemes: ["kafka"], summary: "Apache Kafka. Properties are librdkafka's.",
             example: "kafka://broker-1:9092,broker-2:9092", kinds: [.bus]
-        ) { address, context in 
+        ) { address, context in
             let logger = context.logger
             return try KafkaBus(address, clock: context.clock) { line in
                 logger.log(line)

@@ -1,5 +1,7 @@
 internal import ConversionReports
+internal import Logging
 public import PipelineCore
+internal import ReportService
 internal import Stages
 
 extension Catalogue {
@@ -11,7 +13,7 @@ extension Catalogue {
                 PublishStage.self, CacheStage.self,
             ],
             codecs: codecs, connectors: connectors,
-            generators: [conversion])
+            generators: [conversion, remote])
     }
 
     private static var codecs: [Codec] {
@@ -27,7 +29,8 @@ extension Catalogue {
             Codec(name: "raw", summary: "Payloads as they are.", yields: .bytes),
             Codec(
                 name: "report-ready",
-                summary: "Renders outcomes: announced as JSON ReportReady, cached as answers to GetReport.",
+                summary:
+                    "Renders outcomes: announced as JSON ReportReady, cached as answers to GetReport.",
                 yields: nil, encoder: ReportOutcomeEncoder()),
         ]
     }
@@ -35,14 +38,31 @@ extension Catalogue {
     private static var conversion: GeneratorRegistration {
         GeneratorRegistration(
             name: ConversionGenerator.name,
-            summary: "Views against payments of a product over a period, from a report store."
+            summary: "Views against payments of a product over a period, from a report store.",
+            check: { $0 == ConversionGenerator.name ? nil : "\"conversion\" takes no address" }
         ) { _, store, context in
             guard let store = store as? any StandardStore else {
                 throw PipelineError.fatal(
                     "wrong-resource",
-                    "stage \(context.stage): the generator \"conversion\" reads a \"store\"; name one")
+                    "stage \(context.stage): the generator \"conversion\" reads a \"store\"; name one"
+                )
             }
             return ConversionGenerator(store: store.reports)
+        }
+    }
+
+    private static var remote: GeneratorRegistration {
+        GeneratorRegistration(
+            name: GeneratorAddresses.scheme,
+            summary: "\(GeneratorAddresses.form): ReportGeneratorService in other processes, as "
+                + "`penstock generate` serves it.",
+            check: { GeneratorAddresses.objection(to: $0) }
+        ) { written, _, context in
+            var logger = context.logger
+            logger[metadataKey: "stage"] = "\(context.stage)"
+            return try RemoteGenerator(
+                GeneratorAddresses(written), timeout: context.timeout ?? .seconds(300),
+                clock: context.clock, random: context.random, logger: logger)
         }
     }
 }

@@ -36,7 +36,7 @@ struct HeldRecords: Sendable {
 
     var openBatch: OpenBatch {
         OpenBatch(
-            count: count, oldest: waiting.first?.arrived,
+            count: count, oldest: waiting.first?.arrived, newest: waiting.last?.arrived,
             earliestDeadline: waiting.lazy.compactMap(\.record.deadline).min(),
             lastFired: lastFired)
     }

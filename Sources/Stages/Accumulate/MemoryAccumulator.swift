@@ -34,7 +34,7 @@ final class MemoryAccumulator: Buffer {
                 changed.ring()
             }
             group.addTask { [self] in try await fire(into: outlet) }
-            try await group.waitForAll()
+            try await group.waitForAllOrFirstFailure()
         }
     }
 

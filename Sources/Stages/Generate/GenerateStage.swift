@@ -36,7 +36,12 @@ public struct GenerateStage: StagePlugin {
         if let store {
             contract.resources.append(.init(field: "store", name: store, kinds: [.store]))
         }
-        if catalogue.generator(generator) == nil {
+        if let registration = catalogue.generator(generator) {
+            if let problem = registration.check(generator) {
+                contract.objections.append(
+                    .init(field: "generator", code: "invalid-generator", problem))
+            }
+        } else {
             let names = catalogue.generators.map(\.name)
             contract.objections.append(
                 .init(
@@ -54,6 +59,8 @@ public struct GenerateStage: StagePlugin {
                 "stage \(context.stage): there is no generator \"\(generator)\"")
         }
         let resource = try store.map { try context.resource($0, as: (any Resource).self) }
+        var context = context
+        context.timeout = timeout
         let made = try registration.make(generator, resource, context)
         return .worker(TimedGenerator(inner: made, timeout: timeout, clock: context.clock))
     }

@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// A time source that moves only when a test moves it.
 ///
-/// Monotonic and civil time move together. Sleepers are resumed in the order of their deadlines, and of their
-/// arrival where those are equal.
+/// Monotonic and civil time move together. Sleepers are resumed in the order of their deadlines,
+/// and of their arrival where those are equal.
 public final class ManualClock: TimeSource {
     private struct Sleeper {
         var id: UInt64
@@ -47,7 +47,8 @@ public final class ManualClock: TimeSource {
         for sleeper in due { sleeper.resumption.resume(returning: ()) }
     }
 
-    /// Returns once at least `count` tasks are asleep: the moment to move time on. For one task at a time.
+    /// Returns once at least `count` tasks are asleep: the moment to move time on. For one task at
+    /// a time.
     /// - Throws: `CancellationError`.
     public func sleepers(atLeast count: Int = 1) async throws {
         while sleeperCount < count { try await fellAsleep.wait() }

@@ -1,6 +1,7 @@
 /// How events are written; the value of an option such as `--log-format`.
 public enum LogFormat: String, Sendable, CaseIterable {
-    /// A line for people: time, level, label, message, then `key=value` ([logfmt](https://brandur.org/logfmt)).
+    /// A line for people: time, level, label, message, then `key=value`
+    /// ([logfmt](https://brandur.org/logfmt)).
     case text
     /// A JSON object a line ([JSON Lines](https://jsonlines.org)).
     case json
@@ -21,7 +22,8 @@ enum LineFormat: Sendable, Hashable {
         }
     }
 
-    /// The event as one line, its end included. Nothing in the event can add a line or steer a terminal.
+    /// The event as one line, its end included. Nothing in the event can add a line or steer a
+    /// terminal.
     func line(_ event: LogEvent) -> [UInt8] {
         switch self {
         case .text(let isColoured): TextLine(isColoured: isColoured).line(event)

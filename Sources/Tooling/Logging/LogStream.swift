@@ -21,8 +21,8 @@ public final class LogStream: Sendable {
         Self.environment("NO_COLOR")?.isEmpty != false && Self.environment("TERM") != "dumb"
     }
 
-    /// Writes the line with one `write(2)`, unless the descriptor takes only part of it. What can't be written is
-    /// lost: logging never stops what it tells about.
+    /// Writes the line with one `write(2)`, unless the descriptor takes only part of it. What can't
+    /// be written is lost: logging never stops what it tells about.
     func write(_ line: [UInt8]) {
         turn.withLock { _ in
             var written = 0

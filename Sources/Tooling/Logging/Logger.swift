@@ -1,8 +1,8 @@
-/// Writes events of one subsystem through a handler; shaped like swift-log's `Logger`, so that the two can be
-/// exchanged.
+/// Writes events of one subsystem through a handler; shaped like swift-log's `Logger`, so that the
+/// two can be exchanged.
 ///
-/// A value: a copy with other metadata leaves the original as it is. Messages and metadata are evaluated only when
-/// the level is enabled.
+/// A value: a copy with other metadata leaves the original as it is. Messages and metadata are
+/// evaluated only when the level is enabled.
 public struct Logger: Sendable {
     /// The subsystem: `penstock.runtime`.
     public let label: String

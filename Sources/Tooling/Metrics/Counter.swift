@@ -1,8 +1,10 @@
 internal import Synchronization
 
-/// A number that only grows, from zero at the start of the process. Any thread; one atomic addition.
+/// A number that only grows, from zero at the start of the process. Any thread; one atomic
+/// addition.
 public final class Counter: Metric {
-    // Whole numbers apart, since adding to an integer is one instruction and adding to a double is a loop.
+    // Whole numbers apart, since adding to an integer is one instruction and adding to a double is
+    // a loop.
     private let whole = Atomic<UInt64>(0)
     private let fraction = AtomicDouble()
 

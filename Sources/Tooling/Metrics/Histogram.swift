@@ -1,6 +1,7 @@
 internal import Synchronization
 
-/// The distribution of a quantity over fixed buckets. Any thread; a search of the bounds and two atomic additions.
+/// The distribution of a quantity over fixed buckets. Any thread; a search of the bounds and two
+/// atomic additions.
 public final class Histogram: Metric {
     /// Upper bounds, inclusive, growing; the last bucket, `+Inf`, is implied.
     public struct Buckets: Sendable, Hashable {

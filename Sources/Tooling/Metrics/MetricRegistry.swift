@@ -1,10 +1,11 @@
 internal import Synchronization
 
-/// The metrics of a process, or of one test; shaped like swift-prometheus' `PrometheusCollectorRegistry`.
+/// The metrics of a process, or of one test; shaped like swift-prometheus'
+/// `PrometheusCollectorRegistry`.
 ///
-/// Making a metric takes a lock and may allocate: make it once and keep it. Asking again for the same name and labels
-/// hands out the same metric. A name that is taken by another kind, a malformed name or a repeated label is a
-/// programmer's error and traps.
+/// Making a metric takes a lock and may allocate: make it once and keep it. Asking again for the
+/// same name and labels hands out the same metric. A name that is taken by another kind, a
+/// malformed name or a repeated label is a programmer's error and traps.
 public final class MetricRegistry: Sendable {
     /// For programs that need only one.
     public static let shared = MetricRegistry()
@@ -25,7 +26,8 @@ public final class MetricRegistry: Sendable {
         make(name, labels, help, kind: .gauge, reserved: nil) { Gauge() }
     }
 
-    /// A number that is asked for when metrics are read; `nil` leaves it out. Asking again replaces the closure.
+    /// A number that is asked for when metrics are read; `nil` leaves it out. Asking again replaces
+    /// the closure.
     ///
     /// - Parameter read: called on the reader's thread; must not block.
     public func setGauge(
@@ -49,8 +51,8 @@ public final class MetricRegistry: Sendable {
     }
 
     /// All metrics in Prometheus' text format 0.0.4
-    /// ([specification](https://prometheus.io/docs/instrumenting/exposition_formats/)), in the order of their names
-    /// and labels.
+    /// ([specification](https://prometheus.io/docs/instrumenting/exposition_formats/)), in the
+    /// order of their names and labels.
     public func exposition() -> String {
         let families = families.withLock { $0 }
         var text = ""

@@ -3,8 +3,8 @@ internal import PipelineCore
 
 /// How to reach the server: libpq's keywords and values, credentials included.
 ///
-/// Made of the URL, then of the properties, which win. What neither sets: a connect timeout, keep-alives,
-/// `application_name=penstock`, and a bound on statements and on idle transactions.
+/// Made of the URL, then of the properties, which win. What neither sets: a connect timeout,
+/// keep-alives, `application_name=penstock`, and a bound on statements and on idle transactions.
 struct ConnectionSettings: Sendable {
     private(set) var values: [String: String] = [:]
     /// Where the server is, safe to print.
@@ -20,7 +20,8 @@ struct ConnectionSettings: Sendable {
             known.insert(option.keyword)
             values[option.keyword] = option.value
         }
-        // A password with `/` or `@` in it ends up in the wrong places, from where it would be printed.
+        // A password with `/` or `@` in it ends up in the wrong places, from where it would be
+        // printed.
         let ports = (values["port"] ?? "").utf8
         let isSplitWrongly =
             ["host", "port", "dbname"].contains { values[$0]?.contains("@") == true }
@@ -54,8 +55,8 @@ struct ConnectionSettings: Sendable {
         "tcp_user_timeout": "30000",
     ]
 
-    /// Server settings of a session. A transaction that a stopped process left open must not hold its locks for ever,
-    /// and what takes a lock first and then reads relies on READ COMMITTED.
+    /// Server settings of a session. A transaction that a stopped process left open must not hold
+    /// its locks for ever, and what takes a lock first and then reads relies on READ COMMITTED.
     private static let sessionDefaults = [
         "statement_timeout": "60s", "idle_in_transaction_session_timeout": "60s",
         "default_transaction_isolation": "read committed",

@@ -2,15 +2,15 @@ internal import CPostgres
 internal import PipelineCore
 
 extension PostgresConnection {
-    /// Sends statements as one message, one transaction unless one is open, and feeds each `COPY … FROM STDIN (FORMAT
-    /// binary)` among them, in order.
+    /// Sends statements as one message, one transaction unless one is open, and feeds each `COPY
+    /// … FROM STDIN (FORMAT binary)` among them, in order.
     ///
     /// - Parameters:
     ///   - script: what is interpolated becomes a literal.
-    ///   - sources: write the rows of one COPY each: ``PostgresWriter/row(columns:)``, then its values. All rows of one
-    ///     COPY are held in memory.
-    /// - Returns: a result for each statement, in the text format: row counts, ``PostgresResult/int64(_:_:)`` and
-    ///   ``PostgresResult/text(_:_:)`` only.
+    ///   - sources: write the rows of one COPY each: ``PostgresWriter/row(columns:)``, then its
+    ///     values. All rows of one COPY are held in memory.
+    /// - Returns: a result for each statement, in the text format: row counts,
+    ///   ``PostgresResult/int64(_:_:)`` and ``PostgresResult/text(_:_:)`` only.
     @discardableResult
     public func copy(_ script: PostgresScript, from sources: [(PostgresWriter) -> Void]) throws
         -> [PostgresResult]

@@ -13,7 +13,8 @@ extension PostgresConnection {
         return Self.error(fromMessage: text).pipelineError(server: server)
     }
 
-    /// Finds the SQLSTATE in a verbose message: `… FATAL:  28P01: password authentication failed …`.
+    /// Finds the SQLSTATE in a verbose message: `… FATAL:  28P01: password authentication failed
+    /// …`.
     private static func error(fromMessage text: String) -> PostgresError {
         let lines = text.split(separator: "\n").filter { !$0.hasPrefix("LOCATION:") }
         for line in lines {

@@ -37,12 +37,14 @@ public struct PostgresPipeline {
 }
 
 extension PostgresConnection {
-    /// Runs several statements in one round trip and, unless a transaction is open, as one transaction
-    /// ([pipeline mode](https://www.postgresql.org/docs/current/libpq-pipeline-mode.html)).
+    /// Runs several statements in one round trip and, unless a transaction is open, as one
+    /// transaction ([pipeline
+    /// mode](https://www.postgresql.org/docs/current/libpq-pipeline-mode.html)).
     ///
     /// - Parameter body: names the statements.
     /// - Returns: a result for each.
-    /// - Throws: the first error, or what `body` throws; none of the statements has had an effect then.
+    /// - Throws: the first error, or what `body` throws; none of the statements has had an
+    ///   effect then.
     public func pipeline(_ body: (inout PostgresPipeline) throws -> Void) throws -> [PostgresResult]
     {
         try checkCancellation()
@@ -63,7 +65,8 @@ extension PostgresConnection {
         return results
     }
 
-    /// What was sent must not take effect: a statement that fails makes the server undo those before it.
+    /// What was sent must not take effect: a statement that fails makes the server undo those
+    /// before it.
     private func sendFailure(_ pipeline: inout PostgresPipeline) throws {
         let sent = unsafe PQsendQueryParams(handle, "abandoned", 0, nil, nil, nil, nil, 1)
         guard sent == 1 else { throw connectionError() }

@@ -15,7 +15,8 @@ extension PostgresConnection {
     /// - Parameters:
     ///   - sql: one statement, with `$1`, `$2` … for the parameters.
     ///   - bind: adds the parameters, in order.
-    /// - Throws: ``PipelineCore/PipelineError``. After a lost connection it is unknown whether the statement took effect.
+    /// - Throws: ``PipelineCore/PipelineError``. After a lost connection it is unknown whether
+    ///   the statement took effect.
     @discardableResult
     public func query(_ sql: String, bind: (PostgresParameters) -> Void = { _ in }) throws
         -> PostgresResult
@@ -29,7 +30,8 @@ extension PostgresConnection {
         return try onlyResult()
     }
 
-    /// Runs statements without parameters, separated by semicolons, as one message and one transaction.
+    /// Runs statements without parameters, separated by semicolons, as one message and one
+    /// transaction.
     public func run(_ script: PostgresScript) throws { try copy(script, from: []) }
 
     /// The statement for the bound parameters' types.

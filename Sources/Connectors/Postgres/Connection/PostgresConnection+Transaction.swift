@@ -2,11 +2,13 @@ internal import CPostgres
 internal import PipelineCore
 
 extension PostgresConnection {
-    /// Runs `body` in a transaction (READ COMMITTED unless `begin` says otherwise): committed when it returns, rolled
-    /// back when it throws.
+    /// Runs `body` in a transaction (READ COMMITTED unless `begin` says otherwise): committed
+    /// when it returns, rolled back when it throws.
     ///
-    /// - Parameter begin: the statement that opens it, such as `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`.
-    /// - Throws: what `body` throws. When the commit's answer is lost, `retryable` `store-unavailable`: the effect is unknown.
+    /// - Parameter begin: the statement that opens it, such as `BEGIN ISOLATION LEVEL
+    ///   REPEATABLE READ READ ONLY`.
+    /// - Throws: what `body` throws. When the commit's answer is lost, `retryable`
+    ///   `store-unavailable`: the effect is unknown.
     public func transaction<T>(_ begin: PostgresScript = "BEGIN", _ body: () throws -> T) throws
         -> T
     {

@@ -3,8 +3,8 @@ internal import Glibc
 internal import PipelineCore
 
 extension PostgresConnection {
-    /// Waits until the socket is ready. After a cancellation the statement gets the grace, then is cancelled on the
-    /// server; when that does not help either, the connection is given up.
+    /// Waits until the socket is ready. After a cancellation the statement gets the grace, then
+    /// is cancelled on the server; when that does not help either, the connection is given up.
     ///
     /// - Parameter deadline: on the monotonic clock; `nil` for none.
     /// - Returns: `false` when the deadline has passed.

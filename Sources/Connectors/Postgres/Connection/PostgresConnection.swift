@@ -4,9 +4,10 @@ internal import PipelineCore
 
 /// One connection, lent by ``PostgresPool`` to a closure that runs on the connection's own thread.
 ///
-/// Its methods block that thread. It is not `Sendable` and must not leave the closure. Every method throws
-/// ``PipelineCore/PipelineError`` whose cause is a ``PostgresError``, or `CancellationError` when the task that borrowed it
-/// was cancelled and the statement did not end within the pool's grace.
+/// Its methods block that thread. It is not `Sendable` and must not leave the closure. Every
+/// method throws ``PipelineCore/PipelineError`` whose cause is a ``PostgresError``, or
+/// `CancellationError` when the task that borrowed it was cancelled and the statement did not end
+/// within the pool's grace.
 @safe public final class PostgresConnection {
     let handle: OpaquePointer
     let server: String
@@ -37,7 +38,7 @@ internal import PipelineCore
         let strings: [UnsafeMutablePointer<CChar>?] = unsafe pairs.flatMap { key, value in
             unsafe [strdup(key), strdup(value)]
         }
-        defer { unsafe strings.forEach { unsafe free($0) } }
+        defer { for index in unsafe strings.indices { unsafe free(strings[index]) } }
         let keywords =
             unsafe (0..<pairs.count).map { unsafe UnsafePointer(strings[2 * $0]) } + [nil]
         let values =
@@ -45,7 +46,8 @@ internal import PipelineCore
         guard let handle = unsafe PQconnectStartParams(keywords, values, 0) else {
             throw PipelineError.retryable("store-unavailable", "no memory for a connection")
         }
-        // The only way to learn the SQLSTATE of a refused connection: it then stands in the message.
+        // The only way to learn the SQLSTATE of a refused connection: it then stands in the
+        // message.
         unsafe PQsetErrorVerbosity(handle, PQERRORS_VERBOSE)
         return unsafe handle
     }

@@ -1,7 +1,8 @@
-/// What the server said about a statement; the cause of the ``PipelineCore/PipelineError`` that is thrown.
+/// What the server said about a statement; the cause of the ``PipelineCore/PipelineError`` that
+/// is thrown.
 public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// Five characters ([list](https://www.postgresql.org/docs/current/errcodes-appendix.html)); empty when the
-    /// connection broke without a word from the server.
+    /// Five characters ([list](https://www.postgresql.org/docs/current/errcodes-appendix.html));
+    /// empty when the connection broke without a word from the server.
     public var sqlState: String
     /// The primary message. Never the detail, which repeats values.
     public var message: String

@@ -29,8 +29,8 @@ extension PostgresPool {
             guard current <= migration.steps.count else {
                 throw PipelineError.fatal(
                     "store-newer",
-                    "\(migration.component) in \(connection.server) has version \(current), this program"
-                        + " knows \(migration.steps.count): use the newer program")
+                    "\(migration.component) in \(connection.server) has version \(current), this"
+                        + " program knows \(migration.steps.count): use the newer program")
             }
             for (index, step) in migration.steps.enumerated().dropFirst(current) {
                 try connection.run(step)
@@ -64,7 +64,8 @@ extension PostgresConnection {
         try run(
             """
             CREATE TABLE IF NOT EXISTS \(identifier: schema).schema_versions(
-              component text, version int, applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+              component text, version int,
+              applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
               PRIMARY KEY (component, version))
             """)
     }

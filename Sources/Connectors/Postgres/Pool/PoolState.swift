@@ -1,7 +1,8 @@
 /// Who has which connection: a state machine without I/O.
 ///
-/// `Slot` is a place for a connection, `Waiter` somebody to be resumed. Slots are lent last in, first out, so that
-/// those beyond the need stay idle; waiters are served first come, first served.
+/// `Slot` is a place for a connection, `Waiter` somebody to be resumed. Slots are lent last in,
+/// first out, so that those beyond the need stay idle; waiters are served first come, first
+/// served.
 struct PoolState<Slot: Sendable, Waiter: Sendable>: Sendable {
     private let limit: Int
     private var idle: [Slot] = []

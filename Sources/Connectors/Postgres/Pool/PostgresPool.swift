@@ -1,8 +1,8 @@
 public import PipelineCore
 internal import Synchronization
 
-/// A bounded set of connections to one PostgreSQL database, each with its own thread, made when first needed and made
-/// again when lost.
+/// A bounded set of connections to one PostgreSQL database, each with its own thread, made when
+/// first needed and made again when lost.
 public final class PostgresPool: Resource {
     private let settings: ConnectionSettings
     private let options: Options
@@ -14,7 +14,8 @@ public final class PostgresPool: Resource {
         public var connections: Int
         /// Server settings of every session (`jit: off`); the address's own `options` win.
         public var settings: [String: String]
-        /// How long a statement may go on after its task has been cancelled, before it is cancelled on the server.
+        /// How long a statement may go on after its task has been cancelled, before it is
+        /// cancelled on the server.
         public var cancellationGrace: Duration
 
         public init(
@@ -33,8 +34,9 @@ public final class PostgresPool: Resource {
     /// Connects to nothing yet.
     ///
     /// - Parameter address: `postgres://user:password@host:port/database?…`
-    ///   ([syntax](https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING)). Of the properties
-    ///   `connections` and `statement_timeout` are the pool's, the others libpq's (`sslmode`, `passfile`, …).
+    ///   ([syntax](https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING)).
+    ///   Of the properties `connections` and `statement_timeout` are the pool's, the others
+    ///   libpq's (`sslmode`, `passfile`, …).
     /// - Throws: `fatal` `invalid-address`.
     public init(_ address: ResourceAddress, options: Options = Options()) throws {
         var address = address
@@ -54,12 +56,14 @@ public final class PostgresPool: Resource {
         state = Mutex((State(limit: options.connections), 0))
     }
 
-    /// Lends a connection to `body`, which runs on the connection's thread: blocking is what it is there for.
+    /// Lends a connection to `body`, which runs on the connection's thread: blocking is what it
+    /// is there for.
     ///
-    /// A task that is cancelled while it waits for a connection leaves the queue. Once begun, `body` goes on for the
-    /// grace; then its statement is cancelled on the server.
+    /// A task that is cancelled while it waits for a connection leaves the queue. Once begun,
+    /// `body` goes on for the grace; then its statement is cancelled on the server.
     ///
-    /// - Throws: what `body` throws; `CancellationError`; ``PipelineCore/PipelineError`` when there is no connection to be had.
+    /// - Throws: what `body` throws; `CancellationError`; ``PipelineCore/PipelineError`` when
+    ///   there is no connection to be had.
     @discardableResult
     public func withConnection<T: Sendable>(
         _ body: @escaping @Sendable (PostgresConnection) throws -> T
@@ -75,7 +79,8 @@ public final class PostgresPool: Resource {
         }
     }
 
-    /// Lends a connection in a transaction: committed when `body` returns, rolled back when it throws.
+    /// Lends a connection in a transaction: committed when `body` returns, rolled back when it
+    /// throws.
     @discardableResult
     public func withTransaction<T: Sendable>(
         _ begin: PostgresScript = "BEGIN",

@@ -1,5 +1,5 @@
-/// Growable memory that is written once and used again: a connection encodes every statement's parameters into the
-/// same one.
+/// Growable memory that is written once and used again: a connection encodes every statement's
+/// parameters into the same one.
 @safe final class ByteBuffer {
     /// Never null, so that an empty value still has an address.
     private(set) var base: UnsafeMutableRawPointer

@@ -3,7 +3,8 @@ public import PipelineCore
 
 /// The parameters of one statement, added in order, in the binary format.
 ///
-/// The labels are the server's type names; the statement is prepared with exactly these types. `nil` is NULL.
+/// The labels are the server's type names; the statement is prepared with exactly these types.
+/// `nil` is NULL.
 public final class PostgresParameters {
     struct Slot {
         var offset: Int
@@ -53,7 +54,8 @@ public final class PostgresParameters {
     }
 
     /// Adds a one-dimensional array.
-    /// - Parameter write: writes one element, as a value of `type` or as NULL; called once for each.
+    /// - Parameter write: writes one element, as a value of `type` or as NULL; called once for
+    ///   each.
     public func add<C: Collection>(
         arrayOf type: PostgresType, _ elements: C, write: (PostgresWriter, C.Element) -> Void
     ) {

@@ -4,11 +4,12 @@ internal import Synchronization
 
 /// What a statement answered. Rows and columns count from 0.
 ///
-/// The getters read in place. Reading a column as another type than the statement gives it is a programmer's error and
-/// traps, as is reading NULL through a getter that is not `…OrNil`.
+/// The getters read in place. Reading a column as another type than the statement gives it is a
+/// programmer's error and traps, as is reading NULL through a getter that is not `…OrNil`.
 @safe public final class PostgresResult: @unchecked Sendable {
     // libpq only reads a result that is complete
-    // (https://www.postgresql.org/docs/current/libpq-threading.html); the rest is immutable or locked.
+    // (https://www.postgresql.org/docs/current/libpq-threading.html); the rest is immutable or
+    // locked.
     let handle: OpaquePointer
     public let rowCount: Int
     public let columnCount: Int

@@ -1,7 +1,7 @@
 public import PipelineCore
 
-/// SQL text of several statements that are sent as one message, for which PostgreSQL knows no parameters: what is
-/// interpolated becomes a quoted literal, never SQL.
+/// SQL text of several statements that are sent as one message, for which PostgreSQL knows no
+/// parameters: what is interpolated becomes a quoted literal, never SQL.
 ///
 /// ```swift
 /// let script: PostgresScript = "UPDATE p SET next = \(next) WHERE source = \(name); COPY …"
@@ -27,7 +27,8 @@ public struct PostgresScript: Sendable, ExpressibleByStringInterpolation {
 
         /// A string literal. NUL characters, which the server has no way to store, are left out.
         public mutating func appendInterpolation(_ value: String) {
-            // With a backslash only an E literal means the same under every standard_conforming_strings.
+            // With a backslash only an E literal means the same under every
+            // standard_conforming_strings.
             let isEscaped = value.utf8.contains(UInt8(ascii: "\\"))
             text += isEscaped ? " E'" : "'"
             for scalar in value.unicodeScalars where scalar != "\0" {

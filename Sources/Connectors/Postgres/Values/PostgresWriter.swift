@@ -1,9 +1,10 @@
 public import PipelineCore
 
-/// Writes values in PostgreSQL's binary format, each behind its length: elements of arrays and columns of COPY rows.
+/// Writes values in PostgreSQL's binary format, each behind its length: elements of arrays and
+/// columns of COPY rows.
 ///
-/// The labels are the server's type names; they must be the column's or the array's. `nil` is NULL. Everything goes
-/// into one buffer of the connection, without an allocation per value.
+/// The labels are the server's type names; they must be the column's or the array's. `nil` is
+/// NULL. Everything goes into one buffer of the connection, without an allocation per value.
 public struct PostgresWriter {
     let buffer: ByteBuffer
 

@@ -63,7 +63,7 @@ extension LedgerSchema {
               x(no, id, state, reason, report) using (no);
           get diagnostics n = row_count;
           if n <> cardinality(b.cases) or n <> cardinality(p_cases) then
-            raise exception 'the outcomes are not those of the batch''s cases' using errcode = 'PS005';
+            raise exception 'not the outcomes of the batch''s cases' using errcode = 'PS005';
           end if;
           insert into penstock.deliveries(batch_no, sink, stage)
             select p_batch, s, b.stage from unnest(p_sinks) s;
@@ -76,7 +76,8 @@ extension LedgerSchema {
         declare b penstock.batches; v_half int; v_part bigint[];
         begin
           delete from penstock.batches
-            where batch_no = p_batch and token = p_token and committed_at is null returning * into b;
+            where batch_no = p_batch and token = p_token and committed_at is null
+            returning * into b;
           if not found then raise exception 'the lease was lost' using errcode = 'PS004'; end if;
           v_half := (cardinality(b.cases) + 1) / 2;
           if v_half = cardinality(b.cases) then

@@ -1,19 +1,22 @@
 internal import Postgres
 
 extension LedgerSchema {
-    /// `cases` and `outcomes` are only inserted into (and purged). A row of `pending` is deleted when its case is sealed. `batches`
-    /// and `deliveries` carry leases and fencing tokens; no row is updated per case.
+    /// `cases` and `outcomes` are only inserted into (and purged). A row of `pending` is deleted
+    /// when its case is sealed. `batches` and `deliveries` carry leases and fencing tokens; no
+    /// row is updated per case.
     ///
-    /// What keeps looking cheap while somebody holds an old snapshot, which keeps dead entries in the index of
-    /// `pending`: sealing starts at `floor`, and acceptors never insert below `clamp`. An acceptor holds a shared
-    /// advisory lock on the gate's number while it obeys that gate's clamp, so that a sealer knows when nobody obeys an
-    /// older one, and may raise the floor.
+    /// What keeps looking cheap while somebody holds an old snapshot, which keeps dead entries in
+    /// the index of `pending`: sealing starts at `floor`, and acceptors never insert below
+    /// `clamp`. An acceptor holds a shared advisory lock on the gate's number while it obeys that
+    /// gate's clamp, so that a sealer knows when nobody obeys an older one, and may raise the
+    /// floor.
     static let tables: PostgresScript = """
         create table penstock.stages(
           stage smallint generated always as identity primary key,
           pipeline text not null, name text not null,
           rule text not null, revision bigint not null,
           last_fired timestamptz, flush_requested timestamptz,
+          fired_no bigint not null default 0,  -- the last number given out when the rule last fired
           draining text, drain_through bigint,  -- the reason, and the last case that belongs to it
           gate int not null default 1,
           clamp timestamptz not null default '-infinity',
@@ -79,7 +82,8 @@ extension LedgerSchema {
         declare r penstock.stages;
         begin
           -- Looks before it inserts: an identity value is spent on every attempt.
-          if not exists (select from penstock.stages s where s.pipeline = p_pipeline and s.name = p_name) then
+          perform from penstock.stages s where s.pipeline = p_pipeline and s.name = p_name;
+          if not found then
             insert into penstock.stages(pipeline, name, rule, revision)
               values (p_pipeline, p_name, p_rule, coalesce(p_revision, 1)) on conflict do nothing;
           end if;

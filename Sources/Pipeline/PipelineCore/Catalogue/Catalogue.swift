@@ -80,14 +80,19 @@ public struct Connector: Sendable {
 public struct GeneratorRegistration: Sendable {
     public var name: String
     public var summary: String
-    /// - Parameters: the generator as written, the stage's `store` if it names one.
+    /// What can be found out about a generator as written without touching anything: `nil`, or what is wrong with it.
+    public var check: @Sendable (String) -> String?
+    /// - Parameters: the generator as written, the stage's `store` if it names one, and the stage's context, which says
+    ///   how long a run may take.
     public var make: @Sendable (String, (any Resource)?, StageContext) throws -> any Generator
     public init(
         name: String, summary: String,
+        check: @escaping @Sendable (String) -> String? = { _ in nil },
         make: @escaping @Sendable (String, (any Resource)?, StageContext) throws -> any Generator
     ) {
         self.name = name
         self.summary = summary
+        self.check = check
         self.make = make
     }
 }

@@ -22,13 +22,15 @@ public struct StageContext: Sendable {
     public var servesCallers: Bool
     /// Settlement comes with a batch, not with a chunk: waiting for it would hold up the chain.
     public var settlesLate: Bool
+    /// How long a run may take; set for generators.
+    public var timeout: Duration?
 
     public init(
         pipeline: String, stage: String, sla: Duration, worker: String, clock: PipelineClock,
         random: RandomSource, logger: Logger, catalogue: Catalogue,
         resources: [ResourceName: any Resource], positions: (any PositionStore)? = nil,
         reads: ReadPath = ReadPath(cases: nil, cache: nil), servesCallers: Bool = true,
-        settlesLate: Bool = false
+        settlesLate: Bool = false, timeout: Duration? = nil
     ) {
         self.pipeline = pipeline
         self.stage = stage
@@ -43,6 +45,7 @@ public struct StageContext: Sendable {
         self.reads = reads
         self.servesCallers = servesCallers
         self.settlesLate = settlesLate
+        self.timeout = timeout
     }
 
     /// The resource of that name as what the stage needs it for.

@@ -3,8 +3,9 @@ internal import Synchronization
 
 /// A cache in memory of the process, bounded in bytes (`memory:64MiB`).
 ///
-/// Never waits for anything. What it evicts is chosen by [SIEVE](https://cachemon.github.io/SIEVE-website/): an
-/// entry that was read since the hand last passed stays. Losing the process loses the cache.
+/// Never waits for anything. What it evicts is chosen by
+/// [SIEVE](https://cachemon.github.io/SIEVE-website/): an entry that was read since the hand last
+/// passed stays. Losing the process loses the cache.
 public final class MemoryCache: Cache {
     private let entries: Mutex<SieveEntries>
     private let clock: PipelineClock
@@ -93,11 +94,12 @@ public final class MemoryCache: Cache {
     public func close() async {}
 
     private func checkSizes(_ new: [CacheEntry]) throws(PipelineError) {
-        for entry in new where SieveEntries.cost(entry) > capacityBytes {
+        for entry in new {
+            let cost = SieveEntries.cost(entry)
+            if cost <= capacityBytes { continue }
             throw .permanent(
                 "cache-entry-too-large",
-                "an entry of \(SieveEntries.cost(entry)) bytes does not fit into a cache of \(capacityBytes)"
-            )
+                "an entry of \(cost) bytes does not fit into a cache of \(capacityBytes)")
         }
     }
 }

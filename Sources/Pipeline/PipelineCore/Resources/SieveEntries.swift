@@ -1,10 +1,12 @@
 /// Entries bounded in bytes; every operation takes constant time, eviction amortised.
 ///
-/// SIEVE ([Zhang et al., NSDI 2024](https://www.usenix.org/conference/nsdi24/presentation/zhang-yazhuo)): a queue from
-/// newest to oldest and a hand that moves towards the newest, evicting what was not read since it last passed.
-/// Unlike with LRU a read moves nothing.
+/// SIEVE ([Zhang et al., NSDI
+/// 2024](https://www.usenix.org/conference/nsdi24/presentation/zhang-yazhuo)): a queue from newest
+/// to oldest and a hand that moves towards the newest, evicting what was not read since it last
+/// passed. Unlike with LRU a read moves nothing.
 struct SieveEntries: Sendable {
-    /// What an entry costs beside its key and its value: array headers, links, its share of the index.
+    /// What an entry costs beside its key and its value: array headers, links, its share of the
+    /// index.
     static let overheadBytes = 160
 
     private struct Node {

@@ -52,7 +52,11 @@ public final class Delivery: Sendable {
             }
         }
         try await handler.reject(all)
-        state.withLock { $0.rejected.formUnion(all.map(\.record.ordinal)) }
+        // Only now: while rejecting fails it is tried again, and followers with it.
+        state.withLock { state in
+            for rejection in rejections { state.followers[rejection.record.ordinal] = nil }
+            state.rejected.formUnion(all.map(\.record.ordinal))
+        }
     }
 
     /// `record`, a repeat inside the same delivery, shares the fate of the record with that ordinal.

@@ -46,7 +46,8 @@ struct CreateReportOptions: Settings {
             "to", "First instant after the period.", example: "2026-11-01T00:00:00Z")
         requester = field.optional("requester", "Who asks.", example: "ada")
         deadline = field.optional(
-            "deadline", "When the report is wanted at the latest: RFC 3339, or a duration from now.",
+            "deadline",
+            "When the report is wanted at the latest: RFC 3339, or a duration from now.",
             example: "30s")
     }
 }
@@ -110,7 +111,8 @@ extension PenstockCommand {
     private static var getReport: Command {
         Command(
             "get", GetReportOptions.self,
-            details: "Exits with 0 for a report, 75 for one that is not ready, 1 for one that failed.",
+            details:
+                "Exits with 0 for a report, 75 for one that is not ready, 1 for one that failed.",
             examples: [.init("6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11", "Reads a report.")]
         ) { options, console in
             try await ReportClient(options.client, console).get(options.caseID)
@@ -120,7 +122,8 @@ extension PenstockCommand {
     private static var waitReport: Command {
         Command(
             "wait", WaitReportOptions.self,
-            details: "Exits with 0 for a report, 75 for one that is not ready, 1 for one that failed.",
+            details:
+                "Exits with 0 for a report, 75 for one that is not ready, 1 for one that failed.",
             examples: [
                 .init("--for 5m 6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11", "Waits up to five minutes.")
             ]

@@ -8,15 +8,10 @@ internal import StandardCatalogue
 
 struct RunOptions: Settings {
     enum Role: String, Choice { case all, api, worker }
-    enum Level: String, Choice { case trace, debug, info, notice, warning, error }
-    enum Format: String, Choice { case auto, text, json }
 
     static let summary = "Runs pipelines, and the API, in one process."
     let role: Role
-    let grace: Duration
-    let admin: String?
-    let logLevel: Level
-    let logFormat: Format
+    let service: ServiceOptions
     let files: [String]
 
     init(_ field: Fields) {
@@ -24,24 +19,10 @@ struct RunOptions: Settings {
             "role",
             "What this process does: everything, the head of pipelines with the API, or the work without the API.",
             default: .all)
-        grace = field(
-            "grace", "How long work in flight may take after a stop.", default: .seconds(30))
-        admin = field.optional(
-            "admin", "Where /metrics, /healthz and /readyz listen.", example: "127.0.0.1:9464")
-        logLevel = field("log_level", "The least important events that are logged.", default: .info)
-        logFormat = field(
-            "log_format", "How events are written; auto is text on a terminal and JSON elsewhere.",
-            default: .auto)
+        service = ServiceOptions(field)
         files = field.arguments(
             "FILE", "Pipeline files.", example: ["Pipelines/conversion-reports.json"],
             completion: .files)
-    }
-
-    func logger(_ label: String) -> Logger {
-        let format = LogFormat(rawValue: logFormat.rawValue) ?? .auto
-        return Logger(label: label, level: Logger.Level(rawValue: logLevel.rawValue) ?? .info) {
-            StreamLogHandler.standardError(label: $0, format: format)
-        }
     }
 }
 

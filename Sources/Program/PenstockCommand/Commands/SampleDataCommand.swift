@@ -17,10 +17,12 @@ struct SampleDataOptions: Settings {
     let store: String?
 
     init(_ field: Fields) {
-        products = field("products", "How many products there are.", default: 1000, in: 1...1_000_000)
+        products = field(
+            "products", "How many products there are.", default: 1000, in: 1...1_000_000)
         days = field("days", "How many days of events, up to now.", default: 30, in: 1...3650)
         viewsPerDay = field(
-            "views_per_day", "Views a day, over all products.", default: 10_000, in: 0...100_000_000)
+            "views_per_day", "Views a day, over all products.", default: 10_000, in: 0...100_000_000
+        )
         paymentsPerDay = field(
             "payments_per_day", "Payments a day, over all products.", default: 300,
             in: 0...100_000_000)
@@ -35,8 +37,6 @@ struct SampleDataOptions: Settings {
 }
 
 extension PenstockCommand {
-    static let embeddedDefault = "embedded:data/penstock.sqlite"
-
     static func sampleData(_ catalogue: Catalogue) -> Command {
         Command(
             "sample-data", SampleDataOptions.self,
@@ -63,21 +63,13 @@ private struct SampleDataLoading {
     let console: Console
 
     func run() async throws {
-        let url =
-            options.store ?? ProcessEnvironment.variables["PENSTOCK_STORE"].flatMap {
-                $0.isEmpty ? nil : $0
-            } ?? PenstockCommand.embeddedDefault
-        guard let address = ResourceAddress(url: url) else {
-            throw CommandFailure(.usage, "\"\(url)\" is not the address of a store")
-        }
+        let address = try StandardStoreAddress.of(options.store)
         var resources = OpenResources(
             catalogue: catalogue,
             context: ResourceContext(
                 clock: .system, random: RandomSource(),
                 logger: Logger(label: "penstock", level: .warning), isRunning: false))
-        guard let store = try resources.open(address) as? any StandardStore else {
-            throw CommandFailure(.usage, "\(address) is not a store")
-        }
+        let store = try resources.openStore(address)
         try await store.migrate()
         let file = options.emit.map { LineFile(path: $0) }
         let console = console

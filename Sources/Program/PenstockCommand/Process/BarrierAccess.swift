@@ -14,7 +14,8 @@ struct BarrierAccess {
     ) async throws -> BarrierAccess {
         guard let stage = definition.stage(id), stage.role == .barrier else {
             let barriers = definition.stages.filter { $0.role == .barrier }.map(\.id)
-            let hint = barriers.isEmpty
+            let hint =
+                barriers.isEmpty
                 ? "the pipeline has none" : "there is \(barriers.joined(separator: ", "))"
             throw CommandFailure(
                 .usage, "\(definition.file) has no accumulate stage \"\(id)\": \(hint)")
@@ -32,7 +33,8 @@ struct BarrierAccess {
             catalogue: catalogue, resources: try resources.open(definition))
         guard case .barrier(let barrier) = try stage.settings.build(context) else {
             throw CommandFailure(
-                .usage, "stage \"\(id)\" keeps its batches in memory; they can't be flushed from outside")
+                .usage,
+                "stage \"\(id)\" keeps its batches in memory; they can't be flushed from outside")
         }
         return BarrierAccess(barrier: barrier, resources: resources)
     }

@@ -15,7 +15,7 @@ struct ProcessRun: Sendable {
     private static let metrics = MetricRegistry()
 
     func run() async throws {
-        let logger = options.logger("penstock")
+        let logger = options.service.logger("penstock")
         let clock = PipelineClock.system
         let random = RandomSource()
         var resources = OpenResources(
@@ -30,7 +30,7 @@ struct ProcessRun: Sendable {
                     definition, opened, clock: clock, random: random, logger: logger))
         }
         for store in resources.stores where store.migratesItself { try await store.migrate() }
-        let admin = try AdminServer(options.admin, registry: Self.metrics, stop: stop)
+        let admin = try AdminServer(options.service.admin, registry: Self.metrics, stop: stop)
         logger.notice(
             "running",
             metadata: [
@@ -61,7 +61,7 @@ struct ProcessRun: Sendable {
             context: context)
         let environment = RunEnvironment(
             clock: clock, random: random, logger: logger, worker: context.worker, stop: Latch(),
-            grace: options.grace,
+            grace: options.service.grace,
             observer: PipelineMetrics(registry: Self.metrics, pipeline: definition.name))
         return PipelineRun(
             graph, role: RunRole(rawValue: options.role.rawValue) ?? .all,
@@ -78,11 +78,11 @@ struct ProcessRun: Sendable {
             group.addTask {
                 try await withThrowingTaskGroup(of: Void.self) { pipelines in
                     for run in runs { pipelines.addTask { try await run.run() } }
-                    try await pipelines.waitForAll()
+                    try await pipelines.waitForAllOrFirstFailure()
                 }
                 stop.open()
             }
-            try await group.waitForAll()
+            try await group.waitForAllOrFirstFailure()
         }
     }
 

@@ -31,7 +31,9 @@ enum ReportText {
         if let after = status.pollAfter {
             text += padded("ask again in") + "\(after.seconds) s\n"
         }
-        if let error = status.error { text += padded("reason") + "\(error.code): \(error.message)\n" }
+        if let error = status.error {
+            text += padded("reason") + "\(error.code): \(error.message)\n"
+        }
         return text
     }
 

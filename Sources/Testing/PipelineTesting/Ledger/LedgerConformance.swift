@@ -9,15 +9,15 @@ public import Ledger
 /// }
 /// ```
 ///
-/// The checks use the store's own clock and never sleep: what must be over is made to end in the past. Each has a
-/// pipeline of its own, so that they may share a store.
+/// The checks use the store's own clock and never sleep: what must be over is made to end in the
+/// past. Each has a pipeline of its own, so that they may share a store.
 public struct LedgerConformance: Sendable {
     public typealias Check = ConformanceCheck<LedgerConformance>
 
     let open: @Sendable (LedgerStage) async throws -> any Ledger
 
-    /// - Parameter open: opens a stage's ledger, always in the same store. The same stage opened twice stands for two
-    ///   processes.
+    /// - Parameter open: opens a stage's ledger, always in the same store. The same stage
+    ///   opened twice stands for two processes.
     public init(open: @escaping @Sendable (LedgerStage) async throws -> any Ledger) {
         self.open = open
     }

@@ -4,13 +4,15 @@ internal import Glibc
 /// Serves metrics and health over HTTP from one thread of
 /// [libmicrohttpd](https://www.gnu.org/software/libmicrohttpd/manual/libmicrohttpd.html)'s own.
 ///
-/// `/metrics` answers in Prometheus' text format, `/healthz` whenever the process lives, `/readyz` with 200 or with 503 and
-/// the reason. There is no authentication: it listens on loopback unless told otherwise.
+/// `/metrics` answers in Prometheus' text format, `/healthz` whenever the process lives, `/readyz`
+/// with 200 or with 503 and the reason. There is no authentication: it listens on loopback unless
+/// told otherwise.
 @safe public final class AdminEndpoint: Sendable {
     /// The port it listens on.
     public let port: UInt16
 
-    // What libmicrohttpd's thread gets as its context. It outlives the daemon, since the endpoint owns both.
+    // What libmicrohttpd's thread gets as its context. It outlives the daemon, since the endpoint
+    // owns both.
     private final class Context: Sendable {
         let routes: AdminRoutes
         init(_ routes: AdminRoutes) { self.routes = routes }

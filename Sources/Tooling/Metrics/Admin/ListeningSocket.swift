@@ -1,6 +1,7 @@
 internal import Glibc
 
-/// A bound and listening TCP socket, opened here rather than by libmicrohttpd so that an error keeps its reason.
+/// A bound and listening TCP socket, opened here rather than by libmicrohttpd so that an error
+/// keeps its reason.
 struct ListeningSocket {
     let descriptor: Int32
     /// The port it got, where 0 was asked for.

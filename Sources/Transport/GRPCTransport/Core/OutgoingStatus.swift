@@ -10,7 +10,7 @@ final class OutgoingStatus: @unchecked Sendable {
     let trailers: MetadataBuffer?
 
     init(_ error: GRPCStatusError) {
-        code = grpc_status_code(rawValue: error.code.rawValue)
+        code = penstock_status_code(error.code.rawValue)
         unsafe message = .allocate(capacity: 1)
         unsafe message.initialize(to: grpc_slice(copying: Self.sendable(error.message)))
         trailers = Self.trailers(details: error.details)

@@ -28,7 +28,7 @@ final class ReceivedStatus: @unchecked Sendable {
 
     /// The failure that was received; `nil` is OK. To be read while the call is alive.
     var error: GRPCStatusError? {
-        let raw = unsafe memory.pointee.code.rawValue
+        let raw = unsafe penstock_status_number(memory.pointee.code)
         let code = GRPCStatusCode(rawValue: raw) ?? .unknown
         if code == .ok { return nil }
         let details = unsafe memory.pointee.trailers.values(for: "grpc-status-details-bin")

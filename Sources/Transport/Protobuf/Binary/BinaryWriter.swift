@@ -46,7 +46,9 @@ public struct BinaryWriter: ~Copyable {
 
     @usableFromInline
     mutating func grow(_ room: Int) {
-        let wanted = max(room, storage.count, 256)
+        // In proportion to this message, not to what it is appended to: else a message behind many
+        // others would cost as much as all of them.
+        let wanted = max(room, count &- start, 256)
         storage.append(contentsOf: repeatElement(0, count: wanted))
     }
 

@@ -1,0 +1,52 @@
+internal import ConversionReports
+internal import Logging
+internal import Metrics
+internal import PipelineCore
+internal import ReportService
+internal import StandardCatalogue
+
+/// The generator of this process, served until the stop.
+struct GeneratorRun: Sendable {
+    let options: GenerateOptions
+    let catalogue: Catalogue
+    let stop: Latch
+
+    func run() async throws {
+        let logger = options.service.logger("penstock")
+        let clock = PipelineClock.system
+        var resources = OpenResources(
+            catalogue: catalogue,
+            context: ResourceContext(
+                clock: clock, random: RandomSource(), logger: logger, isRunning: false))
+        let address = try StandardStoreAddress.of(options.store)
+        let store = try resources.openStore(address)
+        if store.migratesItself { try await store.migrate() }
+        let registry = MetricRegistry()
+        let admin = try AdminServer(options.service.admin, registry: registry, stop: stop)
+        let metrics = GeneratorMetrics(registry: registry)
+        var settings = ReportGeneratorServer.Configuration(
+            address: String(options.listen.dropFirst("grpc://".count)))
+        settings.grace = options.service.grace
+        let server = ReportGeneratorServer(
+            configuration: settings, generator: ConversionGenerator(store: store.reports),
+            clock: clock, logger: logger, observe: metrics.observe)
+        logger.notice(
+            "running",
+            metadata: ["store": "\(address)", "version": "\(PenstockCommand.version)"])
+        try await serve(server)
+        await resources.close()
+        withExtendedLifetime(admin) {}
+        logger.notice("stopped")
+    }
+
+    private func serve(_ server: ReportGeneratorServer) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await server.run() }
+            group.addTask { [stop] in try? await stop.wait() }
+            // The stop ends the server, and a server that can't listen ends the wait for the stop.
+            try await group.next()
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+    }
+}

@@ -1,0 +1,168 @@
+internal import GRPCTransport
+public import Logging
+public import PipelineCore
+internal import ReportMessages
+internal import Synchronization
+
+/// The generator `grpc://host:port[,host:port…]`: has batches answered by other processes, which
+/// speak `conversionreports.v1.ReportGeneratorService`.
+///
+/// A batch is one call, so that all its reports come from one snapshot. Batches go to the addresses
+/// in turn; each is asked for its health first, and those that just failed come last. A call that
+/// fails for a reason that lies with the server is made again elsewhere, in a few rounds with
+/// growing pauses, all within the stage's `timeout`, which is also the call's deadline. Reports come
+/// back as the generator in this process would have encoded them.
+///
+/// - What a generator says of a case is that case's failure.
+/// - INVALID_ARGUMENT and OUT_OF_RANGE are permanent: the runtime splits the batch.
+/// - INTERNAL, UNKNOWN and DATA_LOSS are retryable; a batch that meets them again and again, claim
+///   after claim, is split.
+/// - Everything else is retryable, an answer that does not match the batch included.
+public final class RemoteGenerator: Generator {
+    /// How often each address is tried before the batch is given back.
+    static let rounds = 4
+    /// The first pause between two rounds; each is twice the one before, less up to half of it.
+    static let firstPause: Duration = .milliseconds(250)
+    /// How long an address may take to say how it is.
+    static let healthTimeout: Duration = .seconds(5)
+    /// Claims of a batch after which a server's stumbling is taken for the batch's fault.
+    static let patience = 8
+
+    private let endpoints: [any GeneratorEndpoint]
+    private let rotation: Mutex<EndpointRotation>
+    private let timeout: Duration
+    private let clock: PipelineClock
+    private let random: RandomSource
+    private let logger: Logger
+
+    /// Connects when the first batch comes.
+    ///
+    /// - Parameter timeout: How long a batch may take, all tries together.
+    /// - Throws: ``PipelineError`` `fatal` when there are no threads to be had.
+    public convenience init(
+        _ addresses: GeneratorAddresses, timeout: Duration, clock: PipelineClock,
+        random: RandomSource, logger: Logger
+    ) throws {
+        let endpoints: [any GeneratorEndpoint]
+        do { endpoints = try addresses.targets.map(GRPCGeneratorEndpoint.init) } catch {
+            throw PipelineError.fatal("no-thread", "\(error)", cause: error)
+        }
+        self.init(
+            endpoints: endpoints, timeout: timeout, clock: clock, random: random, logger: logger)
+    }
+
+    init(
+        endpoints: [any GeneratorEndpoint], timeout: Duration, clock: PipelineClock,
+        random: RandomSource, logger: Logger
+    ) {
+        precondition(!endpoints.isEmpty, "a generator has an address")
+        self.endpoints = endpoints
+        rotation = Mutex(EndpointRotation(count: endpoints.count))
+        self.timeout = timeout
+        self.clock = clock
+        self.random = random
+        self.logger = logger
+    }
+
+    public func generate(_ batch: Batch) async throws -> GeneratedBatch {
+        let wanted = WantedReports(batch)
+        if let answer = wanted.answer(at: clock.timestamp) { return answer }
+        let deadline = clock.now.advanced(by: timeout)
+        var failures: [EndpointFailure] = []
+        for round in 1...Self.rounds {
+            if round > 1 { try await pause(before: round, until: deadline) }
+            failures = []
+            for index in rotation.withLock({ $0.order(at: clock.now) }) {
+                do {
+                    return try await answer(wanted, by: index, before: deadline)
+                } catch let failure as EndpointFailure {
+                    if failure.remedy == .none {
+                        throw PipelineError.permanent(failure.code, failure.message)
+                    }
+                    failures.append(failure)
+                    log(failure, batch)
+                }
+                if clock.now >= deadline { throw timeIsUp(failures) }
+            }
+        }
+        throw giveUp(batch, failures)
+    }
+
+    /// - Throws: ``EndpointFailure``, `CancellationError`.
+    private func answer(
+        _ wanted: WantedReports, by index: Int, before deadline: Instant
+    ) async throws -> GeneratedBatch {
+        let endpoint = endpoints[index]
+        do {
+            try await requireServing(endpoint, before: deadline)
+            let response = try await endpoint.generate(
+                wanted.request, timeout: clock.now.duration(to: deadline))
+            let answer = try wanted.answer(from: response)
+            rotation.withLock { $0.answered(index) }
+            return answer
+        } catch {
+            // Cancelling the task is what ended the call, then.
+            try Task.checkCancellation()
+            rotation.withLock { $0.failed(index, at: clock.now) }
+            switch error {
+            case let status as GRPCStatusError:
+                throw EndpointFailure(status, at: endpoint.address)
+            case let mismatch as MismatchedResponse:
+                throw EndpointFailure(mismatch, at: endpoint.address)
+            default: throw error
+            }
+        }
+    }
+
+    /// A server without a health service is taken at its word.
+    private func requireServing(
+        _ endpoint: any GeneratorEndpoint, before deadline: Instant
+    ) async throws {
+        let limit = min(Self.healthTimeout, clock.now.duration(to: deadline))
+        let isServing: Bool
+        do { isServing = try await endpoint.isServing(timeout: limit) } catch {
+            guard error.code == .unimplemented || error.code == .notFound else { throw error }
+            isServing = true
+        }
+        if isServing { return }
+        throw EndpointFailure.notServing(endpoint.address)
+    }
+
+    private func pause(before round: Int, until deadline: Instant) async throws {
+        let longest = Self.firstPause * (1 << (round - 2))
+        let end = clock.now.advanced(by: longest * (0.5 + 0.5 * random.unit()))
+        try await clock.sleep(until: min(end, deadline))
+    }
+
+    // MARK: Failing
+
+    private func timeIsUp(_ failures: [EndpointFailure]) -> PipelineError {
+        .retryable(
+            "generation-timeout",
+            "no generator answered within \(timeout): \(Self.text(failures))")
+    }
+
+    private func giveUp(_ batch: Batch, _ failures: [EndpointFailure]) -> PipelineError {
+        let text = Self.text(failures)
+        if let fault = failures.first(where: { $0.remedy == .elsewhereForNow }),
+            batch.attempts > Self.patience
+        {
+            return .permanent(
+                fault.code, "generators failed \(batch.attempts) claims of the batch: \(text)")
+        }
+        return .retryable(failures.last?.code ?? "generator-unavailable", text)
+    }
+
+    private static func text(_ failures: [EndpointFailure]) -> String {
+        failures.map(\.message).joined(separator: "; ")
+    }
+
+    private func log(_ failure: EndpointFailure, _ batch: Batch) {
+        logger.warning(
+            "a generator did not answer; the batch goes elsewhere",
+            metadata: [
+                "batch": "\(batch.number)", "cases": "\(batch.cases.count)",
+                "error": "\(failure.message)", "code": "\(failure.code)",
+            ])
+    }
+}

@@ -1,0 +1,81 @@
+internal import GRPCTransport
+public import Logging
+public import PipelineCore
+internal import ReportMessages
+internal import Synchronization
+
+/// A generator as a service of its own: `conversionreports.v1.ReportGeneratorService` with health
+/// and reflection, on one address.
+///
+/// A call carries a batch and brings back an outcome for each case, in order. What is wrong with one
+/// definition is that case's error; what is wrong with the call (no definitions, too many, a case
+/// twice) is INVALID_ARGUMENT with every violation. A call whose deadline passes or whose caller goes
+/// away has its run cancelled. Nothing is written, so a call may be repeated anywhere.
+public final class ReportGeneratorServer: Sendable {
+    /// Where it listens, and its limits.
+    public struct Configuration: Sendable {
+        /// `host:port`; port 0 picks a free one.
+        public var address: String
+        /// Runs at once, over all callers; more are refused with RESOURCE_EXHAUSTED.
+        public var maxRuns = 256
+        /// How long calls in flight may take after a stop.
+        public var grace: Duration = .seconds(30)
+        public init(address: String) { self.address = address }
+    }
+
+    private let configuration: Configuration
+    private let methods: GeneratorMethods
+    private let logger: Logger
+    /// Opens when the service listens.
+    public let isListening = Latch()
+    private let boundPort = Mutex(0)
+
+    /// - Parameters:
+    ///   - generator: answers the batches, whose cases hold canonical `ReportRequest`s.
+    ///   - observe: is told of every run.
+    public init(
+        configuration: Configuration, generator: any Generator, clock: PipelineClock,
+        logger: Logger, observe: @escaping @Sendable (ServedRun) -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.logger = logger
+        methods = GeneratorMethods(
+            generator: generator, clock: clock, logger: logger, observe: observe)
+    }
+
+    /// The port that was bound; of use where `:0` was asked for.
+    public var port: Int { boundPort.withLock { $0 } }
+
+    /// Listens until the task is cancelled; then says that it does not serve, takes no more calls,
+    /// and lets those in flight finish.
+    ///
+    /// - Throws: ``PipelineError`` `cannot-listen`.
+    public func run() async throws {
+        var settings = GRPCServer.Configuration(address: configuration.address)
+        settings.maxMessageBytes = GenerationLimits.messageBytes
+        settings.maxConcurrentCalls = configuration.maxRuns
+        let server = GRPCServer(configuration: settings)
+        let health = HealthService()
+        health.set(.serving, for: ReportGeneratorServiceMethods.serviceName)
+        methods.add(to: server)
+        server.add(health)
+        server.addReflection(of: ReportDescriptors.files)
+        do { try server.start() } catch {
+            throw PipelineError.fatal("cannot-listen", error.message, cause: error)
+        }
+        boundPort.withLock { $0 = server.port }
+        logger.notice(
+            "serving", metadata: ["address": "\(configuration.address)", "port": "\(server.port)"])
+        isListening.open()
+        let stop = Latch()
+        await withTaskCancellationHandler {
+            await withoutCancellation { [grace = configuration.grace] in
+                try? await stop.wait()
+                health.setAllNotServing()
+                await server.shutdown(grace: grace)
+            }
+        } onCancel: {
+            stop.open()
+        }
+    }
+}

@@ -1,0 +1,155 @@
+"""Every part together: as many requests as a day brings, while each part is restarted once."""
+
+import collections
+import concurrent.futures
+import json
+import os
+import threading
+import time
+
+import grpc
+import pytest
+
+from events import Events, check, requests
+from stack import Reflected, eventually
+from topologies import Compose, Topology
+
+COUNT = int(os.environ.get("PENSTOCK_REQUESTS", "10000"))
+# All parts restart meanwhile, and batches are at least ten seconds apart.
+LIMIT = 900
+
+
+class PatientAPI:
+    """Asks again while the API is down, as a client should: the case's id makes it safe."""
+
+    RETRYABLE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED,
+                 grpc.StatusCode.CANCELLED}
+
+    def __init__(self, target):
+        self.calls = Reflected(target)
+        self.retried = 0
+
+    def __call__(self, method, **fields):
+        end = time.monotonic() + LIMIT
+        while True:
+            try:
+                return self.calls(method, within=30, **fields)
+            except grpc.RpcError as error:
+                assert error.code() in self.RETRYABLE and time.monotonic() < end, error
+                self.retried += 1
+                time.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def events(stack):
+    file = stack.scratch / "events.jsonl"
+    stack.sample(file, "--days", 2, "--products", 500)
+    return Events(file)
+
+
+def outcomes(stack):
+    return int(stack.sql("select count(*) from penstock.outcomes")[0][0])
+
+
+def test_every_case_has_one_right_report_though_each_part_is_restarted(stack, events):
+    wanted = requests(events, COUNT, seed=21)
+    api = PatientAPI(stack.target)
+    portions = 2 * len(Topology.PARTS)
+    size = -(-COUNT // portions)
+    restarted, failed = [], []
+
+    def restart_all(begin):
+        try:
+            for part in Topology.PARTS:
+                begin.wait(5)
+                stack.restart(part)
+                restarted.append(part)
+        except BaseException as error:
+            failed.append(error)
+
+    started = time.monotonic()
+    begin = threading.Event()
+    restarts = threading.Thread(target=restart_all, args=(begin,))
+    restarts.start()
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        for first in range(0, COUNT, size):
+            portion = wanted[first:first + size]
+            sent = pool.submit(send_by_kafka, stack, portion[::2])
+            list(pool.map(lambda request: api("CreateReport", request=request), portion[1::2]))
+            sent.result()
+    restarts.join(LIMIT)
+    assert not failed and restarted == Topology.PARTS, (restarted, failed)
+    accepted = time.monotonic() - started
+
+    def all_answered():
+        if int(stack.sql("select count(*) from penstock.cases")[0][0]) == COUNT and outcomes(stack) < COUNT:
+            stack.flush()
+        return outcomes(stack) >= COUNT
+
+    eventually(all_answered, "an outcome for every case", LIMIT, 5)
+    print(f"\n{COUNT} accepted within {accepted:.0f} s, answered within {time.monotonic() - started:.0f} s; "
+          f"{api.retried} calls repeated; batches: {collections.Counter(map(tuple, stack.batches()))}")
+    assert stack.sql("select count(*), count(distinct case_no) from penstock.outcomes") == [[str(COUNT), str(COUNT)]]
+    check_announcements(stack, wanted, events)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda r: api("GetReport", case_id=r["case_id"])["report"], wanted))
+    for answer, request in zip(answers, wanted):
+        check(answer, request, events)
+
+
+def send_by_kafka(stack, portion):
+    """Sends again what a broker that was killed may not have taken: the case's id makes it safe."""
+    pairs = [(request["case_id"], json.dumps(request)) for request in portion]
+    for _ in range(5):
+        try:
+            return stack.produce("report-requests", pairs)
+        except AssertionError as error:
+            last = error
+            time.sleep(2)
+    raise last
+
+
+def check_announcements(stack, wanted, events):
+    """Each case is announced, and however often that was: with the same bytes, which are right."""
+    def announced():
+        first = {}
+        for key, value in stack.consume("report-ready"):
+            assert first.setdefault(key, value) == value
+        return first if len(first) >= len(wanted) else None
+
+    first = eventually(announced, "an announcement for every case", LIMIT, 2)
+    assert set(first) == {request["case_id"] for request in wanted}
+    for request in wanted:
+        body = json.loads(first[request["case_id"]])
+        assert body["case_id"] == request["case_id"]
+        check(body["report"], request, events)
+
+
+def test_the_rule_of_batching_is_in_the_environment(stack, events):
+    known = len(stack.batches())
+    stack.up(MESSAGE_LIMIT_PER_CONSUMER="50", BATCH_CONSUMER_HOURS_INTERVAL="0.001")
+    wanted = requests(events, 70, seed=22)
+    before = outcomes(stack)
+    send_by_kafka(stack, wanted[:50])
+    eventually(lambda: outcomes(stack) == before + 50, "the first fifty", LIMIT, 1)
+    send_by_kafka(stack, wanted[50:])
+    eventually(lambda: outcomes(stack) == before + 70, "the others, without a flush", LIMIT, 1)
+    new = stack.batches()[known:]
+    assert ["50", "count"] in new and new[-1][1] == "max_age", new
+    assert sum(int(batch[0]) for batch in new) == 70
+
+
+def test_nothing_but_the_api_is_published_and_nobody_is_root(stack):
+    if not isinstance(stack, Compose):
+        assert "down" not in stack.status()
+        return
+    for service in stack.order():
+        state = stack.inspect(service)
+        ports = state["HostConfig"]["PortBindings"] or {}
+        published = {port: [f"{b['HostIp']}:{b['HostPort']}" for b in to] for port, to in ports.items() if to}
+        assert published == ({"50051/tcp": ["127.0.0.1:50051"]} if service == "api" else {}), (service, published)
+        assert state["HostConfig"]["Memory"] > 0, service
+        if service not in ("kafka", "postgres"):
+            assert state["HostConfig"]["ReadonlyRootfs"], service
+    for service in ("api", "worker-1", "generator"):
+        assert stack.inspect(service)["Config"]["User"] == "10001"
