@@ -103,7 +103,7 @@ let package = Package(
 
         layer(
             "Testing", "PipelineTesting",
-            ["PipelineCore", "Batching", "Ledger", "Specification"]),
+            ["PipelineCore", "Batching", "Ledger", "Specification", "Logging"]),
         .executableTarget(
             name: "protobuf-testee", dependencies: ["Protobuf", "ReportMessages"],
             path: "Sources/Testing/ProtobufTestee", swiftSettings: strict),
@@ -130,7 +130,9 @@ let package = Package(
         tests(
             "Batching", ["Batching", "PipelineCore", "PipelineTesting", "Specification"],
             exclude: ["Foreign", "Transcripts"]),
-        tests("PipelineRuntime", ["PipelineRuntime", "PipelineCore", "PipelineTesting"]),
+        tests(
+            "PipelineRuntime",
+            ["PipelineRuntime", "PipelineCore", "PipelineTesting", "Logging", "Specification"]),
         tests(
             "Ledger",
             [
@@ -141,7 +143,12 @@ let package = Package(
         tests("Postgres", ["Postgres", "PipelineCore", "PipelineTesting"]),
         tests("Redis", ["Redis", "PipelineCore", "PipelineTesting"]),
         tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting"]),
-        tests("Stages", ["Stages", "PipelineCore", "PipelineTesting", "Ledger", "Batching"]),
+        tests("Files", ["Files", "PipelineCore", "PipelineTesting"]),
+        tests(
+            "Stages",
+            [
+                "Stages", "PipelineCore", "PipelineTesting", "Ledger", "Batching", "Specification",
+            ]),
         tests(
             "ConversionReports",
             [
@@ -161,6 +168,11 @@ let package = Package(
                 "PipelineCore", "PipelineTesting", "Specification", "Logging", "Stages",
                 "Ledger", "SQLiteLedger", "SQLite", "Batching",
             ]),
-        tests("PenstockCommand", ["PenstockCommand", "StandardCatalogue", "PipelineTesting"]),
+        tests(
+            "PenstockCommand",
+            [
+                "PenstockCommand", "StandardCatalogue", "PipelineTesting", "PipelineCore",
+                "Specification",
+            ], exclude: ["Golden"]),
     ]
 )

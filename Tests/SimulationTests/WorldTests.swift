@@ -39,7 +39,8 @@ struct WorldTests {
                 if calls.current == 2 { throw PipelineError.fatal("planted", "planted") }
             }
             let found = verdict.violations.first ?? "nothing"
-            return found.contains("gave up: planted") ? nil : "\(found)\n\(verdict.history.tail(60))"
+            return found.contains("gave up: planted")
+                ? nil : "\(found)\n\(verdict.history.tail(60))"
         }
         #expect(failure == nil)
     }

@@ -120,7 +120,9 @@ private struct ChannelTraffic: Sendable {
     ) async throws -> T? {
         let limit = Duration.microseconds(1000 + process.simulator.below(8000))
         return try await withThrowingTaskGroup(of: T?.self) { group in
-            group.addTask { do { return try await body() } catch is CancellationError { return nil } }
+            group.addTask {
+                do { return try await body() } catch is CancellationError { return nil }
+            }
             group.addTask { [clock = process.clock] in
                 do { try await clock.sleep(for: limit) } catch is CancellationError {}
                 return nil

@@ -46,7 +46,9 @@ struct RuntimeRaceTests {
         #expect(failure == nil)
     }
 
-    @Test("work under a lease is cancelled when an extension is refused, and its result counts when it was in time")
+    @Test(
+        "work under a lease is cancelled when an extension is refused, and its result counts when it was in time"
+    )
     func leases() async throws {
         let failure = try await Seeds.firstFailure(300) { seed in
             runScenario(seed: seed) { process in

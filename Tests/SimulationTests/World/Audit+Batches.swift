@@ -77,7 +77,8 @@ extension Audit {
         let full = min(plan.count, plan.maxBatch)
         if batch.closedBy == "count", batch.cases.count != full {
             state.violations.append(
-                "batch \(batch.number), closed by count, has \(batch.cases.count) cases, not \(full)")
+                "batch \(batch.number), closed by count, has \(batch.cases.count) cases, not \(full)"
+            )
         }
     }
 
@@ -85,9 +86,10 @@ extension Audit {
     private func checkSealed(
         _ new: [StoredBatch], _ state: inout State, _ connection: SQLiteConnection
     ) throws {
-        var next = try connection.first("SELECT min(deadline) FROM ledger_pending") {
-            $0.isNull(0) ? Int64.max : $0.int64(0)
-        } ?? .max
+        var next =
+            try connection.first("SELECT min(deadline) FROM ledger_pending") {
+                $0.isNull(0) ? Int64.max : $0.int64(0)
+            } ?? .max
         for batch in new.reversed() where batch.closedBy == "count" {
             let deadlines = batch.cases.map { state.deadlines[$0] ?? .max }
             if let latest = deadlines.max(), latest > next {

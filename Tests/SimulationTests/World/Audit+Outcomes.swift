@@ -137,7 +137,8 @@ extension Audit {
         }
         if state.announced.count != state.outcomes.count {
             state.violations.append(
-                "\(state.announced.count) events were announced for \(state.outcomes.count) outcomes")
+                "\(state.announced.count) events were announced for \(state.outcomes.count) outcomes"
+            )
         }
     }
 }

@@ -39,7 +39,9 @@ final class Clients: Sendable {
             if isAnswered.withLock({ answered in
                 defer { answered = true }
                 return answered
-            }) { return }
+            }) {
+                return
+            }
             answered(payload, result, worker)
         }
         // A connection breaks with its process; as long as that lives, its caller waits.

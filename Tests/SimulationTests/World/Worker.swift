@@ -75,7 +75,9 @@ extension Catalogue {
                     name: "simulated", summary: "Simulated requests.", yields: .requests,
                     decoder: SimulatedCodec(), encoder: SimulatedCodec())
             ],
-            connectors: [.simulated("bus"), .simulated("store"), .simulated("cache"), .simulated("api")],
+            connectors: [
+                .simulated("bus"), .simulated("store"), .simulated("cache"), .simulated("api"),
+            ],
             generators: [
                 GeneratorRegistration(name: "simulated", summary: "Simulated reports.") { _, _, _ in
                     var generator = SimulatedGenerator(in: process)
@@ -99,7 +101,9 @@ extension Connector {
 
 extension WorldPlan {
     fileprivate var pipeline: String {
-        let margin = deadlineMargin.map { #", { "deadline_margin": "\#($0.components.seconds)s" }"# }
+        let margin = deadlineMargin.map {
+            #", { "deadline_margin": "\#($0.components.seconds)s" }"#
+        }
         let memory = sharesMemory ? #", "in": "cache""# : ""
         return """
             {

@@ -1,3 +1,5 @@
+internal import Specification
+
 /// A named connection that stages refer to. What it can be used for is the protocols it conforms to:
 /// ``Bus``, ``Cache``, ``RequestService``, or a store's own.
 public protocol Resource: Sendable {
@@ -36,11 +38,6 @@ public struct ResourceAddress: Sendable, CustomStringConvertible {
         return String(rest.hasPrefix("//") ? rest.dropFirst(2) : rest)
     }
 
-    /// The URL without what may be secret: user information and the query. Safe to print.
-    public var description: String {
-        let query = url.firstIndex(of: "?") ?? url.endIndex
-        let shown = url[..<query] + (query == url.endIndex ? "" : "?…")
-        guard let at = shown.lastIndex(of: "@") else { return String(shown) }
-        return "\(scheme)://***\(shown[at...])"
-    }
+    /// The URL without its credentials; safe to print.
+    public var description: String { Redaction.withoutCredentials(url) }
 }
