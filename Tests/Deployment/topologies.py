@@ -35,7 +35,8 @@ class Topology:
     def produce(self, topic, pairs):
         """pairs: (key, value) each; waits until the broker has acknowledged all of them."""
         lines = "".join(f"{key}\t{value}\n" for key, value in pairs)
-        self.kcat("-P", "-t", topic, "-K", "\t", "-X", "acks=all", input=lines)
+        # -E: a broker that restarts is no reason to give up.
+        self.kcat("-P", "-E", "-t", topic, "-K", "\t", "-X", "acks=all", input=lines)
 
     def consume(self, topic):
         """Everything that is in a topic now."""
