@@ -103,22 +103,36 @@ let package = Package(
 
         layer(
             "Testing", "PipelineTesting",
-            ["PipelineCore", "Batching", "Ledger", "Specification"]),
+            ["PipelineCore", "Batching", "Ledger", "Specification", "Logging"]),
         .executableTarget(
             name: "protobuf-testee", dependencies: ["Protobuf", "ReportMessages"],
             path: "Sources/Testing/ProtobufTestee", swiftSettings: strict),
+        .executableTarget(
+            name: "ingest-benchmark",
+            dependencies: [
+                "PipelineCore", "Batching", "Ledger", "PostgresLedger", "Postgres", "Kafka",
+                "ConversionReports",
+            ],
+            path: "Sources/Testing/IngestBenchmark", swiftSettings: strict),
+        .executableTarget(
+            name: "plain-clients", path: "Sources/Testing/PlainClients",
+            linkerSettings: [.linkedLibrary("rdkafka"), .linkedLibrary("pq")]),
 
         tests("Architecture", []),
         tests("Specification", ["Specification"]),
         tests("Tooling", ["Logging", "Metrics"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
         tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
-        tests("PipelineCore", ["PipelineCore", "PipelineTesting"]),
+        tests("PipelineCore", ["PipelineCore", "PipelineTesting", "Specification"]),
         tests(
             "PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"],
             exclude: ["Golden"]),
-        tests("Batching", ["Batching", "PipelineCore"]),
-        tests("PipelineRuntime", ["PipelineRuntime", "PipelineCore", "PipelineTesting"]),
+        tests(
+            "Batching", ["Batching", "PipelineCore", "PipelineTesting", "Specification"],
+            exclude: ["Foreign", "Transcripts"]),
+        tests(
+            "PipelineRuntime",
+            ["PipelineRuntime", "PipelineCore", "PipelineTesting", "Logging", "Specification"]),
         tests(
             "Ledger",
             [
@@ -129,26 +143,36 @@ let package = Package(
         tests("Postgres", ["Postgres", "PipelineCore", "PipelineTesting"]),
         tests("Redis", ["Redis", "PipelineCore", "PipelineTesting"]),
         tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting"]),
-        tests("Stages", ["Stages", "PipelineCore", "PipelineTesting", "Ledger", "Batching"]),
+        tests("Files", ["Files", "PipelineCore", "PipelineTesting"]),
+        tests(
+            "Stages",
+            [
+                "Stages", "PipelineCore", "PipelineTesting", "Ledger", "Batching", "Specification",
+            ]),
         tests(
             "ConversionReports",
             [
-                "ConversionReports", "ReportMessages", "Protobuf", "Postgres", "SQLite",
-                "PipelineCore", "PipelineTesting",
+                "ConversionReports", "ReportService", "ReportMessages", "Protobuf", "Postgres",
+                "SQLite", "PipelineCore", "PipelineTesting", "Logging",
             ]),
         tests(
             "ReportService",
             [
-                "ReportService", "ReportMessages", "GRPCTransport", "PipelineCore",
-                "PipelineTesting",
+                "ReportService", "ReportMessages", "GRPCTransport", "Protobuf", "PipelineCore",
+                "PipelineTesting", "Logging",
             ]),
         tests(
             "Simulation",
             [
-                "PipelineSimulation", "PipelineRuntime", "PipelineCore", "PipelineTesting",
-                "Stages",
+                "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration",
+                "PipelineCore", "PipelineTesting", "Specification", "Logging", "Stages",
                 "Ledger", "SQLiteLedger", "SQLite", "Batching",
             ]),
-        tests("PenstockCommand", ["PenstockCommand", "StandardCatalogue", "PipelineTesting"]),
+        tests(
+            "PenstockCommand",
+            [
+                "PenstockCommand", "StandardCatalogue", "PipelineTesting", "PipelineCore",
+                "Specification",
+            ], exclude: ["Golden"]),
     ]
 )

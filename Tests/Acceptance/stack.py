@@ -100,13 +100,13 @@ class Stack:
             assert result.returncode == 0, f"{arguments}: {result.returncode}\n{result.stdout}{result.stderr}"
         return result
 
-    def start(self, *arguments, serving=True, **more):
-        """Starts `penstock run` and waits until it runs (and serves)."""
+    def start(self, *arguments, command="run", serving=True, **more):
+        """Starts `penstock run` (or another command that serves) and waits until it runs (and serves)."""
         self.logs += 1
         log = self.folder / f"run-{self.logs}.log"
         with open(log, "w") as out:
             process = subprocess.Popen(
-                [PENSTOCK, "run", "--log-format", "json", *map(str, arguments)], cwd=self.folder,
+                [PENSTOCK, command, "--log-format", "json", *map(str, arguments)], cwd=self.folder,
                 env={**self.environment, **more}, stdout=out, stderr=subprocess.STDOUT)
         process.log = log
         self.processes.append(process)
@@ -203,13 +203,13 @@ class Stack:
 class Reflected:
     """Calls the service with what its reflection tells."""
 
-    def __init__(self, target):
+    def __init__(self, target, service="conversionreports.v1.ReportService"):
         from google.protobuf import descriptor_pool, message_factory
         from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
         self.channel = grpc.insecure_channel(target)
         pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(self.channel))
         self.methods = {}
-        service = pool.FindServiceByName("conversionreports.v1.ReportService")
+        service = pool.FindServiceByName(service)
         for method in service.methods:
             self.methods[method.name] = (
                 message_factory.GetMessageClass(method.input_type),

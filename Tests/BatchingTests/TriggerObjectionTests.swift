@@ -55,4 +55,22 @@ struct TriggerObjectionTests {
             messages(.any([.manual, .all([.count(5), .count(5)])])).first?
                 .hasPrefix("trigger.any[1].all[1]: ") == true)
     }
+
+    @Test("know what a pause, a period and a schedule imply")
+    func time() throws {
+        let daily = Trigger.cron(CronSchedule(try CronExpression(parsing: "0 6 * * *")))
+        // What has been idle for 10 minutes is older than 5.
+        #expect(messages(.any([.idle(.minutes(10)), .maxAge(.minutes(5))])).count == 1)
+        #expect(messages(.any([.idle(.minutes(5)), .maxAge(.minutes(10))])).isEmpty)
+        #expect(messages(.any([.idle(.minutes(5)), .idle(.minutes(10))])).count == 1)
+        // Within two hours there is a full hour.
+        #expect(messages(.any([.every(.hours(1)), .maxAge(.hours(2))])).count == 1)
+        #expect(messages(.any([.every(.hours(2)), .maxAge(.hours(1))])).isEmpty)
+        #expect(messages(.any([.every(.hours(1)), .every(.hours(3))])).count == 1)
+        #expect(messages(.any([.every(.hours(2)), .every(.hours(3))])).isEmpty)
+        #expect(messages(.any([daily, .maxAge(.hours(24))])).count == 1)
+        #expect(messages(.any([daily, .maxAge(.hours(23))])).isEmpty)
+        #expect(messages(.all([.idle(.minutes(10)), .maxAge(.minutes(5))])).count == 1)
+        #expect(messages(.any([daily, daily])).count == 1)
+    }
 }

@@ -22,3 +22,22 @@ enum KafkaServer {
     /// A name that nobody else uses.
     static func uniqueTopic(_ purpose: String) -> String { "\(purpose)-\(RandomSource().uuid())" }
 }
+
+/// The error that `body` throws; `nil` when it succeeds.
+func failure(of body: () async throws -> Void) async -> PipelineError? {
+    do { try await body() } catch { return error as? PipelineError }
+    return nil
+}
+
+/// Records whose payloads are their numbers.
+func numbered(_ range: Range<Int>, padding: Int = 0) -> [OutgoingRecord] {
+    range.map { number in
+        var payload = Array("\(number)".utf8)
+        payload += Array(repeating: UInt8(ascii: " "), count: padding)
+        return OutgoingRecord(key: Array("key \(number % 64)".utf8)[...], payload: payload[...])
+    }
+}
+
+extension Record {
+    var number: Int { Int(String(decoding: payload.prefix { $0 != 32 }, as: UTF8.self)) ?? -1 }
+}

@@ -1,4 +1,5 @@
 import Batching
+import Dispatch
 import Ledger
 import PipelineCore
 import Postgres
@@ -214,16 +215,20 @@ struct PostgresFaultTests {
                 }())
             let other = try database.pool(connections: 1)
             let (locked, lock) = AsyncStream<Void>.makeStream()
+            let hasLooked = DispatchSemaphore(value: 0)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     try await other.withTransaction { connection in
                         try connection.query("select from penstock.stages for update")
                         lock.yield()
-                        try connection.query("select pg_sleep(0.5)")
+                        // On the connection's own thread: the lock stays until the ledger has looked.
+                        hasLooked.wait()
                     }
                 }
                 for await _ in locked { break }
+                defer { hasLooked.signal() }
                 let result = try await ledger.seal()
+                hasLooked.signal()
                 #expect(result.sealed.isEmpty && result.open.count == 10)
                 #expect(result.next.map { $0 > result.clock } == true)
                 try await group.waitForAll()

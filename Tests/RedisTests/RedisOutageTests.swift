@@ -56,8 +56,11 @@ struct RedisOutageTests {
         server = nil
         await #expect(throws: PipelineError.self) { try await cache.probe() }
         server = try RedisServer(port: port)
-        try await cache.probe()
-        #expect(try await cache.get(["key"]) == [nil])
+        // The clock stands still: only a probe can have closed the circuit.
+        try await eventually {
+            try await cache.probe()
+            return try await cache.get(["key"]) == [nil]
+        }
         await cache.close()
     }
 
@@ -67,7 +70,7 @@ struct RedisOutageTests {
             address: try server.address(properties: fast), clock: time.clock)
         try await cache.probe()
         server.freeze()
-        #expect(try await error(cache).message.contains("no answer within 200 ms"))
+        #expect(try await error(cache).code == "cache-unavailable")
         #expect(try await timeOfFailures(1000, cache) < .milliseconds(900))
         time.advance(by: CircuitBreaker.longestBackOff)
         // An attempt begins now and will time out, but its caller does not wait for it.

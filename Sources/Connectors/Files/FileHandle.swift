@@ -6,18 +6,22 @@ final class FileHandle: Sendable {
     private let descriptor: Int32
     private let path: String
     private let isOwned: Bool
+    /// Ends a read that waits for a writer.
+    private let interruption: Interruption?
 
     init(path: String, flags: Int32, seekTo offset: Int64 = 0) throws {
         descriptor = unsafe open(path, flags | O_CLOEXEC, 0o644)
         self.path = path
         isOwned = true
+        interruption = nil
         if descriptor < 0 { throw Self.error("open", path) }
         if offset > 0, lseek(descriptor, off_t(offset), SEEK_SET) < 0 {
             throw Self.error("seek in", path)
         }
     }
 
-    init(borrowing descriptor: Int32) {
+    init(borrowing descriptor: Int32, interruption: Interruption? = nil) {
+        self.interruption = interruption
         self.descriptor = descriptor
         path = "standard stream \(descriptor)"
         isOwned = false
@@ -26,7 +30,9 @@ final class FileHandle: Sendable {
     deinit { if isOwned && descriptor >= 0 { close(descriptor) } }
 
     /// Up to `count` bytes; none at the end.
+    /// - Throws: `CancellationError` once the handle's interruption has been asked for.
     func read(_ count: Int) throws -> [UInt8] {
+        try interruption?.awaitReadable(descriptor)
         var bytes = [UInt8](repeating: 0, count: count)
         while true {
             let got = unsafe Glibc.read(descriptor, &bytes, count)

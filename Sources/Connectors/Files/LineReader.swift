@@ -18,7 +18,7 @@ struct LineReader: Sendable {
 
     /// Whole lines, at least one unless the input has ended; the last may lack its end.
     mutating func lines(maxBytes: Int) throws -> [Line] {
-        while !isAtEnd, buffer.count < maxBytes {
+        while !isAtEnd {
             let before = buffer.count
             let read = try file.read(maxBytes)
             if read.isEmpty { isAtEnd = true }

@@ -5,19 +5,35 @@ internal import Synchronization
 /// Standard input as a source of lines, standard output as a sink, standard error for what is refused.
 public final class StandardStream: LineInput, LineOutput {
     private let worker = WorkerThread()
-    private let input = Mutex(LineReader(FileHandle(borrowing: STDIN_FILENO), 0))
-    private let output = FileHandle(borrowing: STDOUT_FILENO)
-    private let rejected = FileHandle(borrowing: STDERR_FILENO)
+    private let input: Mutex<LineReader>
+    private let output: FileHandle
+    private let rejected: FileHandle
+    private let interruption = Interruption()
 
-    public init() {}
+    public convenience init() {
+        self.init(input: STDIN_FILENO, output: STDOUT_FILENO, rejected: STDERR_FILENO)
+    }
+
+    /// - Parameters: descriptors, which stay the caller's.
+    init(input: Int32, output: Int32, rejected: Int32) {
+        self.input = Mutex(
+            LineReader(FileHandle(borrowing: input, interruption: interruption), 0))
+        self.output = FileHandle(borrowing: output)
+        self.rejected = FileHandle(borrowing: rejected)
+    }
 
     public var name: String { "stdin" }
     public var isSeekable: Bool { false }
     public func probe() async throws {}
 
+    /// A read that waits for somebody to type ends with the task's cancellation.
     public func lines(from offset: Int64, maxBytes: Int) async throws -> [Line] {
-        try await worker.run { [self] in
-            try input.withLock { try $0.lines(maxBytes: maxBytes) }
+        try await withTaskCancellationHandler {
+            try await worker.run { [self] in
+                try input.withLock { try $0.lines(maxBytes: maxBytes) }
+            }
+        } onCancel: {
+            interruption.ask()
         }
     }
 

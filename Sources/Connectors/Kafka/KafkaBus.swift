@@ -2,9 +2,9 @@ public import PipelineCore
 
 /// Kafka as a ``PipelineCore/Bus``, by [librdkafka](https://github.com/confluentinc/librdkafka).
 ///
-/// Consumers are event-driven and take part in cooperative-sticky rebalancing; they start where the position store
-/// says, and commit to the group only as a hint for lag tools (or as the truth, where there is no store). Producers
-/// are idempotent and wait for all in-sync replicas.
+/// Consumers are event-driven and take part in cooperative-sticky rebalancing; they start where the
+/// position store says, and commit to the group only as a hint for lag tools (or as the truth,
+/// where there is no store). Producers are idempotent and wait for all in-sync replicas.
 public final class KafkaBus: Bus {
     /// The version of librdkafka that runs, such as `2.0.2`.
     public static var libraryVersion: String { KafkaClient.libraryVersion }
@@ -17,12 +17,13 @@ public final class KafkaBus: Bus {
     ///
     /// - Parameters:
     ///   - address: `kafka://[user:password@]host[:port][,host[:port]…]`; its properties are
-    ///     [librdkafka's](https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md). A user in the URL
-    ///     means SASL PLAIN over TLS, unless `sasl.mechanisms` and `security.protocol` say otherwise.
+    ///     [librdkafka's](https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md).
+    ///     A user in the URL means SASL PLAIN over TLS, unless `sasl.mechanisms` and
+    ///     `security.protocol` say otherwise.
     ///   - clock: paces commits and heart-beats.
     ///   - log: takes what librdkafka has to say; nothing is printed without it.
-    /// - Throws: ``PipelineCore/PipelineError``, fatal: `invalid-url`, `unknown-property`, `reserved-property`,
-    ///   `invalid-property`. Values of secret properties are never shown.
+    /// - Throws: ``PipelineCore/PipelineError``, fatal: `invalid-url`, `unknown-property`,
+    ///   `reserved-property`, `invalid-property`. Values of secret properties are never shown.
     public init(_ address: ResourceAddress, clock: PipelineClock = .system, log: KafkaLog? = nil)
         throws(PipelineError)
     {
@@ -33,8 +34,8 @@ public final class KafkaBus: Bus {
     }
 
     /// Asks any of the brokers for the cluster's metadata, for at most five seconds.
-    /// - Throws: ``PipelineCore/PipelineError``: `bus-unavailable` (retryable) with the last connection error,
-    ///   `bus-authentication` (fatal).
+    /// - Throws: ``PipelineCore/PipelineError``: `bus-unavailable` (retryable) with the last
+    ///   connection error, `bus-authentication` (fatal).
     public func probe() async throws {
         try await blocking { [settings, log] in try KafkaAdmin(settings, log).probe() }
     }

@@ -2,7 +2,8 @@
 public struct KafkaLogLine: Sendable {
     /// As syslog counts (RFC 5424): 3 error, 4 warning, 5 notice, 6 information, 7 debugging.
     public var severity: Int
-    /// What part of the client speaks: librdkafka's facility (`FAIL`, `REBALANCE`, …), or `POSITION` and `COMMIT`.
+    /// What part of the client speaks: librdkafka's facility (`FAIL`, `REBALANCE`, …), or
+    /// `POSITION` and `COMMIT`.
     public var facility: String
     public var message: String
 

@@ -17,7 +17,7 @@ extension PostgresLedger {
             try connection.transaction {
                 var sealed: [SealedBatch] = []
                 while true {
-                    let look = try connection.look(stage, bound: rule.countBound)
+                    let look = try connection.look(stage, rule)
                     var result = SealingResult(
                         open: look.open, clock: look.clock, sealed: sealed, next: nil)
                     if look.isBusy {
@@ -63,7 +63,7 @@ extension PostgresLedger {
     public func expectedSealing() async throws -> Timestamp? {
         let rule = stage.rule
         return try await withStage { connection, stage in
-            let look = try connection.look(stage, bound: rule.countBound, locking: false)
+            let look = try connection.look(stage, rule, locking: false)
             if look.draining != nil && look.open.count > 0 { return look.clock }
             switch rule.decide(look.open, now: look.clock) {
             case .fire: return look.clock
@@ -83,20 +83,24 @@ private struct Look {
 }
 
 extension PostgresConnection {
-    fileprivate func look(_ stage: Int16, bound: Int, locking: Bool = true) throws -> Look {
-        let columns = "waiting, earliest, oldest, clock, fired, flush, draining, revision"
+    fileprivate func look(
+        _ stage: Int16, _ rule: BatchingRule, locking: Bool = true
+    ) throws -> Look {
+        let columns = "waiting, earliest, oldest, clock, fired, flush, draining, revision, newest"
         let answer = try query(
             locking
-                ? "select \(columns), is_busy from penstock.look($1, $2)"
-                : "select \(columns), false from penstock.open_batch($1, $2)"
+                ? "select \(columns), is_busy from penstock.look($1, $2, $3)"
+                : "select \(columns), false from penstock.open_batch($1, $2, $3)"
         ) {
             $0.add(int2: stage)
-            $0.add(int4: Int32(clamping: bound))
+            $0.add(int4: Int32(clamping: rule.countBound))
+            $0.add(bool: rule.needsNewest)
         }
         return Look(
-            isBusy: answer.bool(0, 8),
+            isBusy: answer.bool(0, 9),
             open: OpenBatch(
                 count: answer.int(0, 0), oldest: answer.timestampOrNil(0, 2),
+                newest: answer.timestampOrNil(0, 8),
                 earliestDeadline: answer.timestampOrNil(0, 1),
                 flushRequested: answer.timestampOrNil(0, 5),
                 lastFired: answer.timestampOrNil(0, 4)),

@@ -138,7 +138,7 @@ struct Sealer {
             """, stage, row.lastFired, row.flushRequested, row.drain?.reason, row.drain?.through)
     }
 
-    /// What waits, counted as far as the rule needs it: three bounded index reads.
+    /// What waits, counted as far as the rule needs it: three or four bounded index reads.
     private func look(_ rule: BatchingRule) throws -> OpenBatch {
         let count = try connection.first(
             """
@@ -150,6 +150,14 @@ struct Sealer {
             SELECT accepted_at FROM ledger_pending WHERE stage_no = ?1 ORDER BY case_no LIMIT 1
             """, stage
         ) { $0.timestamp(0) }
+        let newest =
+            rule.needsNewest
+            ? try connection.first(
+                """
+                SELECT accepted_at FROM ledger_pending WHERE stage_no = ?1
+                ORDER BY case_no DESC LIMIT 1
+                """, stage
+            ) { $0.timestamp(0) } : nil
         let earliest = try connection.first(
             """
             SELECT deadline FROM ledger_pending WHERE stage_no = ?1
@@ -157,8 +165,9 @@ struct Sealer {
             """, stage
         ) { $0.timestamp(0) }
         return OpenBatch(
-            count: count ?? 0, oldest: oldest ?? nil, earliestDeadline: earliest ?? nil,
-            flushRequested: flush(since: oldest ?? nil), lastFired: row.lastFired)
+            count: count ?? 0, oldest: oldest ?? nil, newest: newest ?? nil,
+            earliestDeadline: earliest ?? nil, flushRequested: flush(since: oldest ?? nil),
+            lastFired: row.lastFired)
     }
 
     /// A flush is for what had been accepted when it was asked for.

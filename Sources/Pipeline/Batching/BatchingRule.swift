@@ -17,18 +17,20 @@ public struct BatchingRule: Sendable, Hashable {
     /// How far waiting cases need to be counted: more makes no difference to the rule.
     public var countBound: Int { max(maxBatch, trigger.largestCount) }
 
+    /// Whether the rule asks when the newest case arrived.
+    public var needsNewest: Bool { trigger.needsNewest }
+
     /// Decides whether the open batch is sealed now. Pure: equal arguments, equal answers.
     ///
     /// - Parameter now: the store's clock.
     public func decide(_ open: OpenBatch, now: Timestamp) -> SealingDecision {
         guard open.count > 0 else { return .wait(until: nil) }
-        switch trigger.evaluate(open, now: now) {
-        case .holds(let reason, let count):
-            if let count {
-                return .fire(.full(closedBy: reason, size: min(count, maxBatch)))
-            }
-            let earliest = open.lastFired?.advanced(by: minInterval)
-            if reason != "manual", let earliest, earliest > now { return .wait(until: earliest) }
+        let earliest = open.lastFired?.advanced(by: minInterval)
+        let heldUntil = earliest.flatMap { $0 > now ? $0 : nil }
+        switch trigger.evaluate(open, now: now, heldUntil: heldUntil) {
+        case .holds(let reason, .full(let count)):
+            return .fire(.full(closedBy: reason, size: min(count, maxBatch)))
+        case .holds(let reason, .flush), .holds(let reason, .drain):
             return .fire(.drain(closedBy: reason))
         case .holdsFrom(let instant):
             return .wait(until: instant)
@@ -43,7 +45,8 @@ public enum SealingDecision: Sendable, Hashable {
 }
 
 public enum Firing: Sendable, Hashable {
-    /// Seals one batch of exactly `size` cases, earliest deadline first; the next case opens the next batch.
+    /// Seals one batch of exactly `size` cases, earliest deadline first; the next case opens the
+    /// next batch.
     case full(closedBy: String, size: Int)
     /// Seals everything that waits, into ⌈n / maxBatch⌉ batches.
     case drain(closedBy: String)

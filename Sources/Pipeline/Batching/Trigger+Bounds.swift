@@ -1,12 +1,17 @@
 /// How long a rule may leave a case waiting.
 extension Trigger {
-    /// The longest that a case waits for the trigger, whatever else arrives; `nil` when nothing bounds it.
+    /// The longest that a case waits for the trigger, whatever else arrives; `nil` when nothing
+    /// bounds it.
     ///
     /// - Parameter sla: how far away a case's deadline is at least when it arrives.
     public func longestWait(sla: Duration) -> Duration? {
         switch self {
         case .count(let count): count <= 1 ? .zero : nil
         case .maxAge(let age): age
+        // Arrivals may go on for ever.
+        case .idle: nil
+        case .every(let period): period
+        case .cron(let schedule): schedule.longestGap
         case .deadlineMargin(let margin): max(.zero, sla - margin)
         case .manual: nil
         case .any(let triggers): triggers.compactMap { $0.longestWait(sla: sla) }.min()

@@ -1,37 +1,61 @@
 internal import PipelineCore
 
-/// Whether a trigger holds, and if not, from when on it will although nothing more arrives (`nil`: never).
+/// Whether a trigger holds, and if not, from when on it will although nothing more arrives (`nil`:
+/// never).
 enum TriggerState: Sendable, Hashable {
-    /// - Parameter count: how many cases make a batch, if nothing but their number was decisive.
-    case holds(reason: String, count: Int? = nil)
+    /// What a trigger that holds on its own asks for.
+    enum Extent: Sendable, Hashable {
+        /// As many cases make a batch: nothing but their number was decisive.
+        case full(Int)
+        /// All that waits, and at once: somebody asked.
+        case flush
+        /// All that waits.
+        case drain
+    }
+    case holds(reason: String, Extent)
     case holdsFrom(Timestamp?)
 }
 
 extension Trigger {
-    func evaluate(_ open: OpenBatch, now: Timestamp) -> TriggerState {
+    /// - Parameter heldUntil: no drain before that (`min_interval`); in the future.
+    func evaluate(_ open: OpenBatch, now: Timestamp, heldUntil: Timestamp?) -> TriggerState {
         switch self {
         case .count(let wanted):
-            return open.count >= wanted ? .holds(reason: name, count: wanted) : .holdsFrom(nil)
-        case .maxAge(let age):
-            return due(open.oldest?.advanced(by: age), now: now)
-        case .deadlineMargin(let margin):
-            return due(open.earliestDeadline?.advanced(by: .zero - margin), now: now)
+            return open.count >= wanted
+                ? .holds(reason: name, .full(wanted)) : .holdsFrom(nil)
         case .manual:
-            return open.flushRequested == nil ? .holdsFrom(nil) : .holds(reason: name)
+            return open.flushRequested == nil ? .holdsFrom(nil) : .holds(reason: name, .flush)
         case .any(let triggers):
-            return any(triggers.map { $0.evaluate(open, now: now) })
+            return Self.any(triggers.map { $0.evaluate(open, now: now, heldUntil: heldUntil) })
         case .all(let triggers):
-            return all(triggers.map { $0.evaluate(open, now: now) })
+            // What is held back is the whole, not its parts.
+            let states = triggers.map { $0.evaluate(open, now: now, heldUntil: nil) }
+            return Self.all(states).held(until: heldUntil)
+        case .maxAge, .idle, .every, .cron, .deadlineMargin:
+            guard let due = due(open) else { return .holdsFrom(nil) }
+            let state: TriggerState =
+                due <= now ? .holds(reason: name, .drain) : .holdsFrom(due)
+            return state.held(until: heldUntil)
         }
     }
 
-    private func due(_ instant: Timestamp?, now: Timestamp) -> TriggerState {
-        guard let instant else { return .holdsFrom(nil) }
-        return instant <= now ? .holds(reason: name) : .holdsFrom(instant)
+    /// The instant from which on a trigger of time holds.
+    private func due(_ open: OpenBatch) -> Timestamp? {
+        switch self {
+        case .maxAge(let age): return open.oldest?.advanced(by: age)
+        case .idle(let pause):
+            let last = [open.newest, open.lastFired].compactMap(\.self).max()
+            return last?.advanced(by: pause)
+        case .every(let period): return open.oldest?.nextMultiple(of: period)
+        case .cron(let schedule): return open.oldest.flatMap(schedule.next(after:))
+        case .deadlineMargin(let margin):
+            return open.earliestDeadline?.advanced(by: .zero - margin)
+        case .count, .manual, .any, .all: return nil
+        }
     }
 
     /// The first that holds names the reason; else the earliest that will.
-    private func any(_ states: [TriggerState]) -> TriggerState {
+    private static func any(_ states: [TriggerState]) -> TriggerState {
         var earliest: Timestamp?
         for state in states {
             switch state {
@@ -44,7 +68,7 @@ extension Trigger {
     }
 
     /// All names joined; else the latest that will hold, unless one needs more to arrive.
-    private func all(_ states: [TriggerState]) -> TriggerState {
+    private static func all(_ states: [TriggerState]) -> TriggerState {
         var latest: Timestamp?
         var reasons: [String] = []
         for state in states {
@@ -55,15 +79,39 @@ extension Trigger {
             }
         }
         if let latest { return .holdsFrom(latest) }
-        return reasons.isEmpty ? .holdsFrom(nil) : .holds(reason: reasons.joined(separator: "+"))
+        return reasons.isEmpty
+            ? .holdsFrom(nil) : .holds(reason: reasons.joined(separator: "+"), .drain)
     }
 
     /// The largest `count` anywhere in the rule; 1 without one.
     var largestCount: Int {
+        if case .count(let count) = self { return count }
+        return parts.map(\.largestCount).max() ?? 1
+    }
+
+    /// Whether `idle` is anywhere in the rule.
+    var needsNewest: Bool {
+        if case .idle = self { return true }
+        return parts.contains(where: \.needsNewest)
+    }
+}
+
+extension TriggerState {
+    /// A drain that has to wait.
+    fileprivate func held(until instant: Timestamp?) -> TriggerState {
+        guard let instant else { return self }
         switch self {
-        case .count(let count): count
-        case .maxAge, .deadlineMargin, .manual: 1
-        case .any(let triggers), .all(let triggers): triggers.map(\.largestCount).max() ?? 1
+        case .holds: return .holdsFrom(instant)
+        case .holdsFrom(let due): return .holdsFrom(due.map { max($0, instant) })
         }
+    }
+}
+
+extension Timestamp {
+    /// The next whole multiple of a period since 1970, later than this instant.
+    fileprivate func nextMultiple(of period: Duration) -> Timestamp {
+        let length = max(1, period.wholeMicroseconds)
+        let since = microseconds.flooredDivision(by: length).remainder
+        return advanced(by: .microseconds(length - since))
     }
 }

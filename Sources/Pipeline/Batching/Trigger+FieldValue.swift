@@ -1,55 +1,26 @@
+internal import PipelineCore
 public import Specification
 
 extension Trigger: FieldValue {
     public static var kind: String { "a trigger" }
-    public static var schema: JSON { ["$ref": "#/$defs/trigger"] }
-
-    public static var definitions: [String: JSON] {
-        func form(_ key: String, _ value: JSON, _ description: String) -> JSON {
-            [
-                "type": "object", "required": [.string(key)], "additionalProperties": false,
-                "description": .string(description), "properties": .object([(key, value)]),
-            ]
-        }
-        let list: JSON = ["type": "array", "minItems": 1, "items": schema]
-        return [
-            "trigger": [
-                "oneOf": [
-                    form("count", written(Int.self, minimum: 1), "As many cases wait."),
-                    form("max_age", written(Duration.self), "The oldest case has waited so long."),
-                    form(
-                        "deadline_margin", written(Duration.self),
-                        "The earliest deadline is no further away."),
-                    form("manual", ["const": true], "Somebody asked: penstock flush."),
-                    form("any", list, "One of these holds."),
-                    form("all", list, "All of these hold."),
-                ]
-            ]
-        ]
-    }
-
-    private static func written<Value: FieldValue>(_: Value.Type, minimum: Int? = nil) -> JSON {
-        var value = Value.schema.members?.map { ($0.key, $0.value) } ?? []
-        if let minimum { value.append(("minimum", .number(minimum))) }
-        let substitution: JSON = [
-            "type": "object", "required": ["$env"], "additionalProperties": false,
-            "properties": [
-                "$env": ["type": "string"], "default": true, "unit": ["type": "string"],
-            ],
-        ]
-        return ["anyOf": [.object(value), substitution]]
-    }
+    private static let names = [
+        "count", "max_age", "idle", "every", "cron", "deadline_margin", "manual", "any", "all",
+    ]
 
     public static func decode(_ json: JSON, in context: DecodingContext) -> Trigger? {
-        let names = ["count", "max_age", "deadline_margin", "manual", "any", "all"]
-        guard let (member, inner) = context.alternative(of: json, among: names, kind: "a trigger")
+        let isCron = json["cron"] != nil
+        // The one form with a second key.
+        let members = json.members?.filter { !(isCron && $0.key == "zone") }
+        let form = JSON(members.map { .object($0) } ?? json.value, at: json.position)
+        guard let (member, inner) = context.alternative(of: form, among: names, kind: kind)
         else { return nil }
         switch member.key {
         case "count":
             return positive(inner.decode(Int.self, from: member.value), member, inner).map(count)
-        case "max_age":
-            return positive(inner.decode(Duration.self, from: member.value), member, inner)
-                .map(maxAge)
+        case "max_age", "idle", "every":
+            let time = positive(inner.decode(Duration.self, from: member.value), member, inner)
+            return time.map(member.key == "idle" ? idle : member.key == "every" ? every : maxAge)
+        case "cron": return decodeCron(json, in: context)
         case "deadline_margin":
             return inner.decode(Duration.self, from: member.value).map(deadlineMargin)
         case "manual":
@@ -73,6 +44,17 @@ extension Trigger: FieldValue {
         }
     }
 
+    /// `{"cron": "0 6 * * *", "zone": "Europe/Berlin"}`; without a zone it is UTC.
+    private static func decodeCron(_ json: JSON, in context: DecodingContext) -> Trigger? {
+        func value<Value: FieldValue>(_ key: String) -> Value? {
+            json[key].flatMap { context.at(key).decode(Value.self, from: $0) }
+        }
+        let expression: CronExpression? = value("cron")
+        let zone: TimeZone? = json["zone"] == nil ? .utc : value("zone")
+        guard let expression, let zone else { return nil }
+        return .cron(CronSchedule(expression, in: zone))
+    }
+
     private static func positive<Value: Comparable & AdditiveArithmetic>(
         _ value: Value?, _ member: JSON.Member, _ context: DecodingContext
     ) -> Value? {
@@ -87,6 +69,15 @@ extension Trigger: FieldValue {
         switch self {
         case .count(let count): ["count": .number(count)]
         case .maxAge(let age): ["max_age": .string(age.text)]
+        case .idle(let pause): ["idle": .string(pause.text)]
+        case .every(let period): ["every": .string(period.text)]
+        case .cron(let schedule):
+            schedule.zone == .utc
+                ? ["cron": .string(schedule.expression.text)]
+                : [
+                    "cron": .string(schedule.expression.text),
+                    "zone": .string(schedule.zone.name),
+                ]
         case .deadlineMargin(let margin): ["deadline_margin": .string(margin.text)]
         case .manual: ["manual": true]
         case .any(let triggers): ["any": .array(triggers.map(\.json))]

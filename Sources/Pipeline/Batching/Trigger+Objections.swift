@@ -8,7 +8,7 @@ extension Trigger {
     /// - Parameter field: where the rule stands below its stage, `trigger`.
     public func objections(field: String) -> [StageContract.Objection] {
         switch self {
-        case .count, .maxAge, .deadlineMargin, .manual: return []
+        case .count, .maxAge, .idle, .every, .cron, .deadlineMargin, .manual: return []
         case .any(let triggers):
             return objections(among: triggers, field: field) { later, other in
                 // `other` holds whenever `later` does, and so fires first.
@@ -52,6 +52,17 @@ extension Trigger {
         case (_, .count(let count)) where count <= 1: return true
         case (.count(let own), .count(let count)): return own >= count
         case (.maxAge(let own), .maxAge(let age)): return own >= age
+        // What has been idle for so long is at least that old.
+        case (.idle(let own), .idle(let time)), (.idle(let own), .maxAge(let time)):
+            return own >= time
+        // In so long a time there has been a tick.
+        case (.maxAge(let time), .every(let period)), (.idle(let time), .every(let period)):
+            return time >= period
+        case (.maxAge(let time), .cron(let schedule)), (.idle(let time), .cron(let schedule)):
+            return time >= schedule.longestGap
+        case (.every(let own), .every(let period)):
+            return own.wholeMicroseconds % max(1, period.wholeMicroseconds) == 0
+        case (.cron(let own), .cron(let schedule)): return own == schedule
         case (.deadlineMargin(let own), .deadlineMargin(let margin)): return own <= margin
         case (.manual, .manual): return true
         default: return false

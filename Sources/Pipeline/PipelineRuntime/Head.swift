@@ -32,8 +32,13 @@ struct Head: Sendable {
                 }
             }
             group.addTask { try await settle(from: channels[graph.head.count]) }
-            try await group.waitForAll()
+            try await group.waitForAllOrFirstFailure()
         }
+        await close()
+    }
+
+    /// Lets go of what sources and sinks hold.
+    func close() async {
         for source in graph.sources.flatMap(\.role) { await source.close() }
         for case .sink(let sink) in graph.head.map(\.role) { await sink.close() }
     }
@@ -54,7 +59,7 @@ struct Head: Sendable {
                         }
                     }
                 }
-                try await group.waitForAll()
+                try await group.waitForAllOrFirstFailure()
             }
         }
     }

@@ -39,10 +39,8 @@ public struct PipelineRun: Sendable {
     /// has not settled by then is delivered again next time.
     /// - Throws: ``PipelineError`` when the pipeline can't go on.
     public func run() async throws {
-        let isDone = Latch()
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
-                defer { isDone.open() }
                 try await work()
                 return true
             }
@@ -73,21 +71,32 @@ public struct PipelineRun: Sendable {
 
     private func work() async throws {
         guard let tail = graph.tail else { return try await head.run() }
-        let prepared: Bool? = try await environment.unlessStopped {
-            try await environment.retrying("stage \(tail.barrier.id): prepare") {
-                try await tail.barrier.role.prepare()
-            }
-            return true
+        do {
+            guard try await prepare(tail.barrier) else { return await head.close() }
+        } catch {
+            // Nothing was read, but callers may wait at a source already.
+            await head.close()
+            throw error
         }
-        guard prepared != nil else { return }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await head.run()
                 if role != .api { try await stopWhenIdle(tail.barrier.role) }
             }
             if role != .api { addTail(tail, to: &group) }
-            try await group.waitForAll()
+            try await group.waitForAllOrFirstFailure()
         }
+    }
+
+    /// Answers whether the barrier is ready; not if the stop came first.
+    private func prepare(_ barrier: PipelineGraph.Node<any Barrier>) async throws -> Bool {
+        let prepared: Bool? = try await environment.unlessStopped {
+            try await environment.retrying("stage \(barrier.id): prepare") {
+                try await barrier.role.prepare()
+            }
+            return true
+        }
+        return prepared != nil
     }
 
     private var head: Head { Head(graph: graph, environment: environment) }

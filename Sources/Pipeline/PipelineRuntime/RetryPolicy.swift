@@ -14,7 +14,11 @@ public struct RetryPolicy: Sendable {
     /// The pause after the `attempt`th failure, counted from 1.
     public func pause(after attempt: Int, random: RandomSource) -> Duration {
         var pause = first
-        for _ in 1..<max(attempt, 1) where pause < longest { pause = min(pause * 2, longest) }
+        var failures = 1
+        while failures < attempt, pause < longest {
+            pause = min(pause * 2, longest)
+            failures += 1
+        }
         return pause * (0.5 + 0.5 * random.unit())
     }
 }

@@ -37,10 +37,15 @@ extension GRPCStatusError {
         switch error {
         case let status as GRPCStatusError: self = status
         case is CancellationError: self.init(.cancelled, "the call was cancelled")
-        case let error as PipelineError where error.disposition == .retryable:
+        case let error as PipelineError where error.mayBeRepeated:
             self.init(.unavailable, error.message)
         case let error as PipelineError: self.init(.internal, error.message)
         default: self.init(.internal, "internal error")
         }
     }
+}
+
+extension PipelineError {
+    /// Nothing is promised, and the same call may succeed: another worker has it, or a store is away.
+    fileprivate var mayBeRepeated: Bool { disposition == .retryable || disposition == .fenced }
 }

@@ -3,55 +3,66 @@ internal import PipelineCore
 
 /// Records that wait in memory, and the deliveries that they belong to.
 struct HeldRecords: Sendable {
+    /// Chunks without records that may wait behind records; more are not left waiting.
+    static let maxIdle = 1024
+
     private struct Held: Sendable {
         var record: Record
         var arrived: Timestamp
         var share: SharedDelivery
     }
+    /// What a chunk does to positions, and after how many records of all that were ever held.
+    private struct Step: Sendable {
+        var before: Int
+        var after: Int
+        var advances: [PositionAdvance]
+        /// The delivery of a chunk without records.
+        var idle: SharedDelivery?
+    }
     private var waiting: [Held] = []
-    /// Chunks without records still move positions: with the next batch.
-    private var empty: [(advances: [PositionAdvance], share: SharedDelivery)] = []
-    private var advances: [(after: Int, advances: [PositionAdvance])] = []
+    /// In order of arrival: positions move as far as the records before them have gone.
+    private var steps: [Step] = []
     private var taken = 0
+    private var idleCount = 0
     var lastFired: Timestamp?
     var isFinished = false
 
-    var count: Int { waiting.count + empty.count }
+    /// Records that wait.
+    var count: Int { waiting.count }
+    /// Only chunks without records are left: nothing has to be waited for.
+    var isIdle: Bool { waiting.isEmpty && !steps.isEmpty }
+    /// So many chunks without records wait that a rule that does not count them has to stand back.
+    var isOverdue: Bool { idleCount >= Self.maxIdle }
 
     var openBatch: OpenBatch {
         OpenBatch(
-            count: count, oldest: waiting.first?.arrived,
+            count: count, oldest: waiting.first?.arrived, newest: waiting.last?.arrived,
             earliestDeadline: waiting.lazy.compactMap(\.record.deadline).min(),
             lastFired: lastFired)
     }
 
     mutating func add(_ chunk: Chunk, at now: Timestamp) {
         let share = SharedDelivery(chunk.delivery, parts: max(chunk.records.count, 1))
-        if chunk.records.isEmpty { empty.append((chunk.advances, share)) }
+        let before = taken + waiting.count
         for record in chunk.records {
             waiting.append(Held(record: record, arrived: now, share: share))
         }
-        if !chunk.records.isEmpty, !chunk.advances.isEmpty {
-            advances.append((taken + waiting.count, chunk.advances))
-        }
+        let isEmpty = chunk.records.isEmpty
+        if isEmpty { idleCount += 1 }
+        guard isEmpty || !chunk.advances.isEmpty else { return }
+        steps.append(
+            Step(
+                before: before, after: taken + waiting.count, advances: chunk.advances,
+                idle: isEmpty ? share : nil))
     }
 
-    /// The next records as one chunk, with the positions of the chunks that are complete in it.
+    /// The next records as one chunk, with the positions of what is in it; `nil` when nothing waits.
     mutating func take(_ limit: Int) -> Chunk? {
-        if count == 0 { return nil }
+        if waiting.isEmpty && steps.isEmpty { return nil }
         let batch = waiting.prefix(limit)
         taken += batch.count
         waiting.removeFirst(batch.count)
-        var moved: [PositionAdvance] = []
-        var complete = 0
-        for entry in advances where entry.after <= taken {
-            moved = moved.merging(entry.advances)
-            complete += 1
-        }
-        advances.removeFirst(complete)
-        let idle = waiting.isEmpty ? empty : []
-        if waiting.isEmpty { empty = [] }
-        for entry in idle { moved = moved.merging(entry.advances) }
+        let (moved, idle) = takeSteps()
         let records = batch.enumerated().map { index, held in
             var record = held.record
             record.ordinal = index
@@ -60,21 +71,63 @@ struct HeldRecords: Sendable {
         let delivery = Delivery(
             JoinedDelivery(
                 members: batch.map { .init(share: $0.share, ordinal: $0.record.ordinal) },
-                idle: idle.map(\.share)))
+                idle: idle))
         return Chunk(records: records, advances: moved, delivery: delivery)
+    }
+
+    /// The steps of chunks that are complete now, and the first part of one that is not: a record and the position
+    /// behind it go together, or a crash between two batches would repeat the first.
+    private mutating func takeSteps() -> ([PositionAdvance], [SharedDelivery]) {
+        var moved: [PositionAdvance] = []
+        var idle: [SharedDelivery] = []
+        var complete = 0
+        for step in steps {
+            guard step.after <= taken else { break }
+            moved.join(step.advances)
+            if let share = step.idle { idle.append(share) }
+            complete += 1
+        }
+        steps.removeFirst(complete)
+        idleCount -= idle.count
+        if let step = steps.first, step.before < taken {
+            moved.join(cutFirstStep(rest: waiting.prefix(step.after - taken).map(\.record.origin)))
+        }
+        return (moved, idle)
+    }
+
+    /// Splits the first step before the first of the chunk's records that still wait, in each partition.
+    private mutating func cutFirstStep(rest: [Origin]) -> [PositionAdvance] {
+        var first: [PositionAdvance] = []
+        steps[0].advances = steps[0].advances.compactMap { advance in
+            let next = rest.first {
+                $0.source == advance.source && $0.partition == advance.partition
+            }
+            guard let next else {
+                first.append(advance)
+                return nil
+            }
+            var (early, late) = (advance, advance)
+            early.next = next.offset
+            late.expected = next.offset
+            if early.next > early.expected { first.append(early) }
+            return late
+        }
+        return first
     }
 }
 
 extension [PositionAdvance] {
-    /// Steps one after the other of the same partition become one.
-    fileprivate func merging(_ later: [PositionAdvance]) -> [PositionAdvance] {
-        var merged = self
+    /// Steps of the same partition that continue each other become one; others stay, for the store to refuse.
+    fileprivate mutating func join(_ later: [PositionAdvance]) {
         for step in later {
-            let earlier = merged.firstIndex {
+            let earlier = lastIndex {
                 $0.source == step.source && $0.partition == step.partition
             }
-            if let earlier { merged[earlier].next = step.next } else { merged.append(step) }
+            if let earlier, self[earlier].next == step.expected {
+                self[earlier].next = step.next
+            } else {
+                append(step)
+            }
         }
-        return merged
     }
 }

@@ -34,7 +34,7 @@ final class MemoryAccumulator: Buffer {
                 changed.ring()
             }
             group.addTask { [self] in try await fire(into: outlet) }
-            try await group.waitForAll()
+            try await group.waitForAllOrFirstFailure()
         }
     }
 
@@ -42,7 +42,10 @@ final class MemoryAccumulator: Buffer {
         while true {
             let now = clock.timestamp
             let (decision, isFinished) = held.withLock { held in
-                (rule.decide(held.openBatch, now: now), held.isFinished)
+                if held.isIdle || held.isOverdue {
+                    return (SealingDecision.fire(.drain(closedBy: "idle")), held.isFinished)
+                }
+                return (rule.decide(held.openBatch, now: now), held.isFinished)
             }
             switch decision {
             case .fire(let firing):
@@ -63,7 +66,7 @@ final class MemoryAccumulator: Buffer {
 
     private func send(_ firing: Firing, at now: Timestamp, into outlet: Outlet) async throws {
         let chunks = held.withLock { held in
-            held.lastFired = now
+            if held.count > 0 { held.lastFired = now }
             if case .full(_, let size) = firing { return held.take(size).map { [$0] } ?? [] }
             var chunks: [Chunk] = []
             while let chunk = held.take(rule.maxBatch) { chunks.append(chunk) }

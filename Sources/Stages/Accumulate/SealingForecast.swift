@@ -30,6 +30,7 @@ struct SealingForecast: Sendable {
         let time = storeClock.advanced(by: lookedAt.duration(to: now))
         open.count += count
         open.oldest = open.oldest ?? time
+        open.newest = time
         let deadline = min(earliestDeadline ?? .distantFuture, time.advanced(by: sla))
         open.earliestDeadline = min(open.earliestDeadline ?? deadline, deadline)
         switch rule.decide(open, now: time) {

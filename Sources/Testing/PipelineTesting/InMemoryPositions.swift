@@ -1,7 +1,8 @@
 public import PipelineCore
 internal import Synchronization
 
-/// A position store without a disk, for tests: conditional like a real one, and it can be waited for.
+/// A position store without a disk, for tests: conditional like a real one, and it can be waited
+/// for.
 public final class InMemoryPositions: PositionStore {
     private struct Waiter {
         let id: UInt64
@@ -34,7 +35,8 @@ public final class InMemoryPositions: PositionStore {
 
     /// Takes every step in order, or none.
     ///
-    /// - Throws: ``PipelineError`` `position-moved` (fenced) when one is not where `advances` expects it.
+    /// - Throws: ``PipelineError`` `position-moved` (fenced) when one is not where `advances`
+    ///   expects it.
     public func advance(_ advances: [PositionAdvance]) throws {
         let woken = try state.withLock { state in
             var stored = state.stored

@@ -1,6 +1,7 @@
 /// Runs `body`, but not for ever.
 ///
-/// - Throws: ``ConformanceFailure`` when `limit` passes first; `body` is cancelled then and awaited.
+/// - Throws: ``ConformanceFailure`` when `limit` passes first; `body` is cancelled then and
+///   awaited.
 func within<T: Sendable>(
     _ limit: Duration, _ what: String, _ body: @escaping @Sendable () async throws -> T
 ) async throws -> T {

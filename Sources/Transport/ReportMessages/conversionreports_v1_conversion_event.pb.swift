@@ -4,7 +4,8 @@ public import Protobuf
 
 /// Something that counts towards conversion: views of a product, or payments for it.
 public struct ConversionEvent: Message {
-    /// UUID in its canonical text form (36 characters). Required, unique: a repeat counts once.
+    /// UUID in its canonical text form (36 characters). Required, unique: a repeat is dropped only by a
+    /// `dedupe` stage, within its window.
     public var eventID: String = ""
     /// What happened. Required.
     public var kind: ConversionEvent.Kind = ConversionEvent.Kind(rawValue: 0)

@@ -6,6 +6,9 @@ struct KafkaAdmin {
     private static let timeoutMilliseconds: Int32 = 10_000
     private static let probeMilliseconds: Int32 = 5_000
 
+    private static let appearanceLooks = 200
+    private static let appearancePause: Int32 = 50
+
     private let client: KafkaClient
 
     init(_ settings: KafkaSettings, _ log: KafkaLog?) throws(PipelineError) {
@@ -24,38 +27,27 @@ struct KafkaAdmin {
     }
 
     /// Creates the topic with the brokers' default replication; one that is there stays as it is.
+    ///
+    /// Returns when a broker shows the topic: what follows would not find it otherwise.
     func ensureTopic(_ name: String, partitions: Int?) throws(PipelineError) {
         try probe()
         if try exists(name) { return }
         let (code, reason) = try create(name, partitions: Int32(partitions ?? -1))
         switch code {
-        case RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS: return
+        case RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS: break
         default: throw .kafka(code, "creating the topic \(name)", reason)
         }
+        for _ in 0..<Self.appearanceLooks {
+            if try exists(name) { return }
+            unsafe client.withHandle { unsafe _ = rd_kafka_poll($0, Self.appearancePause) }
+        }
+        throw .retryable(
+            "topic-missing", "the topic \(name) was created but no broker shows it yet")
     }
 
+    /// Whether the topic is there and its partitions have leaders.
     private func exists(_ name: String) throws(PipelineError) -> Bool {
-        let code = unsafe client.withHandle { handle -> rd_kafka_resp_err_t in
-            guard let topic = unsafe rd_kafka_topic_new(handle, name, nil) else {
-                return rd_kafka_last_error()
-            }
-            defer { unsafe rd_kafka_topic_destroy(topic) }
-            var metadata: UnsafePointer<rd_kafka_metadata>?
-            let code = unsafe rd_kafka_metadata(
-                handle, 0, topic, &metadata, Self.timeoutMilliseconds)
-            guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { return code }
-            defer { unsafe rd_kafka_metadata_destroy(metadata) }
-            guard unsafe metadata!.pointee.topic_cnt == 1 else {
-                return RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
-            }
-            return unsafe metadata!.pointee.topics[0].err
-        }
-        switch code {
-        case RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE: return true
-        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-            return false
-        default: throw .kafka(code, "asking for the topic \(name)")
-        }
+        try client.topicState(name, Self.timeoutMilliseconds) == .ready
     }
 
     private func create(

@@ -50,8 +50,12 @@ final class ClientEvents: Sendable {
     private func installProducer(_ conf: OpaquePointer) {
         unsafe rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR)
         unsafe rd_kafka_conf_set_background_event_cb(conf) { handle, event, opaque in
-            defer { unsafe rd_kafka_event_destroy(event) }
             let events = unsafe ClientEvents.from(opaque!)
+            defer {
+                unsafe rd_kafka_event_destroy(event)
+                // Only now has the queue the room that the reported messages took.
+                events.deliveries.room.ring()
+            }
             switch unsafe rd_kafka_event_type(event) {
             case RD_KAFKA_EVENT_DR: unsafe events.deliveries.receive(event!, events.faults)
             case RD_KAFKA_EVENT_ERROR:

@@ -4,7 +4,8 @@ internal import Synchronization
 
 /// What a client has reported about its connections.
 ///
-/// librdkafka reconnects by itself, so that most reports are only remembered, to explain what comes of them.
+/// librdkafka reconnects by itself, so that most reports are only remembered, to explain what comes
+/// of them.
 final class ClientFaults: Sendable {
     private struct State {
         var lastReason: String?

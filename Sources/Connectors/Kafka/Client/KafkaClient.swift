@@ -4,7 +4,8 @@ internal import PipelineCore
 
 /// Owns an `rd_kafka_t`.
 ///
-/// Sendable because librdkafka's handles are [thread-safe](https://docs.confluent.io/platform/current/clients/librdkafka/html/md_INTRODUCTION.html#threads-and-callbacks)
+/// Sendable because librdkafka's handles are
+/// [thread-safe](https://github.com/confluentinc/librdkafka/blob/master/INTRODUCTION.md)
 /// and the pointer never changes.
 @safe final class KafkaClient: @unchecked Sendable {
     static var libraryVersion: String { unsafe String(cString: rd_kafka_version_str()) }
@@ -25,8 +26,8 @@ internal import PipelineCore
         if type == RD_KAFKA_CONSUMER { unsafe rd_kafka_poll_set_consumer(handle) }
     }
 
-    /// Destroying waits for librdkafka's threads, so it gets a thread of its own. The group is not left: that is what
-    /// closing a consumer is for.
+    /// Destroying waits for librdkafka's threads, so it gets a thread of its own. The group is not
+    /// left: that is what closing a consumer is for.
     deinit {
         let last = unsafe Remains(handle: handle, events: events)
         let argument = unsafe Unmanaged.passRetained(last).toOpaque()

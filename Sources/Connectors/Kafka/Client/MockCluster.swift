@@ -3,8 +3,8 @@ package import PipelineCore
 
 /// A cluster inside the process, for tests: librdkafka's own mock.
 ///
-/// It knows groups, offsets and idempotent producers and can be made to fail; it creates no topics by administration
-/// and drops old records past a limit.
+/// It knows groups, offsets and idempotent producers and can be made to fail; it creates no topics
+/// by administration and drops old records past a limit.
 @safe package final class MockCluster: @unchecked Sendable {
     // The mock is thread-safe, and dies with the client that is kept here.
     private let client: KafkaClient

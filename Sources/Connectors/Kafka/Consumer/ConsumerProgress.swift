@@ -2,13 +2,17 @@ internal import PipelineCore
 
 /// What a consumer knows of its partitions. No I/O.
 ///
-/// A partition is here from the assignment's start to its end. Reports about others (late settlements of a lost
-/// partition, say) change nothing: that keeps a zombie from committing over its successor.
+/// A partition is here from the assignment's start to its end. Reports about others (late
+/// settlements of a lost partition, say) change nothing: that keeps a zombie from committing over
+/// its successor.
 struct ConsumerProgress: Sendable {
     private var partitions: [Int32: PartitionProgress] = [:]
-    /// Partitions whose stored positions have to be read again before anything more of them is handed out.
+    /// Partitions whose stored positions have to be read again before anything more of them is
+    /// handed out.
     private(set) var rewinding: Set<Int32> = []
     private(set) var isClosed = false
+    /// The group can't be joined before the topic has appeared.
+    var isTopicMissing = false
     private var lastCommit: Instant
 
     init(now: Instant) { lastCommit = now }

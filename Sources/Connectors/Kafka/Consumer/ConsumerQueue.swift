@@ -1,7 +1,8 @@
 internal import CRdKafka
 internal import PipelineCore
 
-/// Owns the queue that a consumer's records and callbacks come through, and rings a bell when it fills.
+/// Owns the queue that a consumer's records and callbacks come through, and rings a bell when it
+/// fills.
 ///
 /// Sendable because librdkafka's queues are thread-safe and the pointer never changes.
 @safe final class ConsumerQueue: @unchecked Sendable {
@@ -25,8 +26,11 @@ internal import PipelineCore
         unsafe rd_kafka_queue_destroy(queue)
     }
 
-    /// Takes what is there, up to `limit` messages, and serves callbacks. Does not wait: with any timeout but 0 the
-    /// call would wait until `limit` is reached.
+    /// How many messages and callbacks wait.
+    var count: Int { unsafe rd_kafka_queue_length(queue) }
+
+    /// Takes what is there, up to `limit` messages, and serves callbacks. Does not wait: with any
+    /// timeout but 0 the call would wait until `limit` is reached.
     func take(
         into messages: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>,
         limit: Int

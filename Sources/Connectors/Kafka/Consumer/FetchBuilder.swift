@@ -1,7 +1,8 @@
 internal import CRdKafka
 internal import PipelineCore
 
-/// Gathers messages into a fetch: one array of bytes for all of them, records that are slices of it.
+/// Gathers messages into a fetch: one array of bytes for all of them, records that are slices of
+/// it.
 struct FetchBuilder: ~Copyable {
     private struct Entry {
         let index: Int
@@ -23,7 +24,8 @@ struct FetchBuilder: ~Copyable {
     var count: Int { entries.count }
 
     /// Takes a message of the buffer in.
-    /// - Parameter expected: what its partition's advance expects if this is the fetch's first record of it.
+    /// - Parameter expected: what its partition's advance expects if this is the fetch's first
+    ///   record of it.
     mutating func add(_ index: Int, of buffer: borrowing MessageBuffer, expected: Int64) {
         let (message, headerBytes) = unsafe buffer.withPointer(at: index) {
             unsafe ($0.pointee, MessageHeaders.byteCount(of: $0))

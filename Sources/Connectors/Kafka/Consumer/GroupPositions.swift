@@ -14,8 +14,9 @@ struct GroupPositions: PositionStore {
                 of: source, Array(initial.keys), timeoutMilliseconds: timeout)
             let new = initial.filter { stored[$0.key] == nil }
             if !new.isEmpty {
-                // A start at the latest record would move on with every restart if it were not kept. Failing is no
-                // harm: the offset is committed again with the first settlement.
+                // A start at the latest record would move on with every restart if it were not
+                // kept. Failing is no harm: the offset is committed again with the first
+                // settlement.
                 try? client.commit(source, new, timeoutMilliseconds: timeout)
             }
             return stored.merging(new) { old, _ in old }

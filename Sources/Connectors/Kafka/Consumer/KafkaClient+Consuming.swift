@@ -1,4 +1,5 @@
 internal import CRdKafka
+internal import Glibc
 internal import PipelineCore
 
 /// The blocking calls of a consumer: for worker threads only.
@@ -21,9 +22,11 @@ extension KafkaClient {
         for partition in partitions {
             var low: Int64 = 0
             var high: Int64 = 0
-            let code = unsafe withHandle { handle in
-                unsafe rd_kafka_query_watermark_offsets(
-                    handle, topic, partition, &low, &high, timeoutMilliseconds)
+            let code = Self.untilLed {
+                unsafe withHandle { handle in
+                    unsafe rd_kafka_query_watermark_offsets(
+                        handle, topic, partition, &low, &high, timeoutMilliseconds)
+                }
             }
             guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
                 throw .kafka(
@@ -33,6 +36,22 @@ extension KafkaClient {
             ranges[partition] = low..<max(low, high)
         }
         return ranges
+    }
+
+    /// Asks again, for a second, while the partition has no leader: a new one gets it a moment
+    /// after it is shown.
+    private static func untilLed(
+        _ ask: () -> rd_kafka_resp_err_t
+    ) -> rd_kafka_resp_err_t {
+        for _ in 0..<20 {
+            let code = ask()
+            switch code {
+            case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+                usleep(50_000)
+            default: return code
+            }
+        }
+        return ask()
     }
 
     /// The group's committed offsets; partitions without one are missing.
@@ -112,21 +131,23 @@ extension KafkaClient {
         }
     }
 
-    /// Leaves the group, after what was handed over has been committed.
-    func closeConsumer() {
-        unsafe withHandle { unsafe _ = rd_kafka_consumer_close($0) }
-    }
-
-    /// Whether any broker answers.
-    /// - Throws: ``PipelineCore/PipelineError`` `bus-unavailable` with the last connection error.
-    func reach(timeoutMilliseconds: Int32) throws(PipelineError) {
-        var metadata: UnsafePointer<rd_kafka_metadata>?
-        let code = unsafe withHandle { handle in
-            unsafe rd_kafka_metadata(handle, 0, nil, &metadata, timeoutMilliseconds)
+    /// Leaves the group, after what was handed over has been committed; gives up at the deadline,
+    /// when brokers don't answer: the group then notices by its session's expiry.
+    func closeConsumer(within limit: Duration) {
+        let deadline = ContinuousClock.now.advanced(by: limit)
+        unsafe withHandle { handle in
+            let queue = unsafe rd_kafka_queue_new(handle)
+            defer { unsafe rd_kafka_queue_destroy(queue) }
+            if let error = unsafe rd_kafka_consumer_close_queue(handle, queue) {
+                return unsafe rd_kafka_error_destroy(error)
+            }
+            while unsafe rd_kafka_consumer_closed(handle) == 0 && ContinuousClock.now < deadline {
+                // Serves the group's callbacks; what is still fetched is dropped.
+                var message: UnsafeMutablePointer<rd_kafka_message_t>?
+                if unsafe rd_kafka_consume_batch_queue(queue, 100, &message, 1) > 0 {
+                    unsafe rd_kafka_message_destroy(message)
+                }
+            }
         }
-        if code == RD_KAFKA_RESP_ERR_NO_ERROR { return unsafe rd_kafka_metadata_destroy(metadata) }
-        let failed = code == RD_KAFKA_RESP_ERR__TIMED_OUT ? RD_KAFKA_RESP_ERR__TRANSPORT : code
-        throw events.faults.refusal
-            ?? .kafka(failed, "Kafka does not answer", events.faults.lastReason)
     }
 }

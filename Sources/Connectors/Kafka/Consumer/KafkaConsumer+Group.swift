@@ -3,7 +3,8 @@ internal import Synchronization
 
 /// What a consumer owes its group.
 extension KafkaConsumer {
-    /// Answers changes of the assignment, reading stored positions first. A change stays until it has been answered.
+    /// Answers changes of the assignment, reading stored positions first. A change stays until it
+    /// has been answered.
     func serveGroup() async throws {
         while let change = events.rebalances.first {
             switch change {
@@ -52,7 +53,8 @@ extension KafkaConsumer {
         progress.withLock { $0.start(points.stored) }
     }
 
-    /// Where partitions are to be read from: the stored position, or what is left of the log after it.
+    /// Where partitions are to be read from: the stored position, or what is left of the log after
+    /// it.
     private func startingPoints(
         of partitions: [Int32]
     ) async throws -> (stored: [Int32: Int64], readable: [Int32: Int64]) {
@@ -82,57 +84,38 @@ extension KafkaConsumer {
             throw .retryable(
                 "position-beyond-end",
                 "the stored position \(position) of \(topic)[\(partition)] lies beyond its end "
-                    + "\(range.upperBound): the topic was created anew or has lost records; if that is "
-                    + "meant, set the stored position")
+                    + "\(range.upperBound): the topic was created anew or has lost records; "
+                    + "if that is meant, set the stored position")
         }
         if position < range.lowerBound {
             events.note(
                 4, "POSITION",
-                "\(topic)[\(partition)]: offsets \(position) to \(range.lowerBound - 1) are past the topic's "
-                    + "retention and are skipped")
+                "\(topic)[\(partition)]: offsets \(position) to \(range.lowerBound - 1) "
+                    + "are past the topic's retention and are skipped")
         }
         return max(position, range.lowerBound)
     }
 
-    // MARK: - Commits
-
-    /// Commits what has settled, once a second at most.
-    func commitIfDue() async throws {
-        let offsets = progress.withLock { $0.takeDueCommits(now: clock.now) }
-        if offsets.isEmpty { return }
-        if !isGroupTruth { return client.commitLater(topic, offsets) }
-        do { try await commit(offsets) } catch let error as PipelineError {
-            if error.disposition == .fatal { throw error }
-            events.note(4, "COMMIT", error.message)
-        }
-    }
-
-    /// Commits and waits; what failed is committed again later.
-    private func commit(_ offsets: [Int32: Int64]) async throws {
-        if offsets.isEmpty { return }
-        do {
-            try await worker.run { [client, topic] in
-                try client.commit(
-                    topic, offsets, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
-            }
-        } catch {
-            progress.withLock { $0.uncommit(offsets) }
-            throw error
-        }
-    }
-
-    /// The last commit for partitions that are given up. For the worker: waits where the commit is the truth.
-    func commitAtLast(_ offsets: [Int32: Int64]) {
-        if !isGroupTruth { return client.commitLater(topic, offsets) }
-        do throws(PipelineError) {
-            try client.commit(
-                topic, offsets, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
-        } catch { events.note(4, "COMMIT", error.message) }
-    }
-
     // MARK: - Connection
 
-    /// Says so when no broker has been reached for a while; librdkafka alone would go on trying in silence.
+    /// Looks for the topic, after librdkafka has not found it: it would look again only with its
+    /// next refresh.
+    /// - Throws: ``PipelineCore/PipelineError`` `topic-missing` (retryable).
+    func findTopic() async throws {
+        guard progress.withLock(\.isTopicMissing) else { return }
+        let state = try await worker.run { [client, topic] in
+            try client.lookAgain(for: topic, Self.requestTimeoutMilliseconds)
+        }
+        if state == .missing {
+            throw PipelineError.retryable(
+                "topic-missing",
+                "Kafka has no topic \(topic); create it, or let the stage create it")
+        }
+        progress.withLock { $0.isTopicMissing = false }
+    }
+
+    /// Says so when no broker has been reached for a while; librdkafka alone would go on trying in
+    /// silence.
     func checkConnection() async throws {
         let faults = events.faults
         if let error = faults.fatal ?? faults.refusal { throw error }

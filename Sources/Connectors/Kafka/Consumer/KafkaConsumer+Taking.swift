@@ -20,7 +20,9 @@ extension KafkaConsumer {
             if events.rebalances.first != nil { return .success(.again) }
             if buffer.count == 0 { return .success(.nothing) }
             var builder = FetchBuilder(topic: topic, capacity: buffer.count)
-            let (seen, failure) = select(into: &builder, from: buffer)
+            let (seen, failure) = progress.withLock { progress in
+                select(into: &builder, from: buffer, &progress)
+            }
             if let failure {
                 buffer.remove(first: seen)
                 return .failure(failure)
@@ -33,16 +35,21 @@ extension KafkaConsumer {
             buffer.remove(first: seen)
             return .success(.fetch(fetch))
         }
-        if case .success(.fetch) = result { events.faults.recovered() }
+        if case .success(.fetch) = result {
+            events.faults.recovered()
+            reminder.withLock { $0.recordsTaken() }
+        }
+        reminder.withLock { $0.remind(client, queue, now: clock.now) }
         return try result.get()
     }
 
     /// Chooses messages for a fetch.
     ///
-    /// - Returns: how many messages of the buffer are dealt with, and the error that one of them is; with an error
-    ///   nothing has been chosen.
+    /// - Returns: how many messages of the buffer are dealt with, and the error that one of them
+    ///   is; with an error nothing has been chosen.
     private func select(
-        into builder: inout FetchBuilder, from buffer: borrowing MessageBuffer
+        into builder: inout FetchBuilder, from buffer: borrowing MessageBuffer,
+        _ progress: inout ConsumerProgress
     ) -> (seen: Int, failure: PipelineError?) {
         var index = 0
         while index < buffer.count {
@@ -53,11 +60,13 @@ extension KafkaConsumer {
             if code != RD_KAFKA_RESP_ERR_NO_ERROR {
                 // An error waits until what came before it is handed out.
                 if builder.count > 0 { break }
-                if let failure = report(code, of: buffer, index) { return (index + 1, failure) }
+                if let failure = report(code, of: buffer, index, &progress) {
+                    return (index + 1, failure)
+                }
             } else {
                 let bytes = builder.payloadBytes + size
                 if builder.count > 0 && bytes > subscription.maxBytes { break }
-                if let expected = progress.withLock({ $0.admit(partition, offset) }) {
+                if let expected = progress.admit(partition, offset) {
                     builder.add(index, of: buffer, expected: expected)
                 }
             }
@@ -68,7 +77,8 @@ extension KafkaConsumer {
 
     /// - Returns: `nil` for errors that need nobody's attention but the log's.
     private func report(
-        _ code: rd_kafka_resp_err_t, of buffer: borrowing MessageBuffer, _ index: Int
+        _ code: rd_kafka_resp_err_t, of buffer: borrowing MessageBuffer, _ index: Int,
+        _ progress: inout ConsumerProgress
     ) -> PipelineError? {
         let reason = unsafe buffer.withPointer(at: index) {
             unsafe String(cString: rd_kafka_message_errstr($0))
@@ -79,7 +89,11 @@ extension KafkaConsumer {
             // The group took the partitions away and gives some back with the next assignment.
             events.note(4, "MAXPOLL", reason)
             return nil
-        default: return .kafka(code, "reading \(topic)", reason)
+        default: break
         }
+        let error = PipelineError.kafka(code, "reading \(topic)", reason)
+        guard error.code == KafkaErrorKind.topicMissing.rawValue else { return error }
+        progress.isTopicMissing = true
+        return nil
     }
 }

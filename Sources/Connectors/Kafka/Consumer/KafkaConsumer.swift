@@ -4,10 +4,11 @@ internal import Synchronization
 
 /// A member of a consumer group.
 ///
-/// `next` does everything in turn: it answers the group, reads stored positions, commits, and takes records. It waits
-/// without a thread, on a bell that librdkafka rings when its queue fills.
+/// `next` does everything in turn: it answers the group, reads stored positions, commits, and takes
+/// records. It waits without a thread, on a bell that librdkafka rings when its queue fills.
 final class KafkaConsumer: BusConsumer {
     static let requestTimeoutMilliseconds: Int32 = 10_000
+    static let closeLimit = Duration.seconds(10)
     static let commitInterval = Duration.seconds(1)
     /// How long all brokers may be gone before `next` says so.
     static let patience = Duration.seconds(5)
@@ -21,6 +22,7 @@ final class KafkaConsumer: BusConsumer {
     let isGroupTruth: Bool
     let progress: Mutex<ConsumerProgress>
     let buffer: Mutex<MessageBuffer>
+    let reminder: Mutex<FetchReminder>
     let queue: ConsumerQueue
     private let doorbell = Doorbell()
     private let heartbeat: Duration
@@ -42,6 +44,7 @@ final class KafkaConsumer: BusConsumer {
         isGroupTruth = positions == nil
         self.positions = positions ?? GroupPositions(client: client, worker: worker)
         buffer = Mutex(MessageBuffer(capacity: subscription.maxRecords))
+        reminder = Mutex(FetchReminder(settings, now: clock.now))
         queue = ConsumerQueue(client, doorbell)
         heartbeat = min(.seconds(10), settings.maxPollInterval / 3)
         progress = Mutex(ConsumerProgress(now: clock.now))
@@ -54,6 +57,7 @@ final class KafkaConsumer: BusConsumer {
             if progress.withLock(\.isClosed) {
                 throw PipelineError.fatal("consumer-closed", "the consumer of \(topic) is closed")
             }
+            try await findTopic()
             try await serveGroup()
             try await serveRewinds()
             try await commitIfDue()
@@ -101,14 +105,16 @@ final class KafkaConsumer: BusConsumer {
                 case .revoke(let partitions, _): try? client.unassign(topic, partitions)
                 }
             }
-            client.closeConsumer()
+            client.closeConsumer(within: Self.closeLimit)
         }
     }
 
-    /// When to look again although nothing has come: a silent consumer would be expelled from its group.
+    /// When to look again although nothing has come: a silent consumer would be expelled from its
+    /// group.
     private var nextLook: Instant {
         var look = clock.now.advanced(by: heartbeat)
         if let commit = progress.withLock(\.nextCommit) { look = min(look, commit) }
+        if let due = reminder.withLock(\.due) { look = min(look, due) }
         if let since = events.faults.downSince {
             look = min(look, since.advanced(by: Self.patience))
         }

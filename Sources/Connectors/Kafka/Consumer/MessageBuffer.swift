@@ -2,7 +2,8 @@ internal import CRdKafka
 
 /// Owns messages that have left librdkafka's queue and are not handed out yet.
 ///
-/// Only filled when empty, so that it holds no more than `capacity` messages, and no more bytes than the queue did.
+/// Only filled when empty, so that it holds no more than `capacity` messages, and no more bytes
+/// than the queue did.
 @safe struct MessageBuffer: ~Copyable {
     typealias Message = UnsafeMutablePointer<rd_kafka_message_t>
 

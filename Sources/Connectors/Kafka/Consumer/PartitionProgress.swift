@@ -16,7 +16,8 @@ struct PartitionProgress: Sendable, Equatable {
     }
 
     /// Takes a record in.
-    /// - Returns: `false` for one that lies before what was already read: the log has been cut back.
+    /// - Returns: `false` for one that lies before what was already read: the log has been cut
+    ///   back.
     mutating func admit(_ offset: Int64) -> Bool {
         guard offset >= next else { return false }
         next = offset + 1

@@ -8,10 +8,12 @@ enum RebalanceChange: Sendable, Equatable {
     case revoke([Int32], isLost: Bool)
 }
 
-/// Changes between librdkafka's callback, which can't wait, and the consumer, which reads stored positions first.
+/// Changes between librdkafka's callback, which can't wait, and the consumer, which reads stored
+/// positions first.
 ///
-/// The group waits for the answer (`rd_kafka_incremental_assign`, `…_unassign`), which may come later and from any
-/// thread. Once the queue is closed the callback answers at once, since closing a consumer waits for it.
+/// The group waits for the answer (`rd_kafka_incremental_assign`, `…_unassign`), which may come
+/// later and from any thread. Once the queue is closed the callback answers at once, since closing
+/// a consumer waits for it.
 final class RebalanceQueue: Sendable {
     private struct State {
         var changes: [RebalanceChange] = []

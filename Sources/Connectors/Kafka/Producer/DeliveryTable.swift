@@ -4,14 +4,15 @@ internal import Synchronization
 
 /// Sends in progress, and where the reports of their records go.
 ///
-/// A message carries the number of its send and its index there as its opaque, so that a report finds its send without
-/// memory of its own. Reports for a send that was given up go nowhere.
+/// A message carries the number of its send and its index there as its opaque, so that a report
+/// finds its send without memory of its own. Reports for a send that was given up go nowhere.
 final class DeliveryTable: Sendable {
     /// How a send ended.
     struct Outcome: Sendable {
         /// What was refused for good, by index.
         var refused: [Int: PipelineError] = [:]
-        /// The refused records that a broker has seen, whose neighbours may have been refused with them.
+        /// The refused records that a broker has seen, whose neighbours may have been refused with
+        /// them.
         var refusedByBroker: Set<Int> = []
         /// What may go better next time; `nil` when everything else has arrived.
         var failure: PipelineError?
@@ -26,7 +27,7 @@ final class DeliveryTable: Sendable {
         var sends: [UInt32: Send] = [:]
     }
     private let state = Mutex(State())
-    /// Rings when reports have made room in librdkafka's queue.
+    /// Rings when reported messages have left librdkafka's queue.
     let room = Doorbell()
 
     /// Begins a send of that many records.
@@ -91,7 +92,6 @@ final class DeliveryTable: Sendable {
                 ))
         }
         finish(reports, isFromBroker: true)
-        room.ring()
     }
 
     private func finish(_ reports: [(UInt32, Int, PipelineError?)], isFromBroker: Bool) {

@@ -28,7 +28,8 @@ final class KafkaProducer: BusProducer {
         let all = records.enumerated().map { (index: $0.offset, record: $0.element) }
         var outcome = try await session.send(all, to: topic)
         if let failure = outcome.failure { throw failure }
-        // A broker refuses a whole batch for one record in it: those refused together are sent again one by one.
+        // A broker refuses a whole batch for one record in it: those refused together are sent
+        // again one by one.
         guard outcome.refusedByBroker.count > 1 else { return outcome.refused }
         for index in outcome.refusedByBroker.sorted() {
             let alone = try await session.send([(index, records[index])], to: topic)

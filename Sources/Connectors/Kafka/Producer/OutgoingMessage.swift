@@ -1,8 +1,8 @@
 internal import CRdKafka
 internal import PipelineCore
 
-/// Puts records of one topic into a producer's queue. librdkafka copies key, payload and headers: memory of Swift's
-/// arrays may not be lent beyond a call.
+/// Puts records of one topic into a producer's queue. librdkafka copies key, payload and headers:
+/// memory of Swift's arrays may not be lent beyond a call.
 @safe struct OutgoingMessage: ~Copyable {
     private let client: KafkaClient
     private let topic: OpaquePointer

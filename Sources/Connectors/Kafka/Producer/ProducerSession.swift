@@ -20,7 +20,10 @@ final class ProducerSession: Sendable {
     }
 
     /// Whether an error has ended it; librdkafka refuses everything then.
-    var isBroken: Bool { client.events.faults.fatal != nil }
+    var isBroken: Bool {
+        unsafe client.withHandle { unsafe rd_kafka_fatal_error($0, nil, 0) }
+            != RD_KAFKA_RESP_ERR_NO_ERROR
+    }
 
     /// Sends all and waits for every report.
     /// - Throws: `CancellationError`, ``PipelineCore/PipelineError``.

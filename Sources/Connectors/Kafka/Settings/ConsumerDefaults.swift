@@ -1,20 +1,25 @@
 /// What consumers set where the operator does not.
 ///
-/// Memory: librdkafka prefetches into one queue for all partitions. Its own limits (64 MiB and 100,000 records, each
-/// with about 600 bytes of bookkeeping) would take ten times what a pipeline needs to be kept busy.
+/// Memory: librdkafka prefetches into one queue for all partitions. Its own limits (64 MiB and
+/// 100,000 records, each with about 600 bytes of bookkeeping) would take ten times what a pipeline
+/// needs to be kept busy.
 enum ConsumerDefaults {
+    static let queuedMessages = 10_000
+
     static func properties(chosen: [String: String]) -> [(String, String)] {
         var properties = [
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
             ("allow.auto.create.topics", "false"),
-            // Only ever used when a partition's log no longer holds the position: what is left of it is read then.
+            // Only ever used when a partition's log no longer holds the position: what is left of
+            // it is read then.
             ("auto.offset.reset", "earliest"),
-            ("queued.min.messages", "10000"),
+            ("queued.min.messages", "\(queuedMessages)"),
             ("queued.max.messages.kbytes", "8192"),
             ("fetch.message.max.bytes", "1048576"),
             ("fetch.max.bytes", "8388608"),
-            // How long a broker holds an empty answer back. New records come at once; a new partition waits for this.
+            // How long a broker holds an empty answer back. New records come at once; a new
+            // partition waits for this.
             ("fetch.wait.max.ms", "100"),
             ("fetch.error.backoff.ms", "100"),
             // How soon a topic that was created, or grew, is noticed.

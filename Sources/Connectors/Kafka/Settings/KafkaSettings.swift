@@ -5,7 +5,8 @@ struct KafkaSettings: Sendable {
     enum Role: Sendable, Equatable {
         case consumer(group: String)
         case producer
-        /// For metadata and administration: a consumer without a group, since producers create topics by asking for them.
+        /// For metadata and administration: a consumer without a group, since producers create
+        /// topics by asking for them.
         case admin
 
         var scope: PropertyScope { self == .producer ? .producer : .consumer }
@@ -44,13 +45,24 @@ struct KafkaSettings: Sendable {
         return .milliseconds(value ?? Self.defaultMaxPollIntervalMilliseconds)
     }
 
+    /// The SASL user and password, empty where there are none.
+    var credentials: (user: String, password: String) {
+        (properties["sasl.username"] ?? "", properties["sasl.password"] ?? "")
+    }
+
+    /// How many records a consumer prefetches.
+    var queuedMessages: Int {
+        properties["queued.min.messages"].flatMap(Int.init) ?? ConsumerDefaults.queuedMessages
+    }
+
     /// How long a message may wait to be delivered.
     var deliveryTimeout: Duration {
         let value = properties["message.timeout.ms"] ?? properties["delivery.timeout.ms"]
         return .milliseconds(value.flatMap(Int64.init) ?? 30_000)
     }
 
-    /// Tries every property on librdkafka, so that a wrong one is told at once and not at the first use.
+    /// Tries every property on librdkafka, so that a wrong one is told at once and not at the first
+    /// use.
     func validate() throws(PipelineError) {
         _ = try configuration(for: .admin)
         _ = try configuration(for: .consumer(group: "validation"))

@@ -12,7 +12,8 @@ struct KafkaURL {
         func invalid(_ problem: String) -> PipelineError {
             .fatal(
                 "invalid-url",
-                "\(address): \(problem); Kafka's URL is kafka://[user:password@]host:port[,host:port…]"
+                "\(address): \(problem); "
+                    + "Kafka's URL is kafka://[user:password@]host:port[,host:port…]"
             )
         }
         if let at = rest.lastIndex(of: "@") {
@@ -60,7 +61,8 @@ struct KafkaURL {
     }
 }
 
-/// - Returns: `nil` for a `%` that two hexadecimal digits do not follow, or bytes that are not UTF-8.
+/// - Returns: `nil` for a `%` that two hexadecimal digits do not follow, or bytes that are not
+///   UTF-8.
 private func percentDecoded(_ text: Substring) -> String? {
     var bytes: [UInt8] = []
     var rest = text.utf8[...]

@@ -7,7 +7,8 @@ enum ProducerDefaults {
             // A send hands over all its records at once; waiting longer gathers nothing more.
             ("linger.ms", "1"),
             ("queue.buffering.max.kbytes", "32768"),
-            // As Java's client places keys, so that everybody's records of one key share a partition.
+            // As Java's client places keys, so that everybody's records of one key share a
+            // partition.
             ("partitioner", "murmur2_random"),
         ]
         if chosen["delivery.timeout.ms"] == nil {

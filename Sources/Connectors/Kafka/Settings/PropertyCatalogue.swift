@@ -8,7 +8,8 @@ enum PropertyScope: Sendable {
 
 /// The properties of the librdkafka that runs, as it lists them itself; and those of later ones.
 ///
-/// librdkafka warns about a consumer's property on a producer, so that each client is given only its own.
+/// librdkafka warns about a consumer's property on a producer, so that each client is given only
+/// its own.
 enum PropertyCatalogue {
     /// Both for properties that the library does not list.
     static func scope(of name: String) -> PropertyScope { listed[name] ?? .both }

@@ -66,12 +66,19 @@ extension LedgerSchema {
                     from penstock.cases c where c.key = i.k and c.stage = p_stage
                     order by c.attempt desc limit 1) c on true
                   left join unnest(v_new) w(no) on w.no = c.case_no),
+                -- Waits for a purge of the attempt before, or holds it off.
+                held as materialized (
+                  select c.case_no from penstock.cases c
+                  where c.case_no = any(array(
+                    select case_no from known
+                    where state in ('f', 'c', 'e') and h = digest and nth = 1))
+                  order by c.case_no for key share),
                 again as (
                   insert into penstock.cases(
                     accepted_at, deadline, key, digest, stage, attempt, parameters)
                   select statement_timestamp(), coalesce(d, v_deadline), k, h, p_stage,
                     attempt + 1, p
-                  from known where state in ('f', 'c', 'e') and h = digest and nth = 1 order by k
+                  from known join held using (case_no) where nth = 1 order by k
                   on conflict do nothing returning case_no, accepted_at, deadline, key),
                 waiting as (
                   insert into penstock.pending(case_no, accepted_at, due, deadline, stage)
@@ -80,9 +87,11 @@ extension LedgerSchema {
               select array_agg(ord::int - 1 order by ord) filter (where h <> digest),
                 count(*) filter (where nth = 1 and a.case_no is not null),
                 count(*) filter (where not (nth = 1 and (is_fresh or a.case_no is not null))),
-                count(*) filter (where known.case_no is null)
+                count(*) filter (where known.case_no is null or (
+                  state in ('f', 'c', 'e') and h = digest and nth = 1 and held.case_no is null))
                 into conflicts, reopened, repeated, v_count
-                from known left join again a on a.key = k;
+                from known left join again a on a.key = k
+                left join held on held.case_no = known.case_no;
               if v_count > 0 then
                 raise exception 'a case was purged meanwhile' using errcode = '40001';
               end if;

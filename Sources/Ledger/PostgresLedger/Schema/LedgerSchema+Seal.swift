@@ -5,9 +5,10 @@ extension LedgerSchema {
     /// so that it sees what the previous holder of the lock did.
     static let openBatch: PostgresScript = """
         create function penstock.open_batch(
-          p_stage smallint, p_limit int,
-          out waiting int, out earliest timestamptz, out oldest timestamptz, out clock timestamptz,
-          out fired timestamptz, out flush timestamptz, out draining text, out revision bigint)
+          p_stage smallint, p_limit int, p_newest boolean,
+          out waiting int, out earliest timestamptz, out oldest timestamptz, out newest timestamptz,
+          out clock timestamptz, out fired timestamptz, out flush timestamptz, out draining text,
+          out revision bigint)
         language plpgsql set enable_seqscan = off set jit = off as $$
         declare r penstock.stages;
         begin
@@ -17,6 +18,11 @@ extension LedgerSchema {
             order by p.due, p.deadline, p.case_no limit p_limit) h;
           select p.accepted_at into oldest from penstock.pending p
             where p.stage = p_stage and p.case_no >= r.floor_no order by p.case_no limit 1;
+          if p_newest then
+            -- None of these has been sealed since: there are no dead entries to pass.
+            select p.accepted_at into newest from penstock.pending p
+              where p.stage = p_stage and p.case_no > r.fired_no order by p.case_no desc limit 1;
+          end if;
           clock := clock_timestamp();
           fired := r.last_fired; draining := r.draining; revision := r.revision;
           -- A flush is for what had been accepted when it was asked for.
@@ -24,16 +30,17 @@ extension LedgerSchema {
         end $$;
 
         create function penstock.look(
-          p_stage smallint, p_limit int,
+          p_stage smallint, p_limit int, p_newest boolean,
           out is_busy boolean,
-          out waiting int, out earliest timestamptz, out oldest timestamptz, out clock timestamptz,
-          out fired timestamptz, out flush timestamptz, out draining text, out revision bigint)
+          out waiting int, out earliest timestamptz, out oldest timestamptz, out newest timestamptz,
+          out clock timestamptz, out fired timestamptz, out flush timestamptz, out draining text,
+          out revision bigint)
         language plpgsql as $$
         begin
           perform from penstock.stages s where s.stage = p_stage for update skip locked;
           is_busy := not found;
-          select * into waiting, earliest, oldest, clock, fired, flush, draining, revision
-            from penstock.open_batch(p_stage, p_limit);
+          select * into waiting, earliest, oldest, newest, clock, fired, flush, draining, revision
+            from penstock.open_batch(p_stage, p_limit, p_newest);
         end $$;
         """
 
@@ -56,10 +63,14 @@ extension LedgerSchema {
           if r.revision > p_revision then
             raise exception 'a newer rule is in force' using errcode = 'PS002';
           end if;
-          if p_exact then v_through := 9223372036854775807;
-          elsif r.draining is not null then v_through := r.drain_through;
-          else select last_value into v_through from penstock.case_numbers;
+          if r.draining is null then
+            r.last_fired := clock_timestamp();
+            select last_value into r.fired_no from penstock.case_numbers;
+            r.drain_through := r.fired_no;
+            -- A full batch leaves something: whoever asked for a flush meant that as well.
+            if not p_exact then r.flush_requested := null; end if;
           end if;
+          v_through := case when p_exact then 9223372036854775807 else r.drain_through end;
           for i in 1..p_batches loop
             with head as (
                 select ctid from penstock.pending
@@ -96,12 +107,12 @@ extension LedgerSchema {
             select last_value into r.gate_no from penstock.case_numbers;
           end if;
           update penstock.stages set
-            last_fired = case when r.draining is null then clock_timestamp() else last_fired end,
+            last_fired = r.last_fired, fired_no = r.fired_no, flush_requested = r.flush_requested,
             gate = r.gate, clamp = r.clamp, floor = r.floor,
             floor_no = r.floor_no, gate_no = r.gate_no, sealed_due = r.sealed_due,
             since_gate = r.since_gate,
             draining = case when p_exact or size < p_size then null else p_closed_by end,
-            drain_through = v_through
+            drain_through = r.drain_through
             where stage = p_stage;
         end $$;
         """

@@ -16,6 +16,7 @@ extension LedgerSchema {
           pipeline text not null, name text not null,
           rule text not null, revision bigint not null,
           last_fired timestamptz, flush_requested timestamptz,
+          fired_no bigint not null default 0,  -- the last number given out when the rule last fired
           draining text, drain_through bigint,  -- the reason, and the last case that belongs to it
           gate int not null default 1,
           clamp timestamptz not null default '-infinity',

@@ -25,7 +25,9 @@ extension LedgerSchema {
           return cardinality(v_cases);
         end $$;
 
-        -- Deletes one finished batch; null when there is none.
+        -- Deletes one finished batch; null when there is none. Of a case that was opened again the
+        -- earlier attempts stay, without outcomes, until the last one goes: else the case would be
+        -- taken for new.
         create function penstock.purge(p_stage smallint, p_before timestamptz)
         returns int language plpgsql set enable_seqscan = off set jit = off as $$
         declare b penstock.batches;
@@ -34,7 +36,17 @@ extension LedgerSchema {
             order by done_at limit 1 for update skip locked;
           if not found then return null; end if;
           delete from penstock.outcomes where case_no = any(b.cases);
-          delete from penstock.cases where case_no = any(b.cases);
+          -- One that is being opened again is waited for: its next attempt is seen below.
+          perform from penstock.cases where case_no = any(b.cases) order by case_no for update;
+          with gone as (
+              delete from penstock.cases c where c.case_no = any(b.cases) and not exists (
+                select from penstock.cases l
+                where l.key = c.key and l.stage = c.stage and l.attempt > c.attempt)
+              returning c.key, c.stage, c.attempt)
+          delete from penstock.cases where case_no = any(array(
+            select e.case_no from gone g
+            join penstock.cases e on e.key = g.key and e.stage = g.stage and e.attempt < g.attempt
+            where not exists (select from penstock.outcomes o where o.case_no = e.case_no)));
           delete from penstock.deliveries where batch_no = b.batch_no;
           delete from penstock.batches where batch_no = b.batch_no;
           if b.seconds is not null then

@@ -1,3 +1,5 @@
+internal import Specification
+
 /// A named connection that stages refer to. What it can be used for is the protocols it conforms to:
 /// ``Bus``, ``Cache``, ``RequestService``, or a store's own.
 public protocol Resource: Sendable {
@@ -36,9 +38,6 @@ public struct ResourceAddress: Sendable, CustomStringConvertible {
         return String(rest.hasPrefix("//") ? rest.dropFirst(2) : rest)
     }
 
-    /// The URL with its user information replaced; safe to print.
-    public var description: String {
-        guard let at = rest.lastIndex(of: "@") else { return url }
-        return "\(scheme)://***@\(rest[rest.index(after: at)...])"
-    }
+    /// The URL without its credentials; safe to print.
+    public var description: String { Redaction.withoutCredentials(url) }
 }

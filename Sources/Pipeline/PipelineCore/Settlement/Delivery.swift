@@ -33,9 +33,8 @@ public final class Delivery: Sendable {
     public init(_ handler: any DeliveryHandler) { self.handler = handler }
 
     deinit {
-        guard state.withLock({ $0.settlement == nil }) else { return }
         let error = PipelineError.retryable("dropped", "the chunk was dropped before it settled")
-        finish(.failed(error))
+        _ = finish(.failed(error))
     }
 
     /// Refuses records for good. Returns once they lie in the dead letters (or their callers will be told).
@@ -43,7 +42,7 @@ public final class Delivery: Sendable {
         if rejections.isEmpty { return }
         let all = state.withLock { state in
             rejections.flatMap { rejection in
-                let followers = state.followers.removeValue(forKey: rejection.record.ordinal) ?? []
+                let followers = state.followers[rejection.record.ordinal] ?? []
                 return [rejection]
                     + followers.map { record in
                         var copy = rejection
@@ -53,7 +52,11 @@ public final class Delivery: Sendable {
             }
         }
         try await handler.reject(all)
-        state.withLock { $0.rejected.formUnion(all.map(\.record.ordinal)) }
+        // Only now: while rejecting fails it is tried again, and followers with it.
+        state.withLock { state in
+            for rejection in rejections { state.followers[rejection.record.ordinal] = nil }
+            state.rejected.formUnion(all.map(\.record.ordinal))
+        }
     }
 
     /// `record`, a repeat inside the same delivery, shares the fate of the record with that ordinal.
@@ -67,19 +70,21 @@ public final class Delivery: Sendable {
     }
 
     public func settle(_ settlement: Settlement) {
-        precondition(
-            state.withLock { $0.settlement == nil }, "a delivery is settled exactly once")
-        finish(settlement)
+        precondition(finish(settlement), "a delivery is settled exactly once")
     }
 
-    private func finish(_ settlement: Settlement) {
-        let observers = state.withLock { state in
+    /// Answers whether this was the first settlement: another one changes nothing.
+    private func finish(_ settlement: Settlement) -> Bool {
+        let first: [@Sendable (Settlement) -> Void]? = state.withLock { state in
+            if state.settlement != nil { return nil }
             state.settlement = settlement
             defer { state.observers = [] }
             return state.observers
         }
+        guard let observers = first else { return false }
         handler.settled(settlement)
         for observer in observers { observer(settlement) }
+        return true
     }
 
     /// Runs `observer` once, when the delivery settles; at once if it has. Must not block.

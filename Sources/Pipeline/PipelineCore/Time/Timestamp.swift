@@ -5,14 +5,16 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 
     public static func < (a: Timestamp, b: Timestamp) -> Bool { a.microseconds < b.microseconds }
 
-    /// Rounds towards the past; saturates at the ends of time.
+    /// Drops what is less than a microsecond; saturates at the ends of time.
     public func advanced(by duration: Duration) -> Timestamp {
         let (sum, overflow) = microseconds.addingReportingOverflow(duration.wholeMicroseconds)
         return Timestamp(microseconds: overflow ? (duration < .zero ? .min : .max) : sum)
     }
 
+    /// Saturates.
     public func duration(to other: Timestamp) -> Duration {
-        .microseconds(other.microseconds - microseconds)
+        let (between, overflow) = other.microseconds.subtractingReportingOverflow(microseconds)
+        return .microseconds(overflow ? (other < self ? .min : .max) : between)
     }
 }
 

@@ -78,11 +78,11 @@ struct ProcessRun: Sendable {
             group.addTask {
                 try await withThrowingTaskGroup(of: Void.self) { pipelines in
                     for run in runs { pipelines.addTask { try await run.run() } }
-                    try await pipelines.waitForAll()
+                    try await pipelines.waitForAllOrFirstFailure()
                 }
                 stop.open()
             }
-            try await group.waitForAll()
+            try await group.waitForAllOrFirstFailure()
         }
     }
 

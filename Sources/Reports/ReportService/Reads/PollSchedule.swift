@@ -5,9 +5,11 @@ internal import Synchronization
 
 /// When a caller whose report is not ready should ask again.
 final class PollSchedule: Sendable {
-    /// Nobody is sent away for less or for longer than this.
+    /// Nobody is sent away for less or for longer than this, jitter included.
     static let shortest: Duration = .seconds(1)
     static let longest: Duration = .seconds(300)
+    /// Waits are stretched by up to this share, so that those who asked together do not come back together.
+    static let jitter = 0.25
     /// How long the batch's schedule is believed before it is looked at again.
     static let refresh: Duration = .seconds(1)
 
@@ -28,12 +30,11 @@ final class PollSchedule: Sendable {
 
     func status(of snapshot: CaseSnapshot) async throws -> ReportStatus {
         let wait = try await expectedWait(snapshot.state)
-        let bounded = min(max(wait, Self.shortest), Self.longest)
+        let bounded = min(max(wait, Self.shortest), Self.longest / (1 + Self.jitter))
         return ReportStatus.with {
             $0.state = ReportState(snapshot.state)
             $0.message = "Report is not done! Report status is \(snapshot.state.title)"
-            // Jitter, so that those who asked together do not come back together.
-            $0.pollAfter = Google_Protobuf_Duration(bounded * (1 + 0.25 * random.unit()))
+            $0.pollAfter = Google_Protobuf_Duration(bounded * (1 + Self.jitter * random.unit()))
             $0.deadline = Google_Protobuf_Timestamp(snapshot.deadline)
             $0.acceptedAt = Google_Protobuf_Timestamp(snapshot.acceptedAt)
         }

@@ -23,8 +23,8 @@ extension BusConformance {
     ]
 }
 
-/// Two members under load: records are sent in rounds, each round awaited, until both have had some; then one
-/// closes, and the other gets everything.
+/// Two members under load: records are sent in rounds, each round awaited, until both have had
+/// some; then one closes, and the other gets everything.
 private struct BusGroup: Sendable {
     private struct State {
         var members: [Set<Int>] = [[], []]
@@ -112,11 +112,12 @@ private struct BusGroup: Sendable {
         return round
     }
 
-    /// Reads as one member; what the store accepts counts, what it refuses is read again by whoever has it now.
+    /// Reads as one member; what the store accepts counts, what it refuses is read again by whoever
+    /// has it now.
     private func follow(_ consumer: any BusConsumer, _ member: Int) async throws {
         while true {
             do {
-                let fetch = try await consumer.next()
+                let fetch = try await nextInTheEnd(consumer)
                 for advance in fetch.advances { accept(fetch, advance, consumer, member) }
             } catch is CancellationError { return }
         }

@@ -94,7 +94,8 @@ extension BusConformance {
         return reading
     }
 
-    /// Records with everything that is allowed: no key, an empty key, bytes that are no text, repeated headers.
+    /// Records with everything that is allowed: no key, an empty key, bytes that are no text,
+    /// repeated headers.
     private static var oddRecords: [OutgoingRecord] {
         [
             OutgoingRecord(key: nil, payload: [1, 2, 3]),

@@ -28,7 +28,8 @@ extension BusConformance {
         },
     ]
 
-    /// Waits for records that don't come until the store knows that many partitions, then gives up waiting.
+    /// Waits for records that don't come until the store knows that many partitions, then gives up
+    /// waiting.
     func untilAssigned(
         _ consumer: any BusConsumer, _ topic: String, _ store: InMemoryPositions, partitions: Int
     ) async throws {
@@ -36,7 +37,7 @@ extension BusConformance {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     do {
-                        let fetch = try await consumer.next()
+                        let fetch = try await nextInTheEnd(consumer)
                         throw ConformanceFailure("records where none were sent: \(fetch.advances)")
                     } catch is CancellationError {}
                 }

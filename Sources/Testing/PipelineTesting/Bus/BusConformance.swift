@@ -73,6 +73,7 @@ public struct BusConformance: Sendable {
 }
 
 extension Record {
-    /// The number that ``BusConformance/numbered(_:key:)`` put into the payload; −1 for anything else.
+    /// The number that ``BusConformance/numbered(_:key:)`` put into the payload; −1 for anything
+    /// else.
     var number: Int { Int(String(decoding: payload, as: UTF8.self)) ?? -1 }
 }

@@ -63,7 +63,8 @@ struct BusReading: Sendable {
 }
 
 extension BusConformance {
-    /// Reads until `count` records have arrived in all; with `store`, each fetch advances it and settles.
+    /// Reads until `count` records have arrived in all; with `store`, each fetch advances it and
+    /// settles.
     func read(
         _ count: Int, _ consumer: any BusConsumer, into reading: inout BusReading,
         settling store: InMemoryPositions? = nil
@@ -71,7 +72,7 @@ extension BusConformance {
         while reading.records.count < count {
             let have = reading.records.count
             let fetch = try await within(limit, "reading \(count) records, of which came \(have)") {
-                try await consumer.next()
+                try await nextInTheEnd(consumer)
             }
             try reading.take(fetch)
             if let store {
@@ -79,5 +80,14 @@ extension BusConformance {
                 consumer.settled(fetch.advances)
             }
         }
+    }
+}
+
+/// The next fetch, asking again after errors that allow it, as a pipeline does.
+func nextInTheEnd(_ consumer: any BusConsumer) async throws -> Fetch {
+    while true {
+        do { return try await consumer.next() } catch let error as PipelineError
+            where error.disposition == .retryable
+        { try Task.checkCancellation() }
     }
 }

@@ -153,5 +153,33 @@ extension LedgerConformance {
                 .accepted(AcceptedCounts(new: 0, reopened: 2, repeated: 0)))
             try requireEqual(try await ledger.state(of: cases[0].id), .pending)
         },
+        check("purging an old attempt leaves the living one known") { fixture in
+            let ledger = try await fixture.ledger(.maxAge(.zero))
+            let item = fixture.cases(1)[0]
+            for attempt in 1...3 {
+                let isNew = attempt == 1
+                try requireEqual(
+                    try await ledger.accept(Submissions([item, item])),
+                    .accepted(
+                        AcceptedCounts(new: isNew ? 1 : 0, reopened: isNew ? 0 : 1, repeated: 1)),
+                    "attempt \(attempt)")
+                let future = try await fixture.clock(of: ledger).advanced(by: .hours(1))
+                try requireEqual(
+                    try await ledger.purge(finishedBefore: future), isNew ? 0 : 1, "purged")
+                try requireEqual(
+                    try await ledger.accept(Submissions([item])),
+                    .accepted(AcceptedCounts(new: 0, reopened: 0, repeated: 1)), "a repeat")
+                try requireEqual(
+                    try await ledger.accept(Submissions([item.altered])), .conflicts([0]))
+                let batch = try await ledger.claimOne()
+                try requireEqual(batch.cases.map(\.id), [item.id], "cases")
+                try await ledger.commit(fixture.commit(batch, failing: [item.id]))
+                try requireEqual(try await ledger.state(of: item.id), .failed)
+            }
+            let future = try await fixture.clock(of: ledger).advanced(by: .hours(1))
+            try requireEqual(try await ledger.purge(finishedBefore: future), 1, "purged")
+            try requireEqual(try await ledger.state(of: item.id), nil)
+            try await ledger.add([item])
+        },
     ]
 }

@@ -102,5 +102,42 @@ extension LedgerConformance {
             try requireEqual(moved, 1, "moves")
             try requireEqual(try await ledger.summary().pending, 10, "pending")
         },
+        check("a case that is opened again while its old attempt is purged lives once") { fixture in
+            let stage = fixture.stage(.maxAge(.zero))
+            let (ledger, other) = (
+                try await fixture.ledger(stage), try await fixture.ledger(stage)
+            )
+            let item = fixture.cases(1)[0]
+            try await ledger.add([item])
+            for round in 0..<25 {
+                _ = try await ledger.seal()
+                let batch = try await ledger.claimOne()
+                try await ledger.commit(fixture.commit(batch, failing: [item.id]))
+                let future = try await fixture.clock(of: ledger).advanced(by: .hours(1))
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { _ = try await other.purge(finishedBefore: future) }
+                    group.addTask { try await ledger.acceptPersistently([item]) }
+                    try await group.waitForAll()
+                }
+                _ = try await other.purge(finishedBefore: future)
+                try requireEqual(
+                    try await ledger.accept(Submissions([item])),
+                    .accepted(AcceptedCounts(new: 0, reopened: 0, repeated: 1)), "round \(round)")
+                try requireEqual(try await ledger.summary().pending, 1, "round \(round), pending")
+            }
+        },
     ]
+}
+
+extension Ledger {
+    /// Again while another transaction was in the way.
+    fileprivate func acceptPersistently(_ cases: [LedgerTestCase]) async throws {
+        for _ in 0..<100 {
+            do {
+                _ = try await accept(Submissions(cases))
+                return
+            } catch let error as PipelineError where error.disposition == .retryable {}
+        }
+        throw ConformanceFailure("accepting does not get through")
+    }
 }

@@ -51,6 +51,9 @@ extension Command {
         } catch let problems as Diagnostics {
             console.err(problems.rendered(as: .text))
             return .configuration
+        } catch let problem as Diagnostic {
+            console.err("\(line): \(problem)\n")
+            return .configuration
         } catch {
             console.err("\(line): \(error)\n")
             return .failure

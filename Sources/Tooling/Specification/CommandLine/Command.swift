@@ -52,7 +52,7 @@ public struct Command: Sendable {
     ///
     /// - Parameters:
     ///   - run: Does it. What it throws is printed and decides the exit code: its own for a
-    ///     ``CommandFailure``, 78 for ``Diagnostics``, 1 for everything else.
+    ///     ``CommandFailure``, 78 for a ``Diagnostic`` or several, 1 for everything else.
     public init<Options: Settings>(
         _ name: String, _ options: Options.Type, details: String? = nil, version: String? = nil,
         examples: [Example] = [],

@@ -1,0 +1,37 @@
+internal import Glibc
+
+/// Ends blocking reads of a terminal or a pipe, which nothing else can: a pipe of its own is watched beside them.
+final class Interruption: Sendable {
+    private let reading: Int32
+    private let writing: Int32
+
+    init() {
+        var ends: [Int32] = [-1, -1]
+        let failed = unsafe pipe(&ends)
+        precondition(failed == 0, "cannot make a pipe")
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        (reading, writing) = (ends[0], ends[1])
+    }
+
+    deinit {
+        close(reading)
+        close(writing)
+    }
+
+    /// Every read that waits, or ever will, ends.
+    func ask() {
+        var one: UInt8 = 1
+        _ = unsafe Glibc.write(writing, &one, 1)
+    }
+
+    /// Returns when a read of the descriptor would not wait.
+    /// - Throws: `CancellationError` when the interruption has been asked for.
+    func awaitReadable(_ descriptor: Int32) throws {
+        var watched = [
+            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: reading, events: Int16(POLLIN), revents: 0),
+        ]
+        while unsafe poll(&watched, nfds_t(watched.count), -1) < 0, errno == EINTR {}
+        if watched[1].revents != 0 { throw CancellationError() }
+    }
+}

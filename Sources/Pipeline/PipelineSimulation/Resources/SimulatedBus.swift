@@ -1,0 +1,107 @@
+public import PipelineCore
+internal import Synchronization
+
+/// A bus server of a simulated world: topics with partitions, and groups whose members are simulated processes.
+///
+/// A process that was killed, or pauses for longer than the session time-out, loses its partitions; what it had
+/// in hand then is still in its hands when it wakes.
+public final class SimulatedBus: Bus {
+    private struct State {
+        /// Looked up, never iterated.
+        var topics: [String: SimulatedTopic] = [:]
+        var lastMember: UInt64 = 0
+        var turn = 0
+    }
+    /// The largest payload in bytes.
+    static let largest = 1 << 20
+
+    let clock: PipelineClock
+    let resource: SharedResource
+    let sessionTimeout: Duration
+    private let defaultPartitions: Int
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - partitions: of a topic that is created without saying so.
+    ///   - sessionTimeout: how long a dead process keeps its partitions.
+    public init(
+        clock: PipelineClock, partitions: Int = 1, sessionTimeout: Duration = .seconds(10),
+        weather: Weather = Weather()
+    ) {
+        self.clock = clock
+        self.sessionTimeout = sessionTimeout
+        defaultPartitions = partitions
+        resource = SharedResource(
+            weather: weather,
+            error: .retryable("bus-unavailable", "the simulated bus does not answer"))
+    }
+
+    func withTopic<T>(_ name: String, _ body: (inout SimulatedTopic) -> T) -> T {
+        state.withLock { state in
+            body(&state.topics[name, default: SimulatedTopic(partitions: defaultPartitions)])
+        }
+    }
+
+    func newMember() -> UInt64 {
+        state.withLock { state in
+            state.lastMember += 1
+            return state.lastMember
+        }
+    }
+
+    public func ensureTopic(_ name: String, partitions: Int?) async throws {
+        try await resource.call { [self] in create(name, partitions: partitions) }
+    }
+
+    /// Creates a topic at once, if it is not there.
+    public func create(_ name: String, partitions: Int?) {
+        let count = partitions ?? defaultPartitions
+        state.withLock { state in
+            if state.topics[name] == nil {
+                state.topics[name] = SimulatedTopic(partitions: count)
+            }
+        }
+    }
+
+    public func consumer(
+        _ subscription: Subscription, positions: (any PositionStore)?
+    ) async throws -> any BusConsumer {
+        try await resource.call { [self] in _ = withTopic(subscription.topic) { $0 } }
+        return SimulatedConsumer(bus: self, subscription: subscription, positions: positions)
+    }
+
+    public func producer() async throws -> any BusProducer { SimulatedProducer(bus: self) }
+
+    /// Appends at once, and wakes whoever reads the topic.
+    public func append(_ records: [OutgoingRecord], to topic: String) {
+        let now = clock.timestamp
+        let turn = state.withLock { state in
+            state.turn += 1
+            return state.turn
+        }
+        let bells = withTopic(topic) { topic in
+            for record in records { topic.append(record, at: now, turn: turn) }
+            return topic.bells
+        }
+        for member in bells { member.bell.ring() }
+    }
+
+    /// The messages of a topic, by partition, in order.
+    /// - Parameter offsets: where to begin in each partition; at the beginning where it says nothing.
+    public func messages(in topic: String, from offsets: [Int] = []) -> [[OutgoingRecord]] {
+        withTopic(topic) { topic in
+            topic.partitions.enumerated().map { partition, messages in
+                let first = partition < offsets.count ? offsets[partition] : 0
+                return messages[first...].map(\.record)
+            }
+        }
+    }
+
+    /// The offset of the next message of each partition.
+    public func ends(of topic: String) -> [Int64] {
+        withTopic(topic) { $0.partitions.map { Int64($0.count) } }
+    }
+
+    public func probe() async throws { try await resource.call {} }
+    public func close() async {}
+}

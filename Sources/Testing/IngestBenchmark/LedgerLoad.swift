@@ -1,0 +1,88 @@
+internal import Batching
+internal import ConversionReports
+internal import Ledger
+internal import PipelineCore
+internal import Postgres
+internal import PostgresLedger
+internal import Synchronization
+
+/// Hands ready chunks to the ledger: what accepting costs without anything before it.
+final class LedgerLoad: Sendable {
+    static let chunk = 512
+    static let topic = "ledger-load"
+
+    private let pool: PostgresPool
+    private let records: Int
+    private let connections: Int
+    private let progress: Mutex<(accepted: Int, rate: SteadyRate)>
+
+    /// - Parameter connections: each works on a partition of its own.
+    init(pool: PostgresPool, records: Int, connections: Int) {
+        self.pool = pool
+        self.records = records
+        self.connections = connections
+        progress = Mutex((0, SteadyRate(of: records)))
+    }
+
+    /// - Returns: records a second.
+    func run() async throws -> Double {
+        let provider = PostgresLedgerProvider(pool: pool)
+        try await provider.migrateLedger()
+        let rule = BatchingRule(trigger: .manual, maxBatch: Self.chunk, minInterval: .zero)
+        let ledger = try provider.ledger(
+            for: LedgerStage(
+                pipeline: "benchmark", stage: "batch", rule: rule, ruleText: "manual",
+                revision: nil, sla: .seconds(86_400)))
+        try await ledger.register()
+        let partitions = (0..<Int32(connections))
+        _ = try await ledger.positions(
+            of: Self.topic, initial: Dictionary(uniqueKeysWithValues: partitions.map { ($0, 0) }))
+        let shares = partitions.map { submissions(of: $0) }
+
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for share in shares { group.addTask { try await self.hand(share, to: ledger) } }
+            try await group.waitForAll()
+        }
+        return progress.withLock(\.rate.perSecond) ?? 0
+    }
+
+    private func hand(_ share: [Submissions], to ledger: any Ledger) async throws {
+        for submissions in share {
+            guard case .accepted = try await ledger.accept(submissions) else {
+                throw PipelineError.fatal("conflict", "a sample is not accepted")
+            }
+            progress.withLock { progress in
+                progress.accepted += submissions.count
+                progress.rate.note(progress.accepted)
+            }
+        }
+    }
+
+    private func submissions(of partition: Int32) -> [Submissions] {
+        let decoder = ReportRequestDecoder()
+        let share = records / connections
+        let first = Int(partition) * share
+        return stride(from: 0, to: share, by: Self.chunk).map { start in
+            let end = min(start + Self.chunk, share)
+            var records = (start..<end).map {
+                Record(
+                    payload: SampleRequests.json(first + $0), timestamp: .init(microseconds: 0),
+                    origin: Origin(source: Self.topic, partition: partition, offset: Int64($0)))
+            }
+            let refused = decoder.decode(&records, stage: "", now: .init(microseconds: 0))
+            precondition(refused.isEmpty, "samples are valid")
+            var submissions = Submissions(advances: [
+                PositionAdvance(
+                    source: Self.topic, partition: partition, expected: Int64(start),
+                    next: Int64(end))
+            ])
+            submissions.reserveCapacity(records.count)
+            for record in records {
+                guard let id = record.id, let digest = record.digest else { continue }
+                submissions.append(
+                    id: id, digest: digest, deadline: record.deadline, parameters: record.body)
+            }
+            return submissions
+        }
+    }
+}

@@ -1,0 +1,35 @@
+internal import PipelineCore
+internal import Postgres
+
+/// Watches the stored positions of a pipeline grow.
+struct PositionWatch {
+    static let interval = Duration.milliseconds(50)
+    static let patience = Duration.seconds(60)
+
+    let pool: PostgresPool
+    let records: Int
+
+    /// - Returns: records a second, once all are stored.
+    /// - Throws: when nothing has moved for a minute.
+    func run() async throws -> Double {
+        var rate = SteadyRate(of: records)
+        var stored = 0
+        var moved = ContinuousClock.now
+        while stored < records {
+            let now = try await pool.withConnection { connection in
+                try connection.query(
+                    "select coalesce(sum(next_offset), 0)::bigint from penstock.positions"
+                ).int(0, 0)
+            }
+            rate.note(now)
+            if now != stored { moved = .now }
+            if moved.duration(to: .now) > Self.patience {
+                throw PipelineError.fatal(
+                    "stuck", "the stored positions stay at \(now) of \(records)")
+            }
+            stored = now
+            try await ContinuousClock().sleep(for: Self.interval)
+        }
+        return rate.perSecond ?? 0
+    }
+}

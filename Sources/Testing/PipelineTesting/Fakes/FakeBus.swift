@@ -1,0 +1,68 @@
+public import PipelineCore
+internal import Synchronization
+
+/// A bus that keeps what is sent, and hands out fetches that a test puts in.
+public final class FakeBus: Bus {
+    /// Everything that was acknowledged, in order.
+    public let sent = Journal<(topic: String, record: OutgoingRecord)>()
+    public let created = Journal<String>()
+    /// `settled`, `rewind`, `close` as the consumer heard them.
+    public let consumerCalls = Journal<String>()
+    /// What sends fail with.
+    public let failures = Failures()
+    /// Payloads that the bus refuses for good.
+    public let tooLarge: Int
+    private let fetches = Mutex<[Fetch]>([])
+    private let arrived = Doorbell()
+
+    public init(tooLarge: Int = .max) { self.tooLarge = tooLarge }
+
+    /// The consumer's next fetch.
+    public func put(_ fetch: Fetch) {
+        fetches.withLock { $0.append(fetch) }
+        arrived.ring()
+    }
+
+    public func ensureTopic(_ name: String, partitions: Int?) async throws { created.note(name) }
+    public func consumer(
+        _ subscription: Subscription, positions: (any PositionStore)?
+    ) async throws -> any BusConsumer { FakeConsumer(bus: self) }
+    public func producer() async throws -> any BusProducer { FakeProducer(bus: self) }
+    public func probe() async throws {}
+    public func close() async {}
+
+    fileprivate func nextFetch() async throws -> Fetch {
+        while true {
+            let next = fetches.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+            if let next { return next }
+            try await arrived.wait()
+        }
+    }
+}
+
+private struct FakeConsumer: BusConsumer {
+    let bus: FakeBus
+    func next() async throws -> Fetch { try await bus.nextFetch() }
+    func settled(_ advances: [PositionAdvance]) { bus.consumerCalls.note("settled") }
+    func rewind(_ advances: [PositionAdvance]) { bus.consumerCalls.note("rewind") }
+    func close() async { bus.consumerCalls.note("close") }
+}
+
+private struct FakeProducer: BusProducer {
+    let bus: FakeBus
+    func send(
+        _ records: [OutgoingRecord], to topic: String
+    ) async throws -> [Int: PipelineError] {
+        try bus.failures.throwNext()
+        var refused: [Int: PipelineError] = [:]
+        for (index, record) in records.enumerated() {
+            if record.payload.count >= bus.tooLarge {
+                refused[index] = .permanent("too-large", "the message is too large")
+            } else {
+                bus.sent.note((topic, record))
+            }
+        }
+        return refused
+    }
+    func close() async {}
+}

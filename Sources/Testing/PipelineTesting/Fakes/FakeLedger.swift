@@ -1,0 +1,82 @@
+internal import Batching
+public import Ledger
+public import PipelineCore
+internal import Synchronization
+
+/// A ledger that answers what a test says: for stages that need one, not for what a ledger promises.
+public final class FakeLedger: Ledger {
+    /// The ids of each chunk that was asked to be accepted, conflicts included.
+    public let submissions = Journal<[UUID]>()
+    /// `accept` fails with these first.
+    public let failures = Failures()
+    /// How often the rule was evaluated.
+    public let seals = Journal<Void>()
+    public let purges = Journal<Timestamp>()
+    public let cases = FakeCases()
+    private let conflicts: Set<UUID>
+    private let sealing: @Sendable (Int) -> SealingResult
+    public let flushes = Journal<Void>()
+
+    /// - Parameters:
+    ///   - conflicts: ids that are known with other parameters.
+    ///   - sealing: what the evaluation of that number (from 1) finds.
+    public init(
+        conflicts: Set<UUID> = [], sealing: @escaping @Sendable (Int) -> SealingResult
+    ) {
+        self.conflicts = conflicts
+        self.sealing = sealing
+    }
+
+    public func accept(_ submissions: Submissions) async throws -> Acceptance {
+        try failures.throwNext()
+        self.submissions.note(submissions.ids)
+        let known = submissions.ids.indices.filter { conflicts.contains(submissions.ids[$0]) }
+        if !known.isEmpty { return .conflicts(known) }
+        return .accepted(AcceptedCounts(new: submissions.count, reopened: 0, repeated: 0))
+    }
+
+    public func seal() async throws -> SealingResult {
+        seals.note(())
+        return sealing(seals.count)
+    }
+
+    public func purge(finishedBefore before: Timestamp) async throws -> Int {
+        purges.note(before)
+        return 0
+    }
+
+    public func summary() async throws -> LedgerSummary {
+        LedgerSummary(
+            pending: 0, openBatches: 0, committedBatches: 0, undelivered: 0, generatedCases: 0,
+            generationSeconds: 0)
+    }
+
+    public var outcomesCommitted: Doorbell { cases.outcomesCommitted }
+    public func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
+        try await cases.snapshots(of: ids)
+    }
+    public func expectedSealing() async throws -> Timestamp? { try await cases.expectedSealing() }
+    public func positions(
+        of source: String, initial: [Int32: Int64]
+    ) async throws -> [Int32: Int64] { initial }
+    public func register() async throws {}
+    public func requestFlush() async throws { flushes.note(()) }
+    public func claim(worker: String, lease: Duration) async throws -> Batch? { nil }
+    public func extend(batch: Int64, token: Int64, lease: Duration) async throws {}
+    public func commit(_ commit: BatchCommit) async throws {}
+    public func release(
+        batch: Int64, token: Int64, after delay: Duration, reason: String
+    ) async throws {}
+    public func bisect(batch: Int64, token: Int64) async throws {}
+    public func claimDelivery(
+        sink: String, worker: String, lease: Duration
+    ) async throws -> OutcomeBatch? { nil }
+    public func extendDelivery(
+        batch: Int64, sink: String, token: Int64, lease: Duration
+    ) async throws {}
+    public func delivered(batch: Int64, sink: String, token: Int64) async throws {}
+    public func releaseDelivery(
+        batch: Int64, sink: String, token: Int64, after delay: Duration
+    ) async throws {}
+    public func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int { 0 }
+}

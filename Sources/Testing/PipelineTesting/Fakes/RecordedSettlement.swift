@@ -1,0 +1,39 @@
+public import PipelineCore
+internal import Synchronization
+
+/// A delivery's handler that remembers what it was told.
+public final class RecordedSettlement: DeliveryHandler {
+    /// Every rejection that was kept, in order.
+    public let rejections = Journal<Rejection>()
+    /// What `settled` was called with; one entry if all is well.
+    public let settlements = Journal<Settlement>()
+    /// What keeping rejections fails with.
+    public let failures: Failures
+
+    public init(failures: Failures = Failures()) { self.failures = failures }
+
+    public func reject(_ rejections: [Rejection]) async throws {
+        try failures.throwNext()
+        for rejection in rejections { self.rejections.note(rejection) }
+    }
+
+    public func settled(_ settlement: Settlement) { settlements.note(settlement) }
+
+    /// Returns once the delivery has settled: `nil` for an acknowledgement, else why it failed.
+    public func outcome() async throws -> PipelineError? {
+        try await settlements.reaches(1)[0].failure
+    }
+
+    /// The ordinals that were rejected so far.
+    public var rejectedOrdinals: [Int] { rejections.entries.map(\.record.ordinal) }
+}
+
+extension Settlement {
+    /// Why nothing is promised; `nil` for an acknowledgement.
+    public var failure: PipelineError? {
+        switch self {
+        case .acknowledged: nil
+        case .failed(let error): error
+        }
+    }
+}

@@ -1,0 +1,52 @@
+public import Batching
+public import PipelineCore
+public import Specification
+
+/// What a batching rule must do, told step by step: what arrives, how time passes, and which batches
+/// are sealed.
+///
+/// ```json
+/// {
+///   "about": "The oldest case decides, not the newest.",
+///   "trigger": { "max_age": "1h" },
+///   "steps": [
+///     { "input": ["a"] }, { "advance": "59m" }, { "input": ["b"] }, { "expect": [], "next": "1m" },
+///     { "advance": "1m" }, { "expect": [{ "closed_by": "max_age", "cases": ["a", "b"] }] }
+///   ]
+/// }
+/// ```
+///
+/// The same transcript runs against the pure machine and against every ledger. The rule is looked at
+/// by `expect` only, so that a transcript says itself who was late.
+public struct BatchingTranscript: Settings {
+    public static let summary = "Steps that a batching rule is put through."
+
+    let about: String
+    let trigger: Trigger
+    let maxBatch: Int
+    let minInterval: Duration
+    let sla: Duration
+    /// What the store's clock has to show at the first step.
+    public let start: Timestamp
+    let steps: [TranscriptStep]
+    /// What a wrong transcript's run must say.
+    public let fails: String?
+
+    public init(_ field: Fields) {
+        about = field("about", "What it shows.", example: "The oldest case decides.")
+        trigger = field("trigger", "The rule.", example: .count(3))
+        maxBatch = field("max_batch", "Most cases in a batch.", default: 512, in: 1...100_000)
+        minInterval = field("min_interval", "Least time between two drains.", default: .zero)
+        sla = field("sla", "How far away the deadline of a case is.", default: .hours(24))
+        start = field(
+            "start", "When it begins.", default: Timestamp(microseconds: 1_767_225_600_000_000))
+        steps = field.list("steps", "What happens, in order.", count: 1...256)
+        fails = field.optional(
+            "fails", "Part of what must be found wrong: for transcripts that test the runner.",
+            example: "step 3")
+    }
+
+    public var rule: BatchingRule {
+        BatchingRule(trigger: trigger, maxBatch: maxBatch, minInterval: minInterval)
+    }
+}

@@ -1,0 +1,105 @@
+import Files
+import Foundation
+import PipelineCore
+import PipelineTesting
+import Testing
+
+@Suite("A file of lines", .timeLimit(.minutes(1)))
+final class LineFileTests {
+    private let folder = FileManager.default.temporaryDirectory.appending(
+        path: "penstock-lines-\(RandomSource().uuid())")
+
+    init() throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    }
+    deinit { try? FileManager.default.removeItem(at: folder) }
+
+    private func file(_ text: String, _ name: String = "requests.jsonl") throws -> LineFile {
+        let path = folder.appending(path: name)
+        try Data(text.utf8).write(to: path)
+        return LineFile(path: path.path)
+    }
+
+    private func content(_ name: String) throws -> String {
+        String(decoding: try Data(contentsOf: folder.appending(path: name)), as: UTF8.self)
+    }
+
+    /// Every line from an offset to the end.
+    private func all(
+        of file: LineFile, from offset: Int64 = 0, maxBytes: Int = 1 << 20
+    ) async throws -> [Line] {
+        var lines: [Line] = []
+        while true {
+            let read = try await file.lines(
+                from: lines.last?.next ?? offset, maxBytes: maxBytes)
+            if read.isEmpty { return lines }
+            lines += read
+        }
+    }
+
+    @Test("hands out lines without their ends, with the offset behind each")
+    func lines() async throws {
+        let lines = try await all(of: try file("one\ntwo\r\n\nlast"))
+        #expect(
+            lines.map { String(decoding: $0.text, as: UTF8.self) } == ["one", "two", "", "last"])
+        #expect(lines.map(\.next) == [4, 9, 10, 14])
+    }
+
+    @Test("is read on from where a line ended")
+    func offsets() async throws {
+        let file = try file("one\ntwo\nthree\n")
+        let lines = try await all(of: file, from: 4)
+        #expect(lines.map { String(decoding: $0.text, as: UTF8.self) } == ["two", "three"])
+        let again = try await all(of: file, from: 8)
+        #expect(again.map(\.next) == [14])
+    }
+
+    @Test("hands out lines of any length up to the limit, however little is read at once")
+    func longLines() async throws {
+        let long = String(repeating: "x", count: 300_000)
+        let file = try file("\(long)\nshort\n\(long)")
+        let lines = try await all(of: file, maxBytes: 1000)
+        #expect(lines.map(\.text.count) == [300_000, 5, 300_000])
+    }
+
+    @Test("refuses a line that would have to be held in memory whole")
+    func tooLong() async throws {
+        let file = try file(String(repeating: "x", count: 9 << 20))
+        let error = await #expect(throws: PipelineError.self) {
+            try await file.lines(from: 0, maxBytes: 1 << 20)
+        }
+        #expect(error?.code == "line-too-long")
+        #expect(error?.disposition == .fatal)
+    }
+
+    @Test("that is not there is an error that names it")
+    func missing() async throws {
+        let file = LineFile(path: folder.appending(path: "nowhere").path)
+        for read in [
+            { try await file.probe() }, { _ = try await file.lines(from: 0, maxBytes: 10) },
+        ] as [() async throws -> Void] {
+            let error = await #expect(throws: PipelineError.self) { try await read() }
+            #expect(error?.code == "file-unusable")
+            #expect(error?.message.contains("nowhere") == true)
+        }
+    }
+
+    @Test("is appended to, one line a record")
+    func append() async throws {
+        let file = try file("there\n", "out.jsonl")
+        try await file.append([
+            OutgoingRecord(key: nil, payload: Array("first".utf8)[...]),
+            OutgoingRecord(key: nil, payload: Array("a\nb".utf8)[...]),
+        ])
+        try await file.append(lines: Array("raw\n".utf8)[...])
+        #expect(try content("out.jsonl") == "there\nfirst\na b\nraw\n")
+    }
+
+    @Test("keeps refused lines beside it, as they came")
+    func rejected() async throws {
+        let file = try file("{}\n")
+        try await file.keepRejected([OutgoingRecord(key: nil, payload: Array("{}".utf8)[...])])
+        #expect(try content("requests.jsonl.dead-letters") == "{}\n")
+        #expect(file.name.hasSuffix("requests.jsonl"))
+    }
+}

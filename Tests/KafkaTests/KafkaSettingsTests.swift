@@ -1,0 +1,91 @@
+internal import Kafka
+internal import PipelineCore
+internal import Synchronization
+internal import Testing
+
+struct KafkaSettingsTests {
+    private func refusal(_ url: String, _ properties: [String: String] = [:]) -> PipelineError? {
+        do throws(PipelineError) {
+            _ = try KafkaBus(ResourceAddress(url: url, properties: properties)!)
+            return nil
+        } catch { return error }
+    }
+
+    @Test(arguments: [
+        "kafka://one:9092", "kafka://one", "kafka://one:9092,two:9093", "kafka://[::1]:9092",
+        "kafka://one:9092/",
+    ])
+    func `takes addresses of brokers`(_ url: String) {
+        #expect(refusal(url) == nil)
+    }
+
+    @Test(arguments: [
+        "kafka://", "kafka://one:port", "kafka://one:0", "kafka://one,,two", "kafka://one/topic",
+        "kafka://one?acks=1", "kafka://secret@one", "kafka://secret:%zz@one",
+    ])
+    func `refuses addresses that mean nothing, without showing credentials`(_ url: String) {
+        let error = refusal(url)
+        #expect(error?.code == "invalid-url")
+        #expect(error?.disposition == .fatal)
+        #expect(error?.message.contains("secret") == false)
+    }
+
+    @Test func `names a property that librdkafka does not have`() {
+        let error = refusal("kafka://one", ["fetch.min.bites": "1"])
+        #expect(error?.code == "unknown-property")
+        #expect(error?.message.contains("\"fetch.min.bites\"") == true)
+        #expect(error?.message.contains(KafkaBus.libraryVersion) == true)
+    }
+
+    @Test func `says which librdkafka has a property that this one lacks`() {
+        let error = refusal("kafka://one", ["max.poll.records": "100"])
+        if let error {
+            #expect(error.code == "unknown-property")
+            #expect(error.message.contains("2.15.0"))
+        } else {
+            #expect(!KafkaBus.libraryVersion.hasPrefix("2.0"))
+        }
+    }
+
+    @Test(arguments: [
+        "enable.auto.commit", "group.id", "acks", "enable.idempotence", "auto.offset.reset",
+        "partition.assignment.strategy", "bootstrap.servers", "transactional.id",
+    ])
+    func `keeps the properties that carry its guarantees`(_ name: String) {
+        let error = refusal("kafka://one", [name: "true"])
+        #expect(error?.code == "reserved-property")
+        #expect(error?.message.contains("\"\(name)\"") == true)
+    }
+
+    @Test func `says what is wrong with a value`() {
+        let error = refusal("kafka://one", ["session.timeout.ms": "soon"])
+        #expect(error?.code == "invalid-property")
+        #expect(error?.message.contains("\"session.timeout.ms\"") == true)
+    }
+
+    @Test func `never shows the value of a secret`() {
+        let properties = [
+            "security.protocol": "ssl", "ssl.key.pem": "hunter2", "ssl.key.password": "hunter3",
+        ]
+        let error = refusal("kafka://one", properties)
+        #expect(error == nil || error?.message.contains("hunter") == false)
+        let made = refusal("kafka://user:hunter2@one", ["security.protocol": "hunter"])
+        #expect(made?.code == "invalid-property")
+        #expect(made?.message.contains("hunter2") == false)
+    }
+
+    @Test func `gives each client only the properties meant for it`() async throws {
+        let lines = Mutex<[String]>([])
+        let cluster = try MockCluster()
+        cluster.createTopic("quiet", partitions: 1)
+        var address = cluster.address
+        address.properties = ["linger.ms": "2", "fetch.min.bytes": "1", "client.id": "test"]
+        let bus = try KafkaBus(address) { line in lines.withLock { $0.append(line.message) } }
+        let producer = try await bus.producer()
+        let consumer = try await bus.consumer(
+            Subscription(topic: "quiet", group: "quiet"), positions: nil)
+        await consumer.close()
+        await producer.close()
+        #expect(lines.withLock { $0.filter { $0.contains("property") } } == [])
+    }
+}

@@ -1,0 +1,26 @@
+import PenstockCommand
+import PipelineTesting
+import Specification
+import StandardCatalogue
+
+/// The command line, with what it prints.
+struct Terminal: Sendable {
+    private let printed = Journal<String>()
+    private let complained = Journal<String>()
+
+    /// What the commands have printed as results so far.
+    var out: String { printed.entries.joined() }
+    /// What they have said besides.
+    var err: String { complained.entries.joined() }
+
+    /// Runs `penstock` with these arguments.
+    func penstock(_ arguments: String...) async -> ExitCode { await penstock(arguments) }
+
+    func penstock(_ arguments: [String]) async -> ExitCode {
+        await PenstockCommand.tree(.standard).run(
+            arguments,
+            console: Console(
+                out: { [printed] in printed.note($0) }, err: { [complained] in complained.note($0) }
+            ))
+    }
+}

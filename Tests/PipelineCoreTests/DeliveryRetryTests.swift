@@ -1,0 +1,45 @@
+import PipelineCore
+import Synchronization
+import Testing
+
+@Suite("A delivery whose rejections fail")
+struct DeliveryRetryTests {
+    @Test("rejects repeats with their leader, again if rejecting failed")
+    func followers() async throws {
+        let handler = FailingOnce()
+        let delivery = Delivery(handler)
+        let records = (0..<3).map { ordinal in
+            Record(
+                payload: [], timestamp: Timestamp(microseconds: 0),
+                origin: Origin(source: "topic", offset: Int64(ordinal)), ordinal: ordinal)
+        }
+        delivery.follow(0, records[2])
+        let rejection = Rejection(records[0], stage: "batch", code: "conflict", reason: "known")
+        await #expect(throws: PipelineError.self) { try await delivery.reject([rejection]) }
+        #expect(!delivery.isRejected(2))
+        try await delivery.reject([rejection])
+        #expect(handler.kept == [[0, 2]])
+        #expect(delivery.isRejected(2))
+        // Once kept, a repeat is not kept again.
+        try await delivery.reject([rejection])
+        #expect(handler.kept == [[0, 2], [0]])
+        delivery.settle(.acknowledged)
+    }
+}
+
+/// Refuses the first rejections for the moment; keeps later ones.
+private final class FailingOnce: DeliveryHandler {
+    private let state = Mutex<(hasFailed: Bool, kept: [[Int64]])>((false, []))
+    var kept: [[Int64]] { state.withLock { $0.kept } }
+
+    func reject(_ rejections: [Rejection]) async throws {
+        try state.withLock { state in
+            if !state.hasFailed {
+                state.hasFailed = true
+                throw PipelineError.retryable("bus-unavailable", "try again")
+            }
+            state.kept.append(rejections.map(\.record.origin.offset))
+        }
+    }
+    func settled(_ settlement: Settlement) {}
+}

@@ -1,0 +1,124 @@
+import PipelineCore
+import PipelineTesting
+import Testing
+
+@testable import PipelineRuntime
+
+@Suite("Delivery", .timeLimit(.minutes(1)))
+struct DeliveryLoopTests {
+    private let world = RunningPipeline()
+    private let barrier = FakeBarrier(lease: .seconds(30))
+    private let unavailable = PipelineError.retryable("bus-unavailable", "away")
+
+    /// Runs a loop for each sink until `body` returns.
+    private func delivering(
+        to sinks: [(id: String, sink: FakeSink)], _ body: () async throws -> Void
+    ) async throws {
+        let environment = world.environment()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (id, sink) in sinks {
+                let loop = DeliveryLoop(
+                    stage: id, barrier: barrier, sink: sink, environment: environment)
+                group.addTask { try await loop.run() }
+            }
+            try await body()
+            environment.stop.open()
+            // A sink that is away is tried again within the grace; here nobody moves the clock for it.
+            group.cancelAll()
+            while let result = await group.nextResult() {
+                if case .failure(let error) = result, !(error is CancellationError) { throw error }
+            }
+        }
+    }
+
+    @Test("marks a batch for each sink once the sink has it")
+    func marks() async throws {
+        let (ready, answers) = (FakeSink(), FakeSink())
+        barrier.putOutcomes(of: [1, 2], to: ["ready", "answers"])
+        try await delivering(to: [("ready", ready), ("answers", answers)]) {
+            try await barrier.calls.reaches(2)
+        }
+        #expect(Set(barrier.calls.entries) == ["delivered 1 to ready", "delivered 1 to answers"])
+        #expect(ready.batches.entries.map { $0.outcomes.count } == [2])
+        #expect(answers.batches.count == 1)
+    }
+
+    @Test("to one sink goes on while another fails")
+    func independence() async throws {
+        let (ready, broken) = (FakeSink(), FakeSink())
+        for _ in 0..<30 { broken.failures.add(unavailable) }
+        for number in 1...5 { barrier.putOutcomes(of: [number], to: ["ready", "broken"]) }
+        try await delivering(to: [("ready", ready), ("broken", broken)]) {
+            try await ready.batches.reaches(5)
+        }
+        #expect(broken.batches.count == 0)
+        #expect(
+            !barrier.calls.entries.contains { $0.hasPrefix("delivered") && $0.hasSuffix("broken") })
+    }
+
+    @Test("to one sink goes on while another hangs")
+    func hanging() async throws {
+        let (ready, hanging) = (FakeSink(), FakeSink(isOpen: false))
+        for number in 1...3 { barrier.putOutcomes(of: [number], to: ["ready", "hanging"]) }
+        try await delivering(to: [("ready", ready), ("hanging", hanging)]) {
+            try await ready.batches.reaches(3)
+            hanging.gate.open()
+        }
+    }
+
+    @Test("that fails is given back for a while, and repeats the same ids and bytes")
+    func repeats() async throws {
+        let sink = FakeSink()
+        for _ in 0..<3 { sink.failures.add(unavailable) }
+        barrier.putOutcomes(of: [1, 2], to: ["ready"])
+        try await delivering(to: [("ready", sink)]) {
+            try await world.advance(by: .milliseconds(200)) { sink.batches.count == 1 }
+            try await barrier.calls.reaches(2)
+        }
+        #expect(
+            barrier.calls.entries.filter { !$0.hasPrefix("extend") }
+                == ["releaseDelivery 1 to ready", "delivered 1 to ready"])
+        #expect(barrier.pauses.entries == [DeliveryLoop.pause])
+        #expect(sink.batches.entries[0].outcomes == [.testing(1), .testing(2)])
+    }
+
+    @Test("is repeated, not lost, when its mark can't be written at first")
+    func lostMark() async throws {
+        let sink = FakeSink()
+        barrier.putOutcomes(of: [1], to: ["ready"])
+        barrier.fail(.delivered, .fenced("lease-lost", "somebody else delivers it"))
+        barrier.putOutcomes(of: [2], to: ["ready"])
+        try await delivering(to: [("ready", sink)]) { try await barrier.calls.reaches(1) }
+        #expect(barrier.calls.entries == ["delivered 2 to ready"])
+        #expect(sink.batches.entries.map(\.number) == [1, 2])
+    }
+
+    @Test("extends its lease while the sink takes its time")
+    func heartBeat() async throws {
+        let sink = FakeSink(isOpen: false)
+        barrier.putOutcomes(of: [1], to: ["ready"])
+        try await delivering(to: [("ready", sink)]) {
+            for beat in 1...4 {
+                try await world.time.sleepers()
+                world.time.advance(by: .seconds(10))
+                try await barrier.calls.reaches(beat)
+            }
+            sink.gate.open()
+            try await barrier.calls.reaches(5)
+        }
+        #expect(
+            barrier.calls.entries
+                == Array(repeating: "extend 1 to ready", count: 4) + ["delivered 1 to ready"])
+    }
+
+    @Test("stops the pipeline when a sink can't go on")
+    func fatal() async throws {
+        let sink = FakeSink()
+        sink.failures.add(.fatal("unknown-codec", "no codec"))
+        barrier.putOutcomes(of: [1], to: ["ready"])
+        let loop = DeliveryLoop(
+            stage: "ready", barrier: barrier, sink: sink, environment: world.environment())
+        await #expect(throws: PipelineError.self) { try await loop.run() }
+        #expect(barrier.calls.count == 0)
+    }
+}

@@ -1,0 +1,174 @@
+import PipelineCore
+import PipelineTesting
+import Testing
+
+@testable import PipelineRuntime
+
+@Suite("The head of a pipeline", .timeLimit(.minutes(1)))
+struct HeadTests {
+    private let world = RunningPipeline()
+    private let sink = FakeSink()
+
+    @Test("passes chunks on in order, and settles each when its last sink has it")
+    func order() async throws {
+        let chunks = (0..<20).map { Chunk.testing([$0]) }
+        let graph = world.graph(
+            sources: [FakeSource(chunks.map(\.chunk))],
+            head: [.transform { $0 }, .sink(sink)])
+        try await world.run(graph).run()
+        #expect(sink.chunks.entries.flatMap(\.numbers) == Array(0..<20))
+        for (_, settlement) in chunks {
+            #expect(settlement.settlements.count == 1)
+            #expect(try await settlement.outcome() == nil)
+        }
+    }
+
+    @Test("does not settle a chunk while a sink still has it")
+    func settlement() async throws {
+        let sink = FakeSink(isOpen: false)
+        let (chunk, settlement) = Chunk.testing([1])
+        let graph = world.graph(sources: [FakeSource([chunk])], head: [.sink(sink)])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [world] in try await world.run(graph).run() }
+            await settleDown()
+            #expect(settlement.settlements.count == 0)
+            sink.gate.open()
+            try await group.waitForAll()
+        }
+        #expect(settlement.settlements.count == 1)
+    }
+
+    @Test("slows its source to its slowest stage: chunks in flight have a bound")
+    func backPressure() async throws {
+        let sink = FakeSink(isOpen: false)
+        let sent = Journal<Int>()
+        let source = FakeSource { outlet in
+            for number in 0..<1000 {
+                try await outlet.send(Chunk.testing([number]).chunk)
+                sent.note(number)
+            }
+        }
+        let graph = world.graph(sources: [source], head: [.transform { $0 }, .sink(sink)])
+        // One in the sink, one in the transform's hands, and what the two hand-offs hold.
+        let bound = 2 + 2 * Head.handOffCapacity
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [world] in try await world.run(graph).run() }
+            try await sent.reaches(bound)
+            await settleDown()
+            #expect(sent.count == bound)
+            sink.gate.open()
+            try await group.waitForAll()
+        }
+        #expect(sink.chunks.count == 1000)
+    }
+
+    @Test("goes on with the rest of a chunk when records are refused")
+    func rejections() async throws {
+        let (chunk, settlement) = Chunk.testing([1, 2, 3])
+        let graph = world.graph(
+            sources: [FakeSource([chunk])],
+            head: [
+                .transform { chunk in
+                    let bad = chunk.records[1]
+                    try await chunk.delivery.reject([
+                        Rejection(bad, stage: "change", code: "malformed", reason: "bad")
+                    ])
+                    var rest = chunk
+                    rest.records.remove(at: 1)
+                    return rest
+                }, .sink(sink),
+            ])
+        try await world.run(graph).run()
+        #expect(sink.chunks.entries.map(\.numbers) == [[1, 3]])
+        #expect(settlement.rejectedOrdinals == [1])
+        #expect(try await settlement.outcome() == nil)
+    }
+
+    @Test("gives up a chunk that another process has taken over, and reads on")
+    func fencedBySink() async throws {
+        let (first, second) = (Chunk.testing([1]), Chunk.testing([2]))
+        sink.failures.add(.fenced("position-moved", "moved"))
+        let graph = world.graph(
+            sources: [FakeSource([first.chunk, second.chunk])], head: [.sink(sink)])
+        try await world.run(graph).run()
+        #expect(try await first.settlement.outcome()?.code == "position-moved")
+        #expect(try await second.settlement.outcome() == nil)
+        #expect(sink.chunks.entries.map(\.numbers) == [[2]])
+    }
+
+    @Test("gives up a chunk that the barrier finds taken over, and reads on")
+    func fencedByBarrier() async throws {
+        let (first, second) = (Chunk.testing([1]), Chunk.testing([2]))
+        let barrier = FakeBarrier()
+        barrier.fail(.accept, .fenced("position-moved", "moved"))
+        let graph = world.graph(
+            sources: [FakeSource([first.chunk, second.chunk])], barrier: barrier)
+        try await world.run(graph).run()
+        #expect(try await first.settlement.outcome()?.disposition == .fenced)
+        #expect(try await second.settlement.outcome() == nil)
+    }
+
+    @Test("tries a chunk again after growing pauses, and keeps the order")
+    func retries() async throws {
+        sink.failures.add(
+            .retryable("store-unavailable", "away"), .retryable("store-unavailable", "away"))
+        let chunks = (0..<3).map { Chunk.testing([$0]) }
+        let graph = world.graph(
+            sources: [FakeSource(chunks.map(\.chunk))], head: [.sink(sink)])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [world] in try await world.run(graph).run() }
+            try await world.time.sleepers()
+            // Half to whole of 100 ms, then of 200 ms.
+            world.time.advance(by: .milliseconds(49))
+            #expect(world.time.sleeperCount == 1)
+            world.time.advance(by: .milliseconds(51))
+            try await world.observer.retries.reaches(2)
+            try await world.time.sleepers()
+            world.time.advance(by: .milliseconds(99))
+            #expect(world.time.sleeperCount == 1)
+            #expect(sink.chunks.count == 0)
+            world.time.advance(by: .milliseconds(101))
+            try await group.waitForAll()
+        }
+        #expect(sink.chunks.entries.map(\.numbers) == [[0], [1], [2]])
+        #expect(world.observer.retries.entries == ["stage out", "stage out"])
+        #expect(chunks.allSatisfy { $0.settlement.settlements.count == 1 })
+    }
+
+    @Test("stops with the reason when it can't go on, and promises nothing for what it held")
+    func fatal() async throws {
+        let (chunk, settlement) = Chunk.testing([1])
+        sink.failures.add(.fatal("schema-missing", "run penstock migrate"))
+        let source = FakeSource { [chunk] outlet in
+            try await outlet.send(chunk)
+            try await Latch().wait()
+        }
+        let graph = world.graph(sources: [source], head: [.sink(sink)])
+        let error = await #expect(throws: PipelineError.self) {
+            try await world.run(graph).run()
+        }
+        #expect(error?.code == "schema-missing")
+        #expect(settlement.settlements.entries.allSatisfy { $0.failure != nil })
+    }
+
+    @Test("answers requests without a barrier, the poison cases apart from the others")
+    func directGeneration() async throws {
+        let (chunk, settlement) = Chunk.testing([1, 2, 3, 4, 5])
+        let generator = FakeGenerator { batch in
+            if batch.cases.contains(where: { $0.id == .testing(4) }) {
+                throw PipelineError.permanent("poison", "can't be answered")
+            }
+            return .echo(of: batch)
+        }
+        let graph = world.graph(
+            sources: [FakeSource([chunk])],
+            head: [.init(id: "reports", role: .worker(generator)), .sink(sink)])
+        try await world.run(graph).run()
+        let outcomes = sink.batches.entries.flatMap(\.outcomes)
+        #expect(outcomes.map(\.caseID) == (1...5).map { UUID.testing($0) })
+        #expect(
+            outcomes.map(\.state) == [.succeeded, .succeeded, .succeeded, .failed, .succeeded])
+        #expect(outcomes[3].reason == "poison: can't be answered")
+        #expect(try await settlement.outcome() == nil)
+    }
+}

@@ -1,0 +1,134 @@
+import PipelineCore
+import PipelineRuntime
+import PipelineTesting
+import Specification
+import Testing
+
+/// A stage that notes what it was built with.
+private struct Part: StagePlugin {
+    static var type: String { "part" }
+    static var role: StageRole { .transform }
+    static var guarantee: String { "None." }
+    static var summary: String { "A part of a test." }
+
+    private var make: @Sendable (StageContext) throws -> StageInstance = { _ in
+        .transform(FakeTransform { $0 })
+    }
+    init(_ field: Fields) {}
+    init(_ make: @escaping @Sendable (StageContext) throws -> StageInstance) { self.make = make }
+    func contract(in catalogue: Catalogue) -> StageContract {
+        StageContract { _ in .yields(.bytes) }
+    }
+    func build(_ context: StageContext) throws -> StageInstance { try make(context) }
+}
+
+private struct Beginning: StagePlugin {
+    static var type: String { "beginning" }
+    static var role: StageRole { .source }
+    static var guarantee: String { "None." }
+    static var summary: String { "A source of a test." }
+
+    private var note: @Sendable (StageContext) -> Void = { _ in }
+    init(_ field: Fields) {}
+    init(_ note: @escaping @Sendable (StageContext) -> Void) { self.note = note }
+    func contract(in catalogue: Catalogue) -> StageContract {
+        StageContract { _ in .yields(.bytes) }
+    }
+    func build(_ context: StageContext) throws -> StageInstance {
+        note(context)
+        return .source([FakeSource([])])
+    }
+}
+
+private struct Regrouping: Buffer {
+    func run(
+        receiving receive: @escaping @Sendable () async throws -> Chunk?, into outlet: Outlet
+    ) async throws {}
+}
+
+private struct StoreSink: Sink {
+    let stored: InMemoryPositions
+    var positions: (any PositionStore)? { stored }
+    func deliver(_ chunk: Chunk) async throws {}
+    func deliver(_ batch: OutcomeBatch) async throws {}
+}
+
+@Suite("A built pipeline")
+struct PipelineGraphTests {
+    private let contexts = Journal<StageContext>()
+
+    private func graph(_ stages: [any StagePlugin]) throws -> PipelineGraph {
+        let planned = stages.enumerated().map { PlannedStage(id: "s\($0)", settings: $1) }
+        return try PipelineGraph(
+            stages: planned, context: .testing(clock: ManualClock().clock))
+    }
+
+    private var source: Beginning { Beginning { [contexts] in contexts.note($0) } }
+
+    private func part(_ instance: StageInstance) -> Part {
+        Part { [contexts] context in
+            contexts.note(context)
+            return instance
+        }
+    }
+
+    @Test("has a head up to the barrier, and a tail behind it")
+    func shape() throws {
+        let graph = try graph([
+            source, part(.transform(FakeTransform { $0 })), part(.barrier(FakeBarrier())),
+            part(.worker(FakeGenerator())), part(.sink(FakeSink())), part(.sink(FakeSink())),
+        ])
+        #expect(graph.sources.map(\.id) == ["s0"])
+        #expect(graph.head.map(\.id) == ["s1"])
+        #expect(graph.tail?.barrier.id == "s2")
+        #expect(graph.tail?.generator?.id == "s3")
+        #expect(graph.tail?.sinks.map(\.id) == ["s4", "s5"])
+    }
+
+    @Test("has only a head without a barrier; stages stay in order")
+    func headOnly() throws {
+        let graph = try graph([
+            source, part(.transform(FakeTransform { $0 })), part(.worker(FakeGenerator())),
+            part(.sink(FakeSink())), part(.sink(FakeSink())),
+        ])
+        #expect(graph.tail == nil)
+        #expect(graph.head.map(\.id) == ["s1", "s2", "s3", "s4"])
+    }
+
+    @Test("tells each stage its id, and sources last where positions are kept")
+    func contextOfSources() throws {
+        let positions = InMemoryPositions()
+        _ = try graph([source, part(.sink(StoreSink(stored: positions)))])
+        #expect(contexts.entries.map(\.stage) == ["s1", "s0"])
+        #expect(contexts.entries[0].positions == nil)
+        #expect(contexts.entries[1].positions as? InMemoryPositions === positions)
+    }
+
+    @Test("tells stages before a buffer that settlement comes late, and none behind it")
+    func lateSettlement() throws {
+        _ = try graph([
+            source, part(.transform(FakeTransform { $0 })), part(.buffer(Regrouping())),
+            part(.sink(FakeSink())),
+        ])
+        let late = Dictionary(
+            uniqueKeysWithValues: contexts.entries.map { ($0.stage, $0.settlesLate) })
+        #expect(late == ["s0": true, "s1": true, "s2": false, "s3": false])
+    }
+
+    @Test("is refused when a stage can't stand where it stands")
+    func misplaced() {
+        let chains: [[StageInstance]] = [
+            [.barrier(FakeBarrier()), .barrier(FakeBarrier())],
+            [.barrier(FakeBarrier()), .transform(FakeTransform { $0 })],
+            [.barrier(FakeBarrier()), .worker(FakeGenerator()), .worker(FakeGenerator())],
+            [.barrier(FakeBarrier()), .buffer(Regrouping())],
+        ]
+        for chain in chains {
+            let error = #expect(throws: PipelineError.self) {
+                try graph([source] + chain.map(part))
+            }
+            #expect(error?.code == "misplaced-stage")
+            #expect(error?.disposition == .fatal)
+        }
+    }
+}

@@ -1,0 +1,192 @@
+import Logging
+import PipelineCore
+import PipelineTesting
+import Testing
+
+@testable import PipelineRuntime
+
+@Suite("A running pipeline", .timeLimit(.minutes(1)))
+struct PipelineRunTests {
+    private let world = RunningPipeline()
+    private let barrier = FakeBarrier()
+
+    /// Sends a chunk, then waits for the stop like an input that never ends.
+    private func endless(_ chunks: [Chunk]) -> FakeSource {
+        FakeSource { outlet in
+            for chunk in chunks { try await outlet.send(chunk) }
+            do { try await Latch().wait() } catch is CancellationError {}
+        }
+    }
+
+    @Test("ends by itself when every input has ended and everything is delivered")
+    func ends() async throws {
+        let sink = FakeSink()
+        barrier.seal([1, 2])
+        let (chunk, settlement) = Chunk.testing([3])
+        let source = FakeSource([chunk])
+        let run = world.run(
+            world.graph(
+                sources: [source], barrier: barrier, generator: FakeGenerator(),
+                sinks: [("ready", sink)]))
+        let ended = Latch()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await run.run()
+                ended.open()
+            }
+            try await world.advance(by: .milliseconds(250)) { ended.isOpen }
+            try await group.waitForAll()
+        }
+        #expect(barrier.calls.entries.first == "prepare")
+        #expect(sink.batches.entries.map(\.number) == [1])
+        #expect(sink.closings.count == 1)
+        #expect(source.closings.count == 1)
+        #expect(try await settlement.outcome() == nil)
+    }
+
+    @Test("settles what is in flight when it is asked to stop, and closes its ends")
+    func gracefulStop() async throws {
+        let sink = FakeSink(isOpen: false)
+        let chunks = (0..<3).map { Chunk.testing([$0]) }
+        let source = endless(chunks.map(\.chunk))
+        let run = world.run(world.graph(sources: [source], head: [.sink(sink)]))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await run.run() }
+            try await world.observer.passages.reaches(3)
+            run.stop()
+            await settleDown()
+            #expect(source.closings.count == 0)
+            sink.gate.open()
+            try await group.waitForAll()
+        }
+        for (_, settlement) in chunks { #expect(try await settlement.outcome() == nil) }
+        #expect(source.closings.count == 1)
+        #expect(sink.closings.count == 1)
+    }
+
+    @Test("does not wait for a trigger when it is asked to stop, but for the batch in work")
+    func stopDuringGeneration() async throws {
+        let working = Latch()
+        let mayFinish = Latch()
+        let generator = FakeGenerator { batch in
+            working.open()
+            try await mayFinish.wait()
+            return .echo(of: batch)
+        }
+        barrier.seal([1])
+        let run = world.run(
+            world.graph(sources: [endless([])], barrier: barrier, generator: generator))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await run.run() }
+            try await working.wait()
+            barrier.seal([2])
+            run.stop()
+            await settleDown()
+            mayFinish.open()
+            try await group.waitForAll()
+        }
+        #expect(barrier.commits.entries.map(\.batch.number) == [1])
+    }
+
+    @Test("gives up when the grace is over, and promises nothing for what is left")
+    func graceExceeded() async throws {
+        let sink = FakeSink(isOpen: false)
+        let (chunk, settlement) = Chunk.testing([1])
+        let run = world.run(
+            world.graph(sources: [endless([chunk])], head: [.sink(sink)]), grace: .seconds(5))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await run.run() }
+            try await world.observer.passages.reaches(1)
+            run.stop()
+            try await world.time.sleepers()
+            world.time.advance(by: .seconds(5))
+            try await group.waitForAll()
+        }
+        #expect(sink.chunks.count == 0)
+        #expect(world.log.events.contains { $0.message.hasPrefix("the grace is over") })
+        _ = consume chunk
+        #expect(settlement.settlements.entries.allSatisfy { $0.failure != nil })
+    }
+
+    @Test("tries to prepare until the store is there")
+    func preparation() async throws {
+        barrier.fail(.prepare, .retryable("store-unavailable", "away"))
+        let (chunk, settlement) = Chunk.testing([1])
+        let run = world.run(world.graph(sources: [endless([chunk])], barrier: barrier))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await run.run() }
+            try await world.time.sleepers()
+            #expect(barrier.accepted.count == 0)
+            world.time.advance(by: .seconds(1))
+            #expect(try await settlement.outcome() == nil)
+            run.stop()
+            try await group.waitForAll()
+        }
+    }
+
+    @Test("that is stopped before the store was there closes its sources: callers wait at them")
+    func stopBeforePreparation() async throws {
+        barrier.fail(.prepare, .retryable("store-unavailable", "away"))
+        let source = endless([])
+        let run = world.run(world.graph(sources: [source], barrier: barrier))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await run.run() }
+            try await world.time.sleepers()
+            run.stop()
+            try await group.waitForAll()
+        }
+        #expect(source.closings.count == 1)
+        #expect(barrier.accepted.count == 0)
+    }
+
+    @Test("stops with the reason when the barrier refuses to begin")
+    func refusal() async throws {
+        barrier.fail(.prepare, .fatal("rule-conflict", "another rule has this revision"))
+        let source = endless([])
+        let run = world.run(world.graph(sources: [source], barrier: barrier))
+        let error = await #expect(throws: PipelineError.self) { try await run.run() }
+        #expect(error?.code == "rule-conflict")
+        #expect(source.closings.count == 1)
+    }
+
+    @Test("takes in, but neither generates nor delivers, in the role of an API")
+    func api() async throws {
+        barrier.seal([1])
+        barrier.putOutcomes(of: [2], to: ["ready"])
+        let sink = FakeSink()
+        let (chunk, settlement) = Chunk.testing([3])
+        let run = world.run(
+            world.graph(
+                sources: [endless([chunk])], barrier: barrier, generator: FakeGenerator(),
+                sinks: [("ready", sink)]), role: .api)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await run.run() }
+            #expect(try await settlement.outcome() == nil)
+            await settleDown()
+            run.stop()
+            try await group.waitForAll()
+        }
+        #expect(barrier.commits.count == 0)
+        #expect(sink.batches.count == 0)
+    }
+
+    @Test("takes in, generates and delivers in the role of a worker")
+    func worker() async throws {
+        barrier.seal([1])
+        let sink = FakeSink()
+        let (chunk, settlement) = Chunk.testing([3])
+        let run = world.run(
+            world.graph(
+                sources: [endless([chunk])], barrier: barrier, generator: FakeGenerator(),
+                sinks: [("ready", sink)]), role: .worker)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await run.run() }
+            #expect(try await settlement.outcome() == nil)
+            try await barrier.calls.reaches(4)
+            run.stop()
+            try await group.waitForAll()
+        }
+        #expect(barrier.commits.count == 1)
+        #expect(sink.batches.count == 1)
+    }
+}

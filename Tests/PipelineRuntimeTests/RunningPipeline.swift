@@ -1,0 +1,83 @@
+import Logging
+import PipelineCore
+import PipelineTesting
+
+@testable import PipelineRuntime
+
+/// What runs of pipelines need in tests: time that a test moves, and a log to look into.
+struct RunningPipeline: Sendable {
+    let time = ManualClock()
+    let log = LogCapture()
+    let observer = NotedRun()
+
+    /// Pauses are of the length given, jitter apart (half to whole).
+    func environment(
+        grace: Duration = .seconds(30), firstPause: Duration = .milliseconds(100)
+    ) -> RunEnvironment {
+        RunEnvironment(
+            clock: time.clock, random: RandomSource(seed: 1), logger: log.logger(),
+            worker: "host:1", retry: RetryPolicy(first: firstPause), grace: grace,
+            observer: observer)
+    }
+
+    /// A pipeline of these parts; the barrier's tail has the generator and the sinks.
+    func graph(
+        sources: [FakeSource], head: [PipelineGraph.Node<PipelineGraph.HeadStage>] = [],
+        barrier: FakeBarrier? = nil, generator: FakeGenerator? = nil,
+        sinks: [(id: String, sink: FakeSink)] = []
+    ) -> PipelineGraph {
+        var tail: PipelineGraph.Tail?
+        if let barrier {
+            tail = PipelineGraph.Tail(
+                barrier: .init(id: "batch", role: barrier),
+                generator: generator.map { .init(id: "reports", role: $0) },
+                sinks: sinks.map { .init(id: $0.id, role: $0.sink) })
+        }
+        return PipelineGraph(
+            name: "pipeline", sources: [.init(id: "in", role: sources)], head: head, tail: tail)
+    }
+
+    func run(
+        _ graph: PipelineGraph, role: RunRole = .all, grace: Duration = .seconds(30)
+    ) -> PipelineRun {
+        PipelineRun(graph, role: role, environment: environment(grace: grace))
+    }
+
+    /// Moves time on, over and over, each time somebody sleeps, until `done`.
+    func advance(by step: Duration, until done: @Sendable () -> Bool) async throws {
+        while !done() {
+            if time.sleeperCount > 0 { time.advance(by: step) }
+            await Task.yield()
+        }
+    }
+}
+
+/// What a run told its observer.
+final class NotedRun: RuntimeObserver {
+    let retries = Journal<String>()
+    let failures = Journal<PipelineError>()
+    let generations = Journal<(cases: Int, late: Int)>()
+    let deliveries = Journal<String>()
+    let passages = Journal<(stage: String, records: Int)>()
+
+    func passed(stage: String, records: Int, took: Duration) { passages.note((stage, records)) }
+    func rejected(stage: String, records: Int) {}
+    func retried(_ what: String) { retries.note(what) }
+    func generated(stage: String, cases: Int, took: Duration, late: Int) {
+        generations.note((cases, late))
+    }
+    func generationFailed(stage: String, _ error: PipelineError) { failures.note(error) }
+    func delivered(stage: String, outcomes: Int, took: Duration) {
+        deliveries.note("\(outcomes) to \(stage)")
+    }
+}
+
+extension PipelineGraph.Node<PipelineGraph.HeadStage> {
+    static func sink(_ sink: FakeSink) -> Self { Self(id: "out", role: .sink(sink)) }
+    static func transform(_ body: @escaping @Sendable (Chunk) async throws -> Chunk) -> Self {
+        Self(id: "change", role: .transform(FakeTransform(body)))
+    }
+}
+
+/// Lets whoever can go on go on.
+func settleDown() async { for _ in 0..<500 { await Task.yield() } }

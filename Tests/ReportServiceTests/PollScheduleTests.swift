@@ -1,0 +1,67 @@
+import PipelineCore
+import PipelineTesting
+import Protobuf
+import ReportMessages
+import Testing
+
+@testable import ReportService
+
+@Suite("The time to ask again", .timeLimit(.minutes(1)))
+struct PollScheduleTests {
+    private let time = ManualClock()
+    private let cases = FakeCases()
+
+    /// What a thousand callers are told.
+    private func pauses(_ state: CaseState, sealing: Duration?) async throws -> [Duration] {
+        cases.expectSealing(at: sealing.map { time.timestamp.advanced(by: $0) })
+        let schedule = PollSchedule(
+            cases: cases, clock: time.clock, random: RandomSource(seed: 1))
+        let snapshot = CaseSnapshot(
+            id: .testing(1), state: state, acceptedAt: time.timestamp,
+            deadline: time.timestamp.advanced(by: .hours(1)), outcome: nil)
+        var pauses: [Duration] = []
+        for _ in 0..<1000 {
+            pauses.append(try #require(try await schedule.status(of: snapshot).pollAfter).duration)
+        }
+        return pauses
+    }
+
+    @Test("is about when the batch will be sealed, later by up to a quarter")
+    func schedule() async throws {
+        let pauses = try await pauses(.pending, sealing: .seconds(100))
+        #expect(pauses.allSatisfy { $0 >= .seconds(100) && $0 <= .seconds(125) })
+        // Those who asked together do not come back together.
+        #expect(Set(pauses.map(\.components.seconds)).count > 20)
+        #expect(cases.scheduleLooks.count == 1)
+    }
+
+    @Test(
+        "is never nearer than a second nor further than five minutes",
+        arguments: [
+            (.pending, .hours(12)), (.pending, .seconds(-5)), (.pending, nil),
+            (.sealed, .hours(12)), (.running, nil),
+        ] as [(CaseState, Duration?)])
+    func bounds(_ state: CaseState, _ sealing: Duration?) async throws {
+        let pauses = try await pauses(state, sealing: sealing)
+        #expect(pauses.allSatisfy { $0 >= PollSchedule.shortest })
+        #expect(pauses.allSatisfy { $0 <= PollSchedule.longest })
+        #expect(Set(pauses).count > 500)
+        let isFar = state == .pending && sealing == .hours(12)
+        #expect(pauses.allSatisfy { isFar ? $0 >= .seconds(240) : $0 <= .milliseconds(1250) })
+    }
+
+    @Test("looks at the schedule again after a second")
+    func refresh() async throws {
+        cases.expectSealing(at: time.timestamp.advanced(by: .seconds(100)))
+        let schedule = PollSchedule(
+            cases: cases, clock: time.clock, random: RandomSource(seed: 1))
+        let snapshot = CaseSnapshot(
+            id: .testing(1), state: .pending, acceptedAt: time.timestamp,
+            deadline: time.timestamp, outcome: nil)
+        for round in 1...3 {
+            for _ in 0..<10 { _ = try await schedule.status(of: snapshot) }
+            #expect(cases.scheduleLooks.count == round)
+            time.advance(by: .seconds(1))
+        }
+    }
+}

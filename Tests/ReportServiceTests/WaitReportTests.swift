@@ -1,0 +1,65 @@
+import GRPCTransport
+import PipelineCore
+import PipelineTesting
+import Protobuf
+import ReportMessages
+import Testing
+
+@testable import ReportService
+
+@Suite("WaitReport", .timeLimit(.minutes(1)))
+struct WaitReportTests {
+    private let cases = FakeCases()
+    private let id = UUID.testing(1).description
+
+    @Test("answers when the outcome has been committed")
+    func waits() async throws {
+        cases.put(1, .pending)
+        try await withReportServer(cases: cases) { client in
+            async let answer = client.wait(id)
+            try await cases.statements.reaches(1)
+            cases.put(1, .succeeded, outcome: .testing(1))
+            cases.outcomesCommitted.ring()
+            guard case .report(let report)? = try await answer.result else {
+                Issue.record("no report")
+                return
+            }
+            #expect(report.viewsCount == 1)
+        }
+    }
+
+    @Test("answers with the status when its time is over")
+    func timeout() async throws {
+        cases.put(1, .running)
+        try await withReportServer(cases: cases) { client in
+            guard
+                case .status(let status)? = try await client.wait(
+                    id, Google_Protobuf_Duration(.zero)
+                ).result
+            else {
+                Issue.record("no status")
+                return
+            }
+            #expect(status.state == .running)
+        }
+    }
+
+    @Test("of an unknown case does not wait: NOT_FOUND")
+    func unknown() async throws {
+        try await withReportServer(cases: cases) { client in
+            let status = await failure { () throws(GRPCStatusError) in try await client.wait(id) }
+            #expect(status?.code == .notFound)
+        }
+    }
+
+    @Test("waits no longer than a minute, and says so", arguments: [-1, 61] as [Int64])
+    func bounds(_ seconds: Int64) async throws {
+        try await withReportServer(cases: cases) { client in
+            let status = await failure { () throws(GRPCStatusError) in
+                try await client.wait(id, Google_Protobuf_Duration(.seconds(seconds)))
+            }
+            #expect(status?.code == .invalidArgument)
+            #expect(status?.message == "timeout must be 0s to 60s")
+        }
+    }
+}

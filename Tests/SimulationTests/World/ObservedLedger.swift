@@ -1,0 +1,143 @@
+import Ledger
+import PipelineCore
+import PipelineSimulation
+
+/// What a process asks its ledger for, where the audit of the store's calls finds it.
+enum LedgerOperation: Sendable {
+    case other
+    case seal
+    case claim
+    case commit(batch: Int64, token: Int64)
+    case bisect(batch: Int64)
+    case delivered(batch: Int64, sink: String)
+
+    @TaskLocal static var current = LedgerOperation.other
+}
+
+/// Any ledger, in a simulated process: says what it is asked for, and lets the process stall at calls about leases.
+struct ObservedLedger: Ledger {
+    let inner: any Ledger
+    let process: SimulatedProcess
+    /// Stalls now and then.
+    let stall: @Sendable () async -> Void
+    /// Called with the name of each operation before it; may throw in its place.
+    let fault: @Sendable (_ operation: String) throws -> Void
+
+    private func observed<T: Sendable>(
+        _ operation: LedgerOperation, _ body: () async throws -> T
+    ) async throws -> T {
+        try await LedgerOperation.$current.withValue(operation) { try await body() }
+    }
+
+    func register() async throws {
+        try fault("register")
+        try await inner.register()
+    }
+    func accept(_ submissions: Submissions) async throws -> Acceptance {
+        try fault("accept")
+        return try await inner.accept(submissions)
+    }
+    func seal() async throws -> SealingResult {
+        try fault("seal")
+        return try await observed(.seal) { try await inner.seal() }
+    }
+    func requestFlush() async throws { try await inner.requestFlush() }
+
+    func claim(worker: String, lease: Duration) async throws -> Batch? {
+        try fault("claim")
+        let batch = try await observed(.claim) {
+            try await inner.claim(worker: worker, lease: lease)
+        }
+        if let batch {
+            process.simulator.log("\(process.name) claims \(batch.number)/\(batch.token)")
+            await stall()
+        }
+        return batch
+    }
+    func extend(batch: Int64, token: Int64, lease: Duration) async throws {
+        try fault("extend")
+        await stall()
+        try await inner.extend(batch: batch, token: token, lease: lease)
+    }
+    func commit(_ commit: BatchCommit) async throws {
+        try fault("commit")
+        await stall()
+        try await observed(.commit(batch: commit.batch, token: commit.token)) {
+            try await inner.commit(commit)
+        }
+    }
+    func release(batch: Int64, token: Int64, after delay: Duration, reason: String) async throws {
+        try fault("release")
+        await stall()
+        try await inner.release(batch: batch, token: token, after: delay, reason: reason)
+    }
+    func bisect(batch: Int64, token: Int64) async throws {
+        try fault("bisect")
+        await stall()
+        try await observed(.bisect(batch: batch)) {
+            try await inner.bisect(batch: batch, token: token)
+        }
+    }
+
+    func claimDelivery(
+        sink: String, worker: String, lease: Duration
+    ) async throws -> OutcomeBatch? {
+        try fault("claimDelivery")
+        let batch = try await inner.claimDelivery(sink: sink, worker: worker, lease: lease)
+        if batch != nil { await stall() }
+        return batch
+    }
+    func extendDelivery(
+        batch: Int64, sink: String, token: Int64, lease: Duration
+    ) async throws {
+        await stall()
+        try await inner.extendDelivery(batch: batch, sink: sink, token: token, lease: lease)
+    }
+    func delivered(batch: Int64, sink: String, token: Int64) async throws {
+        try fault("delivered")
+        await stall()
+        try await observed(.delivered(batch: batch, sink: sink)) {
+            try await inner.delivered(batch: batch, sink: sink, token: token)
+        }
+    }
+    func releaseDelivery(
+        batch: Int64, sink: String, token: Int64, after delay: Duration
+    ) async throws {
+        try await inner.releaseDelivery(batch: batch, sink: sink, token: token, after: delay)
+    }
+
+    func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int {
+        try await inner.end(ids, as: state, reason: reason)
+    }
+    func purge(finishedBefore before: Timestamp) async throws -> Int {
+        try await inner.purge(finishedBefore: before)
+    }
+    func summary() async throws -> LedgerSummary { try await inner.summary() }
+    func positions(
+        of source: String, initial: [Int32: Int64]
+    ) async throws -> [Int32: Int64] {
+        try fault("positions")
+        return try await inner.positions(of: source, initial: initial)
+    }
+    func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
+        try await inner.snapshots(of: ids)
+    }
+    func expectedSealing() async throws -> Timestamp? { try await inner.expectedSealing() }
+    var outcomesCommitted: Doorbell { inner.outcomesCommitted }
+}
+
+/// Hands out ledgers of one process.
+struct ObservedLedgerProvider: LedgerProvider {
+    let inner: any LedgerProvider
+    let process: SimulatedProcess
+    let stall: @Sendable () async -> Void
+    var fault: @Sendable (_ operation: String) throws -> Void = { _ in }
+
+    func ledger(for stage: LedgerStage) throws -> any Ledger {
+        ObservedLedger(
+            inner: try inner.ledger(for: stage), process: process, stall: stall, fault: fault)
+    }
+    func migrateLedger() async throws { try await inner.migrateLedger() }
+    func probe() async throws { try await inner.probe() }
+    func close() async {}
+}

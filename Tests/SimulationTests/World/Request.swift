@@ -1,0 +1,66 @@
+import PipelineCore
+import PipelineSimulation
+
+/// A request as it is sent: an id, a deadline, and what is asked.
+struct Request: Sendable {
+    var id: UUID
+    /// Seconds after the world's beginning; 0 for none.
+    var deadline: Int
+    var text: String
+
+    var payload: Bytes { Array("\(id) \(deadline) \(text)".utf8)[...] }
+    var key: Bytes { Array(id.description.utf8)[...] }
+
+    init(id: UUID, deadline: Int, text: String) {
+        self.id = id
+        self.deadline = deadline
+        self.text = text
+    }
+
+    init?(_ payload: Bytes) {
+        let words = String(decoding: payload, as: UTF8.self)
+            .split(separator: " ", maxSplits: 2).map(String.init)
+        guard words.count == 3, let id = UUID(words[0]), let deadline = Int(words[1])
+        else { return nil }
+        self.init(id: id, deadline: deadline, text: words[2])
+    }
+}
+
+/// Reads requests and renders outcomes of simulated worlds.
+struct SimulatedCodec: RecordDecoder, OutcomeEncoder {
+    func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection] {
+        var refused: [Rejection] = []
+        var read: [Record] = []
+        for var record in records {
+            guard let request = Request(record.payload) else {
+                refused.append(
+                    Rejection(record, stage: stage, code: "malformed", reason: "not a request"))
+                continue
+            }
+            record.id = request.id
+            record.digest = Digest(of: record.payload)
+            if request.deadline > 0 {
+                record.deadline = Self.epoch.advanced(by: .seconds(request.deadline))
+            }
+            read.append(record)
+        }
+        records = read
+        return refused
+    }
+
+    private static let epoch = Timestamp(microseconds: 1_767_225_600_000_000)
+
+    func announcement(_ outcome: Outcome) throws -> OutgoingRecord {
+        OutgoingRecord(
+            key: Array(outcome.caseID.description.utf8)[...], payload: try cached(outcome),
+            headers: [Header("event-id", outcome.id.description)])
+    }
+
+    func cached(_ outcome: Outcome) throws -> Bytes {
+        let answer = outcome.report.map { String(decoding: $0, as: UTF8.self) } ?? outcome.reason
+        let text =
+            "\(outcome.id) \(outcome.caseID) \(outcome.state) \(outcome.writtenAt.microseconds) "
+            + "\(outcome.dataAsOf?.microseconds ?? 0) \(answer ?? "")"
+        return Array(text.utf8)[...]
+    }
+}

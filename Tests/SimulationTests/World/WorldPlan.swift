@@ -1,0 +1,82 @@
+import PipelineCore
+import PipelineSimulation
+
+/// What a seed decides about a world before it begins.
+struct WorldPlan: Sendable {
+    var workers = 2
+    var partitions = 2
+    /// Requests, over the horizon; then the arrivals and the faults end.
+    var requests = 80
+    var horizon: Duration = .minutes(60)
+
+    var count = 8
+    var maxBatch = 8
+    var maxAge: Duration = .minutes(10)
+    var deadlineMargin: Duration?
+    var minInterval: Duration = .zero
+    var lease: Duration = .seconds(60)
+    var poll: Duration = .seconds(20)
+    var maxChunk = 16
+    /// Dedupe remembers in the shared cache instead of in its process.
+    var sharesMemory = false
+
+    var kills = 0
+    var pauses = 0
+    var stops = 0
+    var cacheLosses = 0
+    var outages = 0
+    /// Share of lease calls at which the process stalls for about as long as the lease.
+    var stalls = 0.0
+    var failingRuns = 0.0
+    var weather = Weather()
+    /// Share of requests that no generator can answer, that are refused, or that can't be read.
+    var poison = 0.0
+    var refused = 0.0
+    var malformed = 0.0
+    /// Share of requests that repeat an earlier one, or contradict it.
+    var repeats = 0.0
+    var conflicts = 0.0
+    /// Share of requests that callers hand in.
+    var calls = 0.0
+
+    /// After that everything must have been answered.
+    var bound: Duration { horizon + maxAge + minInterval + .minutes(90) }
+
+    /// A quiet day.
+    init(quiet random: inout SplitMix64) {
+        workers = .random(in: 1...3, using: &random)
+        partitions = .random(in: 1...4, using: &random)
+        requests = .random(in: 30...120, using: &random)
+        count = .random(in: 2...16, using: &random)
+        maxBatch = Bool.random(using: &random) ? count : .random(in: 2...20, using: &random)
+        maxAge = .seconds(.random(in: 60...1200, using: &random))
+        deadlineMargin = Bool.random(using: &random) ? .minutes(5) : nil
+        minInterval = Bool.random(using: &random) ? .zero : .seconds(30)
+        lease = .seconds(.random(in: 20...90, using: &random))
+        poll = .seconds(.random(in: 5...60, using: &random))
+        maxChunk = .random(in: 1...24, using: &random)
+        sharesMemory = Bool.random(using: &random)
+        repeats = 0.15
+        conflicts = 0.03
+        malformed = 0.03
+        refused = 0.05
+        calls = 0.3
+    }
+
+    /// Everything that can go wrong does.
+    init(rough random: inout SplitMix64) {
+        self.init(quiet: &random)
+        workers = .random(in: 2...3, using: &random)
+        kills = .random(in: 0...10, using: &random)
+        pauses = .random(in: 0...6, using: &random)
+        stops = .random(in: 0...4, using: &random)
+        cacheLosses = .random(in: 0...2, using: &random)
+        outages = .random(in: 0...2, using: &random)
+        stalls = 0.05
+        failingRuns = 0.1
+        poison = 0.04
+        weather.refused = 0.02
+        weather.lost = 0.03
+        weather.slow = 0.02
+    }
+}

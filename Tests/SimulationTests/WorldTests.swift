@@ -1,0 +1,70 @@
+import PipelineCore
+import PipelineSimulation
+import Testing
+
+@Suite("Simulated worlds")
+struct WorldTests {
+    @Test("on quiet days every request is answered once, in full batches, in time")
+    func quiet() async throws {
+        let failure = try await Seeds.firstFailure(20) { seed in
+            simulate(seed) { WorldPlan(quiet: &$0) }.failure
+        }
+        #expect(failure == nil)
+    }
+
+    @Test("whatever is killed, paused, lost or refused, no promise is broken")
+    func rough() async throws {
+        let failure = try await Seeds.firstFailure(60) { seed in
+            simulate(seed) { WorldPlan(rough: &$0) }.failure
+        }
+        #expect(failure == nil)
+    }
+
+    @Test(
+        "an error that no repeating helps against ends the process with that error, wherever it comes from",
+        arguments: [
+            "register", "accept", "positions", "seal", "claim", "extend", "commit", "release",
+            "bisect", "claimDelivery", "delivered",
+        ])
+    func fatal(_ operation: String) async throws {
+        let failure = try await Seeds.firstFailure(3) { seed in
+            let calls = Shared(0)
+            let verdict = simulate(seed) {
+                var plan = WorldPlan(rough: &$0)
+                plan.poison = 0.3
+                return plan
+            } fault: { called in
+                guard called == operation else { return }
+                calls.withLock { $0 += 1 }
+                if calls.current == 2 { throw PipelineError.fatal("planted", "planted") }
+            }
+            let found = verdict.violations.first ?? "nothing"
+            return found.contains("gave up: planted")
+                ? nil : "\(found)\n\(verdict.history.tail(60))"
+        }
+        #expect(failure == nil)
+    }
+
+    @Test("a seed repeats a run, byte for byte")
+    func determinism() async throws {
+        let failure = try await Seeds.firstFailure(3) { seed in
+            let first = simulate(seed) { WorldPlan(rough: &$0) }.history
+            let second = simulate(seed) { WorldPlan(rough: &$0) }.history
+            if first == second { return nil }
+            let differing = zip(first.lines, second.lines).first { $0 != $1 }
+            return "runs differ: \(String(describing: differing))"
+        }
+        #expect(failure == nil)
+    }
+}
+
+/// Runs the world of a seed.
+func simulate(
+    _ seed: UInt64, _ makePlan: (inout SplitMix64) -> WorldPlan,
+    fault: @escaping @Sendable (_ operation: String) throws -> Void = { _ in }
+) -> Verdict {
+    var random = SplitMix64(seed: seed)
+    let plan = makePlan(&random)
+    let traffic = Traffic(plan, &random)
+    return World(plan: plan, seed: random.next(), fault: fault).run(traffic)
+}

@@ -1,0 +1,148 @@
+import Batching
+import Ledger
+import PipelineCore
+import PipelineTesting
+import Testing
+
+@testable import Stages
+
+@Suite("A barrier over a ledger", .timeLimit(.minutes(1)))
+struct LedgerBarrierTests {
+    private let time = ManualClock()
+
+    private func barrier(
+        _ ledger: FakeLedger, poll: Duration = .seconds(1), retention: Duration? = nil,
+        trigger: Trigger = .count(4)
+    ) -> LedgerBarrier {
+        LedgerBarrier(
+            ledger: ledger, rule: BatchingRule(trigger: trigger, maxBatch: 4, minInterval: .zero),
+            lease: .seconds(30), poll: poll, retention: retention,
+            context: .testing(clock: time.clock, stage: "batch"))
+    }
+
+    /// Looks that find nothing to seal.
+    private func nothing() -> @Sendable (Int) -> SealingResult {
+        { [time] _ in
+            SealingResult(
+                open: OpenBatch(count: 0, oldest: nil, earliestDeadline: nil),
+                clock: time.timestamp, sealed: [], next: nil)
+        }
+    }
+
+    @Test("settles a chunk once its cases are committed, and not before")
+    func settles() async throws {
+        let ledger = FakeLedger(sealing: nothing())
+        let (chunk, settlement) = Chunk.testing([1, 2], at: 0)
+        ledger.failures.add(.retryable("store-unavailable", "away"))
+        let barrier = barrier(ledger)
+        await #expect(throws: PipelineError.self) { try await barrier.accept(chunk) }
+        #expect(settlement.settlements.count == 0)
+        try await barrier.accept(chunk)
+        #expect(ledger.submissions.entries == [[.testing(1), .testing(2)]])
+        #expect(try await settlement.outcome() == nil)
+    }
+
+    @Test("keeps conflicts in the dead letters before anything is committed")
+    func conflicts() async throws {
+        let ledger = FakeLedger(conflicts: [.testing(2)], sealing: nothing())
+        let (chunk, settlement) = Chunk.testing([1, 2, 3], at: 0)
+        let barrier = barrier(ledger)
+        settlement.failures.add(.retryable("bus-unavailable", "away"))
+        await #expect(throws: PipelineError.self) { try await barrier.accept(chunk) }
+        // Nothing but the attempt that found them: no commit while a conflict is not kept.
+        #expect(ledger.submissions.count == 1)
+        #expect(settlement.settlements.count == 0)
+        try await barrier.accept(chunk)
+        #expect(ledger.submissions.entries.last == [.testing(1), .testing(3)])
+        #expect(settlement.rejectedOrdinals == [1])
+        let rejection = settlement.rejections.entries[0]
+        #expect(rejection.code == "conflict")
+        #expect(rejection.stage == "batch")
+        #expect(rejection.reason.contains(UUID.testing(2).description))
+        #expect(try await settlement.outcome() == nil)
+    }
+
+    @Test("moves positions even when every record of a chunk is a conflict, or it has none")
+    func emptyChunks() async throws {
+        let ledger = FakeLedger(conflicts: [.testing(1)], sealing: nothing())
+        let barrier = barrier(ledger)
+        try await barrier.accept(Chunk.testing([1], at: 0).chunk)
+        try await barrier.accept(Chunk.testing([], at: 1, upTo: 5).chunk)
+        #expect(ledger.submissions.entries == [[.testing(1)], [], []])
+        let (nothingAtAll, settlement) = Chunk.testing([])
+        try await barrier.accept(nothingAtAll)
+        #expect(ledger.submissions.count == 3)
+        #expect(try await settlement.outcome() == nil)
+    }
+
+    @Test("looks again at once while there is something to seal, then polls with jitter")
+    func sealing() async throws {
+        let ledger = FakeLedger { [time] look in
+            SealingResult(
+                open: OpenBatch(count: 0, oldest: nil, earliestDeadline: nil),
+                clock: time.timestamp,
+                sealed: look <= 2
+                    ? [SealedBatch(number: Int64(look), count: 4, closedBy: "count")] : [],
+                next: nil)
+        }
+        let barrier = barrier(ledger, poll: .seconds(10))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await barrier.runSealing() }
+            try await time.sleepers()
+            #expect(ledger.seals.count == 3)
+            time.advance(by: .milliseconds(7499))
+            #expect(time.sleeperCount == 1)
+            time.advance(by: .milliseconds(5001))
+            try await ledger.seals.reaches(4)
+            group.cancelAll()
+        }
+    }
+
+    @Test("looks earlier when what arrives may make the rule fire, and not for less")
+    func arrivals() async throws {
+        let ledger = FakeLedger(sealing: nothing())
+        let barrier = barrier(ledger, poll: .seconds(3600))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await barrier.runSealing() }
+            try await time.sleepers()
+            try await barrier.accept(Chunk.testing([1, 2, 3]).chunk)
+            for _ in 0..<500 { await Task.yield() }
+            #expect(ledger.seals.count == 1)
+            try await barrier.accept(Chunk.testing([4]).chunk)
+            try await ledger.seals.reaches(2)
+            group.cancelAll()
+        }
+    }
+
+    @Test("looks when a flush is asked for")
+    func flush() async throws {
+        let ledger = FakeLedger(sealing: nothing())
+        let barrier = barrier(ledger, poll: .seconds(3600))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await barrier.runSealing() }
+            try await time.sleepers()
+            try await barrier.flush()
+            try await ledger.seals.reaches(2)
+            group.cancelAll()
+        }
+        #expect(ledger.flushes.count == 1)
+    }
+
+    @Test("deletes what ended longer ago than its retention, once a minute")
+    func retention() async throws {
+        let ledger = FakeLedger(sealing: nothing())
+        let barrier = barrier(ledger, poll: .seconds(10), retention: .seconds(3600))
+        let start = time.timestamp
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await barrier.runSealing() }
+            try await ledger.purges.reaches(1)
+            while ledger.purges.count < 2 {
+                if time.sleeperCount > 0 { time.advance(by: .seconds(1)) }
+                await Task.yield()
+            }
+            group.cancelAll()
+        }
+        #expect(ledger.purges.entries[0] == start.advanced(by: .seconds(-3600)))
+        #expect(start.duration(to: time.timestamp) >= .seconds(60))
+    }
+}

@@ -1,0 +1,159 @@
+import PipelineCore
+import PipelineTesting
+import Testing
+
+@testable import Stages
+
+@Suite("A dedupe", .timeLimit(.minutes(1)))
+struct DeduplicatorTests {
+    private let time = ManualClock()
+
+    private func deduplicator(
+        window: Duration = .seconds(600), maxKeys: Int = 1000, passesUnsettled: Bool = false
+    ) -> Deduplicator {
+        Deduplicator(
+            memory: ProcessDedupeMemory(window: window, maxKeys: maxKeys, clock: time.clock),
+            passesUnsettled: passesUnsettled, key: { DedupeStage.Key.caseID.of($0) })
+    }
+
+    /// Sends a chunk through and settles it.
+    private func pass(
+        _ numbers: [Int], content: UInt8 = 0, _ settlement: Settlement = .acknowledged,
+        through dedupe: Deduplicator
+    ) async throws -> [Int] {
+        let passed = try await dedupe.process(Chunk.testing(numbers, content: content).chunk)
+        passed.delivery.settle(settlement)
+        return passed.numbers
+    }
+
+    @Test("drops a repeat of the same key and content once the first has settled")
+    func repeats() async throws {
+        let dedupe = deduplicator()
+        #expect(try await pass([1, 2], through: dedupe) == [1, 2])
+        #expect(try await pass([2, 1, 3], through: dedupe) == [3])
+    }
+
+    @Test("lets the same key with other content go on: the ledger says what it is")
+    func otherContent() async throws {
+        let dedupe = deduplicator()
+        #expect(try await pass([1], content: 0, through: dedupe) == [1])
+        #expect(try await pass([1], content: 1, through: dedupe) == [1])
+    }
+
+    @Test("remembers nothing that did not settle")
+    func failure() async throws {
+        let dedupe = deduplicator()
+        let failed = Settlement.failed(.retryable("away", "away"))
+        #expect(try await pass([1], failed, through: dedupe) == [1])
+        #expect(try await pass([1], through: dedupe) == [1])
+        #expect(try await pass([1], through: dedupe) == [])
+    }
+
+    @Test("lets a repeat wait for the first to settle, and drops it then")
+    func inFlight() async throws {
+        let dedupe = deduplicator()
+        let first = try await dedupe.process(Chunk.testing([1]).chunk)
+        let passed = Latch()
+        let second = Task {
+            let chunk = try await dedupe.process(Chunk.testing([1, 2]).chunk)
+            passed.open()
+            return chunk
+        }
+        for _ in 0..<500 { await Task.yield() }
+        #expect(!passed.isOpen)
+        first.delivery.settle(.acknowledged)
+        #expect(try await second.value.numbers == [2])
+    }
+
+    @Test("lets a repeat that waited go on when the first has failed")
+    func inFlightFailure() async throws {
+        let dedupe = deduplicator()
+        let first = try await dedupe.process(Chunk.testing([1]).chunk)
+        let second = Task { try await dedupe.process(Chunk.testing([1]).chunk) }
+        for _ in 0..<500 { await Task.yield() }
+        first.delivery.settle(.failed(.fenced("position-moved", "moved")))
+        let passed = try await second.value
+        #expect(passed.numbers == [1])
+        passed.delivery.settle(.acknowledged)
+        #expect(try await pass([1], through: dedupe) == [])
+    }
+
+    @Test("does not hold up other content of a key that is under way")
+    func inFlightOtherContent() async throws {
+        let dedupe = deduplicator()
+        let first = try await dedupe.process(Chunk.testing([1], content: 0).chunk)
+        let second = try await dedupe.process(Chunk.testing([1], content: 1).chunk)
+        #expect(second.numbers == [1])
+        first.delivery.settle(.acknowledged)
+        second.delivery.settle(.acknowledged)
+    }
+
+    @Test("does not wait where settlement comes with a later batch; repeats go on")
+    func lateSettlement() async throws {
+        let dedupe = deduplicator(passesUnsettled: true)
+        let first = try await dedupe.process(Chunk.testing([1]).chunk)
+        let second = try await dedupe.process(Chunk.testing([1]).chunk)
+        #expect(second.numbers == [1])
+        first.delivery.settle(.acknowledged)
+        second.delivery.settle(.acknowledged)
+        #expect(try await pass([1], through: dedupe) == [])
+    }
+
+    @Test("gives a repeat in the same delivery the fate of the first")
+    func followers() async throws {
+        let dedupe = deduplicator()
+        let (chunk, settlement) = Chunk.testing([1, 1, 2, 1])
+        let passed = try await dedupe.process(chunk)
+        #expect(passed.numbers == [1, 2])
+        try await passed.delivery.reject([
+            Rejection(passed.records[0], stage: "batch", code: "conflict", reason: "known")
+        ])
+        passed.delivery.settle(.acknowledged)
+        #expect(settlement.rejectedOrdinals == [0, 1, 3])
+        // What was refused is not remembered: it would be refused again, with its reason.
+        #expect(try await pass([1, 2], through: dedupe) == [1])
+    }
+
+    @Test("forgets a key after its window")
+    func window() async throws {
+        let dedupe = deduplicator(window: .seconds(60))
+        #expect(try await pass([1], through: dedupe) == [1])
+        time.advance(by: .seconds(59))
+        #expect(try await pass([1], through: dedupe) == [])
+        time.advance(by: .seconds(1))
+        #expect(try await pass([1], through: dedupe) == [1])
+    }
+
+    @Test("forgets the oldest key first when there are too many")
+    func bound() async throws {
+        let dedupe = deduplicator(maxKeys: 3)
+        #expect(try await pass([1, 2, 3, 4], through: dedupe) == [1, 2, 3, 4])
+        #expect(try await pass([2, 3, 4], through: dedupe) == [])
+        #expect(try await pass([1], through: dedupe) == [1])
+    }
+
+    @Test("passes on a chunk without records, since it moves positions")
+    func empty() async throws {
+        let dedupe = deduplicator()
+        #expect(try await pass([1], through: dedupe) == [1])
+        let (chunk, _) = Chunk.testing([1], at: 7)
+        let passed = try await dedupe.process(chunk)
+        #expect(passed.records.isEmpty)
+        #expect(passed.advances.map(\.next) == [8])
+        passed.delivery.settle(.acknowledged)
+    }
+
+    @Test("takes the key that its settings name; a record without one passes")
+    func keys() {
+        var record = Record.testing(1)
+        record.key = [7]
+        #expect(DedupeStage.Key.recordKey.of(record) == DedupeKey(Digest(of: [7])))
+        #expect(DedupeStage.Key.content.of(record) == DedupeKey(Digest(of: record.payload)))
+        record.digest = Digest(high: 1, low: 2)
+        #expect(DedupeStage.Key.content.of(record) == DedupeKey(high: 1, low: 2))
+        record.key = nil
+        record.id = nil
+        #expect(DedupeStage.Key.recordKey.of(record) == nil)
+        #expect(DedupeStage.Key.caseID.of(record) == nil)
+    }
+}

@@ -1,0 +1,153 @@
+import PipelineCore
+import PipelineTesting
+import Testing
+
+@testable import Stages
+
+/// Refuses payloads that begin with a 9.
+private struct PickyDecoder: RecordDecoder {
+    func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection] {
+        let refused = records.filter { $0.payload.first == 9 }
+        records.removeAll { $0.payload.first == 9 }
+        return refused.map { Rejection($0, stage: stage, code: "malformed", reason: "a nine") }
+    }
+}
+
+@Suite("The gate for callers' requests", .timeLimit(.minutes(1)))
+struct RequestGateTests {
+    private let time = ManualClock()
+
+    private func gate(maxChunk: Int = 512) -> RequestGate {
+        RequestGate(
+            name: "api", maxChunk: maxChunk,
+            intake: Intake(decoder: PickyDecoder(), context: .testing(clock: time.clock)))
+    }
+
+    /// Runs a gate whose chunks go to `take`.
+    private func running(
+        _ gate: RequestGate, _ take: @escaping @Sendable (Chunk) async throws -> Void,
+        _ body: () async throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await gate.run(into: Outlet(take)) }
+            try await body()
+            group.cancelAll()
+        }
+    }
+
+    @Test("answers a caller when the chunk has settled, not before")
+    func accepted() async throws {
+        let gate = gate()
+        let chunks = Journal<Chunk>()
+        let answered = Latch()
+        try await running(gate, { chunks.note($0) }) {
+            let caller = Task {
+                defer { answered.open() }
+                return try await gate.submit(.testing(1))
+            }
+            let chunk = try await chunks.reaches(1)[0]
+            for _ in 0..<500 { await Task.yield() }
+            #expect(!answered.isOpen)
+            chunk.delivery.settle(.acknowledged)
+            guard case .accepted = try await caller.value else {
+                Issue.record("not accepted")
+                return
+            }
+        }
+    }
+
+    @Test("tells a caller why its request was refused, and goes on with the others")
+    func rejected() async throws {
+        let gate = gate()
+        try await running(gate, { $0.delivery.settle(.acknowledged) }) {
+            async let good = gate.submit(.testing(1))
+            guard case .rejected(let rejection) = try await gate.submit(.testing(9)) else {
+                Issue.record("accepted")
+                return
+            }
+            #expect(rejection.code == "malformed")
+            guard case .accepted = try await good else {
+                Issue.record("not accepted")
+                return
+            }
+        }
+    }
+
+    @Test("tells a caller when nothing is promised")
+    func failed() async throws {
+        let gate = gate()
+        try await running(
+            gate, { $0.delivery.settle(.failed(.retryable("store-unavailable", "away"))) }
+        ) {
+            let error = await #expect(throws: PipelineError.self) {
+                _ = try await gate.submit(.testing(1))
+            }
+            #expect(error?.code == "store-unavailable")
+        }
+    }
+
+    @Test("makes one chunk of whoever calls meanwhile, up to a bound")
+    func chunks() async throws {
+        let gate = gate(maxChunk: 10)
+        let sizes = Journal<Int>()
+        let mayGoOn = Latch()
+        try await running(
+            gate,
+            { chunk in
+                sizes.note(chunk.records.count)
+                #expect(chunk.records.map(\.ordinal) == Array(chunk.records.indices))
+                try await mayGoOn.wait()
+                chunk.delivery.settle(.acknowledged)
+            }
+        ) {
+            try await withThrowingTaskGroup(of: Void.self) { callers in
+                callers.addTask { _ = try await gate.submit(.testing(1)) }
+                try await sizes.reaches(1)
+                let called = Journal<Void>()
+                for _ in 0..<25 {
+                    callers.addTask {
+                        called.note(())
+                        _ = try await gate.submit(.testing(2))
+                    }
+                }
+                try await called.reaches(25)
+                for _ in 0..<2000 { await Task.yield() }
+                mayGoOn.open()
+                try await callers.waitForAll()
+            }
+        }
+        #expect(sizes.entries.reduce(0, +) == 26)
+        #expect(sizes.entries.allSatisfy { $0 <= 10 })
+        #expect(sizes.count <= 6)
+    }
+
+    @Test("turns callers away once it is shut, those who wait too")
+    func shut() async throws {
+        let gate = gate()
+        let waiting = Task { try await gate.submit(.testing(1)) }
+        for _ in 0..<500 { await Task.yield() }
+        await gate.close()
+        let error = await #expect(throws: PipelineError.self) { _ = try await waiting.value }
+        #expect(error?.code == "shutting-down")
+        await #expect(throws: PipelineError.self) { _ = try await gate.submit(.testing(2)) }
+    }
+
+    @Test("turns callers away at once when too many wait")
+    func overload() async throws {
+        let gate = gate()
+        let errors = Journal<String>()
+        await withTaskGroup(of: Void.self) { callers in
+            for number in 0...RequestGate.maxWaiting {
+                callers.addTask {
+                    do { _ = try await gate.submit(.testing(number)) } catch {
+                        errors.note((error as? PipelineError)?.code ?? "\(error)")
+                    }
+                }
+            }
+            _ = try? await errors.reaches(1)
+            #expect(errors.entries == ["overloaded"])
+            await gate.close()
+        }
+        #expect(errors.count == RequestGate.maxWaiting + 1)
+    }
+}

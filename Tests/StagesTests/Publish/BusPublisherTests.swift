@@ -1,0 +1,96 @@
+import PipelineCore
+import PipelineTesting
+import Testing
+
+@testable import Stages
+
+@Suite("A publish to a topic", .timeLimit(.minutes(1)))
+struct BusPublisherTests {
+    private func publisher(
+        _ bus: FakeBus, key: KeyTemplate = .automatic,
+        encoder: (any OutcomeEncoder)? = FakeEncoder()
+    ) -> BusPublisher {
+        BusPublisher(
+            bus: bus, topic: "ready", key: key, partitions: 3, encoder: encoder,
+            context: .testing(clock: ManualClock().clock, stage: "out"))
+    }
+
+    private func record() -> Record {
+        var record = Record.testing(5)
+        record.key = [1]
+        record.headers = [Header("trace", "abc")]
+        return record
+    }
+
+    private func keyOfRecord(_ template: KeyTemplate) async throws -> Bytes? {
+        let bus = FakeBus()
+        let delivery = Delivery(RecordedSettlement())
+        try await publisher(bus, key: template).deliver(
+            Chunk(records: [record()], delivery: delivery))
+        delivery.settle(.acknowledged)
+        return bus.sent.entries[0].record.key
+    }
+
+    private func keyOfOutcome(_ template: KeyTemplate) async throws -> Bytes? {
+        let bus = FakeBus()
+        try await publisher(bus, key: template).deliver(
+            OutcomeBatch(number: 1, token: 1, outcomes: [.testing(5)]))
+        return bus.sent.entries[0].record.key
+    }
+
+    @Test("gives a record its own key, its case's id, or none, as its settings say")
+    func keysOfRecords() async throws {
+        let id = Array(UUID.testing(5).description.utf8)[...]
+        #expect(try await keyOfRecord(.automatic) == [1])
+        #expect(try await keyOfRecord(.recordKey) == [1])
+        #expect(try await keyOfRecord(.caseID) == id)
+        #expect(try await keyOfRecord(.none) == nil)
+    }
+
+    @Test("gives an outcome its case's id or no key")
+    func keysOfOutcomes() async throws {
+        let id = Array(UUID.testing(5).description.utf8)[...]
+        #expect(try await keyOfOutcome(.automatic) == id)
+        #expect(try await keyOfOutcome(.caseID) == id)
+        #expect(try await keyOfOutcome(.recordKey) == nil)
+        #expect(try await keyOfOutcome(.none) == nil)
+    }
+
+    @Test("sends records as they came, and refuses what the bus refuses for good")
+    func refusals() async throws {
+        let bus = FakeBus(tooLarge: 3)
+        var large = Record.testing(6, ordinal: 1)
+        large.payload = [1, 2, 3]
+        let settlement = RecordedSettlement()
+        let delivery = Delivery(settlement)
+        try await publisher(bus).deliver(Chunk(records: [record(), large], delivery: delivery))
+        delivery.settle(.acknowledged)
+        #expect(bus.sent.entries.map(\.topic) == ["ready"])
+        #expect(bus.sent.entries[0].record.headers.map(\.name) == ["trace"])
+        #expect(settlement.rejections.entries.map(\.code) == ["too-large"])
+        #expect(settlement.rejectedOrdinals == [1])
+        #expect(bus.created.entries == ["ready"])
+    }
+
+    @Test("announces the same outcome with the same bytes, however often")
+    func repeats() async throws {
+        let bus = FakeBus()
+        let publisher = publisher(bus)
+        bus.failures.add(.retryable("bus-unavailable", "away"))
+        let batch = OutcomeBatch(number: 1, token: 1, outcomes: [.testing(1), .testing(2)])
+        await #expect(throws: PipelineError.self) { try await publisher.deliver(batch) }
+        try await publisher.deliver(batch)
+        try await publisher.deliver(batch)
+        let payloads = bus.sent.entries.map(\.record.payload)
+        #expect(payloads.prefix(2) == payloads.suffix(2))
+    }
+
+    @Test("can't announce without a codec")
+    func codec() async throws {
+        let error = await #expect(throws: PipelineError.self) {
+            try await publisher(FakeBus(), encoder: nil).deliver(
+                OutcomeBatch(number: 1, token: 1, outcomes: [.testing(1)]))
+        }
+        #expect(error?.code == "unknown-codec")
+    }
+}
