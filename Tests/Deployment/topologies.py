@@ -110,7 +110,8 @@ class Compose(Topology):
         return f"{self.PROJECT}_{service}_1"
 
     def up(self, **more):
-        self.compose("up", "--no-start", "--no-build", **more)
+        # Without dependencies among containers, which podman 4.3 resolves only for containers started together.
+        self.compose("up", "--no-start", "--no-build", "--no-deps", **more)
         for service in self.order():
             begun = time.monotonic()
             for other, how in self.services[service].get("depends_on", {}).items():
