@@ -56,29 +56,26 @@ def test_every_case_has_one_right_report_though_each_part_is_restarted(stack, ev
     api = PatientAPI(stack.target)
     portions = 2 * len(Topology.PARTS)
     size = -(-COUNT // portions)
-    restarted, failed = [], []
+    given_up = threading.Event()
 
-    def restart_all(begin):
-        try:
-            for part in Topology.PARTS:
-                begin.wait(5)
-                stack.restart(part)
-                restarted.append(part)
-        except BaseException as error:
-            failed.append(error)
+    def restart_all():
+        for part in Topology.PARTS:
+            if given_up.wait(5):
+                return
+            stack.restart(part)
 
     started = time.monotonic()
-    begin = threading.Event()
-    restarts = threading.Thread(target=restart_all, args=(begin,))
-    restarts.start()
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        for first in range(0, COUNT, size):
-            portion = wanted[first:first + size]
-            sent = pool.submit(send_by_kafka, stack, portion[::2])
-            list(pool.map(lambda request: api("CreateReport", request=request), portion[1::2]))
-            sent.result()
-    restarts.join(LIMIT)
-    assert not failed and restarted == Topology.PARTS, (restarted, failed)
+    with concurrent.futures.ThreadPoolExecutor(17) as pool:
+        restarts = pool.submit(restart_all)
+        try:
+            for first in range(0, COUNT, size):
+                portion = wanted[first:first + size]
+                sent = pool.submit(send_by_kafka, stack, portion[::2])
+                list(pool.map(lambda request: api("CreateReport", request=request), portion[1::2]))
+                sent.result(LIMIT)
+            restarts.result(LIMIT)
+        finally:
+            given_up.set()
     accepted = time.monotonic() - started
 
     def all_answered():
@@ -100,12 +97,12 @@ def test_every_case_has_one_right_report_though_each_part_is_restarted(stack, ev
 def send_by_kafka(stack, portion):
     """Sends again what a broker that was killed may not have taken: the case's id makes it safe."""
     pairs = [(request["case_id"], json.dumps(request)) for request in portion]
-    for _ in range(5):
+    for _ in range(20):
         try:
             return stack.produce("report-requests", pairs)
         except AssertionError as error:
             last = error
-            time.sleep(2)
+            time.sleep(3)
     raise last
 
 
@@ -131,9 +128,9 @@ def test_the_rule_of_batching_is_in_the_environment(stack, events):
     wanted = requests(events, 70, seed=22)
     before = outcomes(stack)
     send_by_kafka(stack, wanted[:50])
-    eventually(lambda: outcomes(stack) == before + 50, "the first fifty", LIMIT, 1)
+    eventually(lambda: outcomes(stack) >= before + 50, "the first fifty", LIMIT, 1)
     send_by_kafka(stack, wanted[50:])
-    eventually(lambda: outcomes(stack) == before + 70, "the others, without a flush", LIMIT, 1)
+    eventually(lambda: outcomes(stack) >= before + 70, "the others, without a flush", LIMIT, 1)
     new = stack.batches()[known:]
     assert ["50", "count"] in new and new[-1][1] == "max_age", new
     assert sum(int(batch[0]) for batch in new) == 70

@@ -35,7 +35,8 @@ class Topology:
     def produce(self, topic, pairs):
         """pairs: (key, value) each; waits until the broker has acknowledged all of them."""
         lines = "".join(f"{key}\t{value}\n" for key, value in pairs)
-        self.kcat("-P", "-t", topic, "-K", "\t", "-X", "acks=all", input=lines)
+        # -E: a broker that restarts is no reason to give up.
+        self.kcat("-P", "-E", "-t", topic, "-K", "\t", "-X", "acks=all", input=lines)
 
     def consume(self, topic):
         """Everything that is in a topic now."""
@@ -109,7 +110,8 @@ class Compose(Topology):
         return f"{self.PROJECT}_{service}_1"
 
     def up(self, **more):
-        self.compose("up", "--no-start", "--no-build", **more)
+        # Without dependencies among containers, which podman 4.3 resolves only for containers started together.
+        self.compose("up", "--no-start", "--no-build", "--no-deps", **more)
         for service in self.order():
             begun = time.monotonic()
             for other, how in self.services[service].get("depends_on", {}).items():
