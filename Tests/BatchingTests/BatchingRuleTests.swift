@@ -25,8 +25,10 @@ struct BatchingRuleTests {
     @Test("by count fires with exactly its number, no case earlier")
     func count() {
         #expect(decide(.count(512), count: 511, now: 0) == .wait(until: nil))
-        #expect(decide(.count(512), count: 512, now: 0) == .fire(.full(closedBy: "count", size: 512)))
-        #expect(decide(.count(512), count: 513, now: 0) == .fire(.full(closedBy: "count", size: 512)))
+        #expect(
+            decide(.count(512), count: 512, now: 0) == .fire(.full(closedBy: "count", size: 512)))
+        #expect(
+            decide(.count(512), count: 513, now: 0) == .fire(.full(closedBy: "count", size: 512)))
         #expect(
             decide(.count(512), maxBatch: 50, count: 512, now: 0)
                 == .fire(.full(closedBy: "count", size: 50)))
@@ -71,7 +73,8 @@ struct BatchingRuleTests {
         let rule = Trigger.any([.count(3), .maxAge(.seconds(60)), .deadlineMargin(.seconds(10))])
         #expect(decide(rule, count: 2, deadline: 50, now: 0) == .wait(until: at(40)))
         #expect(
-            decide(rule, count: 3, deadline: 50, now: 45) == .fire(.full(closedBy: "count", size: 3)))
+            decide(rule, count: 3, deadline: 50, now: 45)
+                == .fire(.full(closedBy: "count", size: 3)))
         #expect(
             decide(rule, count: 2, deadline: 50, now: 60) == .fire(.drain(closedBy: "max_age")))
     }

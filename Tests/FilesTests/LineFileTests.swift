@@ -40,7 +40,8 @@ final class LineFileTests {
     @Test("hands out lines without their ends, with the offset behind each")
     func lines() async throws {
         let lines = try await all(of: try file("one\ntwo\r\n\nlast"))
-        #expect(lines.map { String(decoding: $0.text, as: UTF8.self) } == ["one", "two", "", "last"])
+        #expect(
+            lines.map { String(decoding: $0.text, as: UTF8.self) } == ["one", "two", "", "last"])
         #expect(lines.map(\.next) == [4, 9, 10, 14])
     }
 

@@ -22,16 +22,18 @@ struct CompletionTests {
         let script =
             terminal.out + """
 
-            COMP_WORDS=(penstock report w); COMP_CWORD=2
-            _penstock penstock w report
-            echo "${COMPREPLY[@]}"
-            """
+                COMP_WORDS=(penstock report w); COMP_CWORD=2
+                _penstock penstock w report
+                echo "${COMPREPLY[@]}"
+                """
         let completed = try run("bash", "--norc", input: script)
         #expect(completed.status == 0)
         #expect(completed.output == "wait\n")
     }
 
-    private func run(_ arguments: String..., input: String) throws -> (status: Int32, output: String) {
+    private func run(_ arguments: String..., input: String) throws -> (
+        status: Int32, output: String
+    ) {
         let (process, standardInput, standardOutput) = (Process(), Pipe(), Pipe())
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = arguments

@@ -22,7 +22,9 @@ final class ExitCodeTests {
     }
 
     /// A pipeline in the folder that is in order.
-    private func pipeline(trigger: String = #"{ "any": [ { "max_age": "1h" }, { "manual": true } ] }"#)
+    private func pipeline(
+        trigger: String = #"{ "any": [ { "max_age": "1h" }, { "manual": true } ] }"#
+    )
         throws -> String
     {
         let store = "embedded:\(folder.path)/penstock.sqlite"
@@ -43,7 +45,8 @@ final class ExitCodeTests {
         "is 64 for a command line that is not understood, with a hint",
         arguments: [
             (["rnu"], "did you mean run?"), (["run"], "FILE"),
-            (["report", "get"], "CASE_ID"), (["report", "get", "--fromat", "json", "x"], "--format"),
+            (["report", "get"], "CASE_ID"),
+            (["report", "get", "--fromat", "json", "x"], "--format"),
             (["stages", "accumluate"], "did you mean \"accumulate\"?"),
             (["completion", "tcsh"], "tcsh"), (["run", "--role", "king", "f.json"], "worker"),
             (["sample-data", "--store", "nonsense"], "is not the address of a store"),
@@ -72,7 +75,8 @@ final class ExitCodeTests {
         }
     }
 
-    @Test("is 78 for a file that can't be read", arguments: ["validate", "run", "migrate", "flush"])
+    @Test(
+        "is 78 for a file that can't be read", arguments: ["validate", "run", "migrate", "flush"])
     func unreadable(_ command: String) async {
         let arguments = [command, "nowhere.json"] + (command == "flush" ? ["batch"] : [])
         #expect(await terminal.penstock(arguments) == .configuration)
@@ -107,7 +111,8 @@ final class ExitCodeTests {
     @Test("is 69 when a store can't be reached")
     func unreachableStore() async {
         let code = await terminal.penstock(
-            "sample-data", "--store", "postgres://ada:secret@127.0.0.1:1/penstock?connect_timeout=2")
+            "sample-data", "--store", "postgres://ada:secret@127.0.0.1:1/penstock?connect_timeout=2"
+        )
         #expect(code == .unavailable)
         #expect(!terminal.err.contains("secret"))
     }
@@ -127,7 +132,8 @@ final class ExitCodeTests {
         let events = folder.appending(path: "events.jsonl").path
         let code = await terminal.penstock(
             "sample-data", "--store", "embedded:\(folder.path)/s.sqlite", "--days", "1",
-            "--products", "5", "--views-per-day", "40", "--payments-per-day", "10", "--emit", events)
+            "--products", "5", "--views-per-day", "40", "--payments-per-day", "10", "--emit", events
+        )
         #expect(code == .success)
         let lines = try String(contentsOfFile: events, encoding: .utf8).split(separator: "\n")
         #expect(terminal.err.contains("\(lines.count) events in"))

@@ -20,6 +20,7 @@ struct Terminal: Sendable {
         await PenstockCommand.tree(.standard).run(
             arguments,
             console: Console(
-                out: { [printed] in printed.note($0) }, err: { [complained] in complained.note($0) }))
+                out: { [printed] in printed.note($0) }, err: { [complained] in complained.note($0) }
+            ))
     }
 }

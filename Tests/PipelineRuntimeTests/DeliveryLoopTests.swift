@@ -52,7 +52,8 @@ struct DeliveryLoopTests {
             try await ready.batches.reaches(5)
         }
         #expect(broken.batches.count == 0)
-        #expect(!barrier.calls.entries.contains { $0.hasPrefix("delivered") && $0.hasSuffix("broken") })
+        #expect(
+            !barrier.calls.entries.contains { $0.hasPrefix("delivered") && $0.hasSuffix("broken") })
     }
 
     @Test("to one sink goes on while another hangs")

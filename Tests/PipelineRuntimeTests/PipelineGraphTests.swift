@@ -16,7 +16,9 @@ private struct Part: StagePlugin {
     }
     init(_ field: Fields) {}
     init(_ make: @escaping @Sendable (StageContext) throws -> StageInstance) { self.make = make }
-    func contract(in catalogue: Catalogue) -> StageContract { StageContract { _ in .yields(.bytes) } }
+    func contract(in catalogue: Catalogue) -> StageContract {
+        StageContract { _ in .yields(.bytes) }
+    }
     func build(_ context: StageContext) throws -> StageInstance { try make(context) }
 }
 
@@ -29,7 +31,9 @@ private struct Beginning: StagePlugin {
     private var note: @Sendable (StageContext) -> Void = { _ in }
     init(_ field: Fields) {}
     init(_ note: @escaping @Sendable (StageContext) -> Void) { self.note = note }
-    func contract(in catalogue: Catalogue) -> StageContract { StageContract { _ in .yields(.bytes) } }
+    func contract(in catalogue: Catalogue) -> StageContract {
+        StageContract { _ in .yields(.bytes) }
+    }
     func build(_ context: StageContext) throws -> StageInstance {
         note(context)
         return .source([FakeSource([])])
@@ -106,7 +110,8 @@ struct PipelineGraphTests {
             source, part(.transform(FakeTransform { $0 })), part(.buffer(Regrouping())),
             part(.sink(FakeSink())),
         ])
-        let late = Dictionary(uniqueKeysWithValues: contexts.entries.map { ($0.stage, $0.settlesLate) })
+        let late = Dictionary(
+            uniqueKeysWithValues: contexts.entries.map { ($0.stage, $0.settlesLate) })
         #expect(late == ["s0": true, "s1": true, "s2": false, "s3": false])
     }
 
@@ -119,7 +124,9 @@ struct PipelineGraphTests {
             [.barrier(FakeBarrier()), .buffer(Regrouping())],
         ]
         for chain in chains {
-            let error = #expect(throws: PipelineError.self) { try graph([source] + chain.map(part)) }
+            let error = #expect(throws: PipelineError.self) {
+                try graph([source] + chain.map(part))
+            }
             #expect(error?.code == "misplaced-stage")
             #expect(error?.disposition == .fatal)
         }

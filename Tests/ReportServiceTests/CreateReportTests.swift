@@ -27,7 +27,8 @@ struct CreateReportTests {
                 response.status?.message == "Report is not done! Report status is Pending")
         }
         let record = port.submitted.entries[0]
-        #expect(record.header("content-type").map(Array.init) == Array("application/x-protobuf".utf8))
+        #expect(
+            record.header("content-type").map(Array.init) == Array("application/x-protobuf".utf8))
         let read = try ReportRequest(serializedBytes: Array(record.payload))
         #expect(read.productID == "product-1")
     }
@@ -75,7 +76,8 @@ struct CreateReportTests {
                     record, stage: "in", code: "invalid-argument", reason: "two fields",
                     violations: [
                         FieldViolation(field: "product_id", description: "is missing"),
-                        FieldViolation(field: "period.end_time", description: "is before the start"),
+                        FieldViolation(
+                            field: "period.end_time", description: "is before the start"),
                     ]))
         }
         try await withReportServer(port: port) { client in

@@ -11,7 +11,9 @@ import Synchronization
 final class FakePort: RequestPort {
     let submitted = Journal<Record>()
     private let answer: @Sendable (Record) async throws -> SubmissionResult
-    init(_ answer: @escaping @Sendable (Record) async throws -> SubmissionResult = { _ in .accepted }) {
+    init(
+        _ answer: @escaping @Sendable (Record) async throws -> SubmissionResult = { _ in .accepted }
+    ) {
         self.answer = answer
     }
     func submit(_ record: Record) async throws -> SubmissionResult {
@@ -58,7 +60,9 @@ final class FakeOutcomeCache: OutcomeCache {
         for id in ids { lookups.note(id) }
         return entries.withLock { entries in ids.map { entries[$0] } }
     }
-    func store(_ outcomes: [Outcome]) async { for outcome in outcomes { stored.note(outcome.caseID) } }
+    func store(_ outcomes: [Outcome]) async {
+        for outcome in outcomes { stored.note(outcome.caseID) }
+    }
 }
 
 /// The API on a loopback port, with a client, until `body` returns.

@@ -32,7 +32,10 @@ struct WaitReportTests {
     func timeout() async throws {
         cases.put(1, .running)
         try await withReportServer(cases: cases) { client in
-            guard case .status(let status)? = try await client.wait(id, Google_Protobuf_Duration(.zero)).result
+            guard
+                case .status(let status)? = try await client.wait(
+                    id, Google_Protobuf_Duration(.zero)
+                ).result
             else {
                 Issue.record("no status")
                 return

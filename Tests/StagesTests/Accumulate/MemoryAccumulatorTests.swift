@@ -118,7 +118,9 @@ struct MemoryAccumulatorTests {
     @Test("passes on positions at once where no record waits for the rule")
     func onlyEmptyChunks() async throws {
         try await accumulating(.maxAge(.seconds(60))) { feed in
-            for start in Int64(0)..<3000 { feed(Chunk.testing([], at: start, upTo: start + 1).chunk) }
+            for start in Int64(0)..<3000 {
+                feed(Chunk.testing([], at: start, upTo: start + 1).chunk)
+            }
             while output.entries.last?.advances.last?.next != 3000 { await Task.yield() }
         }
         #expect(output.entries.allSatisfy { $0.records.isEmpty })

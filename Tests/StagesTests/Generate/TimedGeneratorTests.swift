@@ -42,8 +42,10 @@ struct TimedGeneratorTests {
     @Test("hands on the generator's own error")
     func failure() async throws {
         let error = await #expect(throws: PipelineError.self) {
-            _ = try await timed(FakeGenerator { _ in throw PipelineError.permanent("poison", "no") })
-                .generate(batch)
+            _ = try await timed(
+                FakeGenerator { _ in throw PipelineError.permanent("poison", "no") }
+            )
+            .generate(batch)
         }
         #expect(error?.code == "poison")
     }

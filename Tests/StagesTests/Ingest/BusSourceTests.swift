@@ -71,7 +71,9 @@ struct BusSourceTests {
         #expect(topic == "requests.dead-letters")
         #expect(letter.key == [1, 2])
         #expect(letter.payload == fetch.records[0].payload)
-        let headers = letter.headers.map { "\($0.name)=\(String(decoding: $0.value, as: UTF8.self))" }
+        let headers = letter.headers.map {
+            "\($0.name)=\(String(decoding: $0.value, as: UTF8.self))"
+        }
         #expect(
             headers == [
                 "trace=abc", "penstock-stage=batch", "penstock-code=conflict",

@@ -97,6 +97,7 @@ struct LineSourceTests {
                 ])
                 chunk.delivery.settle(.acknowledged)
             })
-        #expect(lines.rejected.entries.map { String(decoding: $0.payload, as: UTF8.self) } == ["bad"])
+        #expect(
+            lines.rejected.entries.map { String(decoding: $0.payload, as: UTF8.self) } == ["bad"])
     }
 }

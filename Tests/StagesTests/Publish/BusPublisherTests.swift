@@ -7,7 +7,8 @@ import Testing
 @Suite("A publish to a topic", .timeLimit(.minutes(5)))
 struct BusPublisherTests {
     private func publisher(
-        _ bus: FakeBus, key: KeyTemplate = .automatic, encoder: (any OutcomeEncoder)? = FakeEncoder()
+        _ bus: FakeBus, key: KeyTemplate = .automatic,
+        encoder: (any OutcomeEncoder)? = FakeEncoder()
     ) -> BusPublisher {
         BusPublisher(
             bus: bus, topic: "ready", key: key, partitions: 3, encoder: encoder,

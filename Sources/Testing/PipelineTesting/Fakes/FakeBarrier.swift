@@ -127,7 +127,8 @@ public final class FakeBarrier: Barrier {
                 state.deliveries[sink, default: []].append(
                     OutcomeBatch(
                         number: batch.number, token: 1,
-                        outcomes: batch.cases.map { .testing(Int($0.number), batch: batch.number) }))
+                        outcomes: batch.cases.map { .testing(Int($0.number), batch: batch.number) })
+                )
             }
         }
         for sink in sinks { bell(sink).ring() }
