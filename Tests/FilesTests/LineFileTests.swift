@@ -4,7 +4,7 @@ import PipelineCore
 import PipelineTesting
 import Testing
 
-@Suite("A file of lines", .timeLimit(.minutes(1)))
+@Suite("A file of lines", .timeLimit(.minutes(5)))
 final class LineFileTests {
     private let folder = FileManager.default.temporaryDirectory.appending(
         path: "penstock-lines-\(RandomSource().uuid())")

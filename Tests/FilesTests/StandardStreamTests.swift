@@ -30,7 +30,7 @@ private final class Pipe: Sendable {
     }
 }
 
-@Suite("Standard streams", .timeLimit(.minutes(1)))
+@Suite("Standard streams", .timeLimit(.minutes(5)))
 struct StandardStreamTests {
     private let input = Pipe()
     private let output = Pipe()

@@ -4,7 +4,7 @@ import PipelineCore
 import Specification
 import Testing
 
-@Suite("A command's exit code", .timeLimit(.minutes(1)))
+@Suite("A command's exit code", .timeLimit(.minutes(5)))
 final class ExitCodeTests {
     private let folder = FileManager.default.temporaryDirectory.appending(
         path: "penstock-command-\(RandomSource().uuid())")

@@ -2,7 +2,7 @@ import PipelineCore
 import PipelineTesting
 import Testing
 
-@Suite("A delivery", .timeLimit(.minutes(1)))
+@Suite("A delivery", .timeLimit(.minutes(5)))
 struct DeliveryTests {
     private let settlement = RecordedSettlement()
 

@@ -2,7 +2,7 @@ import PipelineCore
 import PipelineTesting
 import Testing
 
-@Suite("A doorbell", .timeLimit(.minutes(1)))
+@Suite("A doorbell", .timeLimit(.minutes(5)))
 struct DoorbellTests {
     private let bell = Doorbell()
 

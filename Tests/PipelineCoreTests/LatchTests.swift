@@ -2,7 +2,7 @@ import PipelineCore
 import PipelineTesting
 import Testing
 
-@Suite("A latch", .timeLimit(.minutes(1)))
+@Suite("A latch", .timeLimit(.minutes(5)))
 struct LatchTests {
     private let latch = Latch()
 

@@ -2,7 +2,7 @@ import PipelineCore
 import PipelineTesting
 import Testing
 
-@Suite("The manual clock", .timeLimit(.minutes(1)))
+@Suite("The manual clock", .timeLimit(.minutes(5)))
 struct ManualClockTests {
     private let time = ManualClock()
 

@@ -2,7 +2,7 @@ import PipelineCore
 import PipelineTesting
 import Testing
 
-@Suite("A worker thread", .timeLimit(.minutes(1)))
+@Suite("A worker thread", .timeLimit(.minutes(5)))
 struct WorkerThreadTests {
     struct Mishap: Error {}
 

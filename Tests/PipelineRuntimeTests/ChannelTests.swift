@@ -3,7 +3,7 @@ import Testing
 
 @testable import PipelineRuntime
 
-@Suite("A channel", .timeLimit(.minutes(1)))
+@Suite("A channel", .timeLimit(.minutes(5)))
 struct ChannelTests {
     private let channel = Channel<Int>(capacity: 2)
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import PipelineRuntime
 
-@Suite("Delivery", .timeLimit(.minutes(1)))
+@Suite("Delivery", .timeLimit(.minutes(5)))
 struct DeliveryLoopTests {
     private let world = RunningPipeline()
     private let barrier = FakeBarrier(lease: .seconds(30))

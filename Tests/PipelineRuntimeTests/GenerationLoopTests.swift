@@ -4,7 +4,7 @@ import Testing
 
 @testable import PipelineRuntime
 
-@Suite("Generation", .timeLimit(.minutes(1)))
+@Suite("Generation", .timeLimit(.minutes(5)))
 struct GenerationLoopTests {
     private let world = RunningPipeline()
     private let barrier = FakeBarrier(lease: .seconds(30))

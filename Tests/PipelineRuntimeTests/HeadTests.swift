@@ -4,7 +4,7 @@ import Testing
 
 @testable import PipelineRuntime
 
-@Suite("The head of a pipeline", .timeLimit(.minutes(1)))
+@Suite("The head of a pipeline", .timeLimit(.minutes(5)))
 struct HeadTests {
     private let world = RunningPipeline()
     private let sink = FakeSink()

@@ -5,7 +5,7 @@ import Testing
 
 @testable import PipelineRuntime
 
-@Suite("A running pipeline", .timeLimit(.minutes(1)))
+@Suite("A running pipeline", .timeLimit(.minutes(5)))
 struct PipelineRunTests {
     private let world = RunningPipeline()
     private let barrier = FakeBarrier()

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ReportService
 
-@Suite("CreateReport", .timeLimit(.minutes(1)))
+@Suite("CreateReport", .timeLimit(.minutes(5)))
 struct CreateReportTests {
     private let request = ReportRequest.with {
         $0.caseID = UUID.testing(1).description

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ReportService
 
-@Suite("GetReport", .timeLimit(.minutes(2)))
+@Suite("GetReport", .timeLimit(.minutes(5)))
 struct GetReportTests {
     private let cases = FakeCases()
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ReportService
 
-@Suite("The time to ask again", .timeLimit(.minutes(1)))
+@Suite("The time to ask again", .timeLimit(.minutes(5)))
 struct PollScheduleTests {
     private let time = ManualClock()
     private let cases = FakeCases()

@@ -98,7 +98,7 @@ extension GRPCClient {
     func get(_ id: String) async throws(GRPCStatusError) -> GetReportResponse {
         try await call(
             ReportServiceMethods.getReport, GetReportRequest.with { $0.caseID = id },
-            timeout: .seconds(30), waitForReady: true)
+            timeout: .seconds(240), waitForReady: true)
     }
     func get(_ number: Int) async throws(GRPCStatusError) -> GetReportResponse {
         try await get(UUID.testing(number).description)
@@ -106,7 +106,7 @@ extension GRPCClient {
     func create(_ request: ReportRequest?) async throws(GRPCStatusError) -> CreateReportResponse {
         try await call(
             ReportServiceMethods.createReport,
-            CreateReportRequest.with { $0.request = request }, timeout: .seconds(30),
+            CreateReportRequest.with { $0.request = request }, timeout: .seconds(240),
             waitForReady: true)
     }
     func wait(
@@ -117,7 +117,7 @@ extension GRPCClient {
             WaitReportRequest.with {
                 $0.caseID = id
                 $0.timeout = timeout
-            }, timeout: .seconds(30), waitForReady: true)
+            }, timeout: .seconds(240), waitForReady: true)
     }
 }
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ReportService
 
-@Suite("Reads that are collected", .timeLimit(.minutes(1)))
+@Suite("Reads that are collected", .timeLimit(.minutes(5)))
 struct SnapshotBatcherTests {
     private let time = ManualClock()
     private let cases = FakeCases()

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ReportService
 
-@Suite("WaitReport", .timeLimit(.minutes(1)))
+@Suite("WaitReport", .timeLimit(.minutes(5)))
 struct WaitReportTests {
     private let cases = FakeCases()
     private let id = UUID.testing(1).description

@@ -8,7 +8,7 @@ import Testing
 
 @testable import ReportService
 
-@Suite("The generator grpc", .timeLimit(.minutes(1)))
+@Suite("The generator grpc", .timeLimit(.minutes(5)))
 struct RemoteGeneratorTests {
     private let time = ManualClock()
     private let capture = LogCapture()

@@ -9,7 +9,7 @@ import Testing
 
 @testable import ReportService
 
-@Suite("The generator as a service", .timeLimit(.minutes(2)))
+@Suite("The generator as a service", .timeLimit(.minutes(5)))
 struct ReportGeneratorServerTests {
     private let method = ReportGeneratorServiceMethods.generateReports
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Stages
 
-@Suite("A barrier over a ledger", .timeLimit(.minutes(1)))
+@Suite("A barrier over a ledger", .timeLimit(.minutes(5)))
 struct LedgerBarrierTests {
     private let time = ManualClock()
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Stages
 
-@Suite("An accumulate in memory", .timeLimit(.minutes(1)))
+@Suite("An accumulate in memory", .timeLimit(.minutes(5)))
 struct MemoryAccumulatorTests {
     private let time = ManualClock()
     private let output = Journal<Chunk>()

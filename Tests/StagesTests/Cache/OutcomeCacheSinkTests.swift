@@ -4,7 +4,7 @@ import Testing
 
 @testable import Stages
 
-@Suite("A cache of outcomes", .timeLimit(.minutes(1)))
+@Suite("A cache of outcomes", .timeLimit(.minutes(5)))
 struct OutcomeCacheSinkTests {
     private let time = ManualClock()
 

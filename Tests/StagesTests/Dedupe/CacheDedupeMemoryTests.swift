@@ -15,7 +15,7 @@ private struct UnreachableCache: Cache {
     func close() async {}
 }
 
-@Suite("A dedupe that shares its memory in a cache", .timeLimit(.minutes(1)))
+@Suite("A dedupe that shares its memory in a cache", .timeLimit(.minutes(5)))
 struct CacheDedupeMemoryTests {
     private let time = ManualClock()
 

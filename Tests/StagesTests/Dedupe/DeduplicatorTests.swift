@@ -4,7 +4,7 @@ import Testing
 
 @testable import Stages
 
-@Suite("A dedupe", .timeLimit(.minutes(1)))
+@Suite("A dedupe", .timeLimit(.minutes(5)))
 struct DeduplicatorTests {
     private let time = ManualClock()
 

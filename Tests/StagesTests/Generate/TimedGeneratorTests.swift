@@ -4,7 +4,7 @@ import Testing
 
 @testable import Stages
 
-@Suite("A generation with a time-out", .timeLimit(.minutes(1)))
+@Suite("A generation with a time-out", .timeLimit(.minutes(5)))
 struct TimedGeneratorTests {
     private let time = ManualClock()
     private let batch = Batch(

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Stages
 
-@Suite("A source of a topic", .timeLimit(.minutes(1)))
+@Suite("A source of a topic", .timeLimit(.minutes(5)))
 struct BusSourceTests {
     private let bus = FakeBus()
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Stages
 
-@Suite("A source of lines", .timeLimit(.minutes(1)))
+@Suite("A source of lines", .timeLimit(.minutes(5)))
 struct LineSourceTests {
     private let positions = InMemoryPositions()
 

@@ -13,7 +13,7 @@ private struct PickyDecoder: RecordDecoder {
     }
 }
 
-@Suite("The gate for callers' requests", .timeLimit(.minutes(1)))
+@Suite("The gate for callers' requests", .timeLimit(.minutes(5)))
 struct RequestGateTests {
     private let time = ManualClock()
 

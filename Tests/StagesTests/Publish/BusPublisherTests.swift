@@ -4,7 +4,7 @@ import Testing
 
 @testable import Stages
 
-@Suite("A publish to a topic", .timeLimit(.minutes(1)))
+@Suite("A publish to a topic", .timeLimit(.minutes(5)))
 struct BusPublisherTests {
     private func publisher(
         _ bus: FakeBus, key: KeyTemplate = .automatic,
