@@ -4,8 +4,6 @@ internal import ReportMessages
 
 /// Where an answer to a read comes from: memory of finished reports, the shared cache, the ledger.
 final class CaseAnswers: Sendable {
-    /// How long a case that is not final may be answered from memory.
-    static let pendingTimeToLive: Duration = .milliseconds(250)
     /// How long finished reports stay in memory; they never change.
     static let finishedTimeToLive: Duration = .hours(24)
 
