@@ -16,7 +16,7 @@ public struct PublishStage: StagePlugin {
     let topic: String?
     let key: KeyTemplate
     let codec: String
-    let create: TopicSettings?
+    let create: TopicCreation?
 
     public init(_ field: Fields) {
         to = field("to", "Where to deliver.", example: "bus")
@@ -75,16 +75,6 @@ public struct PublishStage: StagePlugin {
                 "stage \(context.stage): nothing can be published to \"\(to.text)\""
                     + (other is any Bus ? " without a \"topic\"" : ""))
         }
-    }
-}
-
-/// How a missing topic is created.
-struct TopicSettings: Settings {
-    static let summary = "How a topic that is not there is created."
-    let partitions: Int
-    init(_ field: Fields) {
-        partitions = field(
-            "partitions", "How many partitions a new topic gets.", default: 1, in: 1...1000)
     }
 }
 
