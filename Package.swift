@@ -94,7 +94,7 @@ let package = Package(
             "Program", "DryRun",
             [
                 "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
-                "Specification", "Logging", "Ledger", "SQLite", "SQLiteLedger",
+                "Specification", "Logging", "Protobuf", "Ledger", "SQLite", "SQLiteLedger",
             ]),
         layer(
             "Program", "PenstockCommand",

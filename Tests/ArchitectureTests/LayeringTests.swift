@@ -78,7 +78,9 @@ struct LayeringTests {
         "a dry run can name no connector but SQLite, no stage and no domain, so that it opens nothing else"
     )
     func dryRun() {
-        let allowed = Self.tooling.union(Self.pipeline).union(["Ledger", "SQLite", "SQLiteLedger"])
+        let allowed = Self.tooling.union(Self.pipeline).union([
+            "Protobuf", "Ledger", "SQLite", "SQLiteLedger",
+        ])
         #expect(imported(by: "DryRun").isSubset(of: allowed))
     }
 

@@ -21,11 +21,11 @@ extension Catalogue {
             Codec(
                 name: "report-request",
                 summary: "Requests for conversion reports: JSON or protobuf ReportRequest.",
-                yields: .requests, decoder: ReportRequestDecoder()),
+                yields: .requests, decoder: ReportRequestDecoder(), sample: SamplePayload.request),
             Codec(
                 name: "conversion-event",
                 summary: "View and payment events: JSON or protobuf ConversionEvent.",
-                yields: .events, decoder: ConversionEventDecoder()),
+                yields: .events, decoder: ConversionEventDecoder(), sample: SamplePayload.event),
             Codec(name: "raw", summary: "Payloads as they are.", yields: .bytes),
             Codec(
                 name: "report-ready",

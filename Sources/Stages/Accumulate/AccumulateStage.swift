@@ -74,6 +74,7 @@ public struct AccumulateStage: StagePlugin {
         if let store {
             contract.resources.append(.init(field: "store", name: store, kinds: [.store]))
         }
+        contract.largestBatch = maxBatch
         contract.longestWait = { [trigger, minInterval] sla in
             trigger.longestWait(sla: sla).map { max($0, minInterval) }
         }

@@ -19,6 +19,8 @@ final class LedgerBarrier: Barrier {
     /// Rung when this process has committed outcomes; each sink has its own.
     let committed = Mutex<[String: Doorbell]>([:])
     let forecast: Mutex<SealingForecast>
+    /// How often to look where no other process can have done anything.
+    private static let idlePoll = Duration.hours(1)
 
     init(
         ledger: any Ledger, rule: BatchingRule, lease: Duration, poll: Duration,
@@ -27,7 +29,7 @@ final class LedgerBarrier: Barrier {
         self.ledger = ledger
         self.rule = rule
         self.lease = lease
-        self.poll = poll
+        self.poll = context.isAlone ? max(poll, Self.idlePoll) : poll
         self.retention = retention
         self.context = context
         forecast = Mutex(SealingForecast(rule: rule))

@@ -28,6 +28,7 @@ public struct IngestStage: StagePlugin {
             if let input { return .refuses("an ingest stands first; \(input) can't go in") }
             return .yields(yields(catalogue))
         }
+        contract.codec = codec
         for (index, input) in from.enumerated() {
             contract.resources.append(
                 .init(

@@ -9,7 +9,7 @@ import Stages
 /// A worker process of a simulated world: the real runtime over the real stages.
 struct Worker: Sendable {
     let process: SimulatedProcess
-    let callers: Callers
+    let callers: SimulatedCallers
     private let run: PipelineRun
 
     /// - Parameter resources: bus, store and cache of this process.
@@ -18,7 +18,7 @@ struct Worker: Sendable {
     ) throws {
         self.process = process
         let door = SimulatedFrontDoor()
-        callers = Callers(door: door, clock: process.clock)
+        callers = SimulatedCallers(door: door, clock: process.clock)
         var resources = resources
         resources["api"] = door
         let catalogue = Catalogue.simulated(plan, process)

@@ -37,15 +37,19 @@ public struct Codec: Sendable {
     public var yields: RecordKind?
     public var decoder: (any RecordDecoder)?
     public var encoder: (any OutcomeEncoder)?
+    /// Makes a payload that could have been sent at that time, for simulations: another one at each call.
+    public var sample: (@Sendable (RandomSource, Timestamp) -> Bytes)?
     public init(
         name: String, summary: String, yields: RecordKind?, decoder: (any RecordDecoder)? = nil,
-        encoder: (any OutcomeEncoder)? = nil
+        encoder: (any OutcomeEncoder)? = nil,
+        sample: (@Sendable (RandomSource, Timestamp) -> Bytes)? = nil
     ) {
         self.name = name
         self.summary = summary
         self.yields = yields
         self.decoder = decoder
         self.encoder = encoder
+        self.sample = sample
     }
 }
 

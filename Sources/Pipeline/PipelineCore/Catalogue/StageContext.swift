@@ -24,6 +24,8 @@ public struct StageContext: Sendable {
     public var settlesLate: Bool
     /// How long a run may take; set for generators.
     public var timeout: Duration?
+    /// Whether no other process works on the same stores: then nobody has to be polled for.
+    public var isAlone = false
 
     public init(
         pipeline: String, stage: String, sla: Duration, worker: String, clock: PipelineClock,

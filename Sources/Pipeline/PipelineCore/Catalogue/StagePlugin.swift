@@ -50,6 +50,10 @@ public struct StageContract: Sendable {
     public var longestWait: @Sendable (_ sla: Duration) -> Duration?
     /// What is wrong although each setting is right.
     public var objections: [Objection]
+    /// The codec by which a source reads its inputs.
+    public var codec: String?
+    /// Most records in what a barrier hands on at once.
+    public var largestBatch: Int?
 
     public init(
         resources: [ResourceUse] = [], topics: [TopicUse] = [],

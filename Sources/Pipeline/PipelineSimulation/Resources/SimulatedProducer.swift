@@ -8,7 +8,7 @@ struct SimulatedProducer: BusProducer {
     func send(_ records: [OutgoingRecord], to topic: String) async throws -> [Int: PipelineError] {
         let fits = records.map { $0.payload.count <= SimulatedBus.largest }
         let good = zip(records, fits).filter(\.1).map(\.0)
-        guard let process = SimulatedProcess.current else {
+        guard !bus.resource.weather.isCalm, let process = SimulatedProcess.current else {
             bus.append(good, to: topic)
             return refusals(fits)
         }

@@ -20,6 +20,16 @@ public struct Weather: Sendable {
     public var clearsUp = Instant(nanoseconds: .max)
     public init() {}
 
+    /// Calls take no time and never fail.
+    public static var calm: Weather {
+        var weather = Weather()
+        weather.delay = .zero ... .zero
+        return weather
+    }
+    var isCalm: Bool {
+        delay.upperBound == .zero && slow == 0 && refused == 0 && lost == 0 && outages.isEmpty
+    }
+
     /// Draws how a call made now goes.
     /// - Parameter error: what a refused call, and one whose answer is lost, fails with.
     public func fate(in simulator: Simulator, _ error: PipelineError) -> CallFate {
@@ -48,7 +58,7 @@ struct SharedResource: Sendable {
     let error: PipelineError
 
     func call<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-        guard let process = SimulatedProcess.current else { return try body() }
+        guard !weather.isCalm, let process = SimulatedProcess.current else { return try body() }
         return try await process.call(weather.fate(in: process.simulator, error), body)
     }
 }

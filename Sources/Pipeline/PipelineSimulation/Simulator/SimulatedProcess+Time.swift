@@ -14,9 +14,9 @@ extension SimulatedProcess: TimeSource {
 }
 
 extension Simulator {
-    /// The world's civil time, which shared stores go by; it begins at 2026-01-01T00:00:00Z.
+    /// The world's civil time, which shared stores go by.
     public var timestamp: Timestamp {
-        Timestamp(microseconds: 1_767_225_600_000_000 + now.nanoseconds / 1000)
+        Timestamp(microseconds: epoch.microseconds + now.nanoseconds / 1000)
     }
 }
 

@@ -21,11 +21,19 @@ public final class Simulator: Sendable {
     private let state: Mutex<SimulatorState>
     private let thread = pthread_self()
     private let slack: Duration
+    /// The world's civil time at its beginning.
+    let epoch: Timestamp
 
-    /// - Parameter slack: timers that are due within a random part of it fire together. Jobs take no virtual time:
-    ///   without slack every timer would find a world at rest, and races with time-outs would not exist.
-    public init(seed: UInt64, slack: Duration = .milliseconds(1)) {
+    /// - Parameters:
+    ///   - slack: timers that are due within a random part of it fire together. Jobs take no virtual time: without
+    ///     slack every timer would find a world at rest, and races with time-outs would not exist.
+    ///   - epoch: the world's civil time at its beginning; 2026-01-01T00:00:00Z unless said otherwise.
+    public init(
+        seed: UInt64, slack: Duration = .milliseconds(1),
+        epoch: Timestamp = Timestamp(microseconds: 1_767_225_600_000_000)
+    ) {
         self.slack = slack
+        self.epoch = epoch
         state = Mutex(SimulatorState(seed: seed))
     }
 

@@ -1,49 +1,49 @@
-import PipelineCore
-import PipelineSimulation
+public import PipelineCore
+internal import Synchronization
 
-/// Those who call one process: they wait in it for their answers.
-final class Callers: Sendable {
-    typealias Answer = @Sendable (Result<SubmissionResult, any Error>) -> Void
+/// Those who call one simulated process: they wait in it for their answers.
+public final class SimulatedCallers: Sendable {
+    /// Hears how a call ended.
+    public typealias Answer = @Sendable (Result<SubmissionResult, any Error>) -> Void
     private struct Call: Sendable {
         var payload: Bytes
         var answer: Answer
     }
     private let door: SimulatedFrontDoor
     private let clock: PipelineClock
-    private let waiting = Shared<[Call]>([])
+    private let waiting = Mutex<[Call]>([])
     private let arrivals = Doorbell()
 
-    init(door: SimulatedFrontDoor, clock: PipelineClock) {
+    public init(door: SimulatedFrontDoor, clock: PipelineClock) {
         self.door = door
         self.clock = clock
     }
 
     /// Lets a caller come in. Made from outside of the process; a process that is gone never answers.
-    func call(_ payload: Bytes, _ answer: @escaping Answer) {
+    public func call(_ payload: Bytes, _ answer: @escaping Answer) {
         waiting.withLock { $0.append(Call(payload: payload, answer: answer)) }
         arrivals.ring()
     }
 
     /// Until cancelled.
-    func serve() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
+    public func serve() async throws {
+        try await withThrowingDiscardingTaskGroup { group in
             while true {
                 let calls = waiting.withLock { waiting in
                     defer { waiting = [] }
                     return waiting
                 }
-                for call in calls {
-                    group.addTask { [self] in
-                        do {
-                            let result = try await door.submit(record(call.payload))
-                            call.answer(.success(result))
-                        } catch {
-                            call.answer(.failure(error))
-                        }
-                    }
-                }
+                for call in calls { group.addTask { [self] in await serve(call) } }
                 if calls.isEmpty { try await arrivals.wait() }
             }
+        }
+    }
+
+    private func serve(_ call: Call) async {
+        do {
+            call.answer(.success(try await door.submit(record(call.payload))))
+        } catch {
+            call.answer(.failure(error))
         }
     }
 

@@ -1,0 +1,94 @@
+internal import PipelineCore
+public import Specification
+
+/// A law by which messages arrive, as people write it: `poisson 200/h for 24h`.
+public struct ArrivalPattern: TextValue, Sendable, Hashable {
+    /// How arrivals spread over the time of a pattern.
+    public enum Law: String, Sendable, CaseIterable {
+        /// Independently of each other: intervals are exponentially distributed.
+        case poisson
+        /// At equal intervals.
+        case uniform
+        /// As `poisson`, with a rhythm: busiest at 16:00 UTC, quietest at 04:00, mean as stated.
+        case daily
+        /// All at once, or evenly over a short time.
+        case burst
+    }
+
+    public static let kind = "arrival pattern"
+    /// Most arrivals of one pattern.
+    static let limit = 5_000_000
+    static let forms =
+        "poisson 200/h for 24h; uniform 10/min for 2h from 6h; daily 5000/d for 7d; burst 1000 at 9h over 1min"
+
+    public let law: Law
+    /// Arrivals expected altogether; exact for `uniform` and `burst`.
+    public let count: Double
+    /// When it begins, from the start of the trace.
+    public let from: Duration
+    public let length: Duration
+    /// As it was written.
+    public let text: String
+
+    public var end: Duration { from + length }
+
+    public init(parsing text: String) throws(Refusal) {
+        var words = text.split(separator: " ")[...]
+        guard let first = words.popFirst(), let law = Law(rawValue: String(first)),
+            let amount = words.popFirst()
+        else { throw Self.refusal("is no arrival pattern") }
+        var settings: [Substring: Duration] = [:]
+        while let name = words.popFirst() {
+            guard Self.settings(of: law).contains(String(name)), settings[name] == nil,
+                let value = words.popFirst()
+            else { throw Self.refusal("has an unexpected \"\(name)\"") }
+            settings[name] = try Duration(parsing: String(value))
+        }
+        self.law = law
+        self.text = text
+        if law == .burst {
+            count = try Self.number(amount)
+            from = settings["at"] ?? .zero
+            length = settings["over"] ?? .zero
+        } else {
+            guard let duration = settings["for"] else {
+                throw Self.refusal("does not say for how long")
+            }
+            count = try Self.rate(amount) * duration.inSeconds
+            from = settings["from"] ?? .zero
+            length = duration
+        }
+        guard count >= 1, count <= Double(Self.limit) else {
+            throw Refusal(
+                .outOfRange, "means \(count.rounded()) arrivals",
+                hint: "a pattern has between 1 and \(Self.limit)")
+        }
+    }
+
+    private static func settings(of law: Law) -> Set<String> {
+        law == .burst ? ["at", "over"] : ["for", "from"]
+    }
+
+    private static func number(_ text: Substring) throws(Refusal) -> Double {
+        guard let number = Double(text), number.isFinite, number > 0 else {
+            throw refusal("has \"\(text)\" for a number")
+        }
+        return number
+    }
+
+    /// Arrivals a second.
+    private static func rate(_ text: Substring) throws(Refusal) -> Double {
+        let units: [Substring: Double] = [
+            "s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400, "day": 86_400,
+        ]
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, let seconds = units[parts[1]] else {
+            throw refusal("has \"\(text)\" for a rate", "write 200/h; units: s, min, h, d")
+        }
+        return try number(parts[0]) / seconds
+    }
+
+    private static func refusal(_ message: String, _ hint: String? = nil) -> Refusal {
+        Refusal(.invalidValue, message, hint: hint ?? "write for example: \(forms)")
+    }
+}

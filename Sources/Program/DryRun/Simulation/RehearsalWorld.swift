@@ -1,0 +1,102 @@
+internal import Logging
+internal import PipelineConfiguration
+internal import PipelineCore
+internal import PipelineRuntime
+internal import PipelineSimulation
+internal import Specification
+
+/// The world that a rehearsal takes place in: processes, what stands in for the outside, and the trace.
+final class RehearsalWorld: Sendable {
+    let plan: PipelineRehearsal
+    let input: ArrivalInput
+    let simulator: Simulator
+    let store: StandInStore
+    let cache: SimulatedCache
+    /// By resource.
+    let lines: [ResourceName: StandInLines]
+    let recorder = SimulationRecorder()
+    let cases: TracedCases
+    private let workers: [RehearsalWorker]
+
+    init(_ plan: PipelineRehearsal) throws {
+        guard let input = ArrivalInput(of: plan.definition) else {
+            throw PipelineError.fatal("no-input", "the pipeline has no input to feed")
+        }
+        self.plan = plan
+        self.input = input
+        simulator = Simulator(seed: plan.seed, slack: .zero, epoch: plan.trace.start)
+        let clock = PipelineClock(WorldTime(simulator))
+        let random = RandomSource(seed: plan.seed)
+        store = StandInStore(clock: clock, random: random)
+        cache = SimulatedCache(clock: clock, weather: .calm)
+        cases = TracedCases(plan.trace, plan.definition, plan.catalogue)
+        let names = plan.definition.resources.filter { $0.kinds.contains(.lines) }.map(\.name)
+        lines = Dictionary(
+            uniqueKeysWithValues: names.map { ($0, StandInLines(name: $0.text)) })
+        var shared: [ResourceName: any Resource] = [:]
+        for resource in plan.definition.resources {
+            switch resource.kinds.first {
+            case .cache: shared[resource.name] = cache
+            case .lines: shared[resource.name] = lines[resource.name]
+            case .bus, .store: shared[resource.name] = store
+            case .api, nil: break
+            }
+        }
+        workers = try (1...max(1, plan.workers)).map { [simulator, recorder] number in
+            try RehearsalWorker(
+                number, plan: plan, simulator: simulator, resources: shared, recorder: recorder)
+        }
+    }
+
+    /// The simulation ends at that time at the latest.
+    private var limit: Duration {
+        plan.trace.length + max(plan.definition.sla * 2, .hours(1))
+    }
+
+    func run(progress: (Double) -> Void) throws {
+        try ImmediateTask.run { [store] in try await store.migrateLedger() }
+        if case .topic(_, let topic) = input { store.bus.create(topic, partitions: nil) }
+        let feed = TraceFeed(plan.trace, simulator: simulator) { [self] in
+            deliver($0)
+        } ended: {
+            [lines] in
+            for input in lines.values { input.end() }
+        }
+        for worker in workers { worker.start() }
+        feed.start()
+        let sinks = workers[0].tailSinks
+        var looks = 0
+        _ = simulator.run(until: Instant(nanoseconds: 0).advanced(by: limit)) { [self] in
+            looks += 1
+            if looks % 4096 == 0 {
+                progress(
+                    simulator.now.nanoseconds == 0
+                        ? 0
+                        : min(
+                            1,
+                            Double(simulator.now.nanoseconds)
+                                / Double(max(1, plan.trace.length.wholeNanoseconds))))
+            }
+            return feed.isEnded && workers[0].hasTail
+                && recorder.isComplete(cases: cases.arrival.count, sinks: sinks)
+        }
+        simulator.closeHistory()
+        for worker in workers { worker.process.reap() }
+        simulator.discard()
+        if let failure = recorder.current.failure {
+            throw PipelineError.fatal("rehearsal-failed", failure)
+        }
+    }
+
+    private func deliver(_ message: OutgoingRecord) {
+        switch input {
+        case .topic(_, let topic): store.bus.append([message], to: topic)
+        case .lines(let name): lines[name]?.append(line: message.payload)
+        case .api(let name):
+            let worker = workers[simulator.below(workers.count)]
+            worker.callers[name]?.call(message.payload) { [recorder] result in
+                if case .success(.rejected(let rejection)) = result { recorder.note(rejection) }
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+internal import PipelineCore
+internal import PipelineRuntime
+internal import Synchronization
+
+/// Notes what a simulated pipeline does: its runtime's observer, and the eye of its generator.
+final class SimulationRecorder: RuntimeObserver {
+    struct State: Sendable {
+        var batches: [SimulatedBatch] = []
+        /// Ids that have an outcome, and when it was there.
+        var answered: [UUID: Duration] = [:]
+        /// By stage.
+        var passed: [String: Int] = [:]
+        var generated: [String: Int] = [:]
+        var delivered: [String: Int] = [:]
+        /// What callers were refused for.
+        var rejections: [Rejection] = []
+        var failure: String?
+    }
+    private let state = Mutex(State())
+
+    var current: State { state.withLock { $0 } }
+
+    /// Whether every case is answered and every sink has delivered the answers.
+    func isComplete(cases: Int, sinks: [String]) -> Bool {
+        state.withLock { state in
+            state.failure != nil
+                || state.answered.count >= cases
+                    && sinks.allSatisfy { state.delivered[$0, default: 0] >= cases }
+        }
+    }
+
+    func note(_ batch: SimulatedBatch) {
+        state.withLock { state in
+            state.batches.append(batch)
+            for id in batch.cases where state.answered[id] == nil {
+                state.answered[id] = batch.generation.upperBound
+            }
+        }
+    }
+    func note(_ rejection: Rejection) { state.withLock { $0.rejections.append(rejection) } }
+    func note(failure: String) { state.withLock { $0.failure = $0.failure ?? failure } }
+
+    func passed(stage: String, records: Int, took: Duration) {
+        state.withLock { $0.passed[stage, default: 0] += records }
+    }
+    func generated(stage: String, cases: Int, took: Duration, late: Int) {
+        state.withLock { $0.generated[stage, default: 0] += cases }
+    }
+    func delivered(stage: String, outcomes: Int, took: Duration) {
+        state.withLock { $0.delivered[stage, default: 0] += outcomes }
+    }
+    func rejected(stage: String, records: Int) {}
+    func retried(_ what: String) {}
+    func generationFailed(stage: String, _ error: PipelineError) {}
+}

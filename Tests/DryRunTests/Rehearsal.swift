@@ -1,0 +1,53 @@
+// Foundation reads the shipped files; nothing else of it is used.
+import Foundation
+import PipelineConfiguration
+import PipelineCore
+import Specification
+import StandardCatalogue
+
+@testable import DryRun
+
+/// Rehearsals of the shipped pipelines, changed a little.
+enum Rehearsal {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    static func definition(
+        _ file: String = "conversion-reports.json", changing changes: [(String, String)] = []
+    ) throws -> PipelineDefinition {
+        let path = root.appending(path: "Pipelines/\(file)")
+        var text = String(decoding: try Data(contentsOf: path), as: UTF8.self)
+        for (old, new) in changes {
+            precondition(text.contains(old), "\(old) is not in \(file)")
+            text = text.replacing(old, with: new)
+        }
+        let reading = PipelineReader(catalogue: .standard, environment: Environment()).read(
+            Array(text.utf8), file: file)
+        guard let definition = reading.definition else { throw reading.diagnostics }
+        return definition
+    }
+
+    static func trace(
+        _ patterns: String..., repeats: Double = 0, malformed: Double = 0, seed: UInt64 = 1,
+        start: Timestamp = Timestamp(microseconds: 1_767_225_600_000_000),
+        codec: String = "report-request"
+    ) throws -> ArrivalTrace {
+        var mix = ArrivalMix(patterns: try patterns.map { try ArrivalPattern(parsing: $0) })
+        mix.repeats = repeats
+        mix.malformed = malformed
+        mix.seed = seed
+        return ArrivalTrace(
+            mix, startingAt: start, sample: Catalogue.standard.codec(codec)!.sample!)
+    }
+
+    static func run(
+        _ definition: PipelineDefinition, _ trace: ArrivalTrace, cost: String = "30s + 10ms*n",
+        workers: Int = 1
+    ) throws -> SimulationReport {
+        var rehearsal = PipelineRehearsal(
+            definition, catalogue: .standard, trace: trace,
+            cost: try GenerationCostModel(parsing: cost))
+        rehearsal.workers = workers
+        return try rehearsal.run()
+    }
+}
