@@ -24,7 +24,8 @@ public enum PenstockCommand {
             commands: [
                 run(catalogue), generate(catalogue), migrate(catalogue), sampleData(catalogue),
                 report, flush(catalogue),
-                validate(catalogue), stages(catalogue), schema(catalogue), health, .completion,
+                validate(catalogue), dryRun(catalogue), stages(catalogue), schema(catalogue),
+                health, .completion,
             ])
     }
 

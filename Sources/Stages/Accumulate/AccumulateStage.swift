@@ -59,6 +59,13 @@ public struct AccumulateStage: StagePlugin {
         BatchingRule(trigger: trigger, maxBatch: maxBatch, minInterval: minInterval)
     }
 
+    private var ruleText: String {
+        JSON.object([
+            ("trigger", trigger.json), ("max_batch", .number(maxBatch)),
+            ("min_interval", .string(minInterval.text)),
+        ]).written(.compact)
+    }
+
     public func contract(in catalogue: Catalogue) -> StageContract {
         var contract = StageContract { [durability] input in
             switch (durability, input) {
@@ -73,6 +80,12 @@ public struct AccumulateStage: StagePlugin {
         }
         if let store {
             contract.resources.append(.init(field: "store", name: store, kinds: [.store]))
+            contract.needs = { [ruleText, revision] pipeline, stage in
+                let need = LedgerNeed(
+                    pipeline: pipeline, stage: stage, ruleText: ruleText,
+                    revision: revision.map(Int64.init))
+                return [.init(store, .ledger(need))]
+            }
         }
         contract.largestBatch = maxBatch
         contract.longestWait = { [trigger, minInterval] sla in
@@ -117,10 +130,6 @@ public struct AccumulateStage: StagePlugin {
     private func ledgerStage(_ context: StageContext) -> LedgerStage {
         LedgerStage(
             pipeline: context.pipeline, stage: context.stage, rule: rule,
-            ruleText: JSON.object([
-                ("trigger", trigger.json), ("max_batch", .number(maxBatch)),
-                ("min_interval", .string(minInterval.text)),
-            ]).written(.compact),
-            revision: revision.map(Int64.init), sla: context.sla)
+            ruleText: ruleText, revision: revision.map(Int64.init), sla: context.sla)
     }
 }

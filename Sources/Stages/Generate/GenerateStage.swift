@@ -33,8 +33,10 @@ public struct GenerateStage: StagePlugin {
             }
         }
         contract.longestWait = { [timeout] _ in timeout }
+        contract.generator = generator
         if let store {
             contract.resources.append(.init(field: "store", name: store, kinds: [.store]))
+            contract.needs = { [generator] _, _ in [.init(store, .generation(generator))] }
         }
         if let registration = catalogue.generator(generator) {
             if let problem = registration.check(generator) {

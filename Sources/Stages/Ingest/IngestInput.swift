@@ -29,6 +29,21 @@ struct IngestInput: Settings {
         create = field.optionalNested("create", "Creates the topic if it is not there.")
     }
 
+    /// A topic that was not asked to be created is waited for; refused records get theirs when there are any.
+    var needs: [StageContract.Need] {
+        guard let topic else { return [.init(resource, .reading)] }
+        let creation = create.map { TopicNeed.Creation.atStart(partitions: $0.partitions) }
+        return [
+            .init(resource, .topic(TopicNeed(topic, .reads, creation: creation ?? .never))),
+            .init(
+                resource,
+                .topic(
+                    TopicNeed(
+                        DeadLetter.topic(of: topic), .writes,
+                        creation: .atFirstMessage(partitions: create?.partitions)))),
+        ]
+    }
+
     /// `nil` for a front door that this process keeps shut.
     func source(_ decoder: (any RecordDecoder)?, _ context: StageContext) throws -> (any Source)? {
         let found = try context.resource(resource, as: (any Resource).self)

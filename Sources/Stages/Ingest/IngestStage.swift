@@ -41,6 +41,7 @@ public struct IngestStage: StagePlugin {
                         direction: .reads))
             }
         }
+        contract.needs = { [from] _, _ in from.flatMap(\.needs) }
         let names = catalogue.codecs.filter { $0.yields != nil }.map(\.name)
         if !names.contains(codec) {
             contract.objections.append(

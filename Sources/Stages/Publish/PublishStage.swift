@@ -46,6 +46,7 @@ public struct PublishStage: StagePlugin {
                 .init(field: "topic", resource: to, topic: topic, direction: .writes)
             ]
         }
+        contract.needs = { [need] _, _ in [need] }
         let names = catalogue.codecs.filter { $0.encoder != nil }.map(\.name)
         if !names.contains(codec) {
             contract.objections.append(
@@ -55,6 +56,15 @@ public struct PublishStage: StagePlugin {
                     hint: Suggestion.hint(for: codec, among: names)))
         }
         return contract
+    }
+
+    private var need: StageContract.Need {
+        guard let topic else { return .init(to, .writing) }
+        return .init(
+            to,
+            .topic(
+                TopicNeed(
+                    topic, .writes, creation: .atFirstMessage(partitions: create?.partitions))))
     }
 
     public func build(_ context: StageContext) throws -> StageInstance {

@@ -34,7 +34,8 @@ public struct PipelineReader: Sendable {
         }
         return PipelineReading(
             file: file, source: String(decoding: bytes, as: UTF8.self),
-            definition: isComplete ? definition : nil, diagnostics: problems)
+            definition: isComplete ? definition : nil, diagnostics: problems,
+            references: parsed.value?.references ?? [], settings: context.settings)
     }
 
     private func decode(
@@ -71,6 +72,13 @@ public struct PipelineReading: Sendable {
     public var definition: PipelineDefinition?
     /// Everything that was found, in the order of the text.
     public var diagnostics: Diagnostics
+    /// The variables and files that the text refers to, in its order.
+    public var references: [SubstitutionReference]
+    /// Every setting that could be read, also of a file that is not in order.
+    public var settings: [DecodedSetting]
+
+    /// Whether the text is JSON at all.
+    public var isDocument: Bool { !references.isEmpty || !settings.isEmpty }
 
     /// Whether nothing is wrong with the file itself; only the environment may be missing.
     public var isValid: Bool { !diagnostics.hasErrors }

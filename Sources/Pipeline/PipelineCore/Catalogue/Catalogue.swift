@@ -86,17 +86,25 @@ public struct GeneratorRegistration: Sendable {
     public var summary: String
     /// What can be found out about a generator as written without touching anything: `nil`, or what is wrong with it.
     public var check: @Sendable (String) -> String?
+    /// Looks whether a generator as written can be used, without asking it for anything; `nil` where there is nothing
+    /// to look at.
+    ///
+    /// - Parameters: the generator as written, and how long a server may take to answer.
+    public var inspect:
+        (@Sendable (_ written: String, _ timeout: Duration) async -> [ResourceFinding])?
     /// - Parameters: the generator as written, the stage's `store` if it names one, and the stage's context, which says
     ///   how long a run may take.
     public var make: @Sendable (String, (any Resource)?, StageContext) throws -> any Generator
     public init(
         name: String, summary: String,
         check: @escaping @Sendable (String) -> String? = { _ in nil },
+        inspect: (@Sendable (String, Duration) async -> [ResourceFinding])? = nil,
         make: @escaping @Sendable (String, (any Resource)?, StageContext) throws -> any Generator
     ) {
         self.name = name
         self.summary = summary
         self.check = check
+        self.inspect = inspect
         self.make = make
     }
 }

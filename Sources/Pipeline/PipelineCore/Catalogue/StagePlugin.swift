@@ -44,6 +44,10 @@ public struct StageContract: Sendable {
     public var edge: @Sendable (_ input: RecordKind?) -> Edge
     public var resources: [ResourceUse]
     public var topics: [TopicUse]
+    /// What the stage is going to do with its resources, given the pipeline's name and the stage's id.
+    public var needs: @Sendable (_ pipeline: String, _ stage: String) -> [Need] = { _, _ in [] }
+    /// The generator as written, for a stage that answers batches.
+    public var generator: String?
     /// How long the stage may hold a record at worst; `nil` when nothing bounds it.
     ///
     /// - Parameter sla: how far away a case's deadline is when it arrives.
@@ -79,6 +83,16 @@ public struct StageContract: Sendable {
             self.field = field
             self.name = name
             self.kinds = kinds
+        }
+    }
+
+    /// What the stage is going to do with a resource.
+    public struct Need: Sendable, Hashable {
+        public var resource: ResourceName
+        public var need: ResourceNeed
+        public init(_ resource: ResourceName, _ need: ResourceNeed) {
+            self.resource = resource
+            self.need = need
         }
     }
 

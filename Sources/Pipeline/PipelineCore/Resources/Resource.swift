@@ -6,6 +6,15 @@ public protocol Resource: Sendable {
     /// Tries the connection without changing anything.
     /// - Throws: ``PipelineError`` that says what is wrong and what to do.
     func probe() async throws
+    /// Looks whether the resource is there and has what is needed. Changes nothing: creates nothing, writes nothing,
+    /// moves no position, takes no lock.
+    ///
+    /// - Parameters:
+    ///   - needs: what the pipeline is going to do with it.
+    ///   - timeout: how long a server may take to answer.
+    /// - Returns: findings about the resource itself (with an empty subject) and about the needs, in their order.
+    /// - Throws: ``PipelineError`` when the resource can't be used at all: nothing is known about the needs then.
+    func inspect(for needs: [ResourceNeed], timeout: Duration) async throws -> [ResourceFinding]
     /// Closes the connection once nobody uses it.
     func close() async
 }
@@ -16,7 +25,7 @@ public enum ResourceKind: String, Sendable, CaseIterable {
 }
 
 /// A parsed resource URL: `scheme:rest`, credentials kept out of sight.
-public struct ResourceAddress: Sendable, CustomStringConvertible {
+public struct ResourceAddress: Sendable, Hashable, CustomStringConvertible {
     /// Lower case: `kafka`, `postgres`, `redis`, `embedded`, `memory`, `grpc`.
     public var scheme: String
     /// The whole URL, credentials included: for connectors only.

@@ -32,6 +32,8 @@ public struct DryRunCheck: Sendable, Hashable {
     public var detail: String
     /// What to do about it.
     public var hint: String?
+    /// Whether it failed because nobody answers.
+    public var isUnreachable = false
     public init(
         _ step: Step, _ subject: String, _ status: Status, _ detail: String, hint: String? = nil
     ) {

@@ -6,6 +6,12 @@ enum StandardOutput {
     /// A reader that goes away is an error of `write`, not the end of the process.
     static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 
+    /// Whether what is printed goes to a terminal whose user has not refused colours (https://no-color.org).
+    static var isForPeople: Bool {
+        isatty(STDOUT_FILENO) == 1
+            && ProcessEnvironment.variables["NO_COLOR"].map(\.isEmpty) ?? true
+    }
+
     static func write(_ text: String, to descriptor: Int32) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {

@@ -31,7 +31,7 @@ public struct Environment: Sendable {
     public static let empty = Environment()
 
     /// A variable's value; one that is empty counts as not set, as Compose passes it on.
-    func value(of variable: String) -> String? {
+    public func value(of variable: String) -> String? {
         variables[variable].flatMap { $0.isEmpty ? nil : $0 }
     }
 }

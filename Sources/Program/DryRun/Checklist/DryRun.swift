@@ -1,0 +1,126 @@
+public import PipelineConfiguration
+public import PipelineCore
+public import Specification
+
+/// Looks at a pipeline file, its environment, its backends, and what it would do with a trace of arrivals.
+public struct DryRun: Sendable {
+    /// Runs a pipeline over the trace that the options describe.
+    /// - Throws: ``SimulationSkipped``; `CommandFailure` for options that can't be read.
+    public typealias Simulate =
+        @Sendable (PipelineDefinition, SimulationOptions, Catalogue) async throws ->
+        SimulationReport
+
+    /// A pipeline file, read.
+    public struct Source: Sendable {
+        /// As the operator named it.
+        public var file: String
+        /// - Throws: `Diagnostic` that says why it can't be read.
+        public var bytes: @Sendable () throws -> [UInt8]
+        public init(file: String, bytes: @escaping @Sendable () throws -> [UInt8]) {
+            self.file = file
+            self.bytes = bytes
+        }
+    }
+
+    private let catalogue: Catalogue
+    private let environment: Environment
+    private let context: ResourceContext
+    private let isOffline: Bool
+    private let timeout: Duration
+    private let options: SimulationOptions
+    private let simulate: Simulate
+
+    /// - Parameters:
+    ///   - context: what resources are made with; it must not claim to run pipelines.
+    ///   - isOffline: whether no backend is asked for anything.
+    ///   - timeout: how long each backend may take to answer.
+    public init(
+        catalogue: Catalogue, environment: Environment, context: ResourceContext, isOffline: Bool,
+        timeout: Duration, options: SimulationOptions, simulate: @escaping Simulate
+    ) {
+        precondition(!context.isRunning, "a dry run claims nothing")
+        self.catalogue = catalogue
+        self.environment = environment
+        self.context = context
+        self.isOffline = isOffline
+        self.timeout = timeout
+        self.options = options
+        self.simulate = simulate
+    }
+
+    /// Goes through the checklist: every step that can be done is done, whatever failed before.
+    ///
+    /// - Parameter other: a file to simulate on the same trace.
+    /// - Throws: what ``Simulate`` throws besides a skip.
+    public func report(on source: Source, comparedWith other: Source? = nil) async throws
+        -> DryRunReport
+    {
+        var report = DryRunReport(file: source.file)
+        let definition = read(source, into: &report)
+        let otherDefinition = other.flatMap { read($0, into: &report) }
+        if isOffline {
+            report.checks.append(DryRunCheck(.connect, "", .skip, "not asked: --offline"))
+        } else if let definition {
+            report.checks += await ConnectStep(
+                definition: definition, catalogue: catalogue, context: context, timeout: timeout
+            ).checks()
+        } else {
+            report.checks.append(
+                DryRunCheck(.connect, "", .skip, "nothing to connect to: \(Self.reason(report))"))
+        }
+        guard let definition, other == nil || otherDefinition != nil else {
+            report.checks.append(
+                DryRunCheck(.simulate, "", .skip, "nothing to simulate: \(Self.reason(report))"))
+            return report
+        }
+        try await simulate(definition, otherDefinition, into: &report)
+        return report
+    }
+
+    private static func reason(_ report: DryRunReport) -> String {
+        report.checks.contains { $0.step == .static && $0.status == .fail }
+            ? "the file is not in order" : "its environment is not complete"
+    }
+
+    private func read(
+        _ source: Source, into report: inout DryRunReport
+    ) -> PipelineDefinition? {
+        let subject = source.file == report.file ? "" : source.file
+        let reading: PipelineReading
+        do {
+            let bytes = try source.bytes()
+            reading = PipelineReader(catalogue: catalogue, environment: environment)
+                .read(bytes, file: source.file)
+        } catch {
+            let message = (error as? Diagnostic)?.message ?? "\(error)"
+            report.checks += [
+                DryRunCheck(.static, subject, .fail, message),
+                DryRunCheck(.environment, subject, .skip, "the file was not read"),
+            ]
+            return nil
+        }
+        report.diagnostics.list += reading.diagnostics.list
+        let environment = EnvironmentStep(reading: reading, environment: environment)
+        report.checks.append(
+            StaticStep(reading: reading, isAboutEnvironment: environment.owns).check(subject))
+        report.checks += environment.checks(subject)
+        return reading.definition
+    }
+
+    private func simulate(
+        _ definition: PipelineDefinition, _ other: PipelineDefinition?,
+        into report: inout DryRunReport
+    ) async throws {
+        do {
+            let first = try await simulate(definition, options, catalogue)
+            report.simulation = first
+            report.checks.append(first.check(subject: ""))
+            guard let other else { return }
+            let second = try await simulate(other, options, catalogue)
+            report.other = second
+            report.checks.append(second.check(subject: other.file))
+        } catch let skipped as SimulationSkipped {
+            report.checks.append(DryRunCheck(.simulate, "", .skip, skipped.reason))
+        }
+    }
+}

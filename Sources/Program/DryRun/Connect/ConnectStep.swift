@@ -1,0 +1,94 @@
+internal import PipelineConfiguration
+internal import PipelineCore
+internal import Specification
+
+/// Whether the backends are there and have what the pipeline needs. Looks at all of them at once, and changes nothing.
+struct ConnectStep {
+    let definition: PipelineDefinition
+    let catalogue: Catalogue
+    let context: ResourceContext
+    let timeout: Duration
+
+    func checks() async -> [DryRunCheck] {
+        let inspections = inspections
+        if inspections.isEmpty {
+            return [DryRunCheck(.connect, "", .ok, "the pipeline uses no backend")]
+        }
+        let found = await withTaskGroup(of: (Int, [ResourceFinding]).self) { group in
+            for (index, inspection) in inspections.enumerated() {
+                group.addTask { (index, await findings(of: inspection)) }
+            }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+        return inspections.indices.flatMap { index in
+            (found[index] ?? []).map { $0.check(of: inspections[index].subject) }
+        }
+    }
+
+    /// One for each address, however many names it has, in the file's order; then the generators.
+    private var inspections: [Inspection] {
+        var found: [Inspection] = []
+        for resource in definition.resources {
+            if let known = found.firstIndex(where: { $0.address == resource.address }) {
+                found[known].names.append(resource.name)
+            } else {
+                found.append(
+                    Inspection(target: .resource(resource.address), names: [resource.name]))
+            }
+        }
+        for stage in definition.stages {
+            for need in stage.contract.needs(definition.name, stage.id) {
+                guard let index = found.firstIndex(where: { $0.names.contains(need.resource) }),
+                    !found[index].needs.contains(need.need)
+                else { continue }
+                found[index].needs.append(need.need)
+            }
+            if let written = stage.contract.generator,
+                let inspect = catalogue.generator(written)?.inspect
+            {
+                found.append(
+                    Inspection(
+                        target: .generator(written, inspect),
+                        names: [.init(stringLiteral: stage.id)]))
+            }
+        }
+        return found
+    }
+
+    private func findings(of inspection: Inspection) async -> [ResourceFinding] {
+        let found = await Deadline.within(timeout, clock: context.clock) {
+            await look(at: inspection)
+        }
+        return found
+            ?? inspection.failed(
+                ResourceFinding(
+                    .unreachable, "\(inspection.place): no answer within \(timeout.text)",
+                    hint: "--timeout gives it longer"))
+    }
+
+    private func look(at inspection: Inspection) async -> [ResourceFinding] {
+        switch inspection.target {
+        case .generator(let written, let inspect): return await inspect(written, timeout)
+        case .resource(let address):
+            do {
+                guard let connector = catalogue.connector(address.scheme) else { return [] }
+                let resource = try connector.open(address, context)
+                let found: [ResourceFinding]
+                do {
+                    found = try await resource.inspect(for: inspection.needs, timeout: timeout)
+                } catch {
+                    await resource.close()
+                    throw error
+                }
+                await resource.close()
+                return found.map { finding in
+                    var finding = finding
+                    if finding.subject.isEmpty { finding.detail = "\(address): \(finding.detail)" }
+                    return finding
+                }
+            } catch {
+                return inspection.failed(ResourceFinding(failure: error))
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+internal import PipelineCore
+internal import Specification
+
+/// Something to look at, once.
+struct Inspection: Sendable {
+    enum Target: Sendable {
+        case resource(ResourceAddress)
+        case generator(String, @Sendable (String, Duration) async -> [ResourceFinding])
+    }
+    var target: Target
+    /// What the file calls it.
+    var names: [ResourceName]
+    var needs: [ResourceNeed] = []
+
+    var subject: String { names.map(\.text).joined(separator: ", ") }
+
+    var address: ResourceAddress? {
+        if case .resource(let address) = target { address } else { nil }
+    }
+
+    /// Without credentials.
+    var place: String {
+        switch target {
+        case .resource(let address): address.description
+        case .generator(let written, _): Redaction.withoutCredentials(written)
+        }
+    }
+
+    /// The whole can't be used: what was needed of it was not looked at.
+    func failed(_ finding: ResourceFinding) -> [ResourceFinding] {
+        let reason =
+            finding.verdict == .unreachable
+            ? "\(subject) can't be reached" : "\(subject) can't be used"
+        return [finding]
+            + needs.map { ResourceFinding($0.subject, .unknown, "not looked at: \(reason)") }
+    }
+}
+
+extension ResourceFinding {
+    /// - Parameter name: what the file calls the resource; stands for it where the finding is about the whole.
+    func check(of name: String) -> DryRunCheck {
+        let status: DryRunCheck.Status =
+            switch verdict {
+            case .ok: .ok
+            case .wrong, .unreachable: .fail
+            case .unknown: .skip
+            }
+        var check = DryRunCheck(
+            .connect, subject.isEmpty ? name : "\(name): \(subject)", status, detail, hint: hint)
+        check.isUnreachable = verdict == .unreachable
+        return check
+    }
+}

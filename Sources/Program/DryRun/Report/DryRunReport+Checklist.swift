@@ -1,0 +1,46 @@
+extension DryRunReport {
+    /// The checklist for people: a line an entry in three aligned columns, hints below.
+    ///
+    /// - Parameter isColored: whether the status is coloured, by [ANSI
+    ///   sequences](https://man7.org/linux/man-pages/man4/console_codes.4.html).
+    public func checklist(isColored: Bool) -> String {
+        var text = ""
+        for step in DryRunCheck.Step.allCases {
+            let entries = checks.filter { $0.step == step }
+            let column = entries.map(\.subject.count).filter { $0 <= Self.widestSubject }.max() ?? 0
+            for (index, entry) in entries.enumerated() {
+                let head = index == 0 ? step.rawValue : ""
+                text += Self.padded(head, to: Self.stepWidth)
+                text += Self.status(entry.status, isColored: isColored)
+                if column > 0 { text += Self.padded(entry.subject, to: column) + "  " }
+                text += entry.detail + "\n"
+                if let hint = entry.hint {
+                    let indent = Self.stepWidth + Self.statusWidth + (column > 0 ? column + 2 : 0)
+                    text += String(repeating: " ", count: indent) + "hint: \(hint)\n"
+                }
+            }
+        }
+        return text
+    }
+
+    private static let stepWidth = 13
+    private static let statusWidth = 6
+    /// Longer subjects push their own line only.
+    private static let widestSubject = 44
+
+    private static func padded(_ text: String, to width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.count))
+    }
+
+    private static func status(_ status: DryRunCheck.Status, isColored: Bool) -> String {
+        let padding = String(repeating: " ", count: statusWidth - status.rawValue.count)
+        guard isColored else { return status.rawValue + padding }
+        let color =
+            switch status {
+            case .ok: 32
+            case .fail: 31
+            case .skip: 33
+            }
+        return "\u{1B}[\(color)m\(status.rawValue)\u{1B}[0m\(padding)"
+    }
+}
