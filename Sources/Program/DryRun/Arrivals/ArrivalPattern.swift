@@ -32,6 +32,14 @@ public struct ArrivalPattern: TextValue, Sendable, Hashable {
 
     public var end: Duration { from + length }
 
+    /// What arrives when nothing else is said: 200 an hour for a day.
+    public static var usualDay: ArrivalPattern {
+        guard let pattern = try? ArrivalPattern(parsing: "poisson 200/h for 24h") else {
+            preconditionFailure("the usual day is a pattern")
+        }
+        return pattern
+    }
+
     public init(parsing text: String) throws(Refusal) {
         var words = text.split(separator: " ")[...]
         guard let first = words.popFirst(), let law = Law(rawValue: String(first)),

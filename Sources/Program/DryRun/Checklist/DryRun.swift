@@ -121,6 +121,13 @@ public struct DryRun: Sendable {
             report.checks.append(second.check(subject: other.file))
         } catch let skipped as SimulationSkipped {
             report.checks.append(DryRunCheck(.simulate, "", .skip, skipped.reason))
+        } catch let problems as Diagnostics {
+            report.diagnostics.list += problems.list
+            report.checks.append(
+                DryRunCheck(.simulate, "", .fail, "the trace can't be read: see below"))
+        } catch let error as PipelineError {
+            report.checks.append(
+                DryRunCheck(.simulate, "", .fail, "the pipeline gave up: \(error)"))
         }
     }
 }

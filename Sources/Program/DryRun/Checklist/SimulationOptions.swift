@@ -1,24 +1,27 @@
-/// What a dry run is to simulate, as the operator wrote it.
+public import PipelineCore
+
+/// What a dry run is to simulate.
 public struct SimulationOptions: Sendable {
-    /// Arrival traces that are added up: `poisson 200/h for 24h`.
-    public var arrivals: [String]
-    /// A file of requests with timestamps, in place of, or beside, `arrivals`.
-    public var input: String?
-    /// What a run takes for n cases: `30s + 10ms*n`.
-    public var generation: String
+    /// Arrival patterns that are added up.
+    public var arrivals: [ArrivalPattern]
+    /// A recorded trace in place of patterns.
+    public var input: DryRun.Source?
+    public var generation: GenerationCostModel
     /// How many processes share the work.
     public var workers: Int
-    /// When the trace starts in civil time; `nil` for now.
-    public var start: String?
+    /// When a made-up trace starts in civil time.
+    public var start: Timestamp
     public var seed: UInt64
     /// The share of messages that are repeats, from 0 to 1.
     public var repeats: Double
     /// The share of messages that can't be read, from 0 to 1.
     public var malformed: Double
+    /// Hears now and then which share of a simulation is done, in 0 ... 1.
+    public var progress: @Sendable (Double) -> Void = { _ in }
 
     public init(
-        arrivals: [String] = [], input: String? = nil, generation: String = "30s + 10ms*n",
-        workers: Int = 1, start: String? = nil, seed: UInt64 = 1, repeats: Double = 0,
+        arrivals: [ArrivalPattern], input: DryRun.Source? = nil, generation: GenerationCostModel,
+        workers: Int = 1, start: Timestamp, seed: UInt64 = 1, repeats: Double = 0,
         malformed: Double = 0
     ) {
         self.arrivals = arrivals

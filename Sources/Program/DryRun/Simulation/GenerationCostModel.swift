@@ -4,6 +4,8 @@ public import Specification
 public struct GenerationCostModel: TextValue, Sendable, Hashable {
     public static let kind = "cost of a generation run"
 
+    public static let usual = GenerationCostModel(fixed: .seconds(30), perCase: .milliseconds(10))
+
     public let fixed: Duration
     public let perCase: Duration
 

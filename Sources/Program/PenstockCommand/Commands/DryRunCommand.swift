@@ -1,6 +1,7 @@
 internal import DryRun
 internal import Logging
 internal import PipelineCore
+internal import Protobuf
 internal import Specification
 
 struct DryRunOptions: Settings {
@@ -13,9 +14,9 @@ struct DryRunOptions: Settings {
     let format: Format
     let timeout: Duration
     let compare: String?
-    let arrivals: [String]
+    let arrivals: [ArrivalPattern]
     let input: String?
-    let generation: String
+    let generation: GenerationCostModel
     let workers: Int
     let start: String?
     let seed: Int
@@ -34,15 +35,19 @@ struct DryRunOptions: Settings {
             "compare", "Another file, simulated on the same trace.",
             example: "Pipelines/other-rule.json")
         arrivals = field(
-            "arrivals", "What arrives when; several are added up.", default: [],
-            example: ["poisson 200/h for 24h"])
+            "arrivals",
+            "What arrives when: poisson, uniform or daily RATE for TIME [from TIME], burst N at TIME [over TIME]. Several are added up.",
+            default: [.usualDay], example: [.usualDay])
         input = field.optional(
-            "input", "Requests with timestamps, one a line.", example: "requests.jsonl")
+            "input",
+            "A recorded trace instead: a line of JSON per message, with \"at\" and \"payload\".",
+            example: "requests.jsonl")
         generation = field(
-            "generation", "What a run is assumed to take for n cases.", default: "30s + 10ms*n")
+            "generation", "What a generation run is assumed to take for n cases.",
+            default: .usual)
         workers = field("workers", "Processes that share the work.", default: 1, in: 1...100)
         start = field.optional(
-            "start", "When the trace starts, for `cron` rules; now without it.",
+            "start", "When a made-up trace starts; at midnight (UTC) of today without it.",
             example: "2026-11-02T08:00:00Z")
         seed = field("seed", "Repeats a simulation exactly.", default: 1, in: 0...)
         repeats = field(
@@ -54,16 +59,33 @@ struct DryRunOptions: Settings {
         file = field.argument(
             "FILE", "The pipeline file.", example: "Pipelines/conversion-reports.json",
             completion: .files)
-        field.check("compare") {
-            compare != nil && arrivals.isEmpty && input == nil
-                ? "--compare needs a trace: --arrivals or --input" : nil
-        }
     }
 
-    var simulation: SimulationOptions {
-        SimulationOptions(
-            arrivals: arrivals, input: input, generation: generation, workers: workers,
-            start: start, seed: UInt64(seed), repeats: repeats.value, malformed: malformed.value)
+    /// - Throws: `CommandFailure` `usage` for a start that is no time.
+    func simulation(_ console: Console) throws -> SimulationOptions {
+        var options = SimulationOptions(
+            arrivals: arrivals, input: input.map(DryRun.Source.init(named:)),
+            generation: generation, workers: workers, start: try startTime(), seed: UInt64(seed),
+            repeats: repeats.value, malformed: malformed.value)
+        if console.isTerminal {
+            options.progress = { console.err("\rsimulating … \(Int($0 * 100)) % \r") }
+        }
+        return options
+    }
+
+    private func startTime() throws -> Timestamp {
+        guard let start else {
+            let now = PipelineClock.system.timestamp.microseconds
+            return Timestamp(microseconds: now - now % 86_400_000_000)
+        }
+        let time = try CommandTime.parse(start, option: "start", .system)
+        return Timestamp(microseconds: time.seconds * 1_000_000 + Int64(time.nanos) / 1000)
+    }
+}
+
+extension DryRun.Source {
+    init(named file: String) {
+        self.init(file: file) { try ProcessEnvironment.readFile(file, limit: 1 << 30) }
     }
 }
 
@@ -91,23 +113,25 @@ extension PenstockCommand {
                     "What a change of the rule buys and costs."),
             ]
         ) { options, console in
+            let wanted = try options.simulation(console)
             let run = DryRun(
                 catalogue: catalogue,
                 environment: ProcessEnvironment.specification(missing: .error),
-                context: ResourceContext(
-                    clock: .system, random: RandomSource(),
-                    // What connectors have to say of a backend is in the report.
-                    logger: Logger(label: "penstock", level: .critical), isRunning: false),
-                isOffline: options.offline, timeout: options.timeout, options: options.simulation,
-                simulate: DryRunSimulation.run)
+                context: inspection, isOffline: options.offline, timeout: options.timeout,
+                options: wanted
+            ) { try DryRun.simulate($0, $1, $2) }
+            let other = options.compare.map { DryRun.Source(named: $0) }
             let report = try await run.report(
-                on: source(options.file), comparedWith: options.compare.map(source))
+                on: DryRun.Source(named: options.file), comparedWith: other)
             console.out(DryRunOutput(report: report, options: options).text)
             return report.exitCode(strict: options.strict)
         }
     }
 
-    private static func source(_ file: String) -> DryRun.Source {
-        DryRun.Source(file: file) { try ProcessEnvironment.readFile(file) }
+    /// What connectors have to say of a backend is in the report, not in a log.
+    private static var inspection: ResourceContext {
+        ResourceContext(
+            clock: .system, random: RandomSource(),
+            logger: Logger(label: "penstock", level: .critical), isRunning: false)
     }
 }

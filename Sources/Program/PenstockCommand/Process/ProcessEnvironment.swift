@@ -17,7 +17,7 @@ enum ProcessEnvironment {
     }
 
     /// - Throws: ``Diagnostic`` with the reason, in a sentence.
-    static func readFile(_ path: String) throws -> [UInt8] {
+    static func readFile(_ path: String, limit: Int = 16 << 20) throws -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(path) }
         defer { close(descriptor) }
@@ -28,8 +28,8 @@ enum ProcessEnvironment {
             if got == 0 { return bytes }
             if got < 0 { throw failure(path) }
             bytes += buffer[..<got]
-            if bytes.count > 16 << 20 {
-                throw Diagnostic(.tooLarge, "\(path) is larger than 16 MiB")
+            if bytes.count > limit {
+                throw Diagnostic(.tooLarge, "\(path) is larger than \(limit >> 20) MiB")
             }
         }
     }
