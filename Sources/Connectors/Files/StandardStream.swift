@@ -25,6 +25,9 @@ public final class StandardStream: LineInput, LineOutput {
     public var name: String { "stdin" }
     public var isSeekable: Bool { false }
     public func probe() async throws {}
+    public func inspect(
+        for needs: [ResourceNeed], timeout: Duration
+    ) async throws -> [ResourceFinding] { [ResourceFinding(.ok, "a stream of this process")] }
 
     /// A read that waits for somebody to type ends with the task's cancellation.
     public func lines(from offset: Int64, maxBytes: Int) async throws -> [Line] {

@@ -40,6 +40,15 @@ public final class KafkaBus: Bus {
         try await blocking { [settings, log] in try KafkaAdmin(settings, log).probe() }
     }
 
+    /// Asks a broker for its cluster and all its topics; creates none, joins no group, reads and writes no record.
+    public func inspect(
+        for needs: [ResourceNeed], timeout: Duration
+    ) async throws -> [ResourceFinding] {
+        try await blocking { [settings, log, clock] in
+            try KafkaInspection(settings, log, clock, timeout: timeout).findings(on: needs)
+        }
+    }
+
     public func ensureTopic(_ name: String, partitions: Int?) async throws {
         try await blocking { [settings, log] in
             try KafkaAdmin(settings, log).ensureTopic(name, partitions: partitions)

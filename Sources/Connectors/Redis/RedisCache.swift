@@ -98,6 +98,26 @@ public final class RedisCache: Cache {
         }
     }
 
+    /// Logs in and asks what the server is. Stores nothing: whether it may, is not known then.
+    ///
+    /// - Throws: ``PipelineError`` `cache-unavailable`, retryable; `cache-login`, fatal.
+    public func inspect(
+        for needs: [ResourceNeed], timeout: Duration
+    ) async throws -> [ResourceFinding] {
+        let replies: [RedisReply]
+        do {
+            replies = try await client.send([.ping, .info], insists: true)
+        } catch let error as PipelineError where error.code == "cache-login" {
+            throw PipelineError.fatal(error.code, error.message, cause: error.cause)
+        }
+        guard case .status = replies[0] else { throw error(replies[0]) }
+        // A user may be allowed to cache and not to ask: that it answers is enough then.
+        guard case .string(let text) = replies[1] else {
+            return [ResourceFinding(.ok, "it answers")]
+        }
+        return [RedisInformation(String(decoding: text, as: UTF8.self)).finding]
+    }
+
     public func close() async { await client.close() }
 
     private func checkSizes(_ entries: [CacheEntry]) throws(PipelineError) {

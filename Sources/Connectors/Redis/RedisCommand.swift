@@ -34,6 +34,9 @@ struct RedisCommand: Sendable {
 extension RedisCommand {
     static var ping: RedisCommand { RedisCommand("PING") }
 
+    /// [INFO](https://redis.io/docs/latest/commands/info/): version, role and memory among others.
+    static var info: RedisCommand { RedisCommand("INFO") }
+
     /// [MGET](https://redis.io/docs/latest/commands/mget/): a key of another type counts as a miss.
     static func get(_ keys: ArraySlice<String>) -> RedisCommand {
         var command = RedisCommand("MGET", capacity: keys.count * 48)

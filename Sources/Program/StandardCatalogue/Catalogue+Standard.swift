@@ -61,7 +61,15 @@ extension Catalogue {
             name: GeneratorAddresses.scheme,
             summary: "\(GeneratorAddresses.form): ReportGeneratorService in other processes, as "
                 + "`penstock generate` serves it.",
-            check: GeneratorAddresses.objection(to:)
+            check: GeneratorAddresses.objection(to:),
+            inspect: { written, timeout in
+                do {
+                    return await RemoteGenerator.inspect(
+                        try GeneratorAddresses(written), timeout: timeout)
+                } catch {
+                    return [ResourceFinding("generator", failure: error)]
+                }
+            }
         ) { written, _, context in
             var logger = context.logger
             logger[metadataKey: "stage"] = "\(context.stage)"

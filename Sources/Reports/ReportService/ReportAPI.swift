@@ -108,5 +108,19 @@ public final class ReportAPI: RequestService {
         await server.shutdown(grace: .zero)
     }
 
+    /// Looks whether the address is free, without listening on it.
+    public func inspect(
+        for needs: [ResourceNeed], timeout: Duration
+    ) async throws -> [ResourceFinding] {
+        do { try ListenProbe.check(configuration.address) } catch {
+            let isBusy = error.code == .addressInUse
+            throw PipelineError.fatal(
+                "cannot-listen",
+                isBusy ? "\(error.message); stop it, or name another port" : error.message,
+                cause: error)
+        }
+        return [ResourceFinding(.ok, "the address is free")]
+    }
+
     public func close() async {}
 }

@@ -36,7 +36,10 @@ public struct GenerateStage: StagePlugin {
         contract.generator = generator
         if let store {
             contract.resources.append(.init(field: "store", name: store, kinds: [.store]))
-            contract.needs = { [generator] _, _ in [.init(store, .generation(generator))] }
+            // A generator that can be looked at is elsewhere, and so is what it reads.
+            if catalogue.generator(generator)?.inspect == nil {
+                contract.needs = { [generator] _, _ in [.init(store, .generation(generator))] }
+            }
         }
         if let registration = catalogue.generator(generator) {
             if let problem = registration.check(generator) {

@@ -7,8 +7,14 @@ public struct PostgresMigration: Sendable {
     public var component: String
     /// Scripts; the first makes version 1. Each runs once.
     public var steps: [PostgresScript]
+    /// The columns of each table after the last step, for whoever looks whether they are there.
+    public var tables: [String: [String]]
 
-    public init(schema: String, component: String, steps: [PostgresScript]) {
+    public init(
+        schema: String, component: String, steps: [PostgresScript],
+        tables: [String: [String]] = [:]
+    ) {
+        self.tables = tables
         self.schema = schema
         self.component = component
         self.steps = steps
@@ -70,7 +76,7 @@ extension PostgresConnection {
             """)
     }
 
-    fileprivate func version(of migration: PostgresMigration) throws -> Int {
+    func version(of migration: PostgresMigration) throws -> Int {
         let script: PostgresScript = """
             SELECT coalesce(max(version), 0) FROM \(identifier: migration.schema).schema_versions
             WHERE component = \(migration.component)

@@ -12,10 +12,30 @@ internal import PipelineCore
     private var statements: [String: SQLiteStatement] = [:]
 
     /// Opens the file, creating it if it is not there.
-    init(path: String) throws {
+    convenience init(path: String) throws {
+        try self.init(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, path: path)
+    }
+
+    /// Opens a file that is there, to read it.
+    ///
+    /// - Parameter mode: what else the [URI](https://www.sqlite.org/uri.html) says.
+    convenience init(lookingAt path: String, mode: String) throws {
+        var escaped = ""
+        for scalar in path.unicodeScalars {
+            switch scalar {
+            case "%": escaped += "%25"
+            case "?": escaped += "%3f"
+            case "#": escaped += "%23"
+            default: escaped.unicodeScalars.append(scalar)
+            }
+        }
+        try self.init(
+            "file:\(escaped)?mode=ro&\(mode)", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, path: path)
+    }
+
+    private init(_ name: String, _ flags: Int32, path: String) throws {
         var opened: OpaquePointer?
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
-        let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)
+        let code = unsafe sqlite3_open_v2(name, &opened, flags | SQLITE_OPEN_NOMUTEX, nil)
         guard code == SQLITE_OK, let opened = unsafe opened else {
             let message = unsafe opened.map { unsafe String(cString: sqlite3_errmsg($0)) }
             unsafe sqlite3_close_v2(opened)

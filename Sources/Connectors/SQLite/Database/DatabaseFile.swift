@@ -43,6 +43,25 @@ struct DatabaseFile: Sendable {
         }
     }
 
+    /// Changes nothing.
+    func checkWritable() throws {
+        guard unsafe access(path, R_OK | W_OK) == 0 else { throw Self.failure("write \(path)") }
+        // SQLite keeps a log beside the file.
+        let folder = folders.last ?? "."
+        guard unsafe access(folder, W_OK | X_OK) == 0 else {
+            throw Self.failure("write to the folder \(folder)")
+        }
+    }
+
+    /// Whether the memory is there that the users of the file share.
+    var hasSharedMemory: Bool { unsafe access(path + "-shm", F_OK) == 0 }
+
+    /// Its size; 0 without a file.
+    var bytes: Int {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 ? Int(status.st_size) : 0
+    }
+
     var exists: Bool { unsafe access(path, F_OK) == 0 }
 
     /// Bytes in the write-ahead log; 0 without one.

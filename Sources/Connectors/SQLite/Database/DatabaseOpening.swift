@@ -14,7 +14,7 @@ struct DatabaseOpening: Sendable {
         try file.create()
         let connection = try SQLiteConnection(path: file.path)
         connection.setBusyTimeout(busyTimeout)
-        let isNew = try checkOwner(connection)
+        let isNew = try Self.checkOwner(connection, of: file)
         try useLog(connection)
         try connection.execute("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON")
         try connection.execute("PRAGMA temp_store=MEMORY")
@@ -40,7 +40,7 @@ struct DatabaseOpening: Sendable {
 
     /// Refuses the database of another program before anything is changed. Answers whether the file
     /// is empty.
-    private func checkOwner(_ connection: SQLiteConnection) throws -> Bool {
+    static func checkOwner(_ connection: SQLiteConnection, of file: DatabaseFile) throws -> Bool {
         let owner = try connection.first("PRAGMA application_id") { $0.int64(0) }
         if owner == Self.applicationID { return false }
         let tables = try connection.first("SELECT count(*) FROM sqlite_schema") { $0.int(0) }

@@ -43,6 +43,21 @@ public final class SQLiteRunLock: Sendable {
         return SQLiteRunLock(descriptor: descriptor)
     }
 
+    /// Who holds the lock; `nil` when nobody does. Takes it for no longer than that takes to find out, and makes no file.
+    static func holder(of file: DatabaseFile) throws -> String? {
+        let path = file.path + ".lock"
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        if descriptor < 0 {
+            if errno == ENOENT { return nil }
+            throw DatabaseFile.failure("open \(path)")
+        }
+        // Closing drops the lock again.
+        defer { close(descriptor) }
+        if flock(descriptor, LOCK_SH | LOCK_NB) == 0 { return nil }
+        guard errno == EWOULDBLOCK else { throw DatabaseFile.failure("lock \(path)") }
+        return holder(descriptor)
+    }
+
     private static func holder(_ descriptor: Int32) -> String {
         var bytes = [UInt8](repeating: 0, count: 512)
         let count = unsafe bytes.withUnsafeMutableBytes { buffer in

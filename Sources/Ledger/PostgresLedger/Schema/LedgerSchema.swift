@@ -22,5 +22,5 @@ enum LedgerSchema {
             \(snapshots)
             \(upkeep)
             """
-        ])
+        ], tables: columns)
 }

@@ -31,8 +31,11 @@ struct Inspection: Sendable {
         let reason =
             finding.verdict == .unreachable
             ? "\(subject) can't be reached" : "\(subject) can't be used"
+        // Reading is all that can be done with some: nothing of its own to be told about.
         return [finding]
-            + needs.map { ResourceFinding($0.subject, .unknown, "not looked at: \(reason)") }
+            + needs.filter { $0 != .reading }.map {
+                ResourceFinding($0.subject, .unknown, "not looked at: \(reason)")
+            }
     }
 }
 

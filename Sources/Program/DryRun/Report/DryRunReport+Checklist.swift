@@ -7,12 +7,12 @@ extension DryRunReport {
         var text = ""
         for step in DryRunCheck.Step.allCases {
             let entries = checks.filter { $0.step == step }
-            let column = entries.map(\.subject.count).filter { $0 <= Self.widestSubject }.max() ?? 0
+            let subjects = Self.indented(entries.map(\.subject))
+            let column = subjects.map(\.count).filter { $0 <= Self.widestSubject }.max() ?? 0
             for (index, entry) in entries.enumerated() {
-                let head = index == 0 ? step.rawValue : ""
-                text += Self.padded(head, to: Self.stepWidth)
+                text += Self.padded(index == 0 ? step.rawValue : "", to: Self.stepWidth)
                 text += Self.status(entry.status, isColored: isColored)
-                if column > 0 { text += Self.padded(entry.subject, to: column) + "  " }
+                if column > 0 { text += Self.padded(subjects[index], to: column) + "  " }
                 text += entry.detail + "\n"
                 if let hint = entry.hint {
                     let indent = Self.stepWidth + Self.statusWidth + (column > 0 ? column + 2 : 0)
@@ -27,6 +27,14 @@ extension DryRunReport {
     private static let statusWidth = 6
     /// Longer subjects push their own line only.
     private static let widestSubject = 44
+
+    /// What belongs to a subject before it, as `bus: topic t` does to `bus`, is moved in below that.
+    private static func indented(_ subjects: [String]) -> [String] {
+        subjects.enumerated().map { index, subject in
+            let owner = subjects[..<index].last { subject.hasPrefix("\($0): ") && !$0.isEmpty }
+            return owner.map { "  " + subject.dropFirst($0.count + 2) } ?? subject
+        }
+    }
 
     private static func padded(_ text: String, to width: Int) -> String {
         text + String(repeating: " ", count: max(0, width - text.count))

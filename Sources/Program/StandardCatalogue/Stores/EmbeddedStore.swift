@@ -50,6 +50,16 @@ final class EmbeddedStore: StandardStore, Bus {
     func producer() async throws -> any BusProducer { try await bus.producer() }
 
     func probe() async throws { try await database.probe() }
+
+    func inspect(
+        for needs: [ResourceNeed], timeout: Duration
+    ) async throws -> [ResourceFinding] {
+        try await database.inspect { connection in
+            try EmbeddedBus.findings(on: needs.topics, connection)
+                + SQLiteLedgerProvider.findings(on: needs.ledgers, connection)
+                + (needs.includeReports ? SQLiteReportStore.findings(connection) : [])
+        }
+    }
     func close() async {
         await database.close()
         lock.withLock { $0 = nil }

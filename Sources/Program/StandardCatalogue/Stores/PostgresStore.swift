@@ -27,6 +27,15 @@ final class PostgresStore: StandardStore {
     func ledger(for stage: LedgerStage) throws -> any Ledger { try ledgers.ledger(for: stage) }
     func probe() async throws { try await ledgers.probe() }
 
+    func inspect(
+        for needs: [ResourceNeed], timeout: Duration
+    ) async throws -> [ResourceFinding] {
+        try await pool.inspect(timeout: timeout) { connection in
+            try PostgresLedgerProvider.findings(on: needs.ledgers, connection)
+                + (needs.includeReports ? PostgresReportStore.findings(connection) : [])
+        }
+    }
+
     func close() async {
         await reports.close()
         await pool.close()

@@ -26,3 +26,21 @@ extension StandardStore {
         }
     }
 }
+
+extension [ResourceNeed] {
+    var topics: [TopicNeed] {
+        compactMap { if case .topic(let need) = $0 { need } else { nil } }
+    }
+    var ledgers: [LedgerNeed] {
+        compactMap { if case .ledger(let need) = $0 { need } else { nil } }
+    }
+    /// Whether somebody stores events, or reads what they add up to.
+    var includeReports: Bool {
+        contains { need in
+            switch need {
+            case .writing, .generation: true
+            case .topic, .ledger, .reading: false
+            }
+        }
+    }
+}

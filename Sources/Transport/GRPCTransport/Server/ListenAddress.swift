@@ -7,7 +7,7 @@ internal import Glibc
 struct ListenAddress {
     private let text: String
     /// `nil` for a Unix socket.
-    private let endpoint: (host: String, port: String)?
+    let endpoint: (host: String, port: String)?
 
     /// - Throws: `invalidAddress` unless it is `host:port`, `[IPv6]:port` or `unix:path`.
     init(_ text: String) throws(GRPCError) {
@@ -49,7 +49,7 @@ struct ListenAddress {
             String(cString: strerror(number)))
     }
 
-    private func refusal(_ code: GRPCError.Code, _ reason: String) -> GRPCError {
+    func refusal(_ code: GRPCError.Code, _ reason: String) -> GRPCError {
         GRPCError(code, "cannot listen on \(text): \(reason)")
     }
 

@@ -35,10 +35,7 @@ public final class PostgresReportStore: ReportStore {
     ]
 
     public func migrate() async throws {
-        try await pool.migrate(
-            PostgresMigration(
-                schema: PostgresReportSQL.schema, component: "conversion-reports",
-                steps: [PostgresReportSQL.tables]))
+        try await pool.migrate(Self.migration)
         await partitions.prepareAhead()
     }
 

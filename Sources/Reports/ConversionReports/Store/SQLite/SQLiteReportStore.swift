@@ -15,8 +15,18 @@ public struct SQLiteReportStore: ReportStore {
     }
 
     public func migrate() async throws {
-        try await database.migrate(
-            SQLiteMigration(component: "conversion-reports", steps: [SQLiteReportSQL.schema]))
+        try await database.migrate(Self.migration)
+    }
+
+    private static let migration = SQLiteMigration(
+        component: "conversion-reports", steps: [SQLiteReportSQL.schema])
+
+    /// Looks at the tables' version. Only reads.
+    ///
+    /// - Parameter connection: `nil` for a file that is not there yet.
+    public static func findings(_ connection: SQLiteConnection?) throws -> [ResourceFinding] {
+        guard let connection else { return [] }
+        return [try connection.finding("events and reports", of: migration)]
     }
 
     public func positions(

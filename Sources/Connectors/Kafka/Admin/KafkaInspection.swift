@@ -1,0 +1,132 @@
+internal import CRdKafka
+internal import PipelineCore
+
+/// Looks at a cluster by requests that change nothing. Everything blocks: for threads of their own only.
+///
+/// Asks for all topics, since asking for one by its name is what creates it on some clusters.
+struct KafkaInspection {
+    /// How long all brokers may have been unreachable before nobody is waited for any more: the next address of a name
+    /// (IPv4 after IPv6) may answer.
+    private static let patience: Duration = .seconds(1)
+    private static let slice: Duration = .milliseconds(250)
+
+    private let client: KafkaClient
+    private let clock: PipelineClock
+    private let deadline: Instant
+
+    init(_ settings: KafkaSettings, _ log: KafkaLog?, _ clock: PipelineClock, timeout: Duration)
+        throws(PipelineError)
+    {
+        client = try KafkaClient(
+            RD_KAFKA_CONSUMER, settings.configuration(for: .admin),
+            ClientEvents(log: log, clock: clock))
+        self.clock = clock
+        deadline = clock.now.advanced(by: timeout)
+    }
+
+    func findings(on needs: [ResourceNeed]) throws(PipelineError) -> [ResourceFinding] {
+        let cluster = try cluster()
+        let topics = needs.compactMap { need -> TopicNeed? in
+            if case .topic(let topic) = need { topic } else { nil }
+        }
+        let isUnsure = topics.contains {
+            $0.creation == .never && cluster.topics[$0.name] == nil
+        }
+        let createsTopics = isUnsure ? createsTopics(askedOf: cluster.brokers) : nil
+        return [ResourceFinding(.ok, cluster.text)]
+            + topics.map { cluster.finding(on: $0, createsTopics: createsTopics) }
+    }
+
+    private func cluster() throws(PipelineError) -> ClusterView {
+        while true {
+            if let view = try look() { return view }
+            // Connection errors are handed out when the client is polled.
+            unsafe client.withHandle { unsafe _ = rd_kafka_poll($0, 0) }
+            let faults = client.events.faults
+            if let refusal = faults.refusal { throw refusal }
+            let isDown = faults.downSince.map { $0.duration(to: clock.now) > Self.patience }
+            if isDown == true || clock.now >= deadline {
+                throw .kafka(
+                    RD_KAFKA_RESP_ERR__TRANSPORT, "Kafka does not answer", faults.lastReason)
+            }
+        }
+    }
+
+    /// `nil` while nobody answers.
+    private func look() throws(PipelineError) -> ClusterView? {
+        let limit = milliseconds(Self.slice)
+        let (code, view) = unsafe client.withHandle { handle in
+            var metadata: UnsafePointer<rd_kafka_metadata>?
+            let code = unsafe rd_kafka_metadata(handle, 1, nil, &metadata, limit)
+            guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata = unsafe metadata else {
+                return (code, ClusterView?.none)
+            }
+            defer { unsafe rd_kafka_metadata_destroy(metadata) }
+            return unsafe (code, ClusterView(metadata, id: Self.clusterID(handle)))
+        }
+        switch KafkaErrorKind(code) {
+        case _ where code == RD_KAFKA_RESP_ERR_NO_ERROR: return view
+        case .timeout, .unavailable, .busy: return nil
+        default: throw .kafka(code, "asking for the cluster's topics", nil)
+        }
+    }
+
+    /// Known from the metadata that has just been read: this does not wait.
+    private static func clusterID(_ handle: OpaquePointer) -> String? {
+        guard let text = unsafe rd_kafka_clusterid(handle, 0) else { return nil }
+        defer { unsafe rd_kafka_mem_free(handle, text) }
+        return unsafe String(cString: text)
+    }
+
+    private func milliseconds(_ most: Duration) -> Int32 {
+        let left = min(clock.now.duration(to: deadline), most)
+        return Int32(clamping: max(1, left.wholeMilliseconds))
+    }
+}
+
+extension KafkaInspection {
+    /// Whether a broker creates topics by itself (`auto.create.topics.enable`); `nil` when it does not say.
+    private func createsTopics(askedOf brokers: [Int32]) -> Bool? {
+        guard let broker = brokers.first else { return nil }
+        let limit = max(1, milliseconds(.seconds(3600)))
+        return unsafe client.withHandle { handle in
+            let queue = unsafe rd_kafka_queue_new(handle)
+            defer { unsafe rd_kafka_queue_destroy(queue) }
+            let options = unsafe rd_kafka_AdminOptions_new(
+                handle, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS)
+            defer { unsafe rd_kafka_AdminOptions_destroy(options) }
+            unsafe rd_kafka_AdminOptions_set_request_timeout(options, limit, nil, 0)
+            guard
+                let resource = unsafe rd_kafka_ConfigResource_new(
+                    RD_KAFKA_RESOURCE_BROKER, "\(broker)")
+            else { return nil }
+            defer { unsafe rd_kafka_ConfigResource_destroy(resource) }
+            var resources: [OpaquePointer?] = unsafe [resource]
+            unsafe rd_kafka_DescribeConfigs(handle, &resources, 1, options, queue)
+            guard let event = unsafe rd_kafka_queue_poll(queue, limit) else { return nil }
+            defer { unsafe rd_kafka_event_destroy(event) }
+            return unsafe Self.value(of: "auto.create.topics.enable", in: event).map {
+                $0 == "true"
+            }
+        }
+    }
+
+    private static func value(of name: String, in event: OpaquePointer) -> String? {
+        guard unsafe rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR,
+            let result = unsafe rd_kafka_event_DescribeConfigs_result(event)
+        else { return nil }
+        var count = 0
+        let resources = unsafe rd_kafka_DescribeConfigs_result_resources(result, &count)
+        guard count == 1, let resource = unsafe resources?[0] else { return nil }
+        let entries = unsafe rd_kafka_ConfigResource_configs(resource, &count)
+        for index in 0..<count {
+            guard let entry = unsafe entries?[index],
+                let key = unsafe rd_kafka_ConfigEntry_name(entry),
+                unsafe String(cString: key) == name,
+                let value = unsafe rd_kafka_ConfigEntry_value(entry)
+            else { continue }
+            return unsafe String(cString: value)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,28 @@
+extension LedgerSchema {
+    /// The columns of each table; a test compares them with what a migration makes.
+    static let columns: [String: [String]] = [
+        "stages": [
+            "stage", "pipeline", "name", "rule", "revision", "last_fired", "flush_requested",
+            "fired_no", "draining", "drain_through", "gate", "clamp", "floor", "floor_no",
+            "gate_no", "sealed_due", "since_gate", "purged_cases", "purged_seconds",
+        ],
+        "positions": ["stage", "source", "part", "next_offset"],
+        "cases": [
+            "case_no", "accepted_at", "deadline", "key", "digest", "stage", "attempt", "parameters",
+        ],
+        "pending": ["case_no", "accepted_at", "due", "deadline", "stage"],
+        "batches": [
+            "batch_no", "stage", "cases", "closed_by", "revision", "sealed_at", "due", "split_from",
+            "token", "lease_until", "not_before", "worker", "attempts", "last_error",
+            "committed_at", "done_at", "seconds", "rows_read",
+        ],
+        "outcomes": [
+            "case_no", "batch_no", "written_at", "data_as_of", "outcome_id", "state", "reason",
+            "report",
+        ],
+        "deliveries": [
+            "batch_no", "sink", "stage", "token", "lease_until", "not_before", "worker", "attempts",
+            "delivered_at",
+        ],
+    ]
+}

@@ -1,0 +1,25 @@
+internal import Ledger
+public import PipelineCore
+public import SQLite
+
+extension SQLiteLedgerProvider {
+    /// Looks at the tables' version, and at what rules are in force. Only reads.
+    ///
+    /// - Parameter connection: `nil` for a file that is not there yet.
+    public static func findings(
+        on needs: [LedgerNeed], _ connection: SQLiteConnection?
+    ) throws -> [ResourceFinding] {
+        guard let connection, try connection.hasTable("ledger_stages") else {
+            return needs.map { $0.finding(stored: nil) }
+        }
+        let tables = try connection.finding("ledger", of: LedgerSchema.migration)
+        guard tables.verdict == .ok else { return [tables] }
+        return try needs.map { need in
+            let stored = try connection.first(
+                "SELECT rule, revision FROM ledger_stages WHERE pipeline = ?1 AND stage = ?2",
+                need.pipeline, need.stage
+            ) { (ruleText: $0.text(0), revision: $0.int64(1)) }
+            return need.finding(stored: stored)
+        }
+    }
+}
