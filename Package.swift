@@ -119,7 +119,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("rdkafka"), .linkedLibrary("pq")]),
 
         tests("Architecture", []),
-        tests("Specification", ["Specification"]),
+        tests("Specification", ["Specification"], exclude: ["Corpus"]),
         tests("Tooling", ["Logging", "Metrics"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
         tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
@@ -172,7 +172,7 @@ let package = Package(
             "PenstockCommand",
             [
                 "PenstockCommand", "StandardCatalogue", "PipelineTesting", "PipelineCore",
-                "Specification",
+                "PipelineConfiguration", "Specification",
             ], exclude: ["Golden"]),
     ]
 )

@@ -8,7 +8,7 @@ struct IngestInput: Settings {
     static let summary = "An input: a topic of a bus, an API, a file or standard input."
 
     let resource: ResourceName
-    let topic: String?
+    let topic: TopicName?
     let group: String?
     let start: Start
     let maxChunk: Int
@@ -19,7 +19,8 @@ struct IngestInput: Settings {
         topic = field.optional("topic", "The topic, for a bus.", example: "report-requests")
         group = field.optional(
             "group", "The consumer group; the pipeline's name and the stage's id otherwise.",
-            example: "penstock")
+            example: "penstock"
+        ) { $0.isEmpty ? "names no group; leave it out" : nil }
         start = field(
             "start", "Where to begin in a partition that has no stored position.",
             default: .earliest)
@@ -27,6 +28,32 @@ struct IngestInput: Settings {
             "max_chunk", "Most records handed on at once.", unit: "records", default: 512,
             in: 1...10_000)
         create = field.optionalNested("create", "Creates the topic if it is not there.")
+    }
+
+    /// Adds what this input needs of its resource.
+    ///
+    /// - Parameter field: where it stands below its stage, `from[0]`.
+    func declare(at field: String, in contract: inout StageContract) {
+        guard let topic else {
+            contract.resources.append(
+                .init(
+                    field: "\(field).resource", name: resource, kinds: [.api, .lines],
+                    hint: "a bus is read by a \"topic\""))
+            for (key, isGiven) in [("group", group != nil), ("create", create != nil)] where isGiven
+            {
+                contract.objections.append(
+                    .unusedSetting("\(field).\(key)", "without a \"topic\" nothing reads it"))
+            }
+            return
+        }
+        contract.resources.append(
+            .init(
+                field: "\(field).resource", name: resource, kinds: [.bus],
+                hint: "leave \"topic\" out to read something else than a bus"))
+        contract.topics.append(
+            .init(
+                field: "\(field).topic", resource: resource, topic: topic.text,
+                direction: .reads))
     }
 
     /// `nil` for a front door that this process keeps shut.
@@ -38,7 +65,8 @@ struct IngestInput: Settings {
             return BusSource(
                 bus: bus,
                 subscription: Subscription(
-                    topic: topic ?? "", group: group ?? "\(context.pipeline).\(context.stage)",
+                    topic: topic?.text ?? "",
+                    group: group ?? "\(context.pipeline).\(context.stage)",
                     start: start == .latest ? .latest : .earliest, maxRecords: maxChunk),
                 create: create?.partitions, intake: intake)
         case let service as any RequestService:

@@ -80,18 +80,21 @@ public struct Connector: Sendable {
 public struct GeneratorRegistration: Sendable {
     public var name: String
     public var summary: String
+    /// Whether it reads a store, which its stage has to name.
+    public var needsStore: Bool
     /// What can be found out about a generator as written without touching anything: `nil`, or what is wrong with it.
     public var check: @Sendable (String) -> String?
     /// - Parameters: the generator as written, the stage's `store` if it names one, and the stage's context, which says
     ///   how long a run may take.
     public var make: @Sendable (String, (any Resource)?, StageContext) throws -> any Generator
     public init(
-        name: String, summary: String,
+        name: String, summary: String, needsStore: Bool = false,
         check: @escaping @Sendable (String) -> String? = { _ in nil },
         make: @escaping @Sendable (String, (any Resource)?, StageContext) throws -> any Generator
     ) {
         self.name = name
         self.summary = summary
+        self.needsStore = needsStore
         self.check = check
         self.make = make
     }

@@ -21,12 +21,25 @@ enum ProcessEnvironment {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(path) }
         defer { close(descriptor) }
+        return try readAll(descriptor, path)
+    }
+
+    /// A pipeline file; `-` is standard input.
+    /// - Throws: ``Diagnostic`` with the reason, in a sentence.
+    static func readPipeline(_ path: String) throws -> [UInt8] {
+        path == "-" ? try readAll(STDIN_FILENO, "standard input") : try readFile(path)
+    }
+
+    private static func readAll(_ descriptor: Int32, _ path: String) throws -> [UInt8] {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let got = unsafe read(descriptor, &buffer, buffer.count)
             if got == 0 { return bytes }
-            if got < 0 { throw failure(path) }
+            if got < 0 {
+                if errno == EINTR { continue }
+                throw failure(path)
+            }
             bytes += buffer[..<got]
             if bytes.count > 16 << 20 {
                 throw Diagnostic(.tooLarge, "\(path) is larger than 16 MiB")
