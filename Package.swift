@@ -91,9 +91,16 @@ let package = Package(
                 "ReportService", "GRPCTransport", "ReportMessages", "Protobuf",
             ]),
         layer(
+            "Program", "DryRun",
+            [
+                "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
+                "Specification", "Logging", "Ledger", "SQLite", "SQLiteLedger",
+            ]),
+        layer(
             "Program", "PenstockCommand",
             [
-                "StandardCatalogue", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
+                "StandardCatalogue", "DryRun", "PipelineRuntime", "PipelineConfiguration",
+                "PipelineCore",
                 "Specification", "Logging", "Metrics", "ConversionReports", "ReportService",
                 "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Batching", "Files",
             ]),
@@ -168,6 +175,13 @@ let package = Package(
                 "PipelineCore", "PipelineTesting", "Specification", "Logging", "Stages",
                 "Ledger", "SQLiteLedger", "SQLite", "Batching",
             ]),
+        tests(
+            "DryRun",
+            [
+                "DryRun", "PipelineSimulation", "PipelineConfiguration", "PipelineRuntime",
+                "StandardCatalogue", "PipelineCore", "PipelineTesting", "Specification", "Logging",
+                "Ledger", "SQLite", "SQLiteLedger",
+            ], exclude: ["Golden", "Foreign"]),
         tests(
             "PenstockCommand",
             [

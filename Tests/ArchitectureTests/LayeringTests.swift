@@ -15,7 +15,7 @@ struct LayeringTests {
     private static let connectors: Set = ["Kafka", "Postgres", "Redis", "SQLite", "Files"]
     private static let ledgers: Set = ["Ledger", "PostgresLedger", "SQLiteLedger"]
     private static let reports: Set = ["ConversionReports", "ReportService"]
-    private static let program: Set = ["StandardCatalogue", "PenstockCommand"]
+    private static let program: Set = ["StandardCatalogue", "DryRun", "PenstockCommand"]
     private static let ours = tooling.union(transport).union(pipeline).union(connectors)
         .union(ledgers).union(reports).union(program).union(["Stages", "PipelineTesting"])
 
@@ -72,6 +72,14 @@ struct LayeringTests {
     func reportService() {
         let allowed = Self.transport.union(["PipelineCore", "Logging"])
         #expect(imported(by: "ReportService").isSubset(of: allowed))
+    }
+
+    @Test(
+        "a dry run can name no connector but SQLite, no stage and no domain, so that it opens nothing else"
+    )
+    func dryRun() {
+        let allowed = Self.tooling.union(Self.pipeline).union(["Ledger", "SQLite", "SQLiteLedger"])
+        #expect(imported(by: "DryRun").isSubset(of: allowed))
     }
 
     @Test("only the catalogue and the command see connectors, stages and domain together")

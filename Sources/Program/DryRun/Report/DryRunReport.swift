@@ -1,0 +1,44 @@
+public import Specification
+
+/// Everything that a dry run found out: a checklist, and what the simulation showed.
+public struct DryRunReport: Sendable {
+    /// The file, as the operator named it.
+    public var file: String
+    public var checks: [DryRunCheck] = []
+    /// What is wrong with the file, with positions.
+    public var diagnostics = Diagnostics([])
+    public var simulation: SimulationReport?
+    /// The other rule set on the same trace.
+    public var other: SimulationReport?
+
+    public init(file: String) { self.file = file }
+}
+
+/// An entry of the checklist.
+public struct DryRunCheck: Sendable, Hashable {
+    public enum Step: String, Sendable, CaseIterable {
+        case `static`, environment, connect, simulate
+    }
+    public enum Status: String, Sendable {
+        case ok
+        case fail = "FAIL"
+        case skip = "SKIP"
+    }
+    public var step: Step
+    /// What was looked at: `bus (kafka://localhost:9092)`, `topic report-requests`; empty for the step as a whole.
+    public var subject: String
+    public var status: Status
+    /// What was found, or why it was skipped; one sentence without a full stop.
+    public var detail: String
+    /// What to do about it.
+    public var hint: String?
+    public init(
+        _ step: Step, _ subject: String, _ status: Status, _ detail: String, hint: String? = nil
+    ) {
+        self.step = step
+        self.subject = subject
+        self.status = status
+        self.detail = detail
+        self.hint = hint
+    }
+}
