@@ -16,17 +16,36 @@ enum ProcessEnvironment {
         return variables
     }
 
+    private static let largestPipeline = 16 << 20
+
     /// - Throws: ``Diagnostic`` with the reason, in a sentence.
-    static func readFile(_ path: String, limit: Int = 16 << 20) throws -> [UInt8] {
+    static func readFile(_ path: String, limit: Int = largestPipeline) throws -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(path) }
         defer { close(descriptor) }
+        return try readAll(descriptor, path, limit: limit)
+    }
+
+    /// A pipeline file; `-` is standard input.
+    /// - Throws: ``Diagnostic`` with the reason, in a sentence.
+    static func readPipeline(_ path: String) throws -> [UInt8] {
+        path == "-"
+            ? try readAll(STDIN_FILENO, "standard input", limit: largestPipeline)
+            : try readFile(path)
+    }
+
+    private static func readAll(
+        _ descriptor: Int32, _ path: String, limit: Int
+    ) throws -> [UInt8] {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let got = unsafe read(descriptor, &buffer, buffer.count)
             if got == 0 { return bytes }
-            if got < 0 { throw failure(path) }
+            if got < 0 {
+                if errno == EINTR { continue }
+                throw failure(path)
+            }
             bytes += buffer[..<got]
             if bytes.count > limit {
                 throw Diagnostic(.tooLarge, "\(path) is larger than \(limit >> 20) MiB")

@@ -24,10 +24,17 @@ enum StandardOutput {
 }
 
 extension Console {
+    /// Whether the environment allows colour ([NO_COLOR](https://no-color.org), `TERM=dumb`).
+    private static var allowsColour: Bool {
+        let variables = ProcessEnvironment.variables
+        return variables["NO_COLOR"]?.isEmpty != false && variables["TERM"] != "dumb"
+    }
+
     static var standard: Console {
         Console(
             out: { StandardOutput.write($0, to: STDOUT_FILENO) },
             err: { StandardOutput.write($0, to: STDERR_FILENO) },
-            isTerminal: isatty(STDERR_FILENO) == 1)
+            isTerminal: isatty(STDERR_FILENO) == 1, isOutTerminal: isatty(STDOUT_FILENO) == 1,
+            allowsColour: allowsColour)
     }
 }
