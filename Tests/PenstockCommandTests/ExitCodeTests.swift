@@ -88,7 +88,8 @@ final class ExitCodeTests {
         let path = try pipeline()
         #expect(await terminal.penstock("validate", path) == .success)
         #expect(
-            terminal.out == "\(path): ok (reports: ingest → accumulate → generate → publish)\n")
+            terminal.out.hasSuffix(
+                "\n\(path): ok (reports: ingest → accumulate → generate → publish)\n"))
     }
 
     @Test("is 69 when the server can't be reached")

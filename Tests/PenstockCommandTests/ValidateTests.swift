@@ -22,7 +22,7 @@ struct ValidateTests {
     @Test("says everything that is wrong, a line each", arguments: ["text", "json", "github"])
     func formats(_ format: String) async throws {
         let text = await validate(["wrong.json"], ["--format", format])
-        try GoldenText.expect(text, toBe: "validate/wrong.\(format)")
+        try GoldenText.expect(text, toBe: "validate/wrong.as-\(format)")
     }
 
     @Test("shows a person the line with a caret, and in colour where that is welcome")
