@@ -45,7 +45,7 @@ struct PageTests {
         ]
         report.diagnostics = Diagnostics([
             Diagnostic(
-                Diagnostic.Code(rawValue: "unknown-key"), #"unknown key "cuont""#,
+                .unknownKey, #"unknown key "cuont""#,
                 hint: #"did you mean "count"?"#, file: "reports.json",
                 at: Position(line: 14, column: 9, offset: 300))
         ])

@@ -12,6 +12,13 @@ enum StandardOutput {
             && ProcessEnvironment.variables["NO_COLOR"].map(\.isEmpty) ?? true
     }
 
+    /// Columns of the terminal; 80 where there is none.
+    static var width: Int {
+        var size = winsize()
+        let isKnown = unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0
+        return isKnown && size.ws_col >= 40 ? Int(size.ws_col) : 80
+    }
+
     static func write(_ text: String, to descriptor: Int32) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
