@@ -16,21 +16,24 @@ enum ProcessEnvironment {
         return variables
     }
 
-    /// - Throws: ``Diagnostic`` with the reason, in a sentence.
-    static func readFile(_ path: String) throws -> [UInt8] {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure(path) }
-        defer { close(descriptor) }
-        return try readAll(descriptor, path)
-    }
-
-    /// A pipeline file; `-` is standard input.
-    /// - Throws: ``Diagnostic`` with the reason, in a sentence.
+    /// A file, or standard input for `-`.
+    /// - Throws: ``Diagnostic`` with the reason, in a sentence that does not name the file.
     static func readPipeline(_ path: String) throws -> [UInt8] {
-        path == "-" ? try readAll(STDIN_FILENO, "standard input") : try readFile(path)
+        do throws(Diagnostic) {
+            return path == "-" ? try readAll(STDIN_FILENO) : try readFile(path)
+        } catch {
+            throw Diagnostic(error.code, "can't be read: \(error.message)")
+        }
     }
 
-    private static func readAll(_ descriptor: Int32, _ path: String) throws -> [UInt8] {
+    private static func readFile(_ path: String) throws(Diagnostic) -> [UInt8] {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure }
+        defer { close(descriptor) }
+        return try readAll(descriptor)
+    }
+
+    private static func readAll(_ descriptor: Int32) throws(Diagnostic) -> [UInt8] {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
@@ -38,18 +41,16 @@ enum ProcessEnvironment {
             if got == 0 { return bytes }
             if got < 0 {
                 if errno == EINTR { continue }
-                throw failure(path)
+                throw failure
             }
             bytes += buffer[..<got]
-            if bytes.count > 16 << 20 {
-                throw Diagnostic(.tooLarge, "\(path) is larger than 16 MiB")
-            }
+            if bytes.count > 16 << 20 { throw Diagnostic(.tooLarge, "it is larger than 16 MiB") }
         }
     }
 
-    private static func failure(_ path: String) -> Diagnostic {
-        Diagnostic(
-            .unreadableFile, "can't read \(path): \(unsafe String(cString: strerror(errno)))")
+    /// What the system says of the last call.
+    private static var failure: Diagnostic {
+        Diagnostic(.unreadableFile, unsafe String(cString: strerror(errno)))
     }
 
     static func specification(missing: Environment.Missing) -> Environment {
