@@ -20,20 +20,34 @@ enum ProcessEnvironment {
     /// - Throws: ``Diagnostic`` with the reason, in a sentence that does not name the file.
     static func readPipeline(_ path: String) throws -> [UInt8] {
         do throws(Diagnostic) {
-            return path == "-" ? try readAll(STDIN_FILENO) : try readFile(path)
+            return path == "-" ? try readAll(STDIN_FILENO) : try bytes(of: path)
         } catch {
             throw Diagnostic(error.code, "can't be read: \(error.message)")
         }
     }
 
-    private static func readFile(_ path: String) throws(Diagnostic) -> [UInt8] {
+    /// A file that somebody named.
+    /// - Throws: ``Diagnostic`` with the reason, in a sentence that names the file.
+    static func readFile(_ path: String, limit: Int = 16 << 20) throws -> [UInt8] {
+        do throws(Diagnostic) {
+            return try bytes(of: path, limit: limit)
+        } catch {
+            throw Diagnostic(error.code, "can't read \(path): \(error.message)")
+        }
+    }
+
+    private static func bytes(
+        of path: String, limit: Int = 16 << 20
+    ) throws(Diagnostic) -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure }
         defer { close(descriptor) }
-        return try readAll(descriptor)
+        return try readAll(descriptor, limit: limit)
     }
 
-    private static func readAll(_ descriptor: Int32) throws(Diagnostic) -> [UInt8] {
+    private static func readAll(
+        _ descriptor: Int32, limit: Int = 16 << 20
+    ) throws(Diagnostic) -> [UInt8] {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
@@ -44,7 +58,9 @@ enum ProcessEnvironment {
                 throw failure
             }
             bytes += buffer[..<got]
-            if bytes.count > 16 << 20 { throw Diagnostic(.tooLarge, "it is larger than 16 MiB") }
+            if bytes.count > limit {
+                throw Diagnostic(.tooLarge, "it is larger than \(limit >> 20) MiB")
+            }
         }
     }
 
@@ -55,7 +71,7 @@ enum ProcessEnvironment {
 
     static func specification(missing: Environment.Missing) -> Environment {
         Environment(variables: variables, missing: missing) { path in
-            String(decoding: try readFile(path), as: UTF8.self)
+            String(decoding: try bytes(of: path), as: UTF8.self)
         }
     }
 
