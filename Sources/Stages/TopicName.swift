@@ -9,6 +9,9 @@ struct TopicName: TextValue, Hashable {
 
     let text: String
 
+    /// A name that is known to be one.
+    init(_ text: String) { self.text = text }
+
     init(parsing text: String) throws(Refusal) {
         let isPlain = text.utf8.allSatisfy { byte in
             switch byte {
@@ -26,14 +29,5 @@ struct TopicName: TextValue, Hashable {
                 hint: "1 to \(Self.longest) letters, digits, '.', '_' or '-'")
         }
         self.text = text
-    }
-}
-
-extension TopicName: ExpressibleByStringLiteral {
-    /// - Precondition: the text is the name of a topic.
-    init(stringLiteral text: String) {
-        do throws(Refusal) { try self.init(parsing: text) } catch {
-            preconditionFailure("\(text) \(error.message)")
-        }
     }
 }

@@ -8,7 +8,7 @@ struct IngestInput: Settings {
     static let summary = "An input: a topic of a bus, an API, a file or standard input."
 
     let resource: ResourceName
-    let topic: TopicName?
+    let topic: String?
     let group: String?
     let start: Start
     let maxChunk: Int
@@ -16,7 +16,9 @@ struct IngestInput: Settings {
 
     init(_ field: Fields) {
         resource = field("resource", "What to read.", example: "bus")
-        topic = field.optional("topic", "The topic, for a bus.", example: "report-requests")
+        topic =
+            field.optional(
+                "topic", "The topic, for a bus.", example: TopicName("report-requests"))?.text
         group = field.optional(
             "group", "The consumer group; the pipeline's name and the stage's id otherwise.",
             example: "penstock"
@@ -67,7 +69,7 @@ struct IngestInput: Settings {
                 hint: "leave \"topic\" out to read something else than a bus"))
         contract.topics.append(
             .init(
-                field: "\(field).topic", resource: resource, topic: topic.text,
+                field: "\(field).topic", resource: resource, topic: topic,
                 direction: .reads))
     }
 
@@ -80,7 +82,7 @@ struct IngestInput: Settings {
             return BusSource(
                 bus: bus,
                 subscription: Subscription(
-                    topic: topic?.text ?? "",
+                    topic: topic ?? "",
                     group: group ?? "\(context.pipeline).\(context.stage)",
                     start: start == .latest ? .latest : .earliest, maxRecords: maxChunk),
                 create: create?.partitions, intake: intake)

@@ -14,14 +14,16 @@ public struct PublishStage: StagePlugin {
         """
 
     let to: ResourceName
-    let topic: TopicName?
+    let topic: String?
     let key: KeyTemplate
     let codec: String
     let create: TopicCreation?
 
     public init(_ field: Fields) {
         to = field("to", "Where to deliver.", example: "bus")
-        topic = field.optional("topic", "The topic, for a bus.", example: "report-ready")
+        topic =
+            field.optional(
+                "topic", "The topic, for a bus.", example: TopicName("report-ready"))?.text
         key = field(
             "key",
             "The message's key: `case_id` for an outcome, `record_key` for what came in, or none.",
@@ -42,7 +44,7 @@ public struct PublishStage: StagePlugin {
         }
         if let topic {
             contract.topics = [
-                .init(field: "topic", resource: to, topic: topic.text, direction: .writes)
+                .init(field: "topic", resource: to, topic: topic, direction: .writes)
             ]
         } else if create != nil {
             contract.objections.append(
@@ -82,7 +84,7 @@ public struct PublishStage: StagePlugin {
         case let bus as any Bus where topic != nil:
             return .sink(
                 BusPublisher(
-                    bus: bus, topic: topic?.text ?? "", key: key, partitions: create?.partitions,
+                    bus: bus, topic: topic ?? "", key: key, partitions: create?.partitions,
                     encoder: encoder, context: context))
         case let lines as any LineOutput:
             return .sink(LinePublisher(lines: lines, encoder: encoder, stage: context.stage))

@@ -43,7 +43,12 @@ extension PenstockCommand {
                 of: options.files, catalogue: catalogue,
                 missing: options.level == .env ? .error : .warning)
             switch options.format {
-            case .text: for reading in readings { console.out(report(reading, console)) }
+            case .text:
+                for reading in readings { console.out(report(reading, console)) }
+                let errors = readings.flatMap(\.diagnostics.list).filter { $0.severity == .error }
+                if console.isOutTerminal, let first = errors.first {
+                    console.out("\nMore about it: penstock explain-error \(first.code.rawValue)\n")
+                }
             case .json, .github:
                 let all = Diagnostics(readings.flatMap(\.diagnostics.list))
                 console.out(all.rendered(as: options.format))

@@ -5,7 +5,8 @@ extension PipelineError {
     /// What no change of a pipeline file would mend, and no second try either: somebody has to do something about a
     /// server, a database, a file or an address.
     private static let environmental: Set = [
-        "bus-authentication", "bus-forbidden", "bus-unsupported", "cache-login", "cannot-listen",
+        "address-in-use", "bus-authentication", "bus-forbidden", "bus-unsupported", "cache-login",
+        "cannot-listen",
         "file-unusable", "foreign-database", "line-too-long", "not-a-database",
         "position-missing", "position-out-of-range", "rule-conflict", "schema-newer",
         "store-authentication", "store-corrupt", "store-in-use", "store-missing", "store-newer",
