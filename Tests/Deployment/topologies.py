@@ -63,8 +63,8 @@ class LocalStack(Topology):
         return self.stack("status").stdout
 
     def restart(self, part):
-        """Servers gently, programs by SIGKILL."""
-        self.stack("restart", part, *([] if part in ("kafka", "postgres", "redis") else ["kill"]))
+        """By SIGKILL: nothing gets to say goodbye."""
+        self.stack("restart", part, "kill")
 
     def sample(self, file, *arguments):
         self.stack("run", "sample-data", "--emit", file, *arguments)
