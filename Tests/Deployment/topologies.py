@@ -29,14 +29,23 @@ class Topology:
     PARTS = ["kafka", "postgres", "redis", "worker-1", "worker-2", "generator", "api"]
     target = "127.0.0.1:50051"
 
+    def sql(self, statement):
+        output = command(*self.psql(), "-A", "-t", "-F", "\t", "-c", statement).stdout
+        return [line.split("\t") for line in output.splitlines()]
+
     def batches(self):
         return self.sql("select cardinality(cases), closed_by from penstock.batches order by batch_no")
+
+    def logged(self, part, message, batch):
+        """What a part's log says of a batch."""
+        events = [json.loads(line) for line in self.log(part).splitlines() if line.startswith("{")]
+        return [e for e in events if e["message"] == message and e["metadata"].get("batch") == batch]
 
     def produce(self, topic, pairs):
         """pairs: (key, value) each; waits until the broker has acknowledged all of them."""
         lines = "".join(f"{key}\t{value}\n" for key, value in pairs)
-        # -E: a broker that restarts is no reason to give up.
-        self.kcat("-P", "-E", "-t", topic, "-K", "\t", "-X", "acks=all", input=lines)
+        # -E: a broker that restarts is no reason to give up, unless it takes too long.
+        self.kcat("-P", "-E", "-t", topic, "-K", "\t", "-X", "acks=all", "-X", "message.timeout.ms=60000", input=lines)
 
     def consume(self, topic):
         """Everything that is in a topic now."""
@@ -76,10 +85,11 @@ class LocalStack(Topology):
         text = (self.folder / "environment").read_text()
         return dict(line.removeprefix("export ").split("=", 1) for line in text.splitlines())
 
-    def sql(self, statement):
-        url = self.settings()["PENSTOCK_STORE"]
-        output = command("psql", url, "-XAt", "-F", "\t", "-c", statement).stdout
-        return [line.split("\t") for line in output.splitlines()]
+    def psql(self):
+        return ["psql", self.settings()["PENSTOCK_STORE"], "-X", "-q"]
+
+    def log(self, part):
+        return (self.folder / f"{part}.log").read_text()
 
     def kcat(self, *arguments, **more):
         broker = self.settings()["PENSTOCK_BUS"].removeprefix("kafka://")
@@ -88,10 +98,14 @@ class LocalStack(Topology):
 
 class Compose(Topology):
     """podman 4.3 without systemd runs no health check by itself and waits for no condition: both are done here, as the
-    file says."""
+    file says.
+
+    Containers start and stop one after the other, and clients run in one that stays: where they come and go at the
+    same moment, Debian 12's aardvark-dns dies, and no name in the network is known any more."""
 
     FILE = ROOT / "deploy/docker-compose.yml"
     PROJECT = "penstock"
+    CLIENT = "penstock-test-client"
 
     def __init__(self, folder):
         import yaml
@@ -110,6 +124,12 @@ class Compose(Topology):
         return f"{self.PROJECT}_{service}_1"
 
     def up(self, **more):
+        begun = time.monotonic()
+        self.start(**more)
+        print(f"\nevery part is up within {time.monotonic() - begun:.0f} s: "
+              + ", ".join(f"{service} {took:.1f}" for service, took in self.started.items()))
+
+    def start(self, **more):
         # Without dependencies among containers, which podman 4.3 resolves only for containers started together.
         self.compose("up", "--no-start", "--no-build", "--no-deps", **more)
         for service in self.order():
@@ -122,6 +142,9 @@ class Compose(Topology):
             else:
                 self.await_condition(service, "service_healthy")
             self.started[service] = time.monotonic() - begun
+        if command("podman", "container", "exists", self.CLIENT, check=False).returncode != 0:
+            command("podman", "run", "--detach", "--name", self.CLIENT, "--network", f"{self.PROJECT}_inside",
+                    "--entrypoint", "sleep", f"localhost/{self.CLIENT}", "infinity")
 
     def order(self):
         """Services without a profile, each behind what it depends on."""
@@ -141,21 +164,22 @@ class Compose(Topology):
     def await_condition(self, service, condition):
         name = self.container(service)
         if condition == "service_completed_successfully":
-            assert command("podman", "wait", name).stdout.strip() == "0", self.logs(service)
+            assert command("podman", "wait", name).stdout.strip() == "0", self.log(service)
         else:
-            eventually(lambda: self.healthy(service), f"{service} is healthy\n{self.logs(service)}", START, 0.3)
+            eventually(lambda: self.healthy(service), f"{service} is healthy: {self.log(service)[-2000:]}", START, 0.3)
 
     def healthy(self, service):
         return command("podman", "healthcheck", "run", self.container(service), check=False).returncode == 0
 
-    def logs(self, service):
-        result = command("podman", "logs", "--tail", "50", self.container(service), check=False)
+    def log(self, part):
+        result = command("podman", "logs", self.container(part), check=False)
         return result.stdout + result.stderr
 
     def status(self):
         return command("podman", "ps", "--all", "--format", "{{.Names}} {{.Status}} {{.Ports}}").stdout
 
     def down(self):
+        command("podman", "rm", "--force", "--time", "0", "--ignore", self.CLIENT)
         self.compose("down", "--volumes", "--timeout", "40")
 
     def restart(self, part):
@@ -175,15 +199,12 @@ class Compose(Topology):
         command("podman", "exec", self.container("worker-1"), "penstock", "flush", "Pipelines/conversion-reports.json",
                 "batch")
 
-    def sql(self, statement):
-        output = command("podman", "exec", "-e", f"PGPASSWORD={self.environment['POSTGRES_PASSWORD']}",
-                         self.container("postgres"), "psql", "-h", "127.0.0.1", "-U", "penstock", "-d", "penstock",
-                         "-XAt", "-F", "\t", "-c", statement).stdout
-        return [line.split("\t") for line in output.splitlines()]
+    def psql(self):
+        return ["podman", "exec", "-i", "-e", f"PGPASSWORD={self.environment['POSTGRES_PASSWORD']}",
+                self.container("postgres"), "psql", "-h", "127.0.0.1", "-U", "penstock", "-d", "penstock", "-X", "-q"]
 
     def kcat(self, *arguments, **more):
-        return command("podman", "run", "--rm", "-i", "--network", f"{self.PROJECT}_inside",
-                       "localhost/penstock-test-client", "-b", "kafka:9092", *arguments, **more)
+        return command("podman", "exec", "-i", self.CLIENT, "kcat", "-b", "kafka:9092", *arguments, **more)
 
     def inspect(self, service):
         return json.loads(command("podman", "inspect", self.container(service)).stdout)[0]

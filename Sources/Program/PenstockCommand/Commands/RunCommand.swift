@@ -56,5 +56,11 @@ extension PenstockCommand {
 
 extension PipelineError {
     /// How a command that this error ends exits.
-    var exitCode: ExitCode { disposition == .retryable ? .unavailable : .failure }
+    var exitCode: ExitCode {
+        switch code {
+        // Fatal to the run, and nothing that its files could mend.
+        case "address-in-use", "cannot-listen": .unavailable
+        default: disposition == .retryable ? .unavailable : .failure
+        }
+    }
 }
