@@ -10,7 +10,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "Tests/Acceptance"))
 
-from stack import eventually  # noqa: E402
+from stack import eventually, free_port  # noqa: E402
 
 # A busy machine with two cores starts a JVM in 20 s.
 START = 180
@@ -27,7 +27,6 @@ def command(*arguments, check=True, timeout=600, **more):
 
 class Topology:
     PARTS = ["kafka", "postgres", "redis", "worker-1", "worker-2", "generator", "api"]
-    target = "127.0.0.1:50051"
 
     def sql(self, statement):
         output = command(*self.psql(), "-A", "-t", "-F", "\t", "-c", statement).stdout
@@ -56,14 +55,17 @@ class Topology:
 class LocalStack(Topology):
     def __init__(self, folder):
         self.folder = folder / "stack"
-        self.environment = dict(os.environ)
+        self.target = f"127.0.0.1:{free_port()}"
+        self.environment = {**os.environ, "PENSTOCK_LISTEN": f"grpc://{self.target}"}
 
     def stack(self, verb, *arguments, **more):
         return command(ROOT / "deploy/local-stack", verb, "--dir", self.folder, *arguments,
                        env={**self.environment, **more})
 
     def up(self, **more):
+        begun = time.monotonic()
         self.stack("up", **more)
+        print(f"\nevery part is up within {time.monotonic() - begun:.0f} s")
 
     def down(self):
         self.stack("down")
@@ -105,6 +107,7 @@ class Compose(Topology):
 
     FILE = ROOT / "deploy/docker-compose.yml"
     PROJECT = "penstock"
+    target = "127.0.0.1:50051"
     CLIENT = "penstock-test-client"
 
     def __init__(self, folder):
@@ -132,15 +135,16 @@ class Compose(Topology):
     def start(self, **more):
         # Without dependencies among containers, which podman 4.3 resolves only for containers started together.
         self.compose("up", "--no-start", "--no-build", "--no-deps", **more)
+        met = set()
         for service in self.order():
             begun = time.monotonic()
-            for other, how in self.services[service].get("depends_on", {}).items():
-                self.await_condition(other, how["condition"])
+            wanted = {other: how["condition"] for other, how in self.services[service].get("depends_on", {}).items()}
+            for condition in set(wanted.items()) - met:
+                self.await_condition(*condition)
             command("podman", "start", self.container(service))
-            if service == "migrate":
-                self.await_condition(service, "service_completed_successfully")
-            else:
-                self.await_condition(service, "service_healthy")
+            own = "service_completed_successfully" if service == "migrate" else "service_healthy"
+            self.await_condition(service, own)
+            met.add((service, own))
             self.started[service] = time.monotonic() - begun
         if command("podman", "container", "exists", self.CLIENT, check=False).returncode != 0:
             command("podman", "run", "--detach", "--name", self.CLIENT, "--network", f"{self.PROJECT}_inside",
