@@ -169,8 +169,11 @@ class Compose(Topology):
         name = self.container(service)
         if condition == "service_completed_successfully":
             assert command("podman", "wait", name).stdout.strip() == "0", self.log(service)
-        else:
-            eventually(lambda: self.healthy(service), f"{service} is healthy: {self.log(service)[-2000:]}", START, 0.3)
+            return
+        try:
+            eventually(lambda: self.healthy(service), f"{service} is healthy", START, 0.3)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log(service)[-2000:]}") from error
 
     def healthy(self, service):
         return command("podman", "healthcheck", "run", self.container(service), check=False).returncode == 0
@@ -184,7 +187,13 @@ class Compose(Topology):
 
     def down(self):
         command("podman", "rm", "--force", "--time", "0", "--ignore", self.CLIENT)
-        self.compose("down", "--volumes", "--timeout", "40")
+        self.compose("stop", "--timeout", "40")
+        # podman-compose would leave the volumes without a name.
+        label = f"label=io.podman.compose.project={self.PROJECT}"
+        containers = command("podman", "ps", "--all", "--quiet", "--filter", label).stdout.split()
+        if containers:
+            command("podman", "rm", "--force", "--volumes", *containers)
+        self.compose("down", "--volumes")
 
     def restart(self, part):
         """By SIGKILL: nothing gets to say goodbye."""
@@ -192,6 +201,15 @@ class Compose(Topology):
         command("podman", "wait", self.container(part), check=False)
         command("podman", "start", self.container(part))
         self.await_condition(part, "service_healthy")
+        eventually(lambda: self.is_known(part), f"the name {part} in the network", START, 2)
+
+    def is_known(self, part):
+        if command("podman", "exec", self.CLIENT, "getent", "hosts", part, check=False).returncode == 0:
+            return True
+        # Should aardvark-dns have died nevertheless: a container that starts brings it back.
+        print(f"the network does not know {part}; its name server is started again", flush=True)
+        command("podman", "restart", "--time", "0", self.CLIENT)
+        return False
 
     def sample(self, file, *arguments):
         out = pathlib.Path(file).parent
