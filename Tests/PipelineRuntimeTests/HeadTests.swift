@@ -135,6 +135,36 @@ struct HeadTests {
         #expect(chunks.allSatisfy { $0.settlement.settlements.count == 1 })
     }
 
+    @Test("reads on after pauses with a bound, and counts failures anew once a source has worked")
+    func restarts() async throws {
+        let starts = Journal<Instant>()
+        let (days, failures) = (Duration.seconds(200_000), 12)
+        let source = FakeSource { [time = world.time] outlet in
+            starts.note(time.now)
+            if starts.count == failures { try await time.clock.sleep(for: days) }
+            if starts.count <= failures {
+                throw PipelineError.retryable("bus-unavailable", "away")
+            }
+        }
+        let graph = world.graph(sources: [source], head: [.sink(sink)])
+        let ended = Latch()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [world] in
+                try await world.run(graph).run()
+                ended.open()
+            }
+            try await world.advance(by: .milliseconds(20)) { starts.count == failures }
+            await settleDown()
+            world.time.advance(by: days)
+            try await world.advance(by: .milliseconds(20)) { ended.isOpen }
+            try await group.waitForAll()
+        }
+        let pauses = zip(starts.entries, starts.entries.dropFirst()).map { $0.duration(to: $1) }
+        #expect(pauses.dropLast().allSatisfy { $0 <= .milliseconds(5020) })
+        #expect(pauses[failures - 2] >= .milliseconds(2500))
+        #expect(pauses[failures - 1] <= days + .milliseconds(120))
+    }
+
     @Test("stops with the reason when it can't go on, and promises nothing for what it held")
     func fatal() async throws {
         let (chunk, settlement) = Chunk.testing([1])

@@ -12,6 +12,9 @@ struct Head: Sendable {
     /// Chunks that wait between two stages: enough to keep both busy, few enough to bound memory.
     static let handOffCapacity = 2
 
+    /// A member of a group that pauses keeps the others waiting as soon as their assignment changes.
+    static let longestReadingPause: Duration = .seconds(5)
+
     let graph: PipelineGraph
     let environment: RunEnvironment
 
@@ -54,9 +57,9 @@ struct Head: Sendable {
                                 stage: id, records: chunk.records.count, took: .zero)
                             try await channel.send(Item(chunk: chunk))
                         }
-                        try await environment.retrying("stage \(id): read") {
-                            try await source.run(into: outlet)
-                        }
+                        try await environment.restarting(
+                            "stage \(id): read", longest: Self.longestReadingPause
+                        ) { try await source.run(into: outlet) }
                     }
                 }
                 try await group.waitForAllOrFirstFailure()

@@ -6,6 +6,10 @@ internal import Synchronization
 
 /// A barrier over a durable ledger.
 final class LedgerBarrier: Barrier {
+    /// A killed worker's announcements wait that long at most. Another one may make them with the same bytes, so that
+    /// an early change of hands costs nothing; that of a generation would.
+    static let longestDeliveryLease: Duration = .seconds(60)
+
     let ledger: any Ledger
     let rule: BatchingRule
     let lease: Duration
@@ -35,6 +39,7 @@ final class LedgerBarrier: Barrier {
         forecast = Mutex(SealingForecast(rule: rule))
     }
 
+    var deliveryLease: Duration { min(lease, Self.longestDeliveryLease) }
     var positions: (any PositionStore)? { ledger }
     var reader: (any CaseReader)? { ledger }
 

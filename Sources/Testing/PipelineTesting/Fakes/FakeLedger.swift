@@ -12,10 +12,13 @@ public final class FakeLedger: Ledger {
     /// How often the rule was evaluated.
     public let seals = Journal<Void>()
     public let purges = Journal<Timestamp>()
+    /// What deliveries were claimed or extended for.
+    public let deliveryLeases = Journal<Duration>()
     public let cases = FakeCases()
     private let conflicts: Set<UUID>
     private let sealing: @Sendable (Int) -> SealingResult
     public let flushes = Journal<Void>()
+    private let deliveries = Mutex<[OutcomeBatch]>([])
 
     /// - Parameters:
     ///   - conflicts: ids that are known with other parameters.
@@ -68,12 +71,17 @@ public final class FakeLedger: Ledger {
         batch: Int64, token: Int64, after delay: Duration, reason: String
     ) async throws {}
     public func bisect(batch: Int64, token: Int64) async throws {}
+    /// The next claim of a delivery gets this one.
+    public func put(_ delivery: OutcomeBatch) { deliveries.withLock { $0.append(delivery) } }
     public func claimDelivery(
         sink: String, worker: String, lease: Duration
-    ) async throws -> OutcomeBatch? { nil }
+    ) async throws -> OutcomeBatch? {
+        deliveryLeases.note(lease)
+        return deliveries.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+    }
     public func extendDelivery(
         batch: Int64, sink: String, token: Int64, lease: Duration
-    ) async throws {}
+    ) async throws { deliveryLeases.note(lease) }
     public func delivered(batch: Int64, sink: String, token: Int64) async throws {}
     public func releaseDelivery(
         batch: Int64, sink: String, token: Int64, after delay: Duration
