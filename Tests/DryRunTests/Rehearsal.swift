@@ -12,11 +12,16 @@ enum Rehearsal {
     static let root = URL(filePath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
+    /// A shipped pipeline as it stands in its file.
+    static func text(_ file: String) throws -> String {
+        let path = root.appending(path: "Pipelines/\(file)")
+        return String(decoding: try Data(contentsOf: path), as: UTF8.self)
+    }
+
     static func definition(
         _ file: String = "conversion-reports.json", changing changes: [(String, String)] = []
     ) throws -> PipelineDefinition {
-        let path = root.appending(path: "Pipelines/\(file)")
-        var text = String(decoding: try Data(contentsOf: path), as: UTF8.self)
+        var text = try text(file)
         for (old, new) in changes {
             precondition(text.contains(old), "\(old) is not in \(file)")
             text = text.replacing(old, with: new)

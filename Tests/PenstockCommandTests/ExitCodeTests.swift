@@ -34,7 +34,7 @@ final class ExitCodeTests {
               "resources": { "db": { "url": "\(store)" } },
               "stages": [
                 { "id": "in", "type": "ingest", "codec": "report-request",
-                  "from": [ { "resource": "db", "topic": "requests" } ] },
+                  "from": [ { "resource": "db", "topic": "requests", "create": {} } ] },
                 { "id": "batch", "type": "accumulate", "store": "db", "trigger": \(trigger) },
                 { "id": "reports", "type": "generate", "generator": "conversion", "store": "db" },
                 { "id": "out", "type": "publish", "to": "db", "topic": "ready" } ] }
@@ -49,6 +49,8 @@ final class ExitCodeTests {
             (["report", "get", "--fromat", "json", "x"], "--format"),
             (["stages", "accumluate"], "did you mean \"accumulate\"?"),
             (["completion", "tcsh"], "tcsh"), (["run", "--role", "king", "f.json"], "worker"),
+            (["dry-run"], "FILE"), (["dry-run", "--repeats", "500%", "f.json"], "0% to 100%"),
+            (["dry-run", "--arrivals", "sometimes", "f.json"], "--arrivals"),
             (["sample-data", "--store", "nonsense"], "is not the address of a store"),
         ])
     func usage(_ arguments: [String], _ hint: String) async {
@@ -66,7 +68,7 @@ final class ExitCodeTests {
     @Test("is 78 for a pipeline file that is not in order, with file, line and column")
     func configuration() async throws {
         let path = try pipeline(trigger: #"{ "cuont": 5 }"#)
-        for command in ["validate", "run", "migrate"] {
+        for command in ["validate", "run", "migrate", "dry-run"] {
             let terminal = Terminal()
             #expect(await terminal.penstock(command, path) == .configuration)
             let said = terminal.out + terminal.err
@@ -76,7 +78,8 @@ final class ExitCodeTests {
     }
 
     @Test(
-        "is 78 for a file that can't be read", arguments: ["validate", "run", "migrate", "flush"])
+        "is 78 for a file that can't be read",
+        arguments: ["validate", "run", "migrate", "flush", "dry-run"])
     func unreadable(_ command: String) async {
         let arguments = [command, "nowhere.json"] + (command == "flush" ? ["batch"] : [])
         #expect(await terminal.penstock(arguments) == .configuration)
@@ -90,6 +93,17 @@ final class ExitCodeTests {
         #expect(
             terminal.out.hasSuffix(
                 "\n\(path): ok (reports: ingest → accumulate → generate → publish)\n"))
+    }
+
+    @Test("is 0 for a dry run that finds nothing wrong, and 1 under --strict for one that skips")
+    func dryRun() async throws {
+        let path = try pipeline()
+        let trace = ["--arrivals", "uniform 60/h for 1h", path]
+        #expect(await terminal.penstock(["dry-run"] + trace) == .success, "\(terminal.out)")
+        #expect(terminal.err == "")
+        #expect(await terminal.penstock(["dry-run", "--offline"] + trace) == .success)
+        #expect(await terminal.penstock(["dry-run", "--offline", "--strict"] + trace) == .failure)
+        #expect(terminal.out.contains("SKIP  not asked: --offline"))
     }
 
     @Test("is 69 when the server can't be reached")

@@ -12,6 +12,12 @@ struct ClusterView: Sendable {
     var topics: [String: Topic]
     var id: String?
 
+    init(brokers: [Int32], topics: [String: Topic], id: String?) {
+        self.brokers = brokers
+        self.topics = topics
+        self.id = id
+    }
+
     /// Copies the broker's answer.
     init(_ metadata: UnsafePointer<rd_kafka_metadata>, id: String?) {
         self.id = id

@@ -11,11 +11,16 @@ extension SimulationReport {
         }
         if unanswered == 0 && late == 0 {
             return DryRunCheck(
-                .simulate, subject, .ok, "\(ran): the longest wait was \(longest.text)")
+                .simulate, subject, .ok, "\(ran): the longest wait was \(longest.inSeconds.text)")
         }
         return DryRunCheck(
             .simulate, subject, .fail,
             "\(ran): \(late) answers came later than the SLA of \(sla.text), \(unanswered) never",
             hint: "a smaller max_age, more workers, or a longer sla")
     }
+}
+
+extension Duration {
+    /// Fractions of a second are below what the assumptions bear.
+    fileprivate var inSeconds: Duration { .seconds(components.seconds) }
 }

@@ -3,8 +3,8 @@ public import Specification
 extension DryRunReport {
     /// The checklist and the diagnostics as the first members of an object, for whoever adds what the simulation showed.
     ///
-    /// `checks` holds `{"step", "subject", "status", "detail", "hint"}`; a subject is empty for a step as a whole, a hint is
-    /// left out where there is none.
+    /// `checks` holds `{"step", "subject", "status", "detail", "hint", "unreachable"}`: a subject is empty for a step as a
+    /// whole; a hint is left out where there is none; `unreachable` is `true`, or left out.
     ///
     /// - Parameter strict: see ``exitCode(strict:)``.
     public func checklistJSON(strict: Bool) -> [(String, JSON)] {

@@ -1,0 +1,121 @@
+import DryRun
+import Logging
+import PipelineConfiguration
+import PipelineCore
+import PipelineTesting
+import Specification
+import Testing
+
+@Suite("The checklist of a dry run", .timeLimit(.minutes(1)))
+struct ChecklistTests {
+    private let shipped: String
+
+    init() throws { shipped = try Rehearsal.text("conversion-reports.json") }
+
+    private func entry(_ step: DryRunCheck.Step, _ report: DryRunReport) -> DryRunCheck? {
+        report.checks.first { $0.step == step }
+    }
+
+    @Test("of a file with all in place")
+    func allIsWell() async throws {
+        var checklist = Checklist(variables: Checklist.servers)
+        checklist.simulate = { definition, _, _ in
+            var report = SimulationReport(
+                pipeline: definition.name, file: definition.file,
+                start: Timestamp(microseconds: 0), sla: definition.sla, traceLength: .hours(24))
+            report.cases = [.zero, .seconds(1)]
+            report.waits = [.milliseconds(1500), .seconds(43_201)]
+            return report
+        }
+        let report = try await checklist.report(on: shipped)
+        #expect(report.exitCode(strict: true) == .success)
+        try GoldenText.expect(report.checklist(isColored: false), toBe: "checklist-ok.txt")
+        try GoldenText.expect(
+            report.checklist(isColored: true).replacing("\u{1B}", with: "ESC"),
+            toBe: "checklist-ok.coloured.txt")
+    }
+
+    @Test("of backends that are wrong in every way, all told at once")
+    func everythingWrong() async throws {
+        var checklist = Checklist(variables: Checklist.servers)
+        checklist.variables["PENSTOCK_GENERATOR"] = "grpc://127.0.0.1:9"
+        checklist.backends = [
+            "kafka": { needs in
+                [ResourceFinding(.ok, "1 broker")]
+                    + needs.map {
+                        ResourceFinding($0.subject, .wrong, "not there", hint: "create it")
+                    }
+            },
+            "postgres": { _ in
+                throw PipelineError.retryable("store-unavailable", "PostgreSQL at db: no answer")
+            },
+            "redis": { _ in
+                throw PipelineError.fatal("cache-login", "Redis at cache:6379: wrong password")
+            },
+        ]
+        checklist.generator = { written, _ in
+            [ResourceFinding("generator \(written)", .unreachable, "can't be reached")]
+        }
+        let report = try await checklist.report(on: shipped)
+        #expect(report.exitCode(strict: false) == .unavailable)
+        try GoldenText.expect(report.checklist(isColored: false), toBe: "checklist-wrong.txt")
+        let json = JSON.object(report.checklistJSON(strict: false)).written(.pretty) + "\n"
+        try GoldenText.expect(json, toBe: "checklist-wrong.json")
+        #expect(!json.contains("s3cret"))
+    }
+
+    @Test("of a file and an environment that are not in order")
+    func notInOrder() async throws {
+        var checklist = Checklist()
+        checklist.variables["PENSTOCK_CACHE"] = "nowhere"
+        let text = shipped.replacing("\"max_batch\"", with: "\"max_bach\"")
+            .replacing(
+                "\"PENSTOCK_BUS\",    \"default\": \"embedded:data/penstock.sqlite\"",
+                with: "\"PENSTOCK_BUS\"")
+        let report = try await checklist.report(on: text)
+        #expect(report.exitCode(strict: false) == .configuration)
+        try GoldenText.expect(
+            report.checklist(isColored: false) + "\n" + report.diagnostics.rendered(as: .text),
+            toBe: "checklist-not-in-order.txt")
+        #expect(checklist.openings.entries.isEmpty)
+    }
+
+    @Test("skips what the file's first problem hides", arguments: ["", "[]", "{ \"version\": 1"])
+    func unreadable(_ text: String) async throws {
+        let report = try await Checklist().report(on: text)
+        #expect(report.checks.map(\.status) == [.fail, .skip, .skip, .skip])
+        #expect(report.checks.map(\.step) == DryRunCheck.Step.allCases)
+        #expect(report.exitCode(strict: false) == .configuration)
+    }
+
+    @Test("of a file that can't be opened")
+    func unopened() async throws {
+        let run = DryRun(
+            catalogue: Catalogue(), environment: .empty,
+            context: ResourceContext(
+                clock: .system, random: RandomSource(), logger: LogCapture().logger(),
+                isRunning: false), isOffline: false, timeout: .seconds(1),
+            options: SimulationOptions(
+                arrivals: [], generation: .usual, start: Timestamp(microseconds: 0))
+        ) { _, _, _ in throw SimulationSkipped("never") }
+        let report = try await run.report(
+            on: DryRun.Source(file: "nowhere.json") {
+                throw Diagnostic(.unreadableFile, "can't read nowhere.json: no such file")
+            })
+        #expect(entry(.static, report)?.detail == "can't read nowhere.json: no such file")
+        #expect(report.exitCode(strict: false) == .configuration)
+    }
+
+    @Test("opens nothing offline, and says so")
+    func offline() async throws {
+        var checklist = Checklist(variables: Checklist.servers)
+        checklist.isOffline = true
+        let report = try await checklist.report(on: shipped)
+        let connect = try #require(entry(.connect, report))
+        #expect(connect.status == .skip)
+        #expect(connect.detail == "not asked: --offline")
+        #expect(checklist.openings.entries.isEmpty)
+        #expect(report.exitCode(strict: false) == .success)
+        #expect(report.exitCode(strict: true) == .failure)
+    }
+}

@@ -1,0 +1,131 @@
+import Batching
+import Ledger
+import PipelineCore
+import Postgres
+import Testing
+
+@testable import PostgresLedger
+
+@Suite("Looking at a ledger in PostgreSQL", .timeLimit(.minutes(2)))
+struct PostgresInspectionTests {
+    private static let need = LedgerNeed(
+        pipeline: "p", stage: "batch", ruleText: "count 5", revision: nil)
+
+    private func findings(
+        _ database: PostgresTestDatabase, _ needs: [LedgerNeed] = [need]
+    ) async throws -> [ResourceFinding] {
+        let pool = try database.pool(connections: 1)
+        let found = try await pool.inspect(timeout: .seconds(10)) {
+            try PostgresLedgerProvider.findings(on: needs, $0)
+        }
+        await pool.close()
+        return found
+    }
+
+    private func register(
+        _ provider: PostgresLedgerProvider, _ ruleText: String, revision: Int64?
+    ) async throws {
+        try await provider.ledger(
+            for: LedgerStage(
+                pipeline: "p", stage: "batch",
+                rule: .init(trigger: .count(5), maxBatch: 5, minInterval: .zero),
+                ruleText: ruleText, revision: revision, sla: .hours(24))
+        ).register()
+    }
+
+    @Test("says what the server is, and that tables are missing")
+    func unmigrated() async throws {
+        try await PostgresTestDatabase.with { database in
+            let found = try await findings(database)
+            #expect(found[0].detail.hasPrefix("PostgreSQL "))
+            #expect(found[0].detail.hasSuffix("database \(database.name)"))
+            #expect(
+                found.dropFirst() == [
+                    ResourceFinding(
+                        "ledger", .wrong, "its tables are not there",
+                        hint: "run `penstock migrate`")
+                ])
+        }
+    }
+
+    @Test("knows every column that a migration makes, and no other")
+    func columns() async throws {
+        try await PostgresTestDatabase.withLedgers { database, _ in
+            let pool = try database.pool(connections: 1)
+            let made = try await pool.withConnection { connection in
+                let rows = try connection.query(
+                    """
+                    select table_name::text, column_name::text from information_schema.columns
+                    where table_schema = 'penstock' and table_name <> 'schema_versions'
+                    order by 1, ordinal_position
+                    """)
+                return (0..<rows.rowCount).map { "\(rows.text($0, 0)).\(rows.text($0, 1))" }
+            }
+            let known = LedgerSchema.columns.sorted { $0.key < $1.key }
+                .flatMap { table, columns in columns.map { "\(table).\($0)" } }
+            #expect(made == known)
+            await pool.close()
+        }
+    }
+
+    @Test("names what somebody took away")
+    func damaged() async throws {
+        try await PostgresTestDatabase.withLedgers { database, _ in
+            let pool = try database.pool(connections: 1)
+            try await pool.withConnection { connection in
+                try connection.run("ALTER TABLE penstock.cases DROP COLUMN digest")
+                try connection.run("DROP TABLE penstock.deliveries")
+            }
+            await pool.close()
+            let ledger = try await findings(database)[1]
+            #expect(ledger.verdict == .wrong)
+            #expect(ledger.detail.contains("penstock.cases.digest"))
+            #expect(ledger.detail.contains("penstock.deliveries.sink"))
+        }
+    }
+
+    @Test("refuses tables of a newer program")
+    func newer() async throws {
+        try await PostgresTestDatabase.withLedgers { database, _ in
+            let pool = try database.pool(connections: 1)
+            try await pool.withConnection {
+                try $0.run("INSERT INTO penstock.schema_versions VALUES ('ledger', 99)")
+            }
+            await pool.close()
+            let ledger = try await findings(database)[1]
+            #expect(ledger.detail == "its tables have version 99, this program knows 1")
+        }
+    }
+
+    @Test("foretells what becomes of the rule, and registers nothing")
+    func rules() async throws {
+        try await PostgresTestDatabase.withLedgers { database, provider in
+            for _ in 0..<2 {
+                #expect(try await findings(database)[2].detail.hasPrefix("a new stage"))
+            }
+            try await register(provider, "count 4", revision: 7)
+            let replaced = try await findings(database)[2]
+            #expect(replaced.verdict == .ok)
+            #expect(replaced.detail.contains("as revision 7"))
+            #expect(replaced.detail.contains("as 8"))
+            var conflicting = Self.need
+            conflicting.revision = 7
+            #expect(try await findings(database, [conflicting])[2].verdict == .wrong)
+        }
+    }
+
+    @Test("is done in a transaction that can't write")
+    func readOnly() async throws {
+        try await PostgresTestDatabase.withLedgers { database, _ in
+            let pool = try database.pool(connections: 1)
+            let error = try await #require(throws: PipelineError.self) {
+                try await pool.inspect(timeout: .seconds(10)) { connection in
+                    try connection.run("DELETE FROM penstock.stages")
+                    return []
+                }
+            }
+            #expect(error.postgres?.sqlState == "25006")
+            await pool.close()
+        }
+    }
+}
