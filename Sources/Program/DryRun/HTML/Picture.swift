@@ -87,7 +87,9 @@ extension Picture {
         append(height: 20) { top in
             let groups = [(narrow, "narrow"), (wide, "wide")].map { ticks, classes -> Markup in
                 """
-                <g class="\(classes)">\(ticks.map { Self.label($0, baseline: top + 12) })</g>
+                <g class="\(classes)">\(ticks.map {
+                    Self.label($0, baseline: top + 12, edge: classes == "narrow" ? 0.07 : 0.035)
+                })</g>
 
                 """
             }
@@ -96,8 +98,8 @@ extension Picture {
     }
 
     /// Centred below its tick, or inside at the ends.
-    private static func label(_ tick: PictureTick, baseline: Double) -> Markup {
-        let side = tick.fraction < 0.07 ? "start" : tick.fraction > 0.93 ? "end" : "middle"
+    private static func label(_ tick: PictureTick, baseline: Double, edge: Double) -> Markup {
+        let side = tick.fraction < edge ? "start" : tick.fraction > 1 - edge ? "end" : "middle"
         return """
             <text class="\(side)" x="\(tick.fraction * 100)%" y="\(baseline)">\(tick.label)</text>
             """
