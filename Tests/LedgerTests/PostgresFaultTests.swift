@@ -180,7 +180,7 @@ struct PostgresFaultTests {
                     while !Task.isCancelled { try await database.terminateBackend(using: killer) }
                 }
                 while open.withLock({ !$0.waiting.isEmpty }) {
-                    await ledger.accept {
+                    try? await ledger.accept {
                         open.withLock { open in
                             let next = open.waiting.popFirst()
                             if let next { open.underWay.append(next) }

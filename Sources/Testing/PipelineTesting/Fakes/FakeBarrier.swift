@@ -95,22 +95,19 @@ public final class FakeBarrier: Barrier {
         chunk.delivery.settle(.acknowledged)
     }
 
-    public func accept(
-        _ first: Chunk, then next: @escaping @Sendable () -> Chunk?
-    ) async -> [Chunk] {
-        var (underWay, left) = ([first], [] as [Chunk])
-        if ahead == 0 { return underWay }
-        taken.note(first)
+    public func accept(rowFrom next: @escaping @Sendable () -> Chunk?) async throws {
+        var underWay: [Chunk] = []
+        var failure: (any Error)?
         while true {
-            while left.isEmpty, underWay.count < ahead, let chunk = next() {
+            while failure == nil, underWay.count < ahead, let chunk = next() {
                 taken.note(chunk)
                 underWay.append(chunk)
             }
-            if underWay.isEmpty { return left }
-            do { try await gate.wait() } catch { return left + underWay }
-            let chunk = underWay.removeFirst()
-            do { try await accept(chunk) } catch { left.append(chunk) }
+            if underWay.isEmpty { break }
+            try await gate.wait()
+            do { try await accept(underWay.removeFirst()) } catch { failure = failure ?? error }
         }
+        if let failure { throw failure }
     }
 
     public func runSealing() async throws { try await Latch().wait() }

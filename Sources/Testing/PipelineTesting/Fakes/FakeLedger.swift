@@ -50,24 +50,32 @@ public final class FakeLedger: Ledger {
     }
 
     public func accept(
-        from next: @escaping @Sendable () -> Submissions?,
+        rowFrom next: @escaping @Sendable () -> Submissions?,
         answered: @escaping @Sendable (AcceptedCounts?) -> Void
-    ) async {
+    ) async throws {
         var underWay: [Submissions] = []
+        var refusal: Result<Void, any Error>?
         while true {
             while underWay.count < ahead, let submissions = next() {
                 taken.note(submissions.ids)
                 underWay.append(submissions)
             }
-            if underWay.isEmpty { return }
-            do { try await gate.wait() } catch { return }
-            let answer = try? await accept(underWay.removeFirst())
-            guard case .accepted(let counts)? = answer else {
+            if underWay.isEmpty { break }
+            try await gate.wait()
+            do {
+                let acceptance = try await accept(underWay.removeFirst())
+                if case .accepted(let counts) = acceptance {
+                    answered(counts)
+                } else {
+                    refusal = refusal ?? .success(())
+                    answered(nil)
+                }
+            } catch {
+                refusal = refusal ?? .failure(error)
                 answered(nil)
-                continue
             }
-            answered(counts)
         }
+        try refusal?.get()
     }
 
     public func seal() async throws -> SealingResult {

@@ -12,7 +12,7 @@ extension LedgerConformance {
             let chunks = fixture.row(100)
             // A ledger may end a row when it likes; what it has not taken goes on in the next.
             let row = Row(chunks)
-            while !row.isTaken { await row.handIn(to: ledger) }
+            while !row.isTaken { try await row.handIn(to: ledger) }
             let counts = AcceptedCounts(new: 3, reopened: 0, repeated: 0)
             try requireEqual(row.answers, Array(repeating: counts, count: 100), "answers")
             try requireEqual(try await ledger.positions(of: "t", initial: [0: 0]), [0: 300])
@@ -26,7 +26,7 @@ extension LedgerConformance {
                 LedgerTestCase(id: chunks[2].ids[1], deadline: nil, parameters: [1])
             ])
             let row = Row(chunks)
-            await row.handIn(to: ledger)
+            try await row.handIn(to: ledger)
             try requireEqual(row.answers.prefix(3).map { $0?.new }, [3, 3, nil], "answers")
             try require(row.answers.dropFirst(2).allSatisfy { $0 == nil }, "accepted behind it")
             try requireEqual(try await ledger.positions(of: "t", initial: [0: 0]), [0: 6])
@@ -51,10 +51,10 @@ extension LedgerConformance {
             let step = PositionAdvance(source: "t", partition: 0, expected: 0, next: 5)
             _ = try await ledger.accept(Submissions([], [step]))
             let row = Row(chunks)
-            await row.handIn(to: zombie)
-            try require(
-                !row.answers.isEmpty && row.answers.allSatisfy { $0 == nil },
-                "a zombie's chunk is accepted")
+            try await requireError(.fenced, "position-moved") {
+                try await row.handIn(to: zombie)
+            }
+            try require(row.answers.allSatisfy { $0 == nil }, "a zombie's chunk is accepted")
             try requireEqual(try await ledger.summary().pending, 1, "pending")
             for chunk in chunks {
                 try await requireError(.fenced, "position-moved") {
@@ -74,10 +74,10 @@ private final class Row: Sendable {
     var isTaken: Bool { state.withLock { $0.waiting.isEmpty } }
     var answers: [AcceptedCounts?] { state.withLock { $0.answers } }
 
-    func handIn(to ledger: any Ledger) async {
-        await ledger.accept(from: { [self] in
+    func handIn(to ledger: any Ledger) async throws {
+        try await ledger.accept { [self] in
             state.withLock { $0.waiting.isEmpty ? nil : $0.waiting.removeFirst() }
-        }) { [self] counts in
+        } answered: { [self] counts in
             state.withLock { $0.answers.append(counts) }
         }
     }
