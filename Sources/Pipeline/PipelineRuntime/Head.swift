@@ -120,14 +120,19 @@ struct Head: Sendable {
             }
             return
         }
-        while let first = try await channel.receive() {
-            observe(first.chunk, at: barrier.id)
-            let left = await barrier.role.accept(first.chunk) {
+        while let item = try await channel.receive() {
+            observe(item.chunk, at: barrier.id)
+            let row = ArrivalRow(item.chunk) {
                 guard let item = channel.poll() else { return nil }
                 observe(item.chunk, at: barrier.id)
                 return item.chunk
             }
-            for chunk in left { try await accept(chunk, into: barrier) }
+            do {
+                try await barrier.role.accept { row.next() }
+            } catch let error as PipelineError where error.disposition != .fatal {
+                // Each that is left finds out by itself.
+            }
+            for chunk in row.left { try await accept(chunk, into: barrier) }
         }
     }
 

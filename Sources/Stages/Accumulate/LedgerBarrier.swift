@@ -63,16 +63,15 @@ final class LedgerBarrier: Barrier {
         }
     }
 
-    func accept(
-        _ first: Chunk, then next: @escaping @Sendable () -> Chunk?
-    ) async -> [Chunk] {
-        let arrivals = ReadyArrivals(first, then: next)
-        await ledger.accept(from: { arrivals.next() }) { [self] counts in
-            if let chunk = arrivals.answered(isAccepted: counts != nil), let counts {
+    func accept(rowFrom next: @escaping @Sendable () -> Chunk?) async throws {
+        let row = SubmissionRow(from: next)
+        try await ledger.accept {
+            row.next()
+        } answered: { [self] counts in
+            if let chunk = row.answered(isAccepted: counts != nil), let counts {
                 settle(chunk, counts, of: chunk.records)
             }
         }
-        return arrivals.left
     }
 
     private func settle(_ chunk: Chunk, _ counts: AcceptedCounts, of records: [Record]) {
