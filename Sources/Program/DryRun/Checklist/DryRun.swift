@@ -92,7 +92,7 @@ public struct DryRun: Sendable {
             reading = PipelineReader(catalogue: catalogue, environment: environment)
                 .read(bytes, file: source.file)
         } catch {
-            let message = (error as? Diagnostic)?.message ?? "\(error)"
+            let message = "\(source.file) " + ((error as? Diagnostic)?.message ?? "\(error)")
             report.checks += [
                 DryRunCheck(.static, subject, .fail, message),
                 DryRunCheck(.environment, subject, .skip, "the file was not read"),
