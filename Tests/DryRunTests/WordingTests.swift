@@ -40,6 +40,7 @@ struct WordingTests {
     func units() {
         let lines = Paragraph.lines("answered within 24 h; 37 batches", width: 18)
         #expect(lines == ["answered within", "24 h; 37 batches"])
+        #expect(Paragraph.glued("within 24 h; ok") == "within 24\u{A0}h; ok")
     }
 
     @Test("break a civil time into its parts")

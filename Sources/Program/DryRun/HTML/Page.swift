@@ -70,7 +70,7 @@ struct Page {
             + "\(simulation.cases.count.counting("case", "cases")) in "
             + "\(simulation.traceLength.spoken), from "
             + "\(CivilClock(simulation.start).dateAndMinutes) UTC on"
-        return "<p class=\"muted\">\(text)</p>\n"
+        return "<p class=\"muted\">\(Paragraph.glued(text))</p>\n"
     }
 
     private var failures: Int { report.checks.filter { $0.status == .fail }.count }
@@ -79,12 +79,13 @@ struct Page {
         let isGood = failures == 0 && sets.allSatisfy { $0.report.verdict.isGood }
         var lines: [Markup] = []
         if let base = report.simulation, let other = report.other {
-            lines.append("<p><b>\(Comparison(base, other).verdict)</b></p>\n")
+            lines.append("<p><b>\(Paragraph.glued(Comparison(base, other).verdict))</b></p>\n")
         }
         lines += sets.map { set in
             let verdict = set.report.verdict
             let name = sets.count > 1 ? "\(set.name): " : ""
-            return "<p>\(Self.status(verdict.isGood))\(name)\(verdict.sentence)</p>\n"
+            return
+                "<p>\(Self.status(verdict.isGood))\(name)\(Paragraph.glued(verdict.sentence))</p>\n"
         }
         if failures > 0 || sets.isEmpty { lines.append(checks) }
         return """
@@ -140,6 +141,7 @@ struct Page {
                     "\(cost.busy.spoken), not \(cost.single.spoken)"
                 ))
         }
+        if figures.count < 2 { return "" }
         return """
             <dl class="figures">
             \(figures.map { name, value, remark -> Markup in

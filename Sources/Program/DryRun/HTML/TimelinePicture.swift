@@ -38,21 +38,21 @@ struct TimelinePicture {
     }
 
     private var picture: Markup {
-        var picture = Picture()
+        var picture = Picture(narrow: ticks(atMost: 5), wide: ticks(atMost: 10))
         arrivals(in: &picture)
         if sets.contains(where: \.report.hasBarrier) {
             openCases(in: &picture)
             for index in sets.indices { firings(of: index, in: &picture) }
         }
         picture.underlay(afterTheTrace)
-        picture.scale(narrow: ticks(atMost: 5), wide: ticks(atMost: 10))
+        picture.scale()
         picture.overlay(places)
         return picture.markup(label: "Timeline. " + summary)
     }
 
-    private func ticks(atMost most: Int) -> [PictureTick] {
+    private func ticks(atMost most: Int) -> [Picture.Tick] {
         axis.ticks(atMost: most).map {
-            PictureTick(fraction: axis.fraction(of: $0.at), label: $0.label)
+            Picture.Tick(fraction: axis.fraction(of: $0.at), label: $0.label)
         }
     }
 

@@ -26,7 +26,7 @@ struct WaitPicture {
             <h2 id="waits">Waits</h2>
             <figure>
             \(RuleSet.legend(sets))\(picture)\
-            <figcaption>From a case’s first arrival to its answer. \(quantiles)</figcaption>
+            <figcaption>From a case’s first arrival to its answer. \(Paragraph.glued(quantiles))</figcaption>
             </figure>
             </section>
 
@@ -34,12 +34,11 @@ struct WaitPicture {
     }
 
     private var picture: Markup {
-        var picture = Picture()
-        // The SLA's label has a line of its own, so that it meets nothing.
-        picture.append(height: 14) { _ in slaLabel }
+        var picture = Picture(narrow: ticks(atMost: 5), wide: ticks(atMost: 10))
+        picture.line(slaLabel)
         histogram(in: &picture)
         share(in: &picture)
-        picture.scale(narrow: ticks(atMost: 5), wide: ticks(atMost: 10))
+        picture.scale()
         return picture.markup(
             label: "Waits. "
                 + sets.map { "\($0.name): \(Self.quantiles($0.report))" }.joined(separator: "; "))
@@ -65,10 +64,10 @@ struct WaitPicture {
             """
     }
 
-    private func ticks(atMost most: Int) -> [PictureTick] {
+    private func ticks(atMost most: Int) -> [Picture.Tick] {
         let step = RoundDurations.step(for: longest, in: most)
         return (0...Int(longest / step)).map {
-            PictureTick(fraction: step * $0 / longest, label: $0 == 0 ? "0" : (step * $0).spoken)
+            Picture.Tick(fraction: step * $0 / longest, label: $0 == 0 ? "0" : (step * $0).spoken)
         }
     }
 
