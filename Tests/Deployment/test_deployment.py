@@ -70,6 +70,8 @@ def test_every_case_has_one_right_report_though_each_part_is_restarted(stack, ev
           f"{api.retried} calls repeated; batches: {collections.Counter(map(tuple, stack.batches()))}")
     assert stack.sql("select count(*), count(distinct case_no) from penstock.outcomes") == [[str(COUNT), str(COUNT)]]
     check_announcements(stack, wanted, events)
+    undelivered = "select sink, count(*) from penstock.deliveries where delivered_at is null group by sink"
+    eventually(lambda: not stack.sql(undelivered), "every sink has every outcome, the cache too", LIMIT, 1)
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda r: api("GetReport", case_id=r["case_id"])["report"], wanted))
     for answer, request in zip(answers, wanted):

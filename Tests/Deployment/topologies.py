@@ -102,8 +102,8 @@ class Compose(Topology):
     """podman 4.3 without systemd runs no health check by itself and waits for no condition: both are done here, as the
     file says.
 
-    Containers start and stop one after the other, and clients run in one that stays: where they come and go at the
-    same moment, Debian 12's aardvark-dns dies, and no name in the network is known any more."""
+    Containers start and stop one after the other, with time in between, and clients run in one that stays: where they
+    come and go at the same moment, Debian 12's aardvark-dns dies, and no name in the network is known any more."""
 
     FILE = ROOT / "deploy/docker-compose.yml"
     PROJECT = "penstock"
@@ -199,6 +199,7 @@ class Compose(Topology):
         """By SIGKILL: nothing gets to say goodbye."""
         command("podman", "kill", "--signal", "KILL", self.container(part))
         command("podman", "wait", self.container(part), check=False)
+        time.sleep(2)
         command("podman", "start", self.container(part))
         self.await_condition(part, "service_healthy")
         eventually(lambda: self.is_known(part), f"the name {part} in the network", START, 2)

@@ -43,7 +43,7 @@ public struct AccumulateStage: StagePlugin {
         lease = field(
             "lease",
             "How long a claimed batch is left to its worker without a sign of life.",
-            default: .seconds(600), in: .seconds(1) ... .seconds(86_400))
+            default: .seconds(60), in: .seconds(1) ... .seconds(86_400))
         poll = field(
             "poll", "How often to look for what other processes have done.",
             default: .seconds(1), in: .milliseconds(10) ... .seconds(3600))

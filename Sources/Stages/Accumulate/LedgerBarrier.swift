@@ -6,8 +6,8 @@ internal import Synchronization
 
 /// A barrier over a durable ledger.
 final class LedgerBarrier: Barrier {
-    /// A killed worker's announcements wait that long at most. Another one may make them with the same bytes, so that
-    /// an early change of hands costs nothing; that of a generation would.
+    /// A killed worker's announcements wait that long at most, however long its batches do: somebody else makes them
+    /// with the same bytes, so that an early change of hands costs nothing.
     static let longestDeliveryLease: Duration = .seconds(60)
 
     let ledger: any Ledger

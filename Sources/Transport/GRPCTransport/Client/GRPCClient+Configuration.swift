@@ -28,6 +28,9 @@ extension GRPCClient {
                 "grpc.initial_reconnect_backoff_ms": min(
                     1000, maxReconnectBackoff.wholeMilliseconds),
                 "grpc.max_reconnect_backoff_ms": maxReconnectBackoff.wholeMilliseconds,
+                // A server that is started anew may have another address; the C core would not
+                // look it up again for half a minute.
+                "grpc.dns_min_time_between_resolutions_ms": 2000,
                 "grpc.enable_http_proxy": usesProxy ? 1 : 0,
                 // Each client has connections of its own.
                 "grpc.use_local_subchannel_pool": 1,
