@@ -126,7 +126,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("rdkafka"), .linkedLibrary("pq")]),
 
         tests("Architecture", []),
-        tests("Specification", ["Specification"]),
+        tests("Specification", ["Specification"], exclude: ["Corpus"]),
         tests("Tooling", ["Logging", "Metrics"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
         tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
@@ -186,7 +186,7 @@ let package = Package(
             "PenstockCommand",
             [
                 "PenstockCommand", "StandardCatalogue", "PipelineTesting", "PipelineCore",
-                "Specification",
+                "PipelineConfiguration", "Specification",
             ], exclude: ["Golden"]),
     ]
 )

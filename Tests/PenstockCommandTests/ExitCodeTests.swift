@@ -91,7 +91,8 @@ final class ExitCodeTests {
         let path = try pipeline()
         #expect(await terminal.penstock("validate", path) == .success)
         #expect(
-            terminal.out == "\(path): ok (reports: ingest → accumulate → generate → publish)\n")
+            terminal.out.hasSuffix(
+                "\n\(path): ok (reports: ingest → accumulate → generate → publish)\n"))
     }
 
     @Test("is 0 for a dry run that finds nothing wrong, and 1 under --strict for one that skips")

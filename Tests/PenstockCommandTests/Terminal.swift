@@ -7,6 +7,15 @@ import StandardCatalogue
 struct Terminal: Sendable {
     private let printed = Journal<String>()
     private let complained = Journal<String>()
+    /// Whether a person reads.
+    let isTerminal: Bool
+    /// Whether that person wants colours.
+    let allowsColour: Bool
+
+    init(isTerminal: Bool = false, allowsColour: Bool = false) {
+        self.isTerminal = isTerminal
+        self.allowsColour = allowsColour
+    }
 
     /// What the commands have printed as results so far.
     var out: String { printed.entries.joined() }
@@ -20,7 +29,8 @@ struct Terminal: Sendable {
         await PenstockCommand.tree(.standard).run(
             arguments,
             console: Console(
-                out: { [printed] in printed.note($0) }, err: { [complained] in complained.note($0) }
-            ))
+                out: { [printed] in printed.note($0) },
+                err: { [complained] in complained.note($0) }, isTerminal: isTerminal,
+                isOutTerminal: isTerminal, allowsColour: allowsColour))
     }
 }

@@ -39,6 +39,22 @@ struct PipelineSetTests {
         )
     }
 
+    @Test("are found whole when they are read together, and refused by what they are together")
+    func together() throws {
+        let reader = PipelineReader(catalogue: SampleStages.catalogue, environment: .empty)
+        let sample = try GoldenFile.bytes("sample.json")
+        let other = Array(
+            String(decoding: sample, as: UTF8.self)
+                .replacing("\"conversion-reports\"", with: "\"others\"").utf8)
+        let readings = reader.read(together: [("a.json", sample), ("b.json", other)])
+        #expect(readings[0].definition != nil)
+        #expect(readings[1].definition == nil)
+        let found = readings[1].diagnostics.list.filter { $0.severity == .error }
+        #expect(found.map(\.code) == [.repeatedInput])
+        #expect(found.first?.file == "b.json")
+        #expect(found.first?.message.contains("is an input of a.json already") == true)
+    }
+
     @Test("are warned of when records go round in a circle")
     func circle() throws {
         let set = [

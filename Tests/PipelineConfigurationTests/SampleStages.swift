@@ -77,7 +77,7 @@ struct Ingest: SampleStage {
         if yields == nil {
             objections.append(
                 .init(
-                    field: "codec", code: "unknown-codec",
+                    field: "codec", code: .unknownCodec,
                     "there is no codec \(JSON.quoted(codec))",
                     hint: Suggestion.hint(for: codec, among: catalogue.codecs.map(\.name))))
         }

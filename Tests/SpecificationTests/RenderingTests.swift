@@ -56,6 +56,54 @@ struct RenderingTests {
                 """)
     }
 
+    @Test("are coloured for a terminal by how much they matter")
+    func colours() {
+        let note = Diagnostic(
+            .missingKey, "x", severity: .note, at: Position(line: 1, column: 2, offset: 1))
+        #expect(
+            Diagnostics([note]).rendered(as: .text, source: "{}", colours: true)
+                == "1:2: \u{1B}[1;36mnote[missing-key]\u{1B}[0m: x\n\u{1B}[2m  1 | \u{1B}[0m{}\n"
+                + "\u{1B}[2m    | \u{1B}[0m \u{1B}[1;36m^\u{1B}[0m\n")
+        #expect(
+            Diagnostics([note]).rendered(as: .github)
+                == "::notice line=1,col=2,title=missing-key::x\n"
+        )
+    }
+
+    @Test("show a piece of a long line, around the place")
+    func longLines() {
+        let line = String(repeating: "a", count: 1000) + "b" + String(repeating: "c", count: 1000)
+        let problem = Diagnostic(
+            .invalidJSON, "x", at: Position(line: 1, column: 1001, offset: 1000))
+        let lines = Diagnostics([problem]).rendered(as: .text, source: line).split(separator: "\n")
+        #expect(lines[1].count < 180)
+        #expect(lines[1].hasPrefix("  1 | …a") && lines[1].hasSuffix("c…"))
+        let caret = lines[2].firstIndex(of: "^").map {
+            lines[2].distance(from: lines[2].startIndex, to: $0)
+        }
+        let place = lines[1].firstIndex(of: "b").map {
+            lines[1].distance(from: lines[1].startIndex, to: $0)
+        }
+        #expect(caret == place)
+        let first = Diagnostic(.invalidJSON, "x", at: Position(line: 1, column: 1, offset: 0))
+        #expect(
+            Diagnostics([first]).rendered(as: .text, source: line).contains("\n    | ^\n"))
+    }
+
+    @Test("give a terminal no orders that a file holds")
+    func control() {
+        let problem = Diagnostic(.invalidJSON, "x", at: Position(line: 1, column: 3, offset: 2))
+        #expect(
+            Diagnostics([problem]).rendered(as: .text, source: "[\u{1B}2J]")
+                == "1:3: error[invalid-json]: x\n  1 | [\u{FFFD}2J]\n    |   ^\n")
+    }
+
+    @Test("are counted by how much they matter")
+    func tally() {
+        #expect(problems.tally == "2 errors, 1 warning")
+        #expect(Diagnostics().tally == "")
+    }
+
     @Test("do not fail on a position that is not in the source")
     func positions() {
         let problem = Diagnostic(.invalidJSON, "x", at: Position(line: 99, column: 7, offset: 999))

@@ -37,6 +37,16 @@ public final class RedisCache: Cache {
         client = RedisClient(try RedisConfiguration(address: address), clock: clock, random: random)
     }
 
+    /// What is wrong with an address, found out without connecting; `nil` if nothing is.
+    @Sendable public static func objection(to address: ResourceAddress) -> String? {
+        do throws(PipelineError) {
+            _ = try RedisConfiguration(address: address)
+            return nil
+        } catch {
+            return error.message
+        }
+    }
+
     /// The most bytes that a value may have.
     public var maxValueBytes: Int { client.configuration.maxValueBytes }
 

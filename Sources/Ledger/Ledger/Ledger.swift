@@ -18,6 +18,22 @@ public protocol Ledger: CaseReader, PositionStore {
     /// A repeat of a live or succeeded case resolves to it, a repeat of a failed one opens it again as a new
     /// attempt. Cases that are known with another digest are conflicts: if there are any, nothing is written at all.
     func accept(_ submissions: Submissions) async throws -> Acceptance
+    /// Accepts chunk after chunk, each as ``accept(_:)`` does, and may send a chunk ahead while the store works on the
+    /// one before.
+    ///
+    /// Ends when there is no next chunk, when one was not accepted, or for reasons of its own (others wait for its
+    /// connection). Why a chunk was not accepted is not told: handing it in by itself, ``accept(_:)``, finds out. One
+    /// that was sent behind it may have been accepted all the same, if they have no input in common.
+    ///
+    /// - Parameters:
+    ///   - next: takes a chunk, if there is one. It and `answered` may run on a thread of the ledger's: they must not
+    ///     block.
+    ///   - answered: is called in order for the chunks that were taken, with `nil` for one that was not accepted.
+    ///     When the store can't be reached, the last ones may never be answered: their fate is unknown.
+    func accept(
+        from next: @escaping @Sendable () -> Submissions?,
+        answered: @escaping @Sendable (AcceptedCounts?) -> Void
+    ) async
 
     /// Locks the rule, evaluates it, and seals what it says, in one transaction.
     func seal() async throws -> SealingResult
@@ -49,6 +65,21 @@ public protocol Ledger: CaseReader, PositionStore {
     func purge(finishedBefore before: Timestamp) async throws -> Int
     /// Figures for operators.
     func summary() async throws -> LedgerSummary
+}
+
+extension Ledger {
+    /// Sends nothing ahead.
+    public func accept(
+        from next: @escaping @Sendable () -> Submissions?,
+        answered: @escaping @Sendable (AcceptedCounts?) -> Void
+    ) async {
+        while let submissions = next() {
+            guard case .accepted(let counts)? = try? await accept(submissions) else {
+                return answered(nil)
+            }
+            answered(counts)
+        }
+    }
 }
 
 /// Which stage a ledger serves, and under which rule.

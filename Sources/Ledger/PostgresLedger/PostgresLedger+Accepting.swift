@@ -3,6 +3,9 @@ internal import PipelineCore
 internal import Postgres
 
 extension PostgresLedger {
+    /// Chunks that are accepted in a row before others that wait for the connection have their turn.
+    private static let chunksPerLoan = 64
+
     /// One round trip. Repeats of cancelled and expired cases open them again, like those of
     /// failed ones.
     ///
@@ -28,50 +31,74 @@ extension PostgresLedger {
         }
     }
 
-    private func attempt(_ submissions: Submissions) async throws -> Acceptance {
+    /// Keeps the server at work: the next chunk lies ready for it when it has finished one.
+    public func accept(
+        from next: @escaping @Sendable () -> Submissions?,
+        answered: @escaping @Sendable (AcceptedCounts?) -> Void
+    ) async {
         let sla = stage.sla.wholeMicroseconds
-        return try await withStage { connection, stage in
-            let answer = try connection.query(
-                """
-                select conflicts, inserted, reopened, repeated from penstock.accept(
-                  $1, $2 * interval '1 microsecond', $3, $4, $5, $6, $7, $8, $9, $10)
-                """
-            ) {
-                $0.add(int2: stage)
-                $0.add(int8: sla)
-                $0.add(uuids: submissions.ids)
-                $0.add(arrayOf: .uuid, submissions.digests) { $0.write(digest: $1) }
-                $0.add(timestamptzs: submissions.deadlines)
-                $0.add(byteas: submissions.parameters)
-                $0.add(arrayOf: .text, submissions.advances) { $0.write(text: $1.source) }
-                $0.add(arrayOf: .int4, submissions.advances) { $0.write(int4: $1.partition) }
-                $0.add(arrayOf: .int8, submissions.advances) { $0.write(int8: $1.expected) }
-                $0.add(arrayOf: .int8, submissions.advances) { $0.write(int8: $1.next) }
+        // An error means that the connection broke or that there is none: the next attempt finds out.
+        try? await withStage { [unanswered] connection, stage in
+            var underWay: [[PositionAdvance]] = []
+            var isRefused = false
+            var left = Self.chunksPerLoan
+            defer { for advances in underWay { unanswered.remember(advances) } }
+            try connection.stream(Self.acceptStatement) { parameters in
+                guard !isRefused, left > 0, let submissions = next() else { return false }
+                left -= 1
+                underWay.append(submissions.advances)
+                parameters.add(submissions, stage: stage, sla: sla)
+                return true
+            } answered: { answer in
+                unanswered.forget(underWay.removeFirst())
+                if case .success(let answer) = answer,
+                    case .accepted(let counts) = answer.acceptance
+                {
+                    return answered(counts)
+                }
+                isRefused = true
+                answered(nil)
             }
-            if !answer.isNull(0, 0) { return .conflicts(answer.int64s(0, 0).map { Int($0) }) }
-            return .accepted(
-                AcceptedCounts(
-                    new: answer.int(0, 1), reopened: answer.int(0, 2), repeated: answer.int(0, 3)))
         }
     }
 
-    /// Whether every stored position is where the advance would have left it.
+    private func attempt(_ submissions: Submissions) async throws -> Acceptance {
+        let sla = stage.sla.wholeMicroseconds
+        return try await withStage { connection, stage in
+            try connection.query(Self.acceptStatement) {
+                $0.add(submissions, stage: stage, sla: sla)
+            }.acceptance
+        }
+    }
+
+    private static let acceptStatement = """
+        select conflicts, inserted, reopened, repeated from penstock.accept(
+          $1, $2 * interval '1 microsecond', $3, $4, $5, $6, $7, $8, $9, $10)
+        """
+
+    /// Whether every stored position is where the advance, or unanswered ones behind it, would
+    /// have left it.
     private func areReached(_ advances: [PositionAdvance]) async throws -> Bool {
+        for advance in advances {
+            let stored = try await storedPosition(advance.source, advance.partition)
+            guard let stored, unanswered.ends(of: advance).contains(stored) else { return false }
+        }
+        return true
+    }
+
+    private func storedPosition(_ source: String, _ partition: Int32) async throws -> Int64? {
         try await withStage { connection, stage in
             let answer = try connection.query(
                 """
-                select count(*) from penstock.positions p
-                join unnest($2, $3, $4) x(source, part, next)
-                  on p.source = x.source and p.part = x.part and p.next_offset = x.next
-                where p.stage = $1
+                select next_offset from penstock.positions
+                where stage = $1 and source = $2 and part = $3
                 """
             ) {
                 $0.add(int2: stage)
-                $0.add(arrayOf: .text, advances) { $0.write(text: $1.source) }
-                $0.add(arrayOf: .int4, advances) { $0.write(int4: $1.partition) }
-                $0.add(arrayOf: .int8, advances) { $0.write(int8: $1.next) }
+                $0.add(text: source)
+                $0.add(int4: partition)
             }
-            return answer.int(0, 0) == advances.count
+            return answer.rowCount == 0 ? nil : answer.int64(0, 0)
         }
     }
 
@@ -94,5 +121,28 @@ extension PostgresLedger {
             }
             return positions
         }
+    }
+}
+
+extension PostgresParameters {
+    fileprivate func add(_ submissions: Submissions, stage: Int16, sla: Int64) {
+        add(int2: stage)
+        add(int8: sla)
+        add(uuids: submissions.ids)
+        add(arrayOf: .uuid, submissions.digests) { $0.write(digest: $1) }
+        add(timestamptzs: submissions.deadlines)
+        add(byteas: submissions.parameters)
+        add(arrayOf: .text, submissions.advances) { $0.write(text: $1.source) }
+        add(arrayOf: .int4, submissions.advances) { $0.write(int4: $1.partition) }
+        add(arrayOf: .int8, submissions.advances) { $0.write(int8: $1.expected) }
+        add(arrayOf: .int8, submissions.advances) { $0.write(int8: $1.next) }
+    }
+}
+
+extension PostgresResult {
+    fileprivate var acceptance: Acceptance {
+        if !isNull(0, 0) { return .conflicts(int64s(0, 0).map { Int($0) }) }
+        return .accepted(
+            AcceptedCounts(new: int(0, 1), reopened: int(0, 2), repeated: int(0, 3)))
     }
 }

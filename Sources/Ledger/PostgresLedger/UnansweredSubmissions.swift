@@ -7,7 +7,7 @@ internal import Synchronization
 /// moved them, it was accepted the first time. Only then: to anybody else the same positions say
 /// that another process has taken over.
 final class UnansweredSubmissions: Sendable {
-    /// More are never open at once: each input has one chunk under way.
+    /// More are never open at once: each input has a few chunks under way.
     private static let limit = 1024
     private let advances = Mutex<[[PositionAdvance]]>([])
 
@@ -22,6 +22,21 @@ final class UnansweredSubmissions: Sendable {
 
     func contains(_ chunk: [PositionAdvance]) -> Bool {
         advances.withLock { $0.contains(chunk) }
+    }
+
+    /// Where the advance, and then unanswered ones that go on from there, may have left its position.
+    func ends(of advance: PositionAdvance) -> [Int64] {
+        let steps = advances.withLock { $0.flatMap(\.self) }
+        var ends = [advance.next]
+        while let end = ends.last,
+            let behind = steps.first(where: {
+                $0.source == advance.source && $0.partition == advance.partition
+                    && $0.expected == end && $0.next > end
+            })
+        {
+            ends.append(behind.next)
+        }
+        return ends
     }
 
     func forget(_ chunk: [PositionAdvance]) {

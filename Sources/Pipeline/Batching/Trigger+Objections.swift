@@ -1,5 +1,18 @@
 public import PipelineCore
-internal import Specification
+public import Specification
+
+extension Diagnostic.Code {
+    /// A rule never decides anything.
+    public static let idleRule = Self(
+        "idle-rule", "The rule never decides anything.",
+        """
+        In an "any" another rule always fires before it, or in an "all" another one holds only when it \
+        does. It does no harm, and so this is a warning; but whoever wrote it expects something of it. \
+        Remove it, or the other one.
+        """,
+        example: .file(
+            at: "stages[2].trigger", #"{ "any": [ { "max_age": "2h" }, { "max_age": "1h" } ] }"#))
+}
 
 /// What is odd about a rule although every part of it is right.
 extension Trigger {
@@ -35,7 +48,7 @@ extension Trigger {
             guard let found else { return trigger.objections(field: place) }
             return [
                 .init(
-                    field: place, code: "idle-rule", "\(trigger.json) \(found)",
+                    field: place, code: .idleRule, "\(trigger.json) \(found)",
                     hint: "remove one of the two", isWarning: true)
             ]
         }

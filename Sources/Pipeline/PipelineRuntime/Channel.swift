@@ -83,6 +83,15 @@ final class Channel<Element: Sendable>: Sendable {
         }
     }
 
+    /// The next element, if one is there. Does not wait.
+    func poll() -> Element? {
+        guard case .element(let element, let sender) = state.withLock({ $0.tryReceive() }) else {
+            return nil
+        }
+        sender?.resume(returning: ())
+        return element
+    }
+
     /// No more elements: waiting senders fail, receivers drain what is left.
     func finish() {
         let (senders, receivers) = state.withLock { $0.finish() }

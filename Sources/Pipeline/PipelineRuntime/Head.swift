@@ -111,22 +111,43 @@ struct Head: Sendable {
     }
 
     private func settle(from channel: Channel<Item>) async throws {
-        while let item = try await channel.receive() {
-            guard let barrier = graph.tail?.barrier else {
+        guard let barrier = graph.tail?.barrier else {
+            while let item = try await channel.receive() {
                 item.chunk.delivery.settle(.acknowledged)
-                continue
             }
-            let start = environment.clock.now
-            do {
-                try await environment.retrying("stage \(barrier.id): accept") {
-                    try await barrier.role.accept(item.chunk)
-                }
-                environment.observer.passed(
-                    stage: barrier.id, records: item.chunk.records.count,
-                    took: start.duration(to: environment.clock.now))
-            } catch let error as PipelineError where error.disposition == .fenced {
-                giveUp(item.chunk, error, at: barrier.id)
+            return
+        }
+        while let first = try await channel.receive() {
+            observe(first.chunk, at: barrier.id)
+            let left = await barrier.role.accept(first.chunk) {
+                guard let item = channel.poll() else { return nil }
+                observe(item.chunk, at: barrier.id)
+                return item.chunk
             }
+            for chunk in left { try await accept(chunk, into: barrier) }
+        }
+    }
+
+    private func accept(
+        _ chunk: Chunk, into barrier: PipelineGraph.Node<any Barrier>
+    ) async throws {
+        do {
+            try await environment.retrying("stage \(barrier.id): accept") {
+                try await barrier.role.accept(chunk)
+            }
+        } catch let error as PipelineError where error.disposition == .fenced {
+            giveUp(chunk, error, at: barrier.id)
+        }
+    }
+
+    /// Tells the observer how long the chunk takes from now on until it is safe.
+    private func observe(_ chunk: Chunk, at stage: String) {
+        let start = environment.clock.now
+        let count = chunk.records.count
+        chunk.delivery.observe { [environment] settlement in
+            guard case .acknowledged = settlement else { return }
+            environment.observer.passed(
+                stage: stage, records: count, took: start.duration(to: environment.clock.now))
         }
     }
 

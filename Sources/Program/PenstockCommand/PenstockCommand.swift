@@ -13,6 +13,14 @@ public enum PenstockCommand {
             details: """
                 A pipeline file says what is read, when batches are sealed, and where answers go. Start with \
                 `penstock validate FILE`, then `penstock run FILE`.
+
+                Exit codes:
+                  0   ok
+                  1   a check failed, or the work did
+                  64  the command line was not understood
+                  69  a server, a store or an address can't be used here
+                  75  not ready yet: the same command may work later
+                  78  a pipeline file is not in order
                 """,
             version: version,
             examples: [
@@ -24,7 +32,8 @@ public enum PenstockCommand {
             commands: [
                 run(catalogue), generate(catalogue), migrate(catalogue), sampleData(catalogue),
                 report, flush(catalogue),
-                validate(catalogue), dryRun(catalogue), stages(catalogue), schema(catalogue),
+                validate(catalogue), dryRun(catalogue), explainError(catalogue),
+                stages(catalogue), schema(catalogue),
                 health, .completion,
             ])
     }

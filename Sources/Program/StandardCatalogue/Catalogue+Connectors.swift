@@ -3,6 +3,7 @@ internal import Files
 internal import Kafka
 internal import Logging
 internal import PipelineCore
+internal import Postgres
 internal import Redis
 internal import ReportService
 
@@ -14,7 +15,8 @@ extension Catalogue {
     private static var kafka: Connector {
         Connector(
             schemes: ["kafka"], summary: "Apache Kafka. Properties are librdkafka's.",
-            example: "kafka://broker-1:9092,broker-2:9092", kinds: [.bus]
+            example: "kafka://broker-1:9092,broker-2:9092", kinds: [.bus],
+            check: { address in objection { try KafkaBus(address) } }
         ) { address, context in
             let logger = context.logger
             return try KafkaBus(address, clock: context.clock) { line in
@@ -27,14 +29,15 @@ extension Catalogue {
         Connector(
             schemes: ["postgres", "postgresql"],
             summary: "PostgreSQL: ledgers, events and reports. Properties are libpq's.",
-            example: "postgres://penstock@db:5432/penstock", kinds: [.store]
+            example: "postgres://penstock@db:5432/penstock", kinds: [.store],
+            check: { address in objection { try PostgresPool(address) } }
         ) { address, _ in try PostgresStore(address) }
     }
 
     private static var redis: Connector {
         Connector(
             schemes: ["redis", "rediss"], summary: "Redis.", example: "redis://cache:6379/0",
-            kinds: [.cache]
+            kinds: [.cache], check: RedisCache.objection(to:)
         ) { address, context in
             try RedisCache(address: address, clock: context.clock, random: context.random)
         }
@@ -44,21 +47,26 @@ extension Catalogue {
         Connector(
             schemes: ["embedded"],
             summary: "A file of SQLite that is a bus and a store; one `run` at a time.",
-            example: "embedded:data/penstock.sqlite", kinds: [.bus, .store]
+            example: "embedded:data/penstock.sqlite", kinds: [.bus, .store],
+            check: { plain($0, needs: "a path") }
         ) { address, context in EmbeddedStore(address, context: context) }
     }
 
     private static var memory: Connector {
         Connector(
             schemes: ["memory"], summary: "Memory of the process, bounded.",
-            example: "memory:64MiB", kinds: [.cache]
+            example: "memory:64MiB", kinds: [.cache],
+            check: { address in objection { try MemoryCache(address: address, clock: .system) } }
         ) { address, context in try MemoryCache(address: address, clock: context.clock) }
     }
 
     private static var grpc: Connector {
         Connector(
             schemes: ["grpc"], summary: "The report API, on that address.",
-            example: "grpc://127.0.0.1:50051", kinds: [.api]
+            example: "grpc://127.0.0.1:50051", kinds: [.api],
+            check: { address in
+                plain(address) ?? ReportAPI.objection(to: address.rest)
+            }
         ) { address, context in
             ReportAPI(
                 configuration: .init(address: address.rest), encoder: ReportOutcomeEncoder(),
@@ -69,15 +77,39 @@ extension Catalogue {
     private static var file: Connector {
         Connector(
             schemes: ["file"], summary: "A file of lines, one record each.",
-            example: "file:requests.jsonl", kinds: [.lines]
+            example: "file:requests.jsonl", kinds: [.lines], check: { plain($0, needs: "a path") }
         ) { address, _ in LineFile(path: address.rest) }
     }
 
     private static var standardStreams: Connector {
         Connector(
             schemes: ["stdio"], summary: "Standard input or output, one record a line.",
-            example: "stdio:", kinds: [.lines]
+            example: "stdio:", kinds: [.lines],
+            check: { address in
+                plain(address) ?? (address.rest.isEmpty ? nil : "nothing follows stdio:")
+            }
         ) { _, _ in StandardStream() }
+    }
+}
+
+extension Catalogue {
+    /// What an initializer that only looks at an address has against it.
+    private static func objection(_ make: () throws -> some Any) -> String? {
+        do {
+            _ = try make()
+            return nil
+        } catch {
+            return (error as? PipelineError)?.message ?? "\(error)"
+        }
+    }
+
+    /// What is wrong with an address that has no properties.
+    private static func plain(_ address: ResourceAddress, needs part: String? = nil) -> String? {
+        if let name = address.properties.keys.min() {
+            return "\(address.scheme): has no property \"\(name)\""
+        }
+        guard let part else { return nil }
+        return address.rest.isEmpty ? "\(part) follows \(address.scheme):" : nil
     }
 }
 

@@ -39,7 +39,7 @@ extension Catalogue {
         GeneratorRegistration(
             name: ConversionGenerator.name,
             summary: "Views against payments of a product over a period, from a report store.",
-            check: conversionObjection(to:)
+            needsStore: true, check: conversionObjection(to:)
         ) { _, store, context in
             guard let store = store as? any StandardStore else {
                 throw PipelineError.fatal(

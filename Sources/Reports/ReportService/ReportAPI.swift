@@ -40,6 +40,11 @@ public final class ReportAPI: RequestService {
         self.logger = logger
     }
 
+    /// What is wrong with an address, found out without listening; `nil` if nothing is.
+    public static func objection(to address: String) -> String? {
+        GRPCServer.Configuration.objection(to: address)
+    }
+
     /// The port that was bound; of use where `:0` was asked for.
     public var port: Int { boundPort.withLock { $0 } }
 

@@ -10,6 +10,7 @@ public struct AccumulateStage: StagePlugin {
     public static let type = "accumulate"
     public static let role = StageRole.barrier
     public static let summary = "Keeps what arrives, durably, until its trigger seals a batch."
+    public static var codes: [Diagnostic.Code] { [.missingStore, .unusedSetting, .idleRule] }
     public static let guarantee = """
         With a store, a chunk is settled by the transaction that inserts its cases and advances its inputs' positions: \
         from then on every case gets exactly one outcome, whatever is killed. With "durability": "none" chunks stay open \
@@ -88,12 +89,18 @@ public struct AccumulateStage: StagePlugin {
             }
         }
         contract.largestBatch = maxBatch
-        contract.longestWait = { [trigger, minInterval] sla in
-            trigger.longestWait(sla: sla).map { max($0, minInterval) }
+        contract.longestWait = { [trigger, minInterval, looking] sla in
+            trigger.longestWait(sla: sla).map { max($0, minInterval) + looking }
         }
+        // A worker that dies leaves its batch under a lease.
+        contract.retryBudget = durability == .ledger ? lease : .zero
         contract.objections = objections + trigger.objections(field: "trigger")
         return contract
     }
+
+    /// Until the process that seals has seen what another one took in, and a worker what that one sealed: twice
+    /// a poll with its jitter.
+    private var looking: Duration { durability == .ledger ? poll * 2.5 : .zero }
 
     private var objections: [StageContract.Objection] {
         var found: [StageContract.Objection] = []
@@ -101,14 +108,13 @@ public struct AccumulateStage: StagePlugin {
         case (.ledger, nil):
             found.append(
                 .init(
-                    field: "", code: "no-store", "an accumulate keeps its cases in a \"store\"",
+                    field: "", code: .missingStore, "an accumulate keeps its cases in a \"store\"",
                     hint: "name one, or write \"durability\": \"none\" to keep them in memory only")
             )
         case (.none, .some):
             found.append(
-                .init(
-                    field: "store", code: "unused-store",
-                    "with \"durability\": \"none\" nothing is kept in a store",
+                .unusedSetting(
+                    "store", "with \"durability\": \"none\" nothing is kept in a store",
                     hint: "leave one of the two out"))
         default: break
         }

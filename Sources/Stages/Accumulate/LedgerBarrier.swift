@@ -43,23 +43,11 @@ final class LedgerBarrier: Barrier {
     func accept(_ chunk: Chunk) async throws {
         var records = chunk.records
         while true {
-            var submissions = Submissions(advances: chunk.advances)
-            submissions.reserveCapacity(records.count)
-            for record in records {
-                guard let id = record.id else {
-                    preconditionFailure("a ledger is fed with requests; contracts see to that")
-                }
-                submissions.append(
-                    id: id, digest: record.digest ?? Digest(of: record.body),
-                    deadline: record.deadline, parameters: record.body)
-            }
             if records.isEmpty && chunk.advances.isEmpty {
                 return chunk.delivery.settle(.acknowledged)
             }
-            switch try await ledger.accept(submissions) {
-            case .accepted(let counts):
-                chunk.delivery.settle(.acknowledged)
-                return note(counts, of: records)
+            switch try await ledger.accept(Submissions(records, chunk.advances)) {
+            case .accepted(let counts): return settle(chunk, counts, of: records)
             case .conflicts(let indices):
                 // Nothing was written yet: the conflicts are kept first, so that no crash can lose them.
                 try await chunk.delivery.reject(indices.map { conflict(records[$0]) })
@@ -68,6 +56,23 @@ final class LedgerBarrier: Barrier {
                     .map(\.element)
             }
         }
+    }
+
+    func accept(
+        _ first: Chunk, then next: @escaping @Sendable () -> Chunk?
+    ) async -> [Chunk] {
+        let arrivals = ReadyArrivals(first, then: next)
+        await ledger.accept(from: { arrivals.next() }) { [self] counts in
+            if let chunk = arrivals.answered(isAccepted: counts != nil), let counts {
+                settle(chunk, counts, of: chunk.records)
+            }
+        }
+        return arrivals.left
+    }
+
+    private func settle(_ chunk: Chunk, _ counts: AcceptedCounts, of records: [Record]) {
+        chunk.delivery.settle(.acknowledged)
+        note(counts, of: records)
     }
 
     private func conflict(_ record: Record) -> Rejection {

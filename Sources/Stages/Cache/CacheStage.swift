@@ -6,6 +6,7 @@ public struct CacheStage: StagePlugin {
     public static let type = "cache"
     public static let role = StageRole.sink
     public static let summary = "Keeps outcomes in a cache, as readers get them."
+    public static var codes: [Diagnostic.Code] { [.unknownCodec] }
     public static let guarantee = """
         Never in the way: while the cache is down, reads are answered by the ledger and the stage tries again. Outcomes \
         are immutable, so a cached one is never wrong.
@@ -39,14 +40,10 @@ public struct CacheStage: StagePlugin {
             case let input?: .refuses("a cache keeps outcomes, not \(input)")
             }
         }
-        let names = catalogue.codecs.filter { $0.encoder != nil }.map(\.name)
-        if !names.contains(codec) {
-            contract.objections.append(
-                .init(
-                    field: "codec", code: "unknown-codec",
-                    "there is no codec \"\(codec)\" to render outcomes with",
-                    hint: Suggestion.hint(for: codec, among: names)))
-        }
+        let objection = StageContract.Objection.unknownCodec(
+            codec, "to render outcomes with", in: catalogue
+        ) { $0.encoder != nil }
+        if let objection { contract.objections.append(objection) }
         return contract
     }
 

@@ -6,6 +6,9 @@ public struct GenerateStage: StagePlugin {
     public static let type = "generate"
     public static let role = StageRole.worker
     public static let summary = "Answers every case of a batch in one go."
+    public static var codes: [Diagnostic.Code] {
+        [.unknownGenerator, .invalidGenerator, .missingStore]
+    }
     public static let guarantee = """
         The outcomes of a batch are written in one transaction under the batch's fencing token, before anything is \
         announced. Only what the generator says fails cases; a batch that keeps failing is split until the poison cases \
@@ -34,6 +37,7 @@ public struct GenerateStage: StagePlugin {
         }
         contract.longestWait = { [timeout] _ in timeout }
         contract.generator = generator
+        contract.retryBudget = timeout
         if let store {
             contract.resources.append(.init(field: "store", name: store, kinds: [.store]))
             // A generator that can be looked at is elsewhere, and so is what it reads.
@@ -44,13 +48,19 @@ public struct GenerateStage: StagePlugin {
         if let registration = catalogue.generator(generator) {
             if let problem = registration.check(generator) {
                 contract.objections.append(
-                    .init(field: "generator", code: "invalid-generator", problem))
+                    .init(field: "generator", code: .invalidGenerator, problem))
+            } else if registration.needsStore, store == nil {
+                contract.objections.append(
+                    .init(
+                        field: "", code: .missingStore,
+                        "the generator \"\(generator)\" reads a \"store\", and none is named",
+                        hint: "add \"store\": the name of a resource"))
             }
         } else {
             let names = catalogue.generators.map(\.name)
             contract.objections.append(
                 .init(
-                    field: "generator", code: "unknown-generator",
+                    field: "generator", code: .unknownGenerator,
                     "there is no generator \"\(generator)\"",
                     hint: Suggestion.hint(for: generator, among: names)))
         }
@@ -69,4 +79,24 @@ public struct GenerateStage: StagePlugin {
         let made = try registration.make(generator, resource, context)
         return .worker(TimedGenerator(inner: made, timeout: timeout, clock: context.clock))
     }
+}
+
+extension Diagnostic.Code {
+    /// A stage names a generator that is not in the catalogue.
+    public static let unknownGenerator = Self(
+        "unknown-generator", "There is no generator of this name.",
+        """
+        A generator is `conversion`, or the address of a process that serves one: \
+        `grpc://host:port[,host:port…]`. `penstock stages` lists those that this program has.
+        """,
+        example: .file(at: "stages[3].generator", #""convesrion""#))
+
+    /// A generator is there, but can't be used as it is written.
+    public static let invalidGenerator = Self(
+        "invalid-generator", "The generator can't be used as it is written.",
+        """
+        The name before the colon is a generator's, but what follows is not what it takes: an address \
+        without a port, an address for a generator that has none. Nothing was connected to.
+        """,
+        example: .file(at: "stages[3].generator", #""grpc://generator""#))
 }

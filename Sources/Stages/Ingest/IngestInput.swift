@@ -16,10 +16,13 @@ struct IngestInput: Settings {
 
     init(_ field: Fields) {
         resource = field("resource", "What to read.", example: "bus")
-        topic = field.optional("topic", "The topic, for a bus.", example: "report-requests")
+        topic =
+            field.optional(
+                "topic", "The topic, for a bus.", example: TopicName("report-requests"))?.text
         group = field.optional(
             "group", "The consumer group; the pipeline's name and the stage's id otherwise.",
-            example: "penstock")
+            example: "penstock"
+        ) { $0.isEmpty ? "names no group; leave it out" : nil }
         start = field(
             "start", "Where to begin in a partition that has no stored position.",
             default: .earliest)
@@ -34,14 +37,40 @@ struct IngestInput: Settings {
         guard let topic else { return [.init(resource, .reading)] }
         let creation = create.map { TopicNeed.Creation.atStart(partitions: $0.partitions) }
         return [
-            .init(resource, .topic(TopicNeed(topic, .reads, creation: creation ?? .never))),
+            .init(resource, .topic(TopicNeed(topic.text, .reads, creation: creation ?? .never))),
             .init(
                 resource,
                 .topic(
                     TopicNeed(
-                        DeadLetter.topic(of: topic), .writes,
+                        DeadLetter.topic(of: topic.text), .writes,
                         creation: .atFirstMessage(partitions: create?.partitions)))),
         ]
+    }
+
+    /// Adds what this input needs of its resource.
+    ///
+    /// - Parameter field: where it stands below its stage, `from[0]`.
+    func declare(at field: String, in contract: inout StageContract) {
+        guard let topic else {
+            contract.resources.append(
+                .init(
+                    field: "\(field).resource", name: resource, kinds: [.api, .lines],
+                    hint: "a bus is read by a \"topic\""))
+            for (key, isGiven) in [("group", group != nil), ("create", create != nil)] where isGiven
+            {
+                contract.objections.append(
+                    .unusedSetting("\(field).\(key)", "without a \"topic\" nothing reads it"))
+            }
+            return
+        }
+        contract.resources.append(
+            .init(
+                field: "\(field).resource", name: resource, kinds: [.bus],
+                hint: "leave \"topic\" out to read something else than a bus"))
+        contract.topics.append(
+            .init(
+                field: "\(field).topic", resource: resource, topic: topic,
+                direction: .reads))
     }
 
     /// `nil` for a front door that this process keeps shut.
@@ -53,7 +82,8 @@ struct IngestInput: Settings {
             return BusSource(
                 bus: bus,
                 subscription: Subscription(
-                    topic: topic ?? "", group: group ?? "\(context.pipeline).\(context.stage)",
+                    topic: topic ?? "",
+                    group: group ?? "\(context.pipeline).\(context.stage)",
                     start: start == .latest ? .latest : .earliest, maxRecords: maxChunk),
                 create: create?.partitions, intake: intake)
         case let service as any RequestService:

@@ -7,6 +7,7 @@ public struct IngestStage: StagePlugin {
     public static let role = StageRole.source
     public static let summary =
         "Reads records from topics, callers, files and standard input, and decodes them."
+    public static var codes: [Diagnostic.Code] { [.unknownCodec, .unusedSetting] }
     public static let guarantee = """
         Reads on from the positions that the settling stage has stored, so that nothing is lost and nothing is taken in \
         twice. A record that can't be decoded goes to `<topic>.dead-letters` (a file: `<file>.dead-letters`; a caller: \
@@ -30,26 +31,13 @@ public struct IngestStage: StagePlugin {
         }
         contract.codec = codec
         for (index, input) in from.enumerated() {
-            contract.resources.append(
-                .init(
-                    field: "from[\(index)].resource", name: input.resource,
-                    kinds: [.bus, .api, .lines]))
-            if let topic = input.topic {
-                contract.topics.append(
-                    .init(
-                        field: "from[\(index)].topic", resource: input.resource, topic: topic,
-                        direction: .reads))
-            }
+            input.declare(at: "from[\(index)]", in: &contract)
         }
         contract.needs = { [from] _, _ in from.flatMap(\.needs) }
-        let names = catalogue.codecs.filter { $0.yields != nil }.map(\.name)
-        if !names.contains(codec) {
-            contract.objections.append(
-                .init(
-                    field: "codec", code: "unknown-codec",
-                    "there is no codec \"\(codec)\" to read with",
-                    hint: Suggestion.hint(for: codec, among: names)))
-        }
+        let objection = StageContract.Objection.unknownCodec(
+            codec, "to read with", in: catalogue
+        ) { $0.yields != nil }
+        if let objection { contract.objections.append(objection) }
         return contract
     }
 

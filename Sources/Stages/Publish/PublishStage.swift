@@ -7,6 +7,7 @@ public struct PublishStage: StagePlugin {
     public static let role = StageRole.sink
     public static let summary =
         "Announces outcomes, or delivers records, to a topic, a store, a file or standard output."
+    public static var codes: [Diagnostic.Code] { [.unknownCodec, .unusedSetting] }
     public static let guarantee = """
         At least once, with a durable mark of its own per batch: a repeat of an announcement has the same event id and \
         the same bytes. To a store, records and the positions of their inputs are written in one transaction: exactly once.
@@ -20,7 +21,9 @@ public struct PublishStage: StagePlugin {
 
     public init(_ field: Fields) {
         to = field("to", "Where to deliver.", example: "bus")
-        topic = field.optional("topic", "The topic, for a bus.", example: "report-ready")
+        topic =
+            field.optional(
+                "topic", "The topic, for a bus.", example: TopicName("report-ready"))?.text
         key = field(
             "key",
             "The message's key: `case_id` for an outcome, `record_key` for what came in, or none.",
@@ -32,9 +35,7 @@ public struct PublishStage: StagePlugin {
     }
 
     public func contract(in catalogue: Catalogue) -> StageContract {
-        var contract = StageContract(
-            resources: [.init(field: "to", name: to, kinds: [.bus, .store, .lines])]
-        ) { input in
+        var contract = StageContract(resources: [use]) { input in
             switch input {
             case nil: .refuses("a publish stands behind an ingest")
             case .batches?: .refuses("a sealed batch has to be answered by a generate first")
@@ -45,16 +46,15 @@ public struct PublishStage: StagePlugin {
             contract.topics = [
                 .init(field: "topic", resource: to, topic: topic, direction: .writes)
             ]
+        } else if create != nil {
+            contract.objections.append(
+                .unusedSetting("create", "without a \"topic\" there is none to create"))
         }
         contract.needs = { [need] _, _ in [need] }
-        let names = catalogue.codecs.filter { $0.encoder != nil }.map(\.name)
-        if !names.contains(codec) {
-            contract.objections.append(
-                .init(
-                    field: "codec", code: "unknown-codec",
-                    "there is no codec \"\(codec)\" to render outcomes with",
-                    hint: Suggestion.hint(for: codec, among: names)))
-        }
+        let objection = StageContract.Objection.unknownCodec(
+            codec, "to render outcomes with", in: catalogue
+        ) { $0.encoder != nil }
+        if let objection { contract.objections.append(objection) }
         return contract
     }
 
@@ -64,7 +64,18 @@ public struct PublishStage: StagePlugin {
             to,
             .topic(
                 TopicNeed(
-                    topic, .writes, creation: .atFirstMessage(partitions: create?.partitions))))
+                    topic.text, .writes, creation: .atFirstMessage(partitions: create?.partitions)))
+        )
+    }
+
+    private var use: StageContract.ResourceUse {
+        topic == nil
+            ? .init(
+                field: "to", name: to, kinds: [.store, .lines], takes: [.store: .events],
+                hint: "a bus takes records under a \"topic\"")
+            : .init(
+                field: "to", name: to, kinds: [.bus],
+                hint: "leave \"topic\" out to publish to something else than a bus")
     }
 
     public func build(_ context: StageContext) throws -> StageInstance {

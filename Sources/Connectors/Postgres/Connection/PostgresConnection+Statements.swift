@@ -35,7 +35,7 @@ extension PostgresConnection {
     public func run(_ script: PostgresScript) throws { try copy(script, from: []) }
 
     /// The statement for the bound parameters' types.
-    private func prepared(_ sql: String) throws -> PreparedStatement {
+    func prepared(_ sql: String) throws -> PreparedStatement {
         if let known = statements[sql], known.types == parameters.types { return known }
         if statements.count >= Self.statementLimit {
             try run("DEALLOCATE ALL")

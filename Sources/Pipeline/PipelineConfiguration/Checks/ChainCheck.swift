@@ -15,8 +15,9 @@ struct ChainCheck {
         let edges = EdgeCheck(stages: stages, context: context).run()
         StoreCheck(edges: edges, context: context).run()
         TopicCheck(resources: resources, stages: stages, context: context).run()
-        WaitCheck(sla: sla, stages: stages, context: context).run()
+        InputCheck(resources: resources, edges: edges, stages: stages, context: context).run()
         ReadsCheck(resources: resources, edges: edges, context: context).run()
+        WaitCheck(sla: sla, stages: stages, context: context).run()
     }
 }
 

@@ -1,13 +1,6 @@
 internal import PipelineCore
 public import Specification
 
-extension Diagnostic.Code {
-    /// Two pipelines have one name.
-    public static let duplicateName = Self(rawValue: "duplicate-name")
-    /// Pipelines hand records round in a circle.
-    public static let topicCycle = Self(rawValue: "topic-cycle")
-}
-
 /// What is wrong with pipelines that run together although each of them is right.
 public struct PipelineSetCheck {
     let pipelines: [PipelineDefinition]
@@ -15,8 +8,31 @@ public struct PipelineSetCheck {
     /// A check of these pipelines.
     public init(_ pipelines: [PipelineDefinition]) { self.pipelines = pipelines }
 
-    /// Names that are taken twice, and topics that lead from a pipeline back to itself.
-    public func run() -> Diagnostics { Diagnostics(repeatedNames() + cycles()) }
+    /// Names and APIs that are taken twice, and topics that lead from a pipeline back to itself.
+    public func run() -> Diagnostics { Diagnostics(repeatedNames() + sharedAPIs() + cycles()) }
+
+    /// A caller's request can go into one pipeline only.
+    private func sharedAPIs() -> [Diagnostic] {
+        var first: [String: PipelineDefinition] = [:]
+        var problems: [Diagnostic] = []
+        for pipeline in pipelines {
+            for stage in pipeline.stages where stage.role == .source {
+                for use in stage.contract.resources where use.kinds.contains(.api) {
+                    guard let api = pipeline.resource(use.name), api.kinds.contains(.api),
+                        let earlier = first.updateValue(pipeline, forKey: api.address.url)
+                    else { continue }
+                    problems.append(
+                        Diagnostic(
+                            .repeatedInput,
+                            "the API \(api.address) is an input of \(earlier.file) already",
+                            hint: "give each pipeline an address of its own", file: pipeline.file,
+                            at: stage.position,
+                            path: .root.appending("stages").appending(stage.index)))
+                }
+            }
+        }
+        return problems
+    }
 
     private func repeatedNames() -> [Diagnostic] {
         var first: [String: PipelineDefinition] = [:]

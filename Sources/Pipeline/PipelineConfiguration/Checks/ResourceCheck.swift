@@ -42,7 +42,13 @@ struct ResourceCheck {
             .wrongResource,
             "the resource \(JSON.quoted(use.name.text)) (\(definition.address.scheme)) can be used "
                 + "as \(Self.list(definition.kinds)), not as \(Self.list(use.kinds))",
-            hint: names.isEmpty ? nil : "these can: \(names)", field: use.field, in: context)
+            hint: Self.hint(names, use), field: use.field, in: context)
+    }
+
+    private static func hint(_ names: String, _ use: StageContract.ResourceUse) -> String? {
+        let fitting = names.isEmpty ? nil : "these can: \(names)"
+        let parts = [use.hint, fitting].compactMap(\.self)
+        return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
 
     private static func list(_ kinds: [ResourceKind]) -> String {

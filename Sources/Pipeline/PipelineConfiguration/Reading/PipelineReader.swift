@@ -30,12 +30,29 @@ public struct PipelineReader: Sendable {
         let problems = Diagnostics(parsed.problems + context.problems.list).located(in: file)
         // A definition that leans on an example where a variable was missing must not run.
         let isComplete = problems.list.allSatisfy {
-            $0.severity == .warning && $0.code != .unknownEnvironment && $0.code != .unreadableFile
+            $0.severity != .error && $0.code != .unknownEnvironment && $0.code != .unreadableFile
         }
         return PipelineReading(
             file: file, source: String(decoding: bytes, as: UTF8.self),
             definition: isComplete ? definition : nil, diagnostics: problems,
             references: parsed.value?.references ?? [], settings: context.settings)
+    }
+
+    /// Reads files that are to run together, and reports what is wrong with them together, too.
+    ///
+    /// - Parameter files: the text of each with the name by which the operator knows it.
+    public func read(together files: [(name: String, bytes: [UInt8])]) -> [PipelineReading] {
+        var readings = files.map { read($0.bytes, file: $0.name) }
+        // By place and not by name: one file may be given twice.
+        let whole = readings.indices.filter { readings[$0].definition != nil }
+        let found = PipelineSetCheck(whole.compactMap { readings[$0].definition }).run()
+        for problem in found.list {
+            guard let index = whole.last(where: { readings[$0].file == problem.file }) else {
+                continue
+            }
+            readings[index].add(problem)
+        }
+        return readings
     }
 
     private func decode(
@@ -79,6 +96,31 @@ public struct PipelineReading: Sendable {
 
     /// Whether the text is JSON at all.
     public var isDocument: Bool { !references.isEmpty || !settings.isEmpty }
+
+    init(
+        file: String, source: String, definition: PipelineDefinition?, diagnostics: Diagnostics,
+        references: [SubstitutionReference] = [], settings: [DecodedSetting] = []
+    ) {
+        self.file = file
+        self.source = source
+        self.definition = definition
+        self.diagnostics = diagnostics
+        self.references = references
+        self.settings = settings
+    }
+
+    /// What came of a file that could not be read at all.
+    public init(unreadable file: String, _ problem: Diagnostic) {
+        var problem = problem
+        problem.file = file
+        self.init(
+            file: file, source: "", definition: nil, diagnostics: Diagnostics([problem]))
+    }
+
+    mutating func add(_ problem: Diagnostic) {
+        diagnostics = Diagnostics(diagnostics.list + [problem]).sorted()
+        if problem.severity == .error { definition = nil }
+    }
 
     /// Whether nothing is wrong with the file itself; only the environment may be missing.
     public var isValid: Bool { !diagnostics.hasErrors }

@@ -65,9 +65,14 @@ struct ResourceDecoding {
             return nil
         }
         if let objection = connector.check(address) {
-            place.report(
+            // Where it is a property that will not do, it is named.
+            let property = member.value.members?.first { other in
+                other.key != "url" && objection.contains(JSON.quoted(other.key))
+            }
+            (property.map { context.at($0.key) } ?? place).report(
                 .invalidAddress, Redaction.withoutCredentials(objection),
-                hint: "for example \(connector.example)", at: position)
+                hint: property == nil ? "for example \(connector.example)" : nil,
+                at: property?.position ?? position)
             return nil
         }
         return ResourceDefinition(

@@ -88,7 +88,7 @@ struct StageDecoding {
         for objection in objections {
             let (context, position) = context.place(of: objection.field, in: json)
             context.report(
-                Diagnostic.Code(rawValue: objection.code), objection.message, hint: objection.hint,
+                objection.code, objection.message, hint: objection.hint,
                 severity: objection.isWarning ? .warning : .error, at: position)
         }
     }

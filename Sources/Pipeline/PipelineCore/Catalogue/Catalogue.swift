@@ -84,6 +84,8 @@ public struct Connector: Sendable {
 public struct GeneratorRegistration: Sendable {
     public var name: String
     public var summary: String
+    /// Whether it reads a store, which its stage has to name.
+    public var needsStore: Bool
     /// What can be found out about a generator as written without touching anything: `nil`, or what is wrong with it.
     public var check: @Sendable (String) -> String?
     /// Looks whether a generator as written can be used, without asking it for anything; `nil` where there is nothing
@@ -96,13 +98,14 @@ public struct GeneratorRegistration: Sendable {
     ///   how long a run may take.
     public var make: @Sendable (String, (any Resource)?, StageContext) throws -> any Generator
     public init(
-        name: String, summary: String,
+        name: String, summary: String, needsStore: Bool = false,
         check: @escaping @Sendable (String) -> String? = { _ in nil },
         inspect: (@Sendable (String, Duration) async -> [ResourceFinding])? = nil,
         make: @escaping @Sendable (String, (any Resource)?, StageContext) throws -> any Generator
     ) {
         self.name = name
         self.summary = summary
+        self.needsStore = needsStore
         self.check = check
         self.inspect = inspect
         self.make = make

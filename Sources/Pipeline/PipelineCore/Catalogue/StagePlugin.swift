@@ -26,11 +26,18 @@ public protocol StagePlugin: Settings {
     /// Which guarantee the stage gives or takes away, in a paragraph for the reference.
     static var guarantee: String { get }
 
+    /// The codes of its own that its contract objects with; `explain-error` explains them.
+    static var codes: [Diagnostic.Code] { get }
+
     /// What the stage refers to and does to an edge. Pure: no I/O.
     func contract(in catalogue: Catalogue) -> StageContract
     /// Builds the stage. Connections may be opened later, by what is built.
     /// - Throws: ``PipelineError``.
     func build(_ context: StageContext) throws -> StageInstance
+}
+
+extension StagePlugin {
+    public static var codes: [Diagnostic.Code] { [] }
 }
 
 /// What a stage with its settings needs and yields.
@@ -52,6 +59,8 @@ public struct StageContract: Sendable {
     ///
     /// - Parameter sla: how far away a case's deadline is when it arrives.
     public var longestWait: @Sendable (_ sla: Duration) -> Duration?
+    /// How much longer that is when one run of a batch fails: a second run, or a lease that has to end.
+    public var retryBudget: Duration
     /// What is wrong although each setting is right.
     public var objections: [Objection]
     /// The codec by which a source reads its inputs.
@@ -62,12 +71,14 @@ public struct StageContract: Sendable {
     public init(
         resources: [ResourceUse] = [], topics: [TopicUse] = [],
         longestWait: @escaping @Sendable (_ sla: Duration) -> Duration? = { _ in .zero },
+        retryBudget: Duration = .zero,
         objections: [Objection] = [],
         edge: @escaping @Sendable (_ input: RecordKind?) -> Edge
     ) {
         self.resources = resources
         self.topics = topics
         self.longestWait = longestWait
+        self.retryBudget = retryBudget
         self.objections = objections
         self.edge = edge
     }
@@ -77,12 +88,21 @@ public struct StageContract: Sendable {
         /// The JSON path below the stage: `["from", 0, "resource"]` as `from[0].resource`.
         public var field: String
         public var name: ResourceName
-        /// The resource must be one of these kinds.
+        /// The resource must be one of these kinds; it is used as the first of them that it is.
         public var kinds: [ResourceKind]
-        public init(field: String, name: ResourceName, kinds: [ResourceKind]) {
+        /// The only records that a resource takes when it is used as that kind; any without an entry.
+        public var takes: [ResourceKind: RecordKind]
+        /// What to do about a resource of another kind.
+        public var hint: String?
+        public init(
+            field: String, name: ResourceName, kinds: [ResourceKind],
+            takes: [ResourceKind: RecordKind] = [:], hint: String? = nil
+        ) {
             self.field = field
             self.name = name
             self.kinds = kinds
+            self.takes = takes
+            self.hint = hint
         }
     }
 
@@ -115,12 +135,12 @@ public struct StageContract: Sendable {
     public struct Objection: Sendable, Hashable {
         /// The path below the stage; empty for the stage as a whole.
         public var field: String
-        public var code: String
+        public var code: Diagnostic.Code
         public var message: String
         public var hint: String?
         public var isWarning: Bool
         public init(
-            field: String, code: String, _ message: String, hint: String? = nil,
+            field: String, code: Diagnostic.Code, _ message: String, hint: String? = nil,
             isWarning: Bool = false
         ) {
             self.field = field

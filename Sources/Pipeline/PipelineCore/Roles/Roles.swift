@@ -38,6 +38,13 @@ public protocol Barrier: Sendable {
     func prepare() async throws
     /// Takes in a chunk and settles it when it is safe. Called for one chunk after the other.
     func accept(_ chunk: Chunk) async throws
+    /// Takes in a chunk, and those that lie ready behind it: the fast way while all is well.
+    ///
+    /// May send a chunk ahead while the store works on the one before. Settles, in order, those that are safe.
+    /// - Parameter next: takes the next chunk, if one lies ready. Does not block, and may be called on any thread.
+    /// - Returns: the chunks that were taken and have not settled, in order: each is to be handed to ``accept(_:)``,
+    ///   which says what is the matter.
+    func accept(_ first: Chunk, then next: @escaping @Sendable () -> Chunk?) async -> [Chunk]
     /// Evaluates the trigger and seals batches until cancelled.
     func runSealing() async throws
     /// Claims the next sealed batch, waiting for one.
@@ -48,6 +55,12 @@ public protocol Barrier: Sendable {
     func flush() async throws
     /// Nothing waits, nothing is being generated, nothing is still to be delivered.
     func isIdle() async throws -> Bool
+}
+
+extension Barrier {
+    /// Knows no faster way.
+    public func accept(_ first: Chunk, then next: @escaping @Sendable () -> Chunk?) async -> [Chunk]
+    { [first] }
 }
 
 /// A batch under a lease.

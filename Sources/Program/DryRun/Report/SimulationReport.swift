@@ -69,9 +69,12 @@ public struct SimulatedBatch: Sendable, Hashable {
     public var cases: [UUID]
     /// How full it was: cases per `max_batch`; `nil` where the chain has no such setting.
     public var fill: Double?
+    /// How long the case that waited most did so, from its first arrival to its outcome; `nil`
+    /// where there is none.
+    public var longestWait: Duration?
     public init(
         number: Int64, closedBy: String, sealedAt: Duration, generation: Range<Duration>,
-        cases: [UUID], fill: Double?
+        cases: [UUID], fill: Double?, longestWait: Duration? = nil
     ) {
         self.number = number
         self.closedBy = closedBy
@@ -79,6 +82,7 @@ public struct SimulatedBatch: Sendable, Hashable {
         self.generation = generation
         self.cases = cases
         self.fill = fill
+        self.longestWait = longestWait
     }
 }
 

@@ -13,9 +13,12 @@ extension RehearsalWorld {
         report.end = .nanoseconds(simulator.now.nanoseconds)
         report.arrivals = plan.trace.arrivals.map(\.at)
         report.cases = cases.times
-        report.batches = noted.batches.sorted {
-            ($0.sealedAt, $0.number) < ($1.sealedAt, $1.number)
-        }
+        report.batches = noted.batches.map { batch in
+            var batch = batch
+            let first = batch.cases.compactMap { cases.arrival[$0] }.min()
+            batch.longestWait = first.map { batch.generation.upperBound - $0 }
+            return batch
+        }.sorted { ($0.sealedAt, $0.number) < ($1.sealedAt, $1.number) }
         report.waits = noted.answered.compactMap { id, at in cases.arrival[id].map { at - $0 } }
             .sorted()
         report.stages = stageCounts(noted)

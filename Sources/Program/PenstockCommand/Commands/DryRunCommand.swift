@@ -64,7 +64,7 @@ struct DryRunOptions: Settings {
     /// - Throws: `CommandFailure` `usage` for a start that is no time.
     func simulation(_ console: Console) throws -> SimulationOptions {
         var options = SimulationOptions(
-            arrivals: arrivals, input: input.map(DryRun.Source.init(named:)),
+            arrivals: arrivals, input: input.map { DryRun.Source(trace: $0) },
             generation: generation, workers: workers, start: try startTime(), seed: UInt64(seed),
             repeats: repeats.value, malformed: malformed.value)
         if console.isTerminal {
@@ -85,6 +85,9 @@ struct DryRunOptions: Settings {
 
 extension DryRun.Source {
     init(named file: String) {
+        self.init(file: file) { try ProcessEnvironment.readPipeline(file) }
+    }
+    init(trace file: String) {
         self.init(file: file) { try ProcessEnvironment.readFile(file, limit: 1 << 30) }
     }
 }

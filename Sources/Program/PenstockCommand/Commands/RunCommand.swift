@@ -47,14 +47,11 @@ extension PenstockCommand {
             let run = ProcessRun(
                 definitions: definitions, catalogue: catalogue, options: options, stop: stop)
             do { try await run.run() } catch let error as PipelineError {
-                throw CommandFailure(error.exitCode, error.description)
+                let doubt =
+                    error.isOfEnvironment ? "the files are in order, but here they can't run: " : ""
+                throw CommandFailure(error.exitCode, doubt + error.description)
             }
             return .success
         }
     }
-}
-
-extension PipelineError {
-    /// How a command that this error ends exits.
-    var exitCode: ExitCode { disposition == .retryable ? .unavailable : .failure }
 }

@@ -16,32 +16,62 @@ enum ProcessEnvironment {
         return variables
     }
 
-    /// - Throws: ``Diagnostic`` with the reason, in a sentence.
+    /// A file, or standard input for `-`.
+    /// - Throws: ``Diagnostic`` with the reason, in a sentence that does not name the file.
+    static func readPipeline(_ path: String) throws -> [UInt8] {
+        do throws(Diagnostic) {
+            return path == "-" ? try readAll(STDIN_FILENO) : try bytes(of: path)
+        } catch {
+            throw Diagnostic(error.code, "can't be read: \(error.message)")
+        }
+    }
+
+    /// A file that somebody named.
+    /// - Throws: ``Diagnostic`` with the reason, in a sentence that names the file.
     static func readFile(_ path: String, limit: Int = 16 << 20) throws -> [UInt8] {
+        do throws(Diagnostic) {
+            return try bytes(of: path, limit: limit)
+        } catch {
+            throw Diagnostic(error.code, "can't read \(path): \(error.message)")
+        }
+    }
+
+    private static func bytes(
+        of path: String, limit: Int = 16 << 20
+    ) throws(Diagnostic) -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure(path) }
+        guard descriptor >= 0 else { throw failure }
         defer { close(descriptor) }
+        return try readAll(descriptor, limit: limit)
+    }
+
+    private static func readAll(
+        _ descriptor: Int32, limit: Int = 16 << 20
+    ) throws(Diagnostic) -> [UInt8] {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let got = unsafe read(descriptor, &buffer, buffer.count)
             if got == 0 { return bytes }
-            if got < 0 { throw failure(path) }
+            if got < 0 {
+                if errno == EINTR { continue }
+                throw failure
+            }
             bytes += buffer[..<got]
             if bytes.count > limit {
-                throw Diagnostic(.tooLarge, "\(path) is larger than \(limit >> 20) MiB")
+                throw Diagnostic(.tooLarge, "it is larger than \(limit >> 20) MiB")
             }
         }
     }
 
-    private static func failure(_ path: String) -> Diagnostic {
-        Diagnostic(
-            .unreadableFile, "can't read \(path): \(unsafe String(cString: strerror(errno)))")
+    /// What the system says of the last call.
+    private static var failure: Diagnostic {
+        Diagnostic(.unreadableFile, unsafe String(cString: strerror(errno)))
     }
 
     static func specification(missing: Environment.Missing) -> Environment {
         Environment(variables: variables, missing: missing) { path in
-            String(decoding: try readFile(path), as: UTF8.self)
+            String(decoding: try bytes(of: path), as: UTF8.self)
         }
     }
 

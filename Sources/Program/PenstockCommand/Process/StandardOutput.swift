@@ -12,6 +12,13 @@ enum StandardOutput {
             && ProcessEnvironment.variables["NO_COLOR"].map(\.isEmpty) ?? true
     }
 
+    /// Columns of the terminal; 80 where there is none.
+    static var width: Int {
+        var size = winsize()
+        let isKnown = unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0
+        return isKnown && size.ws_col >= 40 ? Int(size.ws_col) : 80
+    }
+
     static func write(_ text: String, to descriptor: Int32) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
@@ -24,10 +31,17 @@ enum StandardOutput {
 }
 
 extension Console {
+    /// Whether the environment allows colour ([NO_COLOR](https://no-color.org), `TERM=dumb`).
+    private static var allowsColour: Bool {
+        let variables = ProcessEnvironment.variables
+        return variables["NO_COLOR"]?.isEmpty != false && variables["TERM"] != "dumb"
+    }
+
     static var standard: Console {
         Console(
             out: { StandardOutput.write($0, to: STDOUT_FILENO) },
             err: { StandardOutput.write($0, to: STDERR_FILENO) },
-            isTerminal: isatty(STDERR_FILENO) == 1)
+            isTerminal: isatty(STDERR_FILENO) == 1, isOutTerminal: isatty(STDOUT_FILENO) == 1,
+            allowsColour: allowsColour)
     }
 }

@@ -6,14 +6,21 @@ public struct Console: Sendable {
     public var err: @Sendable (_ text: String) -> Void
     /// Whether messages are read by a person now.
     public var isTerminal: Bool
+    /// Whether results are read by a person now.
+    public var isOutTerminal: Bool
+    /// Whether a person who reads wants colours.
+    public var allowsColour: Bool
 
     /// A console.
     public init(
         out: @escaping @Sendable (_ text: String) -> Void,
-        err: @escaping @Sendable (_ text: String) -> Void, isTerminal: Bool = false
+        err: @escaping @Sendable (_ text: String) -> Void, isTerminal: Bool = false,
+        isOutTerminal: Bool = false, allowsColour: Bool = false
     ) {
         self.out = out
         self.err = err
         self.isTerminal = isTerminal
+        self.isOutTerminal = isOutTerminal
+        self.allowsColour = allowsColour
     }
 }

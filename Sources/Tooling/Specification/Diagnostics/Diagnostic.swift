@@ -9,14 +9,8 @@ public struct Diagnostic: Error, Sendable, Equatable {
         case error
         /// What was written can be used, but is probably not what was meant.
         case warning
-    }
-
-    /// What kind of thing is wrong, in kebab-case; stable, so that scripts may rely on it.
-    public struct Code: Sendable, Hashable, RawRepresentable {
-        /// The code as printed, for example `unknown-key`.
-        public let rawValue: String
-        /// A code; other modules declare theirs in extensions.
-        public init(rawValue: String) { self.rawValue = rawValue }
+        /// Nothing is wrong; something worth knowing was found.
+        case note
     }
 
     /// The file, as the operator named it; nil for a command line.
@@ -51,12 +45,14 @@ public struct Diagnostic: Error, Sendable, Equatable {
 
 extension Diagnostic: CustomStringConvertible {
     /// The diagnostic on one line: `file:line:column: severity[code] path: message; hint`.
-    public var description: String {
+    public var description: String { line(Paint(isOn: false)) }
+
+    func line(_ paint: Paint) -> String {
         var text = ""
         if let file { text += "\(file):" }
         if let position { text += "\(position.line):\(position.column):" }
         if !text.isEmpty { text += " " }
-        text += "\(severity.rawValue)[\(code.rawValue)]"
+        text += paint("\(severity.rawValue)[\(code.rawValue)]", as: severity)
         if let path { text += " \(path)" }
         text += ": \(message)"
         if let hint { text += "; \(hint)" }

@@ -13,31 +13,30 @@ extension Diagnostics {
     ///
     /// - Parameters:
     ///   - source: The text they were found in; given, each is followed by its line and a caret.
-    public func rendered(as format: Format, source: String? = nil) -> String {
+    ///   - colours: Whether text is coloured, with
+    ///     [ECMA-48](https://ecma-international.org/publications-and-standards/standards/ecma-48/)'s
+    ///     sequences.
+    public func rendered(
+        as format: Format, source: String? = nil, colours: Bool = false
+    ) -> String {
         switch format {
-        case .text: text(source.map { $0.split(separator: "\n", omittingEmptySubsequences: false) })
-        case .json: json.written(.pretty) + "\n"
-        case .github: list.map { $0.githubAnnotation + "\n" }.joined()
+        case .text:
+            let lines = source?.split(separator: "\n", omittingEmptySubsequences: false)
+            return list.map { $0.text(in: lines, Paint(isOn: colours)) }.joined()
+        case .json: return json.written(.pretty) + "\n"
+        case .github: return list.map { $0.githubAnnotation + "\n" }.joined()
         }
     }
 
     /// The findings as a value: `{"diagnostics": [{"file", "line", "column", …}]}`.
     public var json: JSON { ["diagnostics": .array(list.map(\.json))] }
 
-    private func text(_ lines: [Substring]?) -> String {
-        list.map { diagnostic in
-            var text = diagnostic.description + "\n"
-            guard let lines, let position = diagnostic.position,
-                lines.indices.contains(position.line - 1)
-            else { return text }
-            let line = lines[position.line - 1].unicodeScalars.prefix { $0 != "\r" }
-            let number = String(position.line)
-            let margin = String(repeating: " ", count: number.count)
-            // Tabs stay tabs, so that the caret stands where the terminal put the character.
-            let indent = line.prefix(position.column - 1).map { $0 == "\t" ? "\t" : " " }.joined()
-            text += "  \(number) | \(String(line))\n  \(margin) | \(indent)^\n"
-            return text
-        }.joined()
+    /// How many there are of each severity: `2 errors, 1 warning`.
+    public var tally: String {
+        Diagnostic.Severity.allCases.compactMap { severity in
+            let count = list.count { $0.severity == severity }
+            return count == 0 ? nil : "\(count) \(severity.rawValue)\(count == 1 ? "" : "s")"
+        }.joined(separator: ", ")
     }
 }
 
@@ -71,7 +70,8 @@ extension Diagnostic {
         var text = path.map { "\($0): " } ?? ""
         text += message
         if let hint { text += "; \(hint)" }
-        return "::\(severity.rawValue) \(properties.joined(separator: ","))::"
+        let command = severity == .note ? "notice" : severity.rawValue
+        return "::\(command) \(properties.joined(separator: ","))::"
             + Self.escaped(text, isProperty: false)
     }
 

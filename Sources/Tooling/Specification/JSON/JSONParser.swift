@@ -123,7 +123,8 @@ struct JSONParser {
 
     private mutating func open(_ depth: Int) throws(Diagnostic) {
         guard depth <= limits.depth else {
-            throw problem(.tooDeep, "nested deeper than \(limits.depth) levels")
+            // A path of so many steps helps nobody.
+            throw Diagnostic(.tooDeep, "nested deeper than \(limits.depth) levels", at: here)
         }
         advance()
     }

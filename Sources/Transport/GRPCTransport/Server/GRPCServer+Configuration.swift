@@ -30,6 +30,16 @@ extension GRPCServer {
 
         /// Creates a configuration of the default limits.
         ///
+        /// What is wrong with an address, found out without listening; `nil` if nothing is.
+        public static func objection(to address: String) -> String? {
+            do throws(GRPCError) {
+                _ = try ListenAddress(address)
+                return nil
+            } catch {
+                return error.message
+            }
+        }
+
         /// - Parameter address: See ``address``.
         public init(address: String = "127.0.0.1:0") { self.address = address }
 

@@ -1,0 +1,29 @@
+internal import PipelineCore
+
+extension Duration {
+    /// The duration as people say it, in one or two units: `340 ms`, `3.1 s`, `11 h 58 min`, `3 d 4 h`.
+    var spoken: String {
+        let nanoseconds = wholeNanoseconds
+        if nanoseconds < 0 { return "−" + Duration.nanoseconds(0 - max(nanoseconds, -.max)).spoken }
+        func rounded(to unit: Int64) -> Int64 {
+            nanoseconds / unit + (nanoseconds % unit * 2 >= unit ? 1 : 0)
+        }
+        func pair(_ value: Int64, per larger: Int64, _ names: (String, String)) -> String {
+            let (head, rest) = value.quotientAndRemainder(dividingBy: larger)
+            return rest == 0 ? "\(head) \(names.0)" : "\(head) \(names.0) \(rest) \(names.1)"
+        }
+        if nanoseconds == 0 { return "0 s" }
+        if nanoseconds < 999_500 { return "\(max(1, rounded(to: 1000))) µs" }
+        if nanoseconds < 999_500_000 { return "\(rounded(to: 1_000_000)) ms" }
+        let tenths = rounded(to: 100_000_000)
+        if tenths < 100 {
+            return tenths % 10 == 0 ? "\(tenths / 10) s" : "\(tenths / 10).\(tenths % 10) s"
+        }
+        let seconds = rounded(to: 1_000_000_000)
+        if seconds < 60 { return "\(seconds) s" }
+        if seconds < 3600 { return pair(seconds, per: 60, ("min", "s")) }
+        let minutes = rounded(to: 60_000_000_000)
+        if minutes < 72 * 60 { return pair(minutes, per: 60, ("h", "min")) }
+        return pair(rounded(to: 3_600_000_000_000), per: 24, ("d", "h"))
+    }
+}

@@ -1,0 +1,24 @@
+internal import PipelineCore
+internal import Specification
+
+extension PipelineError {
+    /// What no change of a pipeline file would mend, and no second try either: somebody has to do something about a
+    /// server, a database, a file or an address.
+    private static let environmental: Set = [
+        "address-in-use", "bus-authentication", "bus-forbidden", "bus-unsupported", "cache-login",
+        "cannot-listen",
+        "file-unusable", "foreign-database", "line-too-long", "not-a-database",
+        "position-missing", "position-out-of-range", "rule-conflict", "schema-newer",
+        "store-authentication", "store-corrupt", "store-in-use", "store-missing", "store-newer",
+        "store-not-writable", "store-permission", "store-schema", "store-version",
+        "topic-missing", "unknown-topic",
+    ]
+
+    /// Whether the environment is what is wrong, and not what was asked for.
+    var isOfEnvironment: Bool {
+        disposition == .retryable || Self.environmental.contains(code)
+    }
+
+    /// How a command that this error ends exits.
+    var exitCode: ExitCode { isOfEnvironment ? .unavailable : .failure }
+}

@@ -1,0 +1,50 @@
+extension Diagnostic.Code {
+    /// There is no such command.
+    public static let unknownCommand = Self(
+        "unknown-command", "There is no such command.",
+        """
+        The first word behind the program's name says what to do, and this is none of its words. \
+        `--help` lists them, each with a line.
+        """,
+        example: .commandLine(["vaildate", "reports.json"]))
+
+    /// There is no such option.
+    public static let unknownOption = Self(
+        "unknown-option", "The command has no such option.",
+        """
+        An option that is silently left out would do something else than was asked for. The hint names \
+        the nearest one; `--help` behind the command explains all. A file whose name begins with a dash \
+        stands behind `--`.
+        """,
+        example: .commandLine(["validate", "--fromat", "json", "reports.json"]))
+
+    /// An option without a default was left out.
+    public static let missingOption = Self(
+        "missing-option", "An option that has no default is missing.",
+        "The command can't guess it. `--help` behind the command shows what it takes, and an example.",
+        example: .commandLine(["report", "create"]))
+
+    /// An option stands without its value.
+    public static let missingValue = Self(
+        "missing-value", "An option stands without its value.",
+        """
+        The option takes a value, behind a space or an equals sign, and the command line ends there. \
+        `--help` behind the command shows an example.
+        """,
+        example: .commandLine(["run", "reports.json", "--role"]))
+
+    /// An argument was left out.
+    public static let missingArgument = Self(
+        "missing-argument", "An argument is missing.",
+        "The command works on something, and it was not named. Its usage, in `--help`, says what.",
+        example: .commandLine(["validate"]))
+
+    /// More arguments than are read.
+    public static let extraArgument = Self(
+        "extra-argument", "There is an argument more than the command reads.",
+        """
+        Often a space that was to stand in quotes, or an option without its dashes. What nobody reads is \
+        refused rather than left out.
+        """,
+        example: .commandLine(["stages", "ingest", "dedupe"]))
+}

@@ -1,0 +1,156 @@
+"""Damaged pipeline files: each is refused in place or works, and `run` says what `validate` says."""
+
+import collections
+import concurrent.futures
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from mutations import KINDS, Mutator
+from stack import LIMIT, PENSTOCK, ROOT
+
+# A machine with two cores takes no more than two programs at a time.
+WORKERS = 2
+SEED = int(os.environ.get("PENSTOCK_MUTATION_SEED", "5"))
+SHIPPED = [(ROOT / "Pipelines" / f"{name}.json").read_text() for name in ("conversion-reports", "conversion-events")]
+
+
+def environment():
+    clean = {key: value for key, value in os.environ.items()
+             if not key.startswith(("PENSTOCK_", "MESSAGE_LIMIT", "BATCH_CONSUMER"))}
+    # A port of the system's choice, so that the runs of this test do not meet each other.
+    return {**clean, "PENSTOCK_LISTEN": "grpc://127.0.0.1:0"}
+
+
+def penstock(*arguments, cwd, limit=LIMIT):
+    return subprocess.run([PENSTOCK, *map(str, arguments)], cwd=cwd, env=environment(), stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=limit)
+
+
+@pytest.fixture(scope="module")
+def codes(tmp_path_factory):
+    """Every code that explain-error explains."""
+    explained = penstock("explain-error", "--format", "json", cwd=tmp_path_factory.mktemp("codes"))
+    return {entry["code"] for entry in json.loads(explained.stdout)}
+
+
+def is_of_several(problem):
+    """Whether it is about files that were given together, which these only are to save time."""
+    return problem["code"] in ("duplicate-name", "topic-cycle") or (
+        problem["code"] == "repeated-input" and ".from" not in problem["path"])
+
+
+def validated(folder, files):
+    """What `validate` says of each of the files, as `run` would see them."""
+    result = penstock("validate", "--level", "env", "--format", "json", *files, cwd=folder)
+    assert result.returncode in (0, 78), f"{result.returncode}: {files[0]} to {files[-1]}\n{result.stderr}"
+    found = {file: [] for file in files}
+    for problem in json.loads(result.stdout)["diagnostics"]:
+        if not is_of_several(problem):
+            found[problem["file"]].append(problem)
+    return found
+
+
+def check_place(problem, data, codes):
+    assert problem["code"] in codes, problem
+    lines = data.split(b"\n")
+    assert 1 <= problem["line"] <= len(lines), problem
+    # A column is a character; what is no UTF-8 has been refused at the first wrong byte.
+    width = len(lines[problem["line"] - 1].decode(errors="replace"))
+    assert 1 <= problem["column"] <= width + 1, problem
+
+
+def test_ten_thousand_damaged_files_are_refused_in_place_or_accepted(tmp_path, codes):
+    mutator = Mutator(SHIPPED, SEED)
+    kinds, datas = {}, {}
+    for number in range(10_000):
+        file = f"{number}.json"
+        kinds[file], datas[file] = mutator.mutation(KINDS[number % len(KINDS)])
+        (tmp_path / file).write_bytes(datas[file])
+    files = list(kinds)
+    found = {}
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        for some in pool.map(lambda start: validated(tmp_path, files[start:start + 250]), range(0, len(files), 250)):
+            found.update(some)
+    refused = collections.Counter()
+    for file, problems in found.items():
+        for problem in problems:
+            check_place(problem, datas[file], codes)
+        refused[kinds[file]] += any(problem["severity"] == "error" for problem in problems)
+    total = collections.Counter(kinds.values())
+    table = ", ".join(f"{kind} {refused[kind]} of {total[kind]}" for kind in KINDS)
+    print(f"refused {refused.total()} of {total.total()}: {table}")
+    # Where all or hardly any were refused, the mutations would have tested nothing.
+    assert set(total) == set(KINDS) and all(0 < refused[kind] < total[kind] for kind in KINDS), table
+    assert 7_000 < refused.total() < 9_900, table
+    named = {problem["code"] for problems in found.values() for problem in problems}
+    assert len(named) > 25, f"these codes only were met: {sorted(named)}"
+
+
+def line(problem):
+    """A diagnostic as it is printed."""
+    hint = f"; {problem['hint']}" if "hint" in problem else ""
+    path = f" {problem['path']}" if "path" in problem else ""
+    return (f"{problem['file']}:{problem['line']}:{problem['column']}: {problem['severity']}[{problem['code']}]"
+            f"{path}: {problem['message']}{hint}")
+
+
+def run(folder, file):
+    """(exit code, what was said) of `penstock run`, which is stopped as soon as it says that it runs."""
+    process = subprocess.Popen(
+        [PENSTOCK, "run", "--log-format", "json", "--grace", "1s", file], cwd=folder, env=environment(),
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    said, runs = [], False
+    for text in process.stderr:
+        said.append(text)
+        if '"message":"running"' in text and not runs:
+            runs = True
+            process.send_signal(signal.SIGTERM)
+    return process.wait(LIMIT), runs, "".join(said)
+
+
+def disagreement(folder, file):
+    """What `validate` and `run` do not agree on, if there is something."""
+    folder.mkdir()
+    (folder / file.name).write_bytes(file.read_bytes())
+    checked = penstock("validate", "--level", "env", "--format", "json", file.name, cwd=folder)
+    problems = json.loads(checked.stdout)["diagnostics"]
+    assert [path.name for path in folder.iterdir()] == [file.name], "validate wrote files"
+    code, runs, said = run(folder, file.name)
+    if checked.returncode == 78:
+        wanted = [line(problem) for problem in problems if problem["severity"] != "note"]
+        # A message may hold a line break of its own.
+        told = said.removesuffix("penstock run: nothing was started: see the errors above\n")
+        return None if code == 78 and told == "".join(text + "\n" for text in wanted) else f"run {code}: {said}"
+    assert checked.returncode == 0, checked
+    if runs and code == 0:
+        return None
+    says_so = "the files are in order, but here they can't run: " in said
+    return None if code == 69 and says_so else f"validate 0, run {code}: {said}"
+
+
+def test_run_agrees_with_validate_on_three_hundred_damaged_files(tmp_path):
+    mutator = Mutator(SHIPPED, SEED + 1)
+    texts = []
+    for number in range(4_000):
+        texts.append(mutator.mutation(KINDS[number % len(KINDS)])[1])
+        (tmp_path / f"{number}.json").write_bytes(texts[-1])
+    files = [f"{number}.json" for number in range(len(texts))]
+    accepted, refused = [], []
+    for start in range(0, len(files), 250):
+        for file, problems in validated(tmp_path, files[start:start + 250]).items():
+            is_refused = any(problem["severity"] == "error" for problem in problems)
+            (refused if is_refused else accepted).append(file)
+    # What is accepted starts and has to be stopped again; what is refused is over at once.
+    chosen = accepted[:100] + refused[:200]
+    assert len(chosen) == 300, (len(accepted), len(refused))
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        wrong = [
+            f"{file}: {what}\n{(tmp_path / file).read_bytes().decode(errors='replace')}"
+            for file, what in zip(chosen, pool.map(
+                lambda file: disagreement(tmp_path / f"run-{file}", tmp_path / file), chosen))
+            if what]
+    assert not wrong, f"{len(wrong)} of 300:\n" + "\n".join(wrong[:5])

@@ -1,0 +1,173 @@
+import DryRun
+import PipelineCore
+
+/// A day of a report service, made up but lifelike and the same at each call: few requests at night,
+/// many at noon, some sent twice, some malformed; one worker that generates a batch at a time.
+struct SyntheticDay {
+    var pipeline = "conversion-reports"
+    var file = "Pipelines/conversion-reports.json"
+    /// 2026-11-24, a Tuesday, 00:00 UTC.
+    var start = Timestamp(microseconds: 1_795_478_400_000_000)
+    var length: Duration = .seconds(86_400)
+    /// Messages in the busiest minute; at night a twentieth of it.
+    var peakPerMinute = 9.0
+    var count: Int? = 512
+    var maxAge: Duration? = .seconds(12 * 3600)
+    var every: Duration?
+    var maxBatch = 512
+    var sla: Duration = .seconds(86_400)
+    var fixedCost: Duration = .milliseconds(1500)
+    var costPerCase: Duration = .milliseconds(4)
+    /// When no generation begins.
+    var outage: Range<Duration>?
+    var seed: UInt64 = 5
+
+    /// What a dry run would report of it.
+    func report() -> SimulationReport {
+        var report = SimulationReport(
+            pipeline: pipeline, file: file, start: start, sla: sla, traceLength: length)
+        var (malformed, repeats) = (0, 0)
+        var random = SplitMix64(seed)
+        for arrival in arrivals(&random) {
+            report.arrivals.append(arrival)
+            switch random.unit() {
+            case ..<0.003: malformed += 1
+            case ..<0.03 where !report.cases.isEmpty: repeats += 1
+            default: report.cases.append(arrival)
+            }
+        }
+        var batches = Batching(self)
+        for arrival in report.cases { batches.accept(arrival) }
+        batches.finish()
+        report.batches = batches.sealed
+        report.waits = batches.waits.sorted()
+        report.end = batches.sealed.last?.generation.upperBound ?? length
+        report.took = .milliseconds(310)
+        report.assumptions = [
+            "a generation run takes \(Self.text(fixedCost)) and \(Self.text(costPerCase)) for "
+                + "each of its cases",
+            "arrivals are of a daily rhythm with a peak of \(Int(peakPerMinute)) a minute, seed \(seed)",
+            "one worker; the stores, the bus and the network take no time",
+        ]
+        count(report.arrivals.count, malformed, repeats, in: &report)
+        return report
+    }
+
+    private func count(
+        _ messages: Int, _ malformed: Int, _ repeats: Int, in report: inout SimulationReport
+    ) {
+        let (cases, answers) = (report.cases.count, report.waits.count)
+        report.stages = [
+            StageCount(
+                id: "requests", type: "ingest", received: messages, passed: messages - malformed),
+            StageCount(
+                id: "unique", type: "dedupe", received: messages - malformed, passed: cases),
+            StageCount(
+                id: "batch", type: "accumulate", received: cases,
+                passed: report.batches.reduce(0) { $0 + $1.cases.count }),
+            StageCount(id: "reports", type: "generate", received: answers, passed: answers),
+            StageCount(id: "ready", type: "publish", received: answers, passed: answers),
+            StageCount(id: "answers", type: "cache", received: answers, passed: answers),
+        ]
+        if malformed > 0 {
+            report.deadLetters = [
+                DeadLetterCount(
+                    stage: "requests", code: "malformed",
+                    example: "not a ReportRequest: field 3 (period) ends before it begins",
+                    count: malformed)
+            ]
+        }
+        report.generation = GenerationCost(
+            runs: report.batches.count,
+            busy: fixedCost * report.batches.count + costPerCase * answers,
+            single: (fixedCost + costPerCase) * cases)
+    }
+
+    private func arrivals(_ random: inout SplitMix64) -> [Duration] {
+        let minutes = max(1, Int(length / .seconds(60)))
+        var arrivals: [Duration] = []
+        for minute in 0..<minutes {
+            // A parabola between 06:00 and 22:00, squared.
+            let hour = Double(minute % 1440) / 60
+            let light = max(0, 1 - (hour - 14) * (hour - 14) / 64)
+            let rate = peakPerMinute * (0.05 + 0.95 * light * light)
+            let here = Int(rate + random.unit())
+            arrivals += (0..<here).map { _ in
+                .microseconds(Int64(minute) * 60_000_000 + Int64(random.unit() * 60_000_000))
+            }.sorted()
+        }
+        return arrivals
+    }
+
+    private static func text(_ duration: Duration) -> String {
+        "\(duration / .milliseconds(1)) ms".replacing(".0 ms", with: " ms")
+    }
+}
+
+/// The trigger's rule and the worker, on arrivals in their order.
+private struct Batching {
+    let day: SyntheticDay
+    var open: [Duration] = []
+    var sealed: [SimulatedBatch] = []
+    var waits: [Duration] = []
+    var free: Duration = .zero
+
+    init(_ day: SyntheticDay) { self.day = day }
+
+    mutating func accept(_ arrival: Duration) {
+        while let due, due.at <= arrival { drain(at: due.at, due.trigger) }
+        open.append(arrival)
+        if let count = day.count, open.count >= count { seal(count, at: arrival, "count") }
+    }
+
+    mutating func finish() {
+        while let due { drain(at: due.at, due.trigger) }
+    }
+
+    private var due: (at: Duration, trigger: String)? {
+        guard let oldest = open.first else { return nil }
+        var due: [(at: Duration, trigger: String)] = []
+        if let age = day.maxAge { due.append((oldest + age, "max_age")) }
+        if let every = day.every {
+            due.append((every * (Int((oldest / every).rounded(.down)) + 1), "every"))
+        }
+        return due.min { $0.at < $1.at }
+    }
+
+    private mutating func drain(at instant: Duration, _ trigger: String) {
+        while !open.isEmpty { seal(min(open.count, day.maxBatch), at: instant, trigger) }
+    }
+
+    private mutating func seal(_ size: Int, at instant: Duration, _ trigger: String) {
+        var begin = max(instant, free)
+        if let outage = day.outage, outage.contains(begin) { begin = outage.upperBound }
+        free = begin + day.fixedCost + day.costPerCase * size
+        let first = UInt64(waits.count)
+        sealed.append(
+            SimulatedBatch(
+                number: Int64(sealed.count + 1), closedBy: trigger, sealedAt: instant,
+                generation: begin..<free,
+                cases: (0..<size).map { UUID(high: 0, low: first + UInt64($0)) },
+                fill: Double(size) / Double(day.maxBatch), longestWait: free - open[0]))
+        waits += open.prefix(size).map { free - $0 }
+        open.removeFirst(size)
+    }
+}
+
+/// A small generator of which every platform makes the same numbers
+/// ([reference](https://prng.di.unimi.it/splitmix64.c)).
+private struct SplitMix64 {
+    private var state: UInt64
+    init(_ seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+
+    /// From 0 up to 1.
+    mutating func unit() -> Double { Double(next() >> 11) / 9_007_199_254_740_992 }
+}
