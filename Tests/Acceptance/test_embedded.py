@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 from datetime import datetime, timedelta, timezone
 
@@ -69,6 +70,22 @@ def test_a_second_run_on_the_same_file_names_the_holder(embedded):
     process = embedded.start(path)
     second = embedded.call("run", path, check=False)
     assert second.returncode != 0 and str(process.pid) in second.stderr
+
+
+def test_a_port_that_is_taken_ends_the_run_with_a_sentence_and_its_exit_code(embedded):
+    path = embedded.write()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", embedded.port))
+        other.listen()
+        address = f"127.0.0.1:{embedded.port}"
+        for arguments in (["run", "--role", "api", path], ["run", path], ["generate", "--listen", f"grpc://{address}"],
+                          ["run", "--role", "worker", "--admin", address, path]):
+            result = embedded.call(*arguments, check=False)
+            last = result.stderr.splitlines()[-1]
+            assert result.returncode == 69, result.stderr
+            assert last.startswith(f"penstock {arguments[0]}: cannot listen on {address}: "), last
+            assert "another process uses this port" in last and last.endswith("[address-in-use]"), last
+    embedded.stop(embedded.start("--role", "api", path))
 
 
 def test_requests_from_a_file_and_from_standard_input_to_standard_output(embedded):

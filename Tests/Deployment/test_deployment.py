@@ -2,9 +2,10 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import json
 import os
-import threading
+import subprocess
 import time
 
 import grpc
@@ -12,7 +13,7 @@ import pytest
 
 from events import Events, check, requests
 from stack import Reflected, eventually
-from topologies import Compose, Topology
+from topologies import Compose
 
 COUNT = int(os.environ.get("PENSTOCK_REQUESTS", "10000"))
 # All parts restart meanwhile, and batches are at least ten seconds apart.
@@ -28,6 +29,7 @@ class PatientAPI:
     def __init__(self, target):
         self.calls = Reflected(target)
         self.retried = 0
+        self.given_up = False
 
     def __call__(self, method, **fields):
         end = time.monotonic() + LIMIT
@@ -35,7 +37,7 @@ class PatientAPI:
             try:
                 return self.calls(method, within=30, **fields)
             except grpc.RpcError as error:
-                assert error.code() in self.RETRYABLE and time.monotonic() < end, error
+                assert error.code() in self.RETRYABLE and time.monotonic() < end and not self.given_up, error
                 self.retried += 1
                 time.sleep(0.5)
 
@@ -54,28 +56,8 @@ def outcomes(stack):
 def test_every_case_has_one_right_report_though_each_part_is_restarted(stack, events):
     wanted = requests(events, COUNT, seed=21)
     api = PatientAPI(stack.target)
-    portions = 2 * len(Topology.PARTS)
-    size = -(-COUNT // portions)
-    given_up = threading.Event()
-
-    def restart_all():
-        for part in Topology.PARTS:
-            if given_up.wait(5):
-                return
-            stack.restart(part)
-
     started = time.monotonic()
-    with concurrent.futures.ThreadPoolExecutor(17) as pool:
-        restarts = pool.submit(restart_all)
-        try:
-            for first in range(0, COUNT, size):
-                portion = wanted[first:first + size]
-                sent = pool.submit(send_by_kafka, stack, portion[::2])
-                list(pool.map(lambda request: api("CreateReport", request=request), portion[1::2]))
-                sent.result(LIMIT)
-            restarts.result(LIMIT)
-        finally:
-            given_up.set()
+    send_while_parts_restart(stack, api, wanted)
     accepted = time.monotonic() - started
 
     def all_answered():
@@ -94,10 +76,34 @@ def test_every_case_has_one_right_report_though_each_part_is_restarted(stack, ev
         check(answer, request, events)
 
 
+def send_while_parts_restart(stack, api, wanted):
+    """Each part goes down while its share of the requests comes in."""
+    size = -(-COUNT // len(stack.PARTS))
+    pool = concurrent.futures.ThreadPoolExecutor(18)
+    try:
+        for number, part in enumerate(stack.PARTS):
+            share = wanted[number * size:(number + 1) * size]
+            sent = [pool.submit(send_by_kafka, stack, share[::2])]
+            sent += [pool.submit(api, "CreateReport", request=request) for request in share[1::2]]
+            begun = time.monotonic()
+            stack.restart(part)
+            back = time.monotonic() - begun
+            sent[0].result(LIMIT)
+            by_kafka = time.monotonic() - begun
+            for one in sent:
+                one.result(LIMIT)
+            print(f"{part}: back within {back:.1f} s, its share is with Kafka within {by_kafka:.1f} s, "
+                  f"and accepted by gRPC within {time.monotonic() - begun:.1f} s", flush=True)
+    finally:
+        api.given_up = True
+        pool.shutdown(wait=False, cancel_futures=True)
+    api.given_up = False
+
+
 def send_by_kafka(stack, portion):
     """Sends again what a broker that was killed may not have taken: the case's id makes it safe."""
     pairs = [(request["case_id"], json.dumps(request)) for request in portion]
-    for _ in range(20):
+    for _ in range(4):
         try:
             return stack.produce("report-requests", pairs)
         except AssertionError as error:
@@ -120,6 +126,43 @@ def check_announcements(stack, wanted, events):
         body = json.loads(first[request["case_id"]])
         assert body["case_id"] == request["case_id"]
         check(body["report"], request, events)
+
+
+@contextlib.contextmanager
+def generation_held(stack):
+    """Holds generation: a lock on the events, kept by another program."""
+    holder = subprocess.Popen(stack.psql(), stdin=subprocess.PIPE, text=True)
+    try:
+        holder.stdin.write("begin; lock table conversion.events in access exclusive mode;\n")
+        holder.stdin.flush()
+        held = "select 1 from pg_locks where mode = 'AccessExclusiveLock' and granted"
+        eventually(lambda: stack.sql(held), "the lock")
+        yield
+    finally:
+        holder.stdin.close()
+        holder.wait(60)
+
+
+def test_a_generator_killed_in_the_middle_of_a_batch_costs_nothing(stack, events):
+    wanted = requests(events, 100, seed=23)
+    api = PatientAPI(stack.target)
+    before, known = outcomes(stack), len(stack.batches())
+    for request in wanted:
+        api("CreateReport", request=request)
+    with generation_held(stack):
+        stack.flush()
+        eventually(lambda: len(stack.batches()) > known, "the batch is sealed", LIMIT, 1)
+        number = stack.sql("select max(batch_no) from penstock.batches")[0][0]
+        begun = lambda: len(stack.logged("generator", "generating", number))
+        eventually(lambda: begun() == 1, "the generator works on the batch", LIMIT, 1)
+        stack.restart("generator")
+        eventually(lambda: begun() == 2, "it is asked again", LIMIT, 1)
+    eventually(lambda: outcomes(stack) >= before + 100, "an outcome for every case", LIMIT, 1)
+    assert len(stack.logged("generator", "batch generated", number)) == 1
+    total = str(before + 100)
+    assert stack.sql("select count(*), count(distinct case_no) from penstock.outcomes") == [[total, total]]
+    for request in wanted:
+        check(api("GetReport", case_id=request["case_id"])["report"], request, events)
 
 
 def test_the_rule_of_batching_is_in_the_environment(stack, events):

@@ -100,9 +100,9 @@ struct ChecklistTests {
         ) { _, _, _ in throw SimulationSkipped("never") }
         let report = try await run.report(
             on: DryRun.Source(file: "nowhere.json") {
-                throw Diagnostic(.unreadableFile, "can't read nowhere.json: no such file")
+                throw Diagnostic(.unreadableFile, "can't be read: no such file")
             })
-        #expect(entry(.static, report)?.detail == "can't read nowhere.json: no such file")
+        #expect(entry(.static, report)?.detail == "can't be read: no such file")
         #expect(report.exitCode(strict: false) == .configuration)
     }
 

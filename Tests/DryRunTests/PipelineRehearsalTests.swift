@@ -18,7 +18,7 @@ struct PipelineRehearsalTests {
     func repeats() throws {
         let report = try Rehearsal.run(
             Rehearsal.definition(),
-            Rehearsal.trace("uniform 600/h for 1h", repeats: 0.2, malformed: 0.1))
+            Rehearsal.trace("uniform 6000/h for 6m", repeats: 0.2, malformed: 0.1))
         let dropped = report.stages[1].received - report.stages[1].passed
         let refused = report.deadLetters.reduce(0) { $0 + $1.count }
         #expect(dropped > 60 && refused > 30)

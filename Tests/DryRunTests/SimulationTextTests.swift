@@ -53,6 +53,24 @@ struct SimulationTextTests {
         try GoldenText.expect(SyntheticDay.shipped.json.written(.pretty) + "\n", toBe: "day.json")
     }
 
+    @Test("compares in JSON with both reports whole")
+    func comparisonJSON() {
+        let comparison = Comparison(SyntheticDay.shipped, SyntheticDay.hasty)
+        let json = comparison.json
+        #expect(json["verdict"]?.string == comparison.verdict)
+        #expect(json["base"] == SyntheticDay.shipped.json)
+        #expect(json["other"] == SyntheticDay.hasty.json)
+        let runs = json["figures"]?.items?.first { $0["name"]?.string == "generation runs" }
+        #expect(runs?["base"]?.string == "10" && runs?["other"]?.string == "52")
+    }
+
+    @Test("leaves out columns that a chain has no figures for")
+    func withoutColumns() {
+        let text = SyntheticDay.million.text()
+        #expect(!text.contains("longest wait"))
+        #expect(SyntheticDay.shipped.text().contains("longest wait"))
+    }
+
     @Test("ends with the only line that differs between two runs")
     func lastLine() {
         var report = SyntheticDay.shipped

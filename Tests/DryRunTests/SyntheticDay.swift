@@ -1,8 +1,8 @@
 import DryRun
 import PipelineCore
 
-/// A day of a report service, made up but lifelike and the same at each call: few requests at night,
-/// many at noon, some sent twice, some malformed; one worker that generates a batch at a time.
+/// A day of a report service, made up but lifelike and the same at each call: few requests at
+/// night, many at noon, some sent twice, some malformed; one worker, one batch at a time.
 struct SyntheticDay {
     var pipeline = "conversion-reports"
     var file = "Pipelines/conversion-reports.json"
@@ -46,7 +46,7 @@ struct SyntheticDay {
         report.assumptions = [
             "a generation run takes \(Self.text(fixedCost)) and \(Self.text(costPerCase)) for "
                 + "each of its cases",
-            "arrivals are of a daily rhythm with a peak of \(Int(peakPerMinute)) a minute, seed \(seed)",
+            "arrivals have a daily rhythm, peak \(Int(peakPerMinute)) a minute, seed \(seed)",
             "one worker; the stores, the bus and the network take no time",
         ]
         count(report.arrivals.count, malformed, repeats, in: &report)

@@ -3,6 +3,7 @@ import Dispatch
 import Ledger
 import PipelineCore
 import Postgres
+import Synchronization
 import Testing
 
 @testable import PostgresLedger
@@ -143,6 +144,71 @@ struct PostgresFaultTests {
             try await #expect(ledger.summary().pending == 10)
             // Once it has been answered, it is as before.
             await #expect(throws: PipelineError.self) { try await ledger.accept(chunk) }
+        }
+    }
+
+    @Test("a row whose answers were lost is recognised chunk by chunk when it comes again")
+    func lostAnswersOfARow() async throws {
+        try await PostgresTestDatabase.withLedgers { _, provider in
+            let ledger = try #require(try provider.ledger(for: stage(.manual)) as? PostgresLedger)
+            let random = RandomSource()
+            _ = try await ledger.positions(of: "a", initial: [0: 0])
+            let chunks = (0..<3).map { chunk($0, of: "a", random: random) }
+            for chunk in chunks[..<2] { _ = try await ledger.accept(chunk) }
+            for chunk in chunks { ledger.unanswered.remember(chunk.advances) }
+            // The first two were accepted, the third was not.
+            for chunk in chunks {
+                let counts = AcceptedCounts(new: 10, reopened: 0, repeated: 0)
+                try await #expect(ledger.accept(chunk) == .accepted(counts))
+            }
+            try await #expect(ledger.summary().pending == 30)
+            try await #expect(ledger.positions(of: "a", initial: [0: 0]) == [0: 30])
+        }
+    }
+
+    @Test("with backends killed at random rows lose and double nothing, and fence nobody")
+    func randomKillsOfRows() async throws {
+        try await PostgresTestDatabase.withLedgers { database, provider in
+            let ledger = try provider.ledger(for: stage(.manual))
+            let killer = try database.pool(connections: 1)
+            let random = RandomSource()
+            _ = try await ledger.positions(of: "a", initial: [0: 0])
+            let chunks = (0..<300).map { chunk($0, of: "a", random: random) }
+            let open = Mutex((waiting: chunks[...], underWay: [] as [Submissions]))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    while !Task.isCancelled { try await database.terminateBackend(using: killer) }
+                }
+                while open.withLock({ !$0.waiting.isEmpty }) {
+                    try? await ledger.accept {
+                        open.withLock { open in
+                            let next = open.waiting.popFirst()
+                            if let next { open.underWay.append(next) }
+                            return next
+                        }
+                    } answered: { counts in
+                        open.withLock { open in
+                            if counts != nil { open.underWay.removeFirst() }
+                        }
+                    }
+                    let left = open.withLock { open in
+                        defer { open.underWay = [] }
+                        return open.underWay
+                    }
+                    for chunk in left {
+                        _ = try await persisting { try await ledger.accept(chunk) }
+                    }
+                }
+                group.cancelAll()
+                try await group.waitForAll()
+            }
+            await killer.close()
+            let pending = try await persisting { try await ledger.summary().pending }
+            #expect(pending == 3000)
+            let positions = try await persisting {
+                try await ledger.positions(of: "a", initial: [0: 0])
+            }
+            #expect(positions == [0: 3000])
         }
     }
 

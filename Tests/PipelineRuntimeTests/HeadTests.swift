@@ -108,6 +108,78 @@ struct HeadTests {
         #expect(try await second.settlement.outcome() == nil)
     }
 
+    @Test("lets the barrier take a chunk while it has no answer for the one before")
+    func takenAhead() async throws {
+        let barrier = FakeBarrier(ahead: 2, isOpen: false)
+        let chunks = (0..<4).map { Chunk.testing([$0]) }
+        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], barrier: barrier)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [world] in try await world.run(graph).run() }
+            try await barrier.taken.reaches(2)
+            await settleDown()
+            #expect(barrier.taken.count == 2)
+            #expect(chunks.allSatisfy { $0.settlement.settlements.count == 0 })
+            barrier.gate.open()
+            try await group.waitForAll()
+        }
+        #expect(barrier.accepted.entries.flatMap(\.numbers) == [0, 1, 2, 3])
+        for (_, settlement) in chunks { #expect(try await settlement.outcome() == nil) }
+        #expect(world.observer.passages.entries.filter { $0.stage == "batch" }.count == 4)
+    }
+
+    @Test("hands what the barrier has left in by itself, in order, and tries it again")
+    func leftByBarrier() async throws {
+        let barrier = FakeBarrier(ahead: 2)
+        // In a row, then alone.
+        for _ in 0..<3 { barrier.fail(.accept, .retryable("store-unavailable", "away")) }
+        let chunks = (0..<4).map { Chunk.testing([$0]) }
+        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], barrier: barrier)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [world] in try await world.run(graph).run() }
+            try await world.time.sleepers()
+            world.time.advance(by: .milliseconds(100))
+            try await group.waitForAll()
+        }
+        #expect(barrier.accepted.entries.flatMap(\.numbers) == [0, 1, 2, 3])
+        #expect(world.observer.retries.entries == ["stage batch: accept"])
+        for (_, settlement) in chunks { #expect(try await settlement.outcome() == nil) }
+    }
+
+    @Test("gives up what was sent behind a chunk that another process has taken over, too")
+    func fencedInARow() async throws {
+        let barrier = FakeBarrier(ahead: 2)
+        for _ in 0..<4 { barrier.fail(.accept, .fenced("position-moved", "moved")) }
+        let chunks = (0..<3).map { Chunk.testing([$0]) }
+        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], barrier: barrier)
+        try await world.run(graph).run()
+        for (_, settlement) in chunks[..<2] {
+            #expect(try await settlement.outcome()?.code == "position-moved")
+        }
+        #expect(try await chunks[2].settlement.outcome() == nil)
+        #expect(barrier.accepted.entries.map(\.numbers) == [[2]])
+    }
+
+    @Test("settles what the barrier has taken when it is stopped meanwhile")
+    func stoppedInARow() async throws {
+        let barrier = FakeBarrier(ahead: 2, isOpen: false)
+        let chunks = (0..<3).map { Chunk.testing([$0]) }
+        let source = FakeSource { outlet in
+            for (chunk, _) in chunks { try await outlet.send(chunk) }
+            try await Latch().wait()
+        }
+        let run = world.run(world.graph(sources: [source], barrier: barrier))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await run.run() }
+            try await barrier.taken.reaches(2)
+            run.stop()
+            await settleDown()
+            #expect(chunks.allSatisfy { $0.settlement.settlements.count == 0 })
+            barrier.gate.open()
+            try await group.waitForAll()
+        }
+        for (_, settlement) in chunks { #expect(try await settlement.outcome() == nil) }
+    }
+
     @Test("tries a chunk again after growing pauses, and keeps the order")
     func retries() async throws {
         sink.failures.add(
@@ -133,6 +205,36 @@ struct HeadTests {
         #expect(sink.chunks.entries.map(\.numbers) == [[0], [1], [2]])
         #expect(world.observer.retries.entries == ["stage out", "stage out"])
         #expect(chunks.allSatisfy { $0.settlement.settlements.count == 1 })
+    }
+
+    @Test("reads on after pauses with a bound, and counts failures anew once a source has worked")
+    func restarts() async throws {
+        let starts = Journal<Instant>()
+        let (days, failures) = (Duration.seconds(200_000), 12)
+        let source = FakeSource { [time = world.time] outlet in
+            starts.note(time.now)
+            if starts.count == failures { try await time.clock.sleep(for: days) }
+            if starts.count <= failures {
+                throw PipelineError.retryable("bus-unavailable", "away")
+            }
+        }
+        let graph = world.graph(sources: [source], head: [.sink(sink)])
+        let ended = Latch()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [world] in
+                try await world.run(graph).run()
+                ended.open()
+            }
+            try await world.advance(by: .milliseconds(20)) { starts.count == failures }
+            await settleDown()
+            world.time.advance(by: days)
+            try await world.advance(by: .milliseconds(20)) { ended.isOpen }
+            try await group.waitForAll()
+        }
+        let pauses = zip(starts.entries, starts.entries.dropFirst()).map { $0.duration(to: $1) }
+        #expect(pauses.dropLast().allSatisfy { $0 <= .milliseconds(5020) })
+        #expect(pauses[failures - 2] >= .milliseconds(2500))
+        #expect(pauses[failures - 1] <= days + .milliseconds(120))
     }
 
     @Test("stops with the reason when it can't go on, and promises nothing for what it held")

@@ -18,22 +18,24 @@ public protocol Ledger: CaseReader, PositionStore {
     /// A repeat of a live or succeeded case resolves to it, a repeat of a failed one opens it again as a new
     /// attempt. Cases that are known with another digest are conflicts: if there are any, nothing is written at all.
     func accept(_ submissions: Submissions) async throws -> Acceptance
-    /// Accepts chunk after chunk, each as ``accept(_:)`` does, and may send a chunk ahead while the store works on the
-    /// one before.
+    /// Accepts a row of chunks, each as ``accept(_:)`` does, and may send one ahead while the store works on the one
+    /// before.
     ///
-    /// Ends when there is no next chunk, when one was not accepted, or for reasons of its own (others wait for its
-    /// connection). Why a chunk was not accepted is not told: handing it in by itself, ``accept(_:)``, finds out. One
-    /// that was sent behind it may have been accepted all the same, if they have no input in common.
+    /// The row ends when there is no next chunk, when one was not accepted, or for reasons of the ledger's own (others
+    /// wait for its connection). One that was sent behind a chunk that was not accepted may have been accepted all
+    /// the same, if they have no input in common.
     ///
     /// - Parameters:
     ///   - next: takes a chunk, if there is one. It and `answered` may run on a thread of the ledger's: they must not
     ///     block.
     ///   - answered: is called in order for the chunks that were taken, with `nil` for one that was not accepted.
-    ///     When the store can't be reached, the last ones may never be answered: their fate is unknown.
+    /// - Throws: what the first chunk that was not accepted met; nothing when that was a conflict, which ``accept(_:)``
+    ///   tells of when the chunk is handed in by itself. When the store can't be reached, the last ones that were
+    ///   taken have no answer, and their fate is unknown.
     func accept(
-        from next: @escaping @Sendable () -> Submissions?,
+        rowFrom next: @escaping @Sendable () -> Submissions?,
         answered: @escaping @Sendable (AcceptedCounts?) -> Void
-    ) async
+    ) async throws
 
     /// Locks the rule, evaluates it, and seals what it says, in one transaction.
     func seal() async throws -> SealingResult
@@ -70,11 +72,11 @@ public protocol Ledger: CaseReader, PositionStore {
 extension Ledger {
     /// Sends nothing ahead.
     public func accept(
-        from next: @escaping @Sendable () -> Submissions?,
+        rowFrom next: @escaping @Sendable () -> Submissions?,
         answered: @escaping @Sendable (AcceptedCounts?) -> Void
-    ) async {
+    ) async throws {
         while let submissions = next() {
-            guard case .accepted(let counts)? = try? await accept(submissions) else {
+            guard case .accepted(let counts) = try await accept(submissions) else {
                 return answered(nil)
             }
             answered(counts)

@@ -33,32 +33,31 @@ extension PostgresLedger {
 
     /// Keeps the server at work: the next chunk lies ready for it when it has finished one.
     public func accept(
-        from next: @escaping @Sendable () -> Submissions?,
+        rowFrom next: @escaping @Sendable () -> Submissions?,
         answered: @escaping @Sendable (AcceptedCounts?) -> Void
-    ) async {
+    ) async throws {
         let sla = stage.sla.wholeMicroseconds
-        // An error means that the connection broke or that there is none: the next attempt finds out.
-        try? await withStage { [unanswered] connection, stage in
+        try await withStage { [unanswered] connection, stage in
             var underWay: [[PositionAdvance]] = []
-            var isRefused = false
             var left = Self.chunksPerLoan
+            var refusal: Result<Acceptance, any Error>?
             defer { for advances in underWay { unanswered.remember(advances) } }
             try connection.stream(Self.acceptStatement) { parameters in
-                guard !isRefused, left > 0, let submissions = next() else { return false }
+                guard refusal == nil, left > 0, let submissions = next() else { return false }
                 left -= 1
                 underWay.append(submissions.advances)
                 parameters.add(submissions, stage: stage, sla: sla)
                 return true
             } answered: { answer in
-                unanswered.forget(underWay.removeFirst())
-                if case .success(let answer) = answer,
-                    case .accepted(let counts) = answer.acceptance
-                {
-                    return answered(counts)
+                underWay.removeFirst()
+                let acceptance = answer.map(\.acceptance)
+                guard case .success(.accepted(let counts)) = acceptance else {
+                    refusal = refusal ?? acceptance
+                    return answered(nil)
                 }
-                isRefused = true
-                answered(nil)
+                answered(counts)
             }
+            _ = try refusal?.get()
         }
     }
 

@@ -12,6 +12,9 @@ struct Head: Sendable {
     /// Chunks that wait between two stages: enough to keep both busy, few enough to bound memory.
     static let handOffCapacity = 2
 
+    /// A member of a group that pauses keeps the others waiting as soon as their assignment changes.
+    static let longestReadingPause: Duration = .seconds(5)
+
     let graph: PipelineGraph
     let environment: RunEnvironment
 
@@ -54,9 +57,9 @@ struct Head: Sendable {
                                 stage: id, records: chunk.records.count, took: .zero)
                             try await channel.send(Item(chunk: chunk))
                         }
-                        try await environment.retrying("stage \(id): read") {
-                            try await source.run(into: outlet)
-                        }
+                        try await environment.restarting(
+                            "stage \(id): read", longest: Self.longestReadingPause
+                        ) { try await source.run(into: outlet) }
                     }
                 }
                 try await group.waitForAllOrFirstFailure()
@@ -117,14 +120,19 @@ struct Head: Sendable {
             }
             return
         }
-        while let first = try await channel.receive() {
-            observe(first.chunk, at: barrier.id)
-            let left = await barrier.role.accept(first.chunk) {
+        while let item = try await channel.receive() {
+            observe(item.chunk, at: barrier.id)
+            let row = ArrivalRow(item.chunk) {
                 guard let item = channel.poll() else { return nil }
                 observe(item.chunk, at: barrier.id)
                 return item.chunk
             }
-            for chunk in left { try await accept(chunk, into: barrier) }
+            do {
+                try await barrier.role.accept { row.next() }
+            } catch let error as PipelineError where error.disposition != .fatal {
+                // Each that is left finds out by itself.
+            }
+            for chunk in row.left { try await accept(chunk, into: barrier) }
         }
     }
 

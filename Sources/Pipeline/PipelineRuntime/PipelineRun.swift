@@ -107,7 +107,7 @@ public struct PipelineRun: Sendable {
         let barrier = tail.barrier
         group.addTask {
             _ = try await environment.unlessStopped {
-                try await environment.retrying("stage \(barrier.id): seal") {
+                try await environment.restarting("stage \(barrier.id): seal") {
                     try await barrier.role.runSealing()
                 }
             }

@@ -42,16 +42,46 @@ public struct RunEnvironment: Sendable {
                 attempt += 1
                 observer.retried(what)
                 if attempt >= limit { throw error }
-                let pause = retry.pause(after: attempt, random: random)
-                logger.warning(
-                    "trying again",
-                    metadata: [
-                        "what": "\(what)", "error": "\(error)", "attempt": "\(attempt)",
-                        "pause_seconds": "\(pause.inSeconds)",
-                    ])
-                try await clock.sleep(for: pause)
+                try await pause(what, after: error, attempt: attempt, retry)
             }
         }
+    }
+
+    /// Runs `body`, which works until the stop, and again after each retryable failure.
+    ///
+    /// Such a body may have worked for days before it fails. Once it has worked for as long as the longest pause, its
+    /// failures count anew: otherwise every outage of a long life would make the pauses after all later ones longer.
+    /// - Parameter longest: no pause is longer; the policy's bound by default.
+    func restarting(
+        _ what: String, longest: Duration? = nil, _ body: () async throws -> Void
+    ) async throws {
+        var policy = retry
+        policy.longest = min(longest ?? retry.longest, retry.longest)
+        var attempt = 0
+        while true {
+            let start = clock.now
+            do {
+                return try await body()
+            } catch let error as PipelineError where error.disposition == .retryable {
+                if start.duration(to: clock.now) >= policy.longest { attempt = 0 }
+                attempt += 1
+                observer.retried(what)
+                try await pause(what, after: error, attempt: attempt, policy)
+            }
+        }
+    }
+
+    private func pause(
+        _ what: String, after error: PipelineError, attempt: Int, _ policy: RetryPolicy
+    ) async throws {
+        let pause = policy.pause(after: attempt, random: random)
+        logger.warning(
+            "trying again",
+            metadata: [
+                "what": "\(what)", "error": "\(error)", "attempt": "\(attempt)",
+                "pause_seconds": "\(pause.inSeconds)",
+            ])
+        try await clock.sleep(for: pause)
     }
 
     /// Runs `body` unless the stop has been asked for, or comes first; `nil` then.

@@ -75,9 +75,7 @@ public final class ReportAPI: RequestService {
         server.add(health)
         server.addReflection(of: ReportDescriptors.files)
         methods.add(to: server)
-        do { try server.start() } catch {
-            throw PipelineError.fatal("cannot-listen", error.message, cause: error)
-        }
+        do { try server.start() } catch { throw PipelineError.cannotListen(error) }
         boundPort.withLock { $0 = server.port }
         logger.notice(
             "serving", metadata: ["address": "\(configuration.address)", "port": "\(server.port)"])
@@ -107,9 +105,7 @@ public final class ReportAPI: RequestService {
 
     public func probe() async throws {
         let server = GRPCServer(configuration: .init(address: configuration.address))
-        do { try server.start() } catch {
-            throw PipelineError.fatal("cannot-listen", error.message, cause: error)
-        }
+        do { try server.start() } catch { throw PipelineError.cannotListen(error) }
         await server.shutdown(grace: .zero)
     }
 

@@ -14,7 +14,8 @@ extension LedgerBarrier {
 
     func nextDelivery(to sink: String, worker: String) async throws -> any ClaimedDelivery {
         while true {
-            if let batch = try await ledger.claimDelivery(sink: sink, worker: worker, lease: lease)
+            if let batch = try await ledger.claimDelivery(
+                sink: sink, worker: worker, lease: deliveryLease)
             {
                 return LedgerDelivery(barrier: self, sink: sink, batch: batch)
             }
@@ -73,11 +74,11 @@ private struct LedgerDelivery: ClaimedDelivery {
     let sink: String
     let batch: OutcomeBatch
 
-    var lease: Duration { barrier.lease }
+    var lease: Duration { barrier.deliveryLease }
 
     func extend() async throws {
         try await barrier.ledger.extendDelivery(
-            batch: batch.number, sink: sink, token: batch.token, lease: barrier.lease)
+            batch: batch.number, sink: sink, token: batch.token, lease: barrier.deliveryLease)
     }
     func delivered() async throws {
         try await barrier.ledger.delivered(batch: batch.number, sink: sink, token: batch.token)

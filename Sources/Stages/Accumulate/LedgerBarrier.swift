@@ -6,6 +6,10 @@ internal import Synchronization
 
 /// A barrier over a durable ledger.
 final class LedgerBarrier: Barrier {
+    /// A killed worker's announcements wait that long at most. Another one may make them with the same bytes, so that
+    /// an early change of hands costs nothing; that of a generation would.
+    static let longestDeliveryLease: Duration = .seconds(60)
+
     let ledger: any Ledger
     let rule: BatchingRule
     let lease: Duration
@@ -35,6 +39,7 @@ final class LedgerBarrier: Barrier {
         forecast = Mutex(SealingForecast(rule: rule))
     }
 
+    var deliveryLease: Duration { min(lease, Self.longestDeliveryLease) }
     var positions: (any PositionStore)? { ledger }
     var reader: (any CaseReader)? { ledger }
 
@@ -58,16 +63,15 @@ final class LedgerBarrier: Barrier {
         }
     }
 
-    func accept(
-        _ first: Chunk, then next: @escaping @Sendable () -> Chunk?
-    ) async -> [Chunk] {
-        let arrivals = ReadyArrivals(first, then: next)
-        await ledger.accept(from: { arrivals.next() }) { [self] counts in
-            if let chunk = arrivals.answered(isAccepted: counts != nil), let counts {
+    func accept(rowFrom next: @escaping @Sendable () -> Chunk?) async throws {
+        let row = SubmissionRow(from: next)
+        try await ledger.accept {
+            row.next()
+        } answered: { [self] counts in
+            if let chunk = row.answered(isAccepted: counts != nil), let counts {
                 settle(chunk, counts, of: chunk.records)
             }
         }
-        return arrivals.left
     }
 
     private func settle(_ chunk: Chunk, _ counts: AcceptedCounts, of records: [Record]) {

@@ -9,6 +9,8 @@
     const node = walker.currentNode;
     const element = node.parentElement;
     if (!node.data.trim() || element.closest('title, style')) continue;
+    // Ranges may have rectangles although their element is not displayed.
+    if (element.getBoundingClientRect().width === 0) continue;
     const range = document.createRange();
     range.selectNodeContents(node);
     for (const rect of range.getClientRects()) {

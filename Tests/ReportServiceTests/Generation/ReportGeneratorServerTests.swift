@@ -181,7 +181,7 @@ struct ReportGeneratorServerTests {
                 configuration: .init(address: address), generator: FakeGenerator(),
                 clock: .system, logger: LogCapture().logger())
             let error = await #expect(throws: PipelineError.self) { try await second.run() }
-            #expect(error?.code == "cannot-listen")
+            #expect(error?.code == "address-in-use")
         }
     }
 }

@@ -12,11 +12,11 @@ struct LedgerBarrierTests {
 
     private func barrier(
         _ ledger: FakeLedger, poll: Duration = .seconds(1), retention: Duration? = nil,
-        trigger: Trigger = .count(4)
+        trigger: Trigger = .count(4), lease: Duration = .seconds(30)
     ) -> LedgerBarrier {
         LedgerBarrier(
             ledger: ledger, rule: BatchingRule(trigger: trigger, maxBatch: 4, minInterval: .zero),
-            lease: .seconds(30), poll: poll, retention: retention,
+            lease: lease, poll: poll, retention: retention,
             context: .testing(clock: time.clock, stage: "batch"))
     }
 
@@ -144,5 +144,18 @@ struct LedgerBarrierTests {
         }
         #expect(ledger.purges.entries[0] == start.advanced(by: .seconds(-3600)))
         #expect(start.duration(to: time.timestamp) >= .seconds(60))
+    }
+
+    @Test(
+        "leaves a delivery to a silent worker for a minute at most, however long its batches take",
+        arguments: [(Duration.seconds(600), Duration.seconds(60)), (.seconds(30), .seconds(30))])
+    func deliveryLease(lease: Duration, expected: Duration) async throws {
+        let ledger = FakeLedger(sealing: nothing())
+        ledger.put(OutcomeBatch(number: 1, token: 1, outcomes: []))
+        let delivery = try await barrier(ledger, lease: lease).nextDelivery(
+            to: "ready", worker: "w")
+        try await delivery.extend()
+        #expect(delivery.lease == expected)
+        #expect(ledger.deliveryLeases.entries == [expected, expected])
     }
 }

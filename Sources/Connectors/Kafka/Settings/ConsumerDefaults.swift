@@ -25,9 +25,13 @@ enum ConsumerDefaults {
             // How soon a topic that was created, or grew, is noticed.
             ("topic.metadata.refresh.interval.ms", "30000"),
         ]
-        // The next-generation protocol assigns on the broker and refuses a strategy.
+        // In the next-generation protocol the broker decides about both, and clients must not.
         if chosen["group.protocol"]?.lowercased() != "consumer" {
             properties.append(("partition.assignment.strategy", "cooperative-sticky"))
+            // How long a killed member's partitions stay unread, and how long a broker that was
+            // killed waits for members that have joined anew since. The library's 45 s spare groups
+            // whose rebalancing is dear; with stored positions it is not.
+            properties.append(("session.timeout.ms", "15000"))
         }
         // From 2.2 on a consumer slower than its broker would be left without records for a second.
         if PropertyCatalogue.knows("fetch.queue.backoff.ms") {

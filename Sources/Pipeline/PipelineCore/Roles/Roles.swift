@@ -38,13 +38,13 @@ public protocol Barrier: Sendable {
     func prepare() async throws
     /// Takes in a chunk and settles it when it is safe. Called for one chunk after the other.
     func accept(_ chunk: Chunk) async throws
-    /// Takes in a chunk, and those that lie ready behind it: the fast way while all is well.
+    /// Takes in a row of chunks, the fast way while all is well: may send one ahead while the store works on the one
+    /// before. Settles, in order, those that are safe.
     ///
-    /// May send a chunk ahead while the store works on the one before. Settles, in order, those that are safe.
+    /// What was taken and has not settled is to be handed to ``accept(_:)``, one after the other.
     /// - Parameter next: takes the next chunk, if one lies ready. Does not block, and may be called on any thread.
-    /// - Returns: the chunks that were taken and have not settled, in order: each is to be handed to ``accept(_:)``,
-    ///   which says what is the matter.
-    func accept(_ first: Chunk, then next: @escaping @Sendable () -> Chunk?) async -> [Chunk]
+    /// - Throws: what the first chunk that did not settle met, if that is known.
+    func accept(rowFrom next: @escaping @Sendable () -> Chunk?) async throws
     /// Evaluates the trigger and seals batches until cancelled.
     func runSealing() async throws
     /// Claims the next sealed batch, waiting for one.
@@ -59,8 +59,7 @@ public protocol Barrier: Sendable {
 
 extension Barrier {
     /// Knows no faster way.
-    public func accept(_ first: Chunk, then next: @escaping @Sendable () -> Chunk?) async -> [Chunk]
-    { [first] }
+    public func accept(rowFrom next: @escaping @Sendable () -> Chunk?) async throws { _ = next() }
 }
 
 /// A batch under a lease.

@@ -69,6 +69,8 @@ public final class Delivery: Sendable {
         state.withLock { $0.rejected.contains(ordinal) }
     }
 
+    public var isSettled: Bool { state.withLock { $0.settlement != nil } }
+
     public func settle(_ settlement: Settlement) {
         precondition(finish(settlement), "a delivery is settled exactly once")
     }

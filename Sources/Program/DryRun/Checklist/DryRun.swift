@@ -95,7 +95,7 @@ public struct DryRun: Sendable {
             let problem = error as? Diagnostic ?? Diagnostic(.unreadableFile, "\(error)")
             report.diagnostics.list += Diagnostics([problem]).located(in: source.file).list
             report.checks += [
-                DryRunCheck(.static, subject, .fail, problem.message),
+                DryRunCheck(.static, subject, .fail, "\(source.file) \(problem.message)"),
                 DryRunCheck(.environment, subject, .skip, "the file was not read"),
             ]
             return nil

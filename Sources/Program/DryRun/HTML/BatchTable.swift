@@ -59,7 +59,7 @@ struct BatchTable {
         """
         <th scope="col" class="n wide">No.</th><th scope="col">Sealed at</th>\
         <th scope="col">Closed by</th><th scope="col" class="n">Cases</th>\
-        \(Markup.when(hasFill, "<th scope=\"col\" class=\"n\">Full</th>"))\
+        \(Markup.when(hasFill, "<th scope=\"col\" class=\"n wide\">Full</th>"))\
         <th scope="col" class="n wide">Generation</th>\
         \(Markup.when(hasWait, "<th scope=\"col\" class=\"n\">Longest wait</th>"))
         """
@@ -78,10 +78,11 @@ struct BatchTable {
 
     private func row(_ batch: SimulatedBatch) -> Markup {
         let generation = batch.generation.upperBound - batch.generation.lowerBound
-        let fill: Markup = "<td class=\"n\">\(batch.fill?.percent ?? "")</td>"
+        let fill: Markup = "<td class=\"n wide\">\(batch.fill?.percent ?? "")</td>"
         let wait: Markup = "<td class=\"n\">\(batch.longestWait?.spoken ?? "")</td>"
         return """
-            <tr><td class="n wide">\(String(batch.number))</td><td>\(report.moment(batch.sealedAt))</td>\
+            <tr><td class="n wide">\(String(batch.number))</td>\
+            <td class="time">\(report.moment(batch.sealedAt))</td>\
             <td>\(batch.closedBy)</td><td class="n">\(batch.cases.count.grouped)</td>\
             \(Markup.when(hasFill, fill))<td class="n wide">\(generation.spoken)</td>\
             \(Markup.when(hasWait, wait))</tr>

@@ -29,7 +29,8 @@ struct Checklist {
         let hint: Markup? = check.hint.map { "<small>\($0)</small>" }
         let subject: Markup = check.subject.isEmpty ? "" : "<b>\(check.subject)</b>: "
         return """
-            <li><b class="\(tone)">\(check.status.rawValue)</b> <span>\(check.step.rawValue)</span> \
+            <li><b class="\(tone)">\(check.status.rawValue)</b> \
+            <span>\(check.step.rawValue)</span> \
             <span class="what">\(subject)\(check.detail)\(hint)</span></li>
 
             """
@@ -45,7 +46,7 @@ struct Checklist {
             \(list.prefix(Self.findings).map { finding -> Markup in
                 "<li><code>\(finding.description)</code></li>\n"
             })</ul>
-            \(Markup.when(left > 0, "<p class=\"muted\">\(left.grouped) more are not listed.</p>\n"))
+            \(Markup.when(left > 0, "<p class=\"muted\">\(left.grouped) more not listed.</p>\n"))
             """
     }
 }

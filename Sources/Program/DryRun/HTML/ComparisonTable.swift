@@ -9,8 +9,8 @@ struct ComparisonTable {
             <h2 id="comparison">Side by side</h2>
             <div class="scroll" tabindex="0" role="region" aria-labelledby="comparison">
             <table>
-            <thead><tr><th scope="col">Figure</th><th scope="col" class="n">\(names.base)</th>\
-            <th scope="col" class="n">\(names.other)</th></tr></thead>
+            <thead><tr><th scope="col">Figure</th><th scope="col" class="n name">\(names.base)</th>\
+            <th scope="col" class="n name">\(names.other)</th></tr></thead>
             <tbody>
             \(comparison.rows.map(row))</tbody>
             </table>

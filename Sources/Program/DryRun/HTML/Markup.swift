@@ -42,8 +42,8 @@ struct Markup: Sendable, ExpressibleByStringInterpolation {
         }
         mutating func appendInterpolation(_ markup: Markup?) { source += markup?.source ?? "" }
 
-        /// See [the specification](https://html.spec.whatwg.org/multipage/syntax.html#attributes-2):
-        /// with these five a text ends neither an element nor a quoted attribute.
+        /// With these five a text ends neither an element nor a quoted attribute
+        /// ([specification](https://html.spec.whatwg.org/multipage/syntax.html#attributes-2)).
         private static func escaped(_ text: String) -> String {
             var escaped = ""
             for scalar in text.printable.unicodeScalars {

@@ -40,27 +40,37 @@ struct Page {
         <header>
         <p class="muted">Dry run</p>
         <h1>\(report.simulation?.pipeline ?? report.file)</h1>
-        <p class="muted">\(origin)</p>
+        \(origin)\
         </header>
         <main>
         \(verdict)\(figures)\(TimelinePicture(sets).figure)\(WaitPicture(sets).figure)\
         \(sideBySide)\(Checklist(report: report).section)\(tables)\(assumptions)</main>
-        <footer>\(sets.map { set -> Markup in
-            "<p>\(sets.count > 1 ? "\(set.name): " : "")\(set.report.pace)</p>\n"
-        })</footer>
-        </body>
+        \(footer)</body>
         </html>
 
         """
     }
 
-    private var origin: String {
-        guard let simulation = report.simulation else { return report.file }
-        return sets.map(\.report.file).joined(separator: " and ") + ": "
+    private var footer: Markup {
+        if sets.isEmpty { return "" }
+        return """
+            <footer>
+            \(sets.map { set -> Markup in
+                "<p>\(sets.count > 1 ? "\(set.name): " : "")\(set.report.pace)</p>\n"
+            })</footer>
+
+            """
+    }
+
+    private var origin: Markup {
+        guard let simulation = report.simulation else { return "" }
+        let text =
+            sets.map(\.report.file).joined(separator: " and ") + ": "
             + "\(simulation.arrivals.count.counting("message", "messages")) with "
             + "\(simulation.cases.count.counting("case", "cases")) in "
             + "\(simulation.traceLength.spoken), from "
             + "\(CivilClock(simulation.start).dateAndMinutes) UTC on"
+        return "<p class=\"muted\">\(Paragraph.glued(text))</p>\n"
     }
 
     private var failures: Int { report.checks.filter { $0.status == .fail }.count }
@@ -69,12 +79,13 @@ struct Page {
         let isGood = failures == 0 && sets.allSatisfy { $0.report.verdict.isGood }
         var lines: [Markup] = []
         if let base = report.simulation, let other = report.other {
-            lines.append("<p><b>\(Comparison(base, other).verdict)</b></p>\n")
+            lines.append("<p><b>\(Paragraph.glued(Comparison(base, other).verdict))</b></p>\n")
         }
         lines += sets.map { set in
             let verdict = set.report.verdict
             let name = sets.count > 1 ? "\(set.name): " : ""
-            return "<p>\(Self.status(verdict.isGood))\(name)\(verdict.sentence)</p>\n"
+            return
+                "<p>\(Self.status(verdict.isGood))\(name)\(Paragraph.glued(verdict.sentence))</p>\n"
         }
         if failures > 0 || sets.isEmpty { lines.append(checks) }
         return """
@@ -126,10 +137,11 @@ struct Page {
         if let cost = report.generation, cost.runs > 0, cost.saved >= 0 {
             figures.append(
                 (
-                    "Generation time saved", cost.saved.percent,
-                    "\(cost.busy.spoken) instead of \(cost.single.spoken)"
+                    "Generation saved", cost.saved.percent,
+                    "\(cost.busy.spoken), not \(cost.single.spoken)"
                 ))
         }
+        if figures.count < 2 { return "" }
         return """
             <dl class="figures">
             \(figures.map { name, value, remark -> Markup in

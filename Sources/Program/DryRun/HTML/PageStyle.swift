@@ -32,14 +32,16 @@ enum PageStyle {
         }
         .verdict p { margin: 0; }
         .verdict p + p { margin-top: .4rem; font-size: .9375rem; }
-        .verdict.bad { border-color: var(--bad); background: var(--bad-ground); }
+        .verdict.bad {
+          border-color: var(--bad); background: var(--bad-ground); color: var(--ink);
+        }
         .ok { color: var(--good); } .bad { color: var(--bad); } .skip { color: var(--muted); }
         b.ok, b.bad, b.skip { font-weight: 650; }
         dl.figures {
-          display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr));
-          gap: 1px; margin: 1.5rem 0 0; background: var(--line); border: 1px solid var(--line);
+          display: flex; flex-wrap: wrap; gap: 1px; margin: 1.5rem 0 0;
+          background: var(--line); border: 1px solid var(--line);
         }
-        dl.figures div { background: var(--paper); padding: .7rem .9rem; }
+        dl.figures div { background: var(--paper); padding: .7rem .9rem; flex: 1 1 40%; }
         dl.figures dt { color: var(--muted); font-size: .8125rem; }
         dl.figures dd {
           margin: 0; font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums;
@@ -62,11 +64,10 @@ enum PageStyle {
         .base { stroke: var(--line); }
         .arrivals { fill: var(--neutral); }
         .after { fill: var(--raised); }
-        .area.a { fill: var(--a); fill-opacity: .18; } .area.b { fill: var(--b); fill-opacity: .18; }
+        .area.a, .bars.a, .mark.a { fill: var(--a); } .area.b, .bars.b, .mark.b { fill: var(--b); }
+        .area { fill-opacity: .18; } .bars { fill-opacity: .65; }
         .line { fill: none; stroke-width: 1.6; vector-effect: non-scaling-stroke; }
         .line.a { stroke: var(--a); } .line.b { stroke: var(--b); }
-        .mark.a { fill: var(--a); } .mark.b { fill: var(--b); }
-        .bars.a { fill: var(--a); fill-opacity: .65; } .bars.b { fill: var(--b); fill-opacity: .65; }
         .bars .late { fill: var(--bad); }
         .sla { stroke: var(--bad); stroke-width: 1.5; stroke-dasharray: 4 3; }
         .places rect { fill: transparent; }
@@ -75,10 +76,14 @@ enum PageStyle {
         table { border-collapse: collapse; width: 100%; font-size: .875rem; }
         th, td { padding: .35rem .75rem .35rem 0; text-align: left; vertical-align: top; }
         th:last-child, td:last-child { padding-right: 0; }
+        th, td small { overflow-wrap: normal; }
+        th.name { overflow-wrap: anywhere; }
         thead th { color: var(--muted); font-weight: 500; border-bottom: 1px solid var(--line); }
         tbody th { font-weight: 400; }
         tbody tr + tr > * { border-top: 1px solid var(--line); }
         td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+        td.n, td.time { white-space: nowrap; }
+        .n + :not(.n) { padding-left: .75rem; }
         td small { display: block; color: var(--muted); font-size: .8125rem; }
         td small.ok { color: var(--good); } td small.bad { color: var(--bad); }
         tr.gap td { color: var(--muted); text-align: center; }
@@ -93,18 +98,23 @@ enum PageStyle {
         ul.checks li + li { border-top: 1px solid var(--line); }
         ul.checks small { display: block; color: var(--muted); font-size: .8125rem; }
         summary { cursor: pointer; font-size: .9375rem; padding: .25rem 0; }
-        summary:focus-visible, .scroll:focus-visible { outline: 2px solid var(--a); outline-offset: 2px; }
+        :focus-visible { outline: 2px solid var(--a); outline-offset: 2px; }
         footer { margin-top: 3rem; padding-top: .75rem; border-top: 1px solid var(--line); }
         .wide { display: none; }
         @media (min-width: 45rem) {
           .narrow { display: none; }
           g.wide { display: inline; }
+          dl.figures div { flex-basis: 30%; }
           td.wide, th.wide { display: table-cell; }
         }
+        @media (min-width: 64rem) { dl.figures div { flex-basis: 12%; } }
         @media (max-width: 44.99rem) {
           body { padding-top: 1.25rem; }
           h1 { font-size: 1.4rem; }
           th, td { padding-right: .5rem; }
+          table { font-size: .8125rem; }
+          .n + :not(.n) { padding-left: .25rem; }
+          .n.wide + :not(.n) { padding-left: 0; }
           ul.checks li { grid-template-columns: 3rem 1fr; }
           ul.checks .what { grid-column: 2; }
         }

@@ -1,37 +1,63 @@
 /// A picture that is as wide as the page lets it be and keeps its height: shapes stretch, texts and
-/// strokes do not. It grows downwards, band by band.
+/// strokes do not. It grows downwards, band by band, all above one scale.
 ///
 /// Across, everything is a share of the width (percentages, or a stretched view box for paths);
 /// down, it is CSS pixels.
 struct Picture {
+    /// A labelled place of the scale, from 0 at the left to 1 at the right.
+    struct Tick {
+        var fraction: Double
+        var label: String
+    }
+
     /// How far a stretched path's coordinates go.
     static let extent = 1000.0
     /// Room above a band for its title.
     private static let titleHeight = 20.0
 
-    private(set) var height = 0.0
+    /// A narrow page shows other ticks than a wide one.
+    private let narrow: [Tick]
+    private let wide: [Tick]
+    private var height = 0.0
     private var parts: [Markup] = []
 
-    /// Adds a band below what is there: its title, to the right of it a remark, then its content.
+    init(narrow: [Tick], wide: [Tick]) {
+        self.narrow = narrow
+        self.wide = wide
+    }
+
+    /// Adds a band below what is there: its title, to the right of it a remark, then its content
+    /// over the scale's lines.
     mutating func band(
         _ title: String, remark: String = "", height bandHeight: Double, _ content: Markup
     ) {
         let baseline = height + 14
         parts.append("<text x=\"0\" y=\"\(baseline)\">\(title)</text>\n")
         if !remark.isEmpty {
-            parts.append(
-                "<text class=\"end\" x=\"100%\" y=\"\(baseline)\">\(remark)</text>\n")
+            parts.append("<text class=\"end\" x=\"100%\" y=\"\(baseline)\">\(remark)</text>\n")
         }
         let top = height + Self.titleHeight
         parts.append(
-            "<svg y=\"\(top)\" width=\"100%\" height=\"\(bandHeight)\">\n\(content)</svg>\n")
-        height = top + bandHeight + 10
+            """
+            <svg y="\(top)" width="100%" height="\(bandHeight)">
+            \(Self.lines(narrow, "narrow"))\(Self.lines(wide, "wide"))\(content)</svg>
+
+            """)
+        height = top + bandHeight + 8
     }
 
-    /// Adds something at the bottom that takes so much room.
-    mutating func append(height: Double, _ content: (_ top: Double) -> Markup) {
-        parts.append(content(self.height))
-        self.height += height
+    /// Adds a line at the top, before any band: what it says then meets nothing else.
+    mutating func line(_ content: Markup) {
+        parts.append(content)
+        height += 14
+    }
+
+    /// Adds the scale's labels at the bottom.
+    mutating func scale() {
+        let baseline = height + 12
+        parts.append(Self.labels(narrow, "narrow", baseline: baseline, edge: 0.07))
+        parts.append(Self.labels(wide, "wide", baseline: baseline, edge: 0.035))
+        height += 20
     }
 
     /// Puts something over all that is there.
@@ -58,48 +84,25 @@ struct Picture {
 
         """
     }
-}
 
-/// A labelled place of a picture's scale, from 0 at the left to 1 at the right.
-struct PictureTick {
-    var fraction: Double
-    var label: String
-}
-
-extension Picture {
-    /// Adds a scale below, with lines up through all bands; a narrow page shows other ticks than a
-    /// wide one.
-    mutating func scale(narrow: [PictureTick], wide: [PictureTick]) {
-        for (ticks, classes) in [(narrow, "narrow"), (wide, "wide")] {
-            let bottom = height
-            underlay { _ in
-                """
-                <g class="grid \(classes)">\(ticks.map { tick -> Markup in
-                    """
-                    <line x1="\(tick.fraction * 100)%" x2="\(tick.fraction * 100)%" y1="0" \
-                    y2="\(bottom)"/>
-                    """
-                })</g>
-
-                """
-            }
+    private static func lines(_ ticks: [Tick], _ width: String) -> Markup {
+        let lines = ticks.map { tick -> Markup in
+            let x = tick.fraction * 100
+            return "<line x1=\"\(x)%\" x2=\"\(x)%\" y1=\"0\" y2=\"100%\"/>"
         }
-        append(height: 20) { top in
-            let groups = [(narrow, "narrow"), (wide, "wide")].map { ticks, classes -> Markup in
-                """
-                <g class="\(classes)">\(ticks.map { Self.label($0, baseline: top + 12) })</g>
-
-                """
-            }
-            return "\(groups)"
-        }
+        return "<g class=\"grid \(width)\">\(lines)</g>\n"
     }
 
-    /// Centred below its tick, or inside at the ends.
-    private static func label(_ tick: PictureTick, baseline: Double) -> Markup {
-        let side = tick.fraction < 0.07 ? "start" : tick.fraction > 0.93 ? "end" : "middle"
-        return """
-            <text class="\(side)" x="\(tick.fraction * 100)%" y="\(baseline)">\(tick.label)</text>
-            """
+    /// Labels are centred below their ticks, or inside the picture near its edges.
+    private static func labels(
+        _ ticks: [Tick], _ width: String, baseline: Double, edge: Double
+    ) -> Markup {
+        let labels = ticks.map { tick -> Markup in
+            let (x, label) = (tick.fraction * 100, tick.label)
+            let side =
+                tick.fraction < edge ? "start" : tick.fraction > 1 - edge ? "end" : "middle"
+            return "<text class=\"\(side)\" x=\"\(x)%\" y=\"\(baseline)\">\(label)</text>"
+        }
+        return "<g class=\"\(width)\">\(labels)</g>\n"
     }
 }

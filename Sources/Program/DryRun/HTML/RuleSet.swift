@@ -5,6 +5,9 @@ struct RuleSet {
     /// `a` or `b`, as the style sheet colours it.
     var shade: String
 
+    /// The name without what all have in common.
+    var stem: String { name.hasSuffix(".json") ? String(name.dropLast(5)) : name }
+
     /// What a report's page shows: one rule set, or two on the same trace.
     static func all(of report: DryRunReport) -> [RuleSet] {
         guard let simulation = report.simulation else { return [] }

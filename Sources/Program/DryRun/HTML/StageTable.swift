@@ -46,7 +46,7 @@ struct StageTable {
             <h2>\(title)</h2>
             <ul class="plain">
             \(letters.prefix(Self.kinds).map(letter))</ul>
-            \(Markup.when(left > 0, "<p class=\"muted\">\(left.grouped) more kinds are not listed.</p>\n"))
+            \(Markup.when(left > 0, "<p class=\"muted\">\(left.grouped) more kinds.</p>\n"))
             """
     }
 

@@ -9,6 +9,9 @@ struct TimelinePicture {
     /// Rows of firings a rule set may have; triggers beyond are named, not drawn.
     private static let rows = 6
 
+    /// Characters that a row's name may have.
+    private static let widestName = 26
+
     private let sets: [RuleSet]
     private let timelines: [Timeline]
     private let axis: TimeAxis
@@ -35,21 +38,21 @@ struct TimelinePicture {
     }
 
     private var picture: Markup {
-        var picture = Picture()
+        var picture = Picture(narrow: ticks(atMost: 5), wide: ticks(atMost: 10))
         arrivals(in: &picture)
         if sets.contains(where: \.report.hasBarrier) {
             openCases(in: &picture)
             for index in sets.indices { firings(of: index, in: &picture) }
         }
         picture.underlay(afterTheTrace)
-        picture.scale(narrow: ticks(atMost: 5), wide: ticks(atMost: 12))
+        picture.scale()
         picture.overlay(places)
         return picture.markup(label: "Timeline. " + summary)
     }
 
-    private func ticks(atMost most: Int) -> [PictureTick] {
+    private func ticks(atMost most: Int) -> [Picture.Tick] {
         axis.ticks(atMost: most).map {
-            PictureTick(fraction: axis.fraction(of: $0.at), label: $0.label)
+            Picture.Tick(fraction: axis.fraction(of: $0.at), label: $0.label)
         }
     }
 
@@ -108,7 +111,6 @@ struct TimelinePicture {
 
     private func firings(of index: Int, in picture: inout Picture) {
         let (set, timeline) = (sets[index], timelines[index])
-        let owner = sets.count > 1 ? " (\(set.name.shortened(to: 18)))" : ""
         for (trigger, batches) in timeline.firings.prefix(Self.rows) {
             let marks = batches.enumerated().filter { $0.element > 0 }.map {
                 slot, count -> Markup in
@@ -120,7 +122,7 @@ struct TimelinePicture {
                     """
             }
             picture.band(
-                "sealed by \(trigger.shortened(to: 22))\(owner)",
+                "sealed by \(name(trigger, of: set))",
                 remark: batches.reduce(0, +).counting("batch", "batches"), height: 16,
                 """
                 <line class="base" x1="0" x2="100%" y1="16" y2="16"/><g class="mark \(set.shade)">\
@@ -128,6 +130,13 @@ struct TimelinePicture {
 
                 """)
         }
+    }
+
+    /// With two rule sets also whose it is; short enough for a phone.
+    private func name(_ trigger: String, of set: RuleSet) -> String {
+        guard sets.count > 1 else { return trigger.printable.shortened(to: Self.widestName) }
+        let trigger = trigger.printable.shortened(to: 15)
+        return "\(trigger), \(set.stem.printable.shortened(to: Self.widestName - trigger.count))"
     }
 
     private func afterTheTrace(_ height: Double) -> Markup {

@@ -2,8 +2,8 @@ internal import PipelineCore
 
 /// How long cases waited, as a histogram and as the share that had its answer by then.
 struct WaitPicture {
-    private static let bins = 48
-    private static let points = 240
+    private static let bins = 120
+    private static let points = 480
 
     private let sets: [RuleSet]
     private let sla: Duration
@@ -20,12 +20,13 @@ struct WaitPicture {
 
     var figure: Markup {
         guard let first = sets.first else { return "" }
+        let quantiles = sets.count > 1 ? "" : Self.quantiles(first.report)
         return """
             <section aria-labelledby="waits">
             <h2 id="waits">Waits</h2>
             <figure>
-            \(RuleSet.legend(sets))\(picture)<figcaption>From a case’s first arrival to its answer. \
-            \(sets.count > 1 ? "" : Self.quantiles(first.report))</figcaption>
+            \(RuleSet.legend(sets))\(picture)\
+            <figcaption>From a case’s first arrival to its answer. \(Paragraph.glued(quantiles))</figcaption>
             </figure>
             </section>
 
@@ -33,25 +34,22 @@ struct WaitPicture {
     }
 
     private var picture: Markup {
-        var picture = Picture()
-        // The SLA's label has a line of its own, so that it meets nothing.
-        picture.append(height: 14) { _ in slaLabel }
+        var picture = Picture(narrow: ticks(atMost: 5), wide: ticks(atMost: 10))
+        picture.line(slaLabel)
         histogram(in: &picture)
         share(in: &picture)
-        let isBeyond = sla > longest
-        picture.overlay { height in
-            isBeyond
-                ? ""
-                : """
-                <line class="sla" x1="\(sla / longest * 100)%" x2="\(sla / longest * 100)%" \
-                y1="16" y2="\(height)"/>
-
-                """
-        }
-        picture.scale(narrow: ticks(atMost: 5), wide: ticks(atMost: 12))
+        picture.scale()
         return picture.markup(
             label: "Waits. "
                 + sets.map { "\($0.name): \(Self.quantiles($0.report))" }.joined(separator: "; "))
+    }
+
+    /// Within a band, so that it crosses no text.
+    private var slaLine: Markup {
+        let place = sla / longest * 100
+        return Markup.when(
+            place <= 100,
+            "<line class=\"sla\" x1=\"\(place)%\" x2=\"\(place)%\" y1=\"0\" y2=\"100%\"/>\n")
     }
 
     private var slaLabel: Markup {
@@ -66,10 +64,10 @@ struct WaitPicture {
             """
     }
 
-    private func ticks(atMost most: Int) -> [PictureTick] {
+    private func ticks(atMost most: Int) -> [Picture.Tick] {
         let step = RoundDurations.step(for: longest, in: most)
         return (0...Int(longest / step)).map {
-            PictureTick(fraction: step * $0 / longest, label: $0 == 0 ? "0" : (step * $0).spoken)
+            Picture.Tick(fraction: step * $0 / longest, label: $0 == 0 ? "0" : (step * $0).spoken)
         }
     }
 
@@ -79,12 +77,13 @@ struct WaitPicture {
         }
         let most = Double(histograms.joined().map(\.cases).max() ?? 1)
         let bars = zip(sets, histograms).map { set, bins -> Markup in
-            "<g class=\"bars \(set.shade)\">\(bins.filter { $0.cases > 0 }.map { bar($0, most, set) })</g>\n"
+            let bars = bins.filter { $0.cases > 0 }.map { bar($0, most, set) }
+            return "<g class=\"bars \(set.shade)\">\(bars)</g>\n"
         }
         let width = RoundDurations.step(for: longest, in: Self.bins)
         picture.band(
             "cases by \(width.spoken) of waiting", remark: "peak \(Int(most).grouped)", height: 96,
-            "\(bars)")
+            "\(bars)\(slaLine)")
     }
 
     private func bar(_ bin: WaitHistogram.Bin, _ most: Double, _ set: RuleSet) -> Markup {
@@ -92,8 +91,9 @@ struct WaitPicture {
         let width = (bin.range.upperBound - bin.range.lowerBound) / longest * 100
         let share = Double(bin.cases) / most * 100
         let name = sets.count > 1 ? "\(set.name): " : ""
+        let tone = Markup.when(bin.isLate, " class=\"late\"")
         return """
-            <rect\(Markup.when(bin.isLate, " class=\"late\"")) x="\(left)%" width="\(width * 0.9)%" \
+            <rect\(tone) x="\(left)%" width="\(width * 0.9)%" \
             y="\(100 - share)%" height="\(share)%"><title>\(name)\(bin.cases.grouped) waited \
             \(bin.range.lowerBound.spoken) to \(bin.range.upperBound.spoken)</title></rect>
 
@@ -116,7 +116,7 @@ struct WaitPicture {
         }
         picture.band(
             "share of the cases answered by then", remark: "100 %", height: 96,
-            "<line class=\"base\" x1=\"0\" x2=\"100%\" y1=\"0.5\" y2=\"0.5\"/>\(paths)")
+            "<line class=\"base\" x1=\"0\" x2=\"100%\" y1=\"0.5\" y2=\"0.5\"/>\(paths)\(slaLine)")
     }
 
     private static func quantiles(_ report: SimulationReport) -> String {

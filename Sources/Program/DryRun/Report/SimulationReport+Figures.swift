@@ -75,11 +75,11 @@ extension SimulationReport {
             + "(\((simulated / took).twoDigits) : 1)"
     }
 
-    /// The time of an instant, with its day if the simulation is longer than one.
+    /// The civil time of an instant, finer if the simulation is short.
     func moment(_ instant: Duration) -> String {
         let clock = CivilClock(start.advanced(by: instant))
-        return
-            "\(clock.day) \(max(end, traceLength) < .seconds(600) ? clock.milliseconds : clock.seconds)"
+        let isShort = max(end, traceLength) < .seconds(600)
+        return "\(clock.day) \(isShort ? clock.milliseconds : clock.seconds)"
     }
 }
 

@@ -4,7 +4,7 @@ public import Specification
 extension SimulationReport {
     /// The report as a value: durations in seconds, instants in seconds since the trace's start.
     ///
-    /// Every batch is listed, cases are counted; `took_seconds` is all that differs between two runs.
+    /// Every batch is listed, cases are counted; `took_seconds` alone differs between two runs.
     public var json: JSON {
         let verdict = verdict
         var members: [(String, JSON)] = [

@@ -28,6 +28,12 @@ enum Paragraph {
         return lines + [line]
     }
 
+    /// The text with spaces that do not break between numbers and their units.
+    static func glued(_ text: String) -> String {
+        words(of: text).map { $0.split(separator: " ").joined(separator: "\u{A0}") }
+            .joined(separator: " ")
+    }
+
     /// Words, a number and its unit as one: `12 h`.
     private static func words(of text: String) -> [String] {
         var words: [String] = []

@@ -1,7 +1,7 @@
 internal import PipelineCore
 
 extension Duration {
-    /// The duration as people say it, in one or two units: `340 ms`, `3.1 s`, `11 h 58 min`, `3 d 4 h`.
+    /// The duration as people say it, in one or two units: `340 ms`, `3.1 s`, `11 h 58 min`.
     var spoken: String {
         let nanoseconds = wholeNanoseconds
         if nanoseconds < 0 { return "−" + Duration.nanoseconds(0 - max(nanoseconds, -.max)).spoken }

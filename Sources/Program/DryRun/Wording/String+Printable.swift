@@ -1,6 +1,6 @@
 extension String {
     /// The text without what would steer a terminal or turn the direction of reading: such
-    /// characters appear as escapes, so that a name or a payload can neither colour nor hide anything.
+    /// characters appear as escapes, so that a name or a payload can neither colour nor hide.
     var printable: String {
         guard unicodeScalars.contains(where: Self.steers) else { return self }
         var text = ""

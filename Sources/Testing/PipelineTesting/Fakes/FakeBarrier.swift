@@ -14,6 +14,10 @@ public final class FakeBarrier: Barrier {
         var open = 0
     }
 
+    /// The chunks of a row, when they were taken.
+    public let taken = Journal<Chunk>()
+    /// Chunks of a row wait here for being taken in.
+    public let gate = Latch()
     /// The chunks that were taken in, in order.
     public let accepted = Journal<Chunk>()
     /// `commit 1`, `release 1`, `delivered 1 to a`, in order.
@@ -23,13 +27,19 @@ public final class FakeBarrier: Barrier {
     /// How long batches were given back for.
     public let pauses = Journal<Duration>()
     public let lease: Duration
+    private let ahead: Int
     private let failures: [Call: Failures]
     private let state = Mutex(State())
     private let sealed = Doorbell()
     private let committed = Mutex<[String: Doorbell]>([:])
 
-    public init(lease: Duration = .seconds(30)) {
+    /// - Parameters:
+    ///   - ahead: how many chunks of a row are taken before the first is taken in; 0 knows no rows.
+    ///   - isOpen: whether the gate is.
+    public init(lease: Duration = .seconds(30), ahead: Int = 0, isOpen: Bool = true) {
         self.lease = lease
+        self.ahead = ahead
+        if isOpen { gate.open() }
         failures = Dictionary(uniqueKeysWithValues: Call.allCases.map { ($0, Failures()) })
     }
 
@@ -83,6 +93,21 @@ public final class FakeBarrier: Barrier {
         try perform(.accept, "\(chunk.records.count)")
         accepted.note(chunk)
         chunk.delivery.settle(.acknowledged)
+    }
+
+    public func accept(rowFrom next: @escaping @Sendable () -> Chunk?) async throws {
+        var underWay: [Chunk] = []
+        var failure: (any Error)?
+        while true {
+            while failure == nil, underWay.count < ahead, let chunk = next() {
+                taken.note(chunk)
+                underWay.append(chunk)
+            }
+            if underWay.isEmpty { break }
+            try await gate.wait()
+            do { try await accept(underWay.removeFirst()) } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
     }
 
     public func runSealing() async throws { try await Latch().wait() }

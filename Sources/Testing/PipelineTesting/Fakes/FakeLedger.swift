@@ -12,18 +12,34 @@ public final class FakeLedger: Ledger {
     /// How often the rule was evaluated.
     public let seals = Journal<Void>()
     public let purges = Journal<Timestamp>()
+    /// What deliveries were claimed or extended for.
+    public let deliveryLeases = Journal<Duration>()
     public let cases = FakeCases()
+    /// The ids of each chunk in a row, when it was taken.
+    public let taken = Journal<[UUID]>()
+    /// Chunks in a row wait here for their answers.
+    public let gate = Latch()
     private let conflicts: Set<UUID>
+    private let stored: InMemoryPositions?
+    private let ahead: Int
     private let sealing: @Sendable (Int) -> SealingResult
     public let flushes = Journal<Void>()
+    private let deliveries = Mutex<[OutcomeBatch]>([])
 
     /// - Parameters:
     ///   - conflicts: ids that are known with other parameters.
+    ///   - stored: where chunks have to go on from; anywhere without it.
+    ///   - ahead: how many chunks of a row are taken before the first is answered.
+    ///   - isOpen: whether the gate is.
     ///   - sealing: what the evaluation of that number (from 1) finds.
     public init(
-        conflicts: Set<UUID> = [], sealing: @escaping @Sendable (Int) -> SealingResult
+        conflicts: Set<UUID> = [], stored: InMemoryPositions? = nil, ahead: Int = 1,
+        isOpen: Bool = true, sealing: @escaping @Sendable (Int) -> SealingResult
     ) {
         self.conflicts = conflicts
+        self.stored = stored
+        self.ahead = ahead
+        if isOpen { gate.open() }
         self.sealing = sealing
     }
 
@@ -32,7 +48,37 @@ public final class FakeLedger: Ledger {
         self.submissions.note(submissions.ids)
         let known = submissions.ids.indices.filter { conflicts.contains(submissions.ids[$0]) }
         if !known.isEmpty { return .conflicts(known) }
+        try stored?.advance(submissions.advances)
         return .accepted(AcceptedCounts(new: submissions.count, reopened: 0, repeated: 0))
+    }
+
+    public func accept(
+        rowFrom next: @escaping @Sendable () -> Submissions?,
+        answered: @escaping @Sendable (AcceptedCounts?) -> Void
+    ) async throws {
+        var underWay: [Submissions] = []
+        var refusal: Result<Void, any Error>?
+        while true {
+            while underWay.count < ahead, let submissions = next() {
+                taken.note(submissions.ids)
+                underWay.append(submissions)
+            }
+            if underWay.isEmpty { break }
+            try await gate.wait()
+            do {
+                let acceptance = try await accept(underWay.removeFirst())
+                if case .accepted(let counts) = acceptance {
+                    answered(counts)
+                } else {
+                    refusal = refusal ?? .success(())
+                    answered(nil)
+                }
+            } catch {
+                refusal = refusal ?? .failure(error)
+                answered(nil)
+            }
+        }
+        try refusal?.get()
     }
 
     public func seal() async throws -> SealingResult {
@@ -58,7 +104,9 @@ public final class FakeLedger: Ledger {
     public func expectedSealing() async throws -> Timestamp? { try await cases.expectedSealing() }
     public func positions(
         of source: String, initial: [Int32: Int64]
-    ) async throws -> [Int32: Int64] { initial }
+    ) async throws -> [Int32: Int64] {
+        try await stored?.positions(of: source, initial: initial) ?? initial
+    }
     public func register() async throws {}
     public func requestFlush() async throws { flushes.note(()) }
     public func claim(worker: String, lease: Duration) async throws -> Batch? { nil }
@@ -68,12 +116,17 @@ public final class FakeLedger: Ledger {
         batch: Int64, token: Int64, after delay: Duration, reason: String
     ) async throws {}
     public func bisect(batch: Int64, token: Int64) async throws {}
+    /// The next claim of a delivery gets this one.
+    public func put(_ delivery: OutcomeBatch) { deliveries.withLock { $0.append(delivery) } }
     public func claimDelivery(
         sink: String, worker: String, lease: Duration
-    ) async throws -> OutcomeBatch? { nil }
+    ) async throws -> OutcomeBatch? {
+        deliveryLeases.note(lease)
+        return deliveries.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+    }
     public func extendDelivery(
         batch: Int64, sink: String, token: Int64, lease: Duration
-    ) async throws {}
+    ) async throws { deliveryLeases.note(lease) }
     public func delivered(batch: Int64, sink: String, token: Int64) async throws {}
     public func releaseDelivery(
         batch: Int64, sink: String, token: Int64, after delay: Duration

@@ -24,7 +24,8 @@ public struct LedgerConformance: Sendable {
 
     /// All of them, from the simple to the composed.
     public static let checks: [Check] =
-        accepting + reopening + sealing + flushing + revisions + batches + deliveries + reading
+        accepting + rows + reopening + sealing + flushing + revisions + batches + deliveries
+        + reading
         + concurrency
 
     static func check(

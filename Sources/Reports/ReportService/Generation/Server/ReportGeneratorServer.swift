@@ -49,7 +49,7 @@ public final class ReportGeneratorServer: Sendable {
     /// Listens until the task is cancelled; then says that it does not serve, takes no more calls,
     /// and lets those in flight finish.
     ///
-    /// - Throws: ``PipelineError`` `cannot-listen`.
+    /// - Throws: ``PipelineError`` `address-in-use`, `cannot-listen`.
     public func run() async throws {
         var settings = GRPCServer.Configuration(address: configuration.address)
         settings.maxMessageBytes = GenerationLimits.messageBytes
@@ -60,9 +60,7 @@ public final class ReportGeneratorServer: Sendable {
         methods.add(to: server)
         server.add(health)
         server.addReflection(of: ReportDescriptors.files)
-        do { try server.start() } catch {
-            throw PipelineError.fatal("cannot-listen", error.message, cause: error)
-        }
+        do { try server.start() } catch { throw PipelineError.cannotListen(error) }
         boundPort.withLock { $0 = server.port }
         logger.notice(
             "serving", metadata: ["address": "\(configuration.address)", "port": "\(server.port)"])
