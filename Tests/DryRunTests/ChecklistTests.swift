@@ -102,7 +102,7 @@ struct ChecklistTests {
             on: DryRun.Source(file: "nowhere.json") {
                 throw Diagnostic(.unreadableFile, "can't be read: no such file")
             })
-        #expect(entry(.static, report)?.detail == "can't be read: no such file")
+        #expect(entry(.static, report)?.detail == "nowhere.json can't be read: no such file")
         #expect(report.exitCode(strict: false) == .configuration)
     }
 
