@@ -92,9 +92,10 @@ public struct DryRun: Sendable {
             reading = PipelineReader(catalogue: catalogue, environment: environment)
                 .read(bytes, file: source.file)
         } catch {
-            let message = "\(source.file) " + ((error as? Diagnostic)?.message ?? "\(error)")
+            let problem = error as? Diagnostic ?? Diagnostic(.unreadableFile, "\(error)")
+            report.diagnostics.list += Diagnostics([problem]).located(in: source.file).list
             report.checks += [
-                DryRunCheck(.static, subject, .fail, message),
+                DryRunCheck(.static, subject, .fail, "\(source.file) \(problem.message)"),
                 DryRunCheck(.environment, subject, .skip, "the file was not read"),
             ]
             return nil
