@@ -44,7 +44,8 @@ extension LedgerSchema {
                 from unnest(p_keys, p_digests, p_deadlines, p_parameters)
                   with ordinality x(k, h, d, p, ord)
                 order by k, ord
-                on conflict do nothing returning case_no, accepted_at, deadline),
+                on conflict (key, stage, attempt) do nothing
+                returning case_no, accepted_at, deadline),
               waiting as (
                 insert into penstock.pending(case_no, accepted_at, due, deadline, stage)
                 select case_no, accepted_at, greatest(deadline, v_clamp), deadline, p_stage

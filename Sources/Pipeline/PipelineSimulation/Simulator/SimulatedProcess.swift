@@ -121,7 +121,13 @@ public final class SimulatedProcess: TaskExecutor {
     /// SIGSTOP: alive, but nothing runs for a while; leases run out meanwhile.
     public func pause(for duration: Duration) {
         let end = simulator.now.advanced(by: duration)
-        state.withLock { $0.resumesAt = end }
+        let isAlive = state.withLock { state in
+            // What a reaped process leaves behind must be able to unwind.
+            guard state.life == .alive else { return false }
+            state.resumesAt = end
+            return true
+        }
+        guard isAlive else { return }
         notify(.paused(for: duration))
         simulator.schedule(at: end) { [self] in
             let held: [UnownedJob] = state.withLock { state in
