@@ -83,7 +83,8 @@ def test_a_port_that_is_taken_ends_the_run_with_a_sentence_and_its_exit_code(emb
             result = embedded.call(*arguments, check=False)
             last = result.stderr.splitlines()[-1]
             assert result.returncode == 69, result.stderr
-            assert last.startswith(f"penstock {arguments[0]}: cannot listen on {address}: "), last
+            assert last.startswith(f"penstock {arguments[0]}: "), last
+            assert f"cannot listen on {address}: " in last
             assert "another process uses this port" in last and last.endswith("[address-in-use]"), last
     embedded.stop(embedded.start("--role", "api", path))
 

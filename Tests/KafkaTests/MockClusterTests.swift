@@ -10,6 +10,8 @@ internal import Testing
 struct MockClusterTests {
     private let cluster: MockCluster
     private static let produce: Int16 = 0
+    private static let synchronizeGroup: Int16 = 14
+    private static let rebalanceInProgress: Int32 = 27
     private static let messageTooLarge: Int32 = 10
     private static let notEnoughReplicas: Int32 = 19
 
@@ -42,6 +44,26 @@ struct MockClusterTests {
         await producer.close()
         #expect(Array(refused.keys) == [2])
         #expect(refused[2]?.code == "record-too-large")
+    }
+
+    /// librdkafka before 2.3.0 would abort the process.
+    @Test func `a member that leaves before its first assignment harms nobody`() async throws {
+        cluster.fail(
+            apiKey: Self.synchronizeGroup,
+            with: Array(repeating: Self.rebalanceInProgress, count: 1000))
+        let hasJoined = Latch()
+        let bus = try bus(["debug": "cgrp"]) { line in
+            if line.message.contains("SyncGroup") { hasJoined.open() }
+        }
+        let consumer = try await bus.consumer(
+            Subscription(topic: "topic", group: "early"), positions: InMemoryPositions())
+        await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { _ = try await consumer.next() }
+            group.addTask { try await hasJoined.wait() }
+            _ = await group.nextResult()
+            group.cancelAll()
+        }
+        await consumer.close()
     }
 
     @Test func `a lack of replicas is waited out`() async throws {

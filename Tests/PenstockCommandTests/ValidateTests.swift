@@ -41,6 +41,13 @@ struct ValidateTests {
         try GoldenText.expect(await validate(files), toBe: "validate/several.text")
     }
 
+    @Test("passes over a schema that a pattern brings along, but not one that is all it gets")
+    func schema() async {
+        let alone = await validate(["good.json"], [], .success)
+        #expect(await validate(["good.json", "some.schema.json"], [], .success) == alone)
+        #expect(await validate(["some.schema.json"]).contains("some.schema.json"))
+    }
+
     @Test("tells what a case waits at worst, and what is assumed")
     func note() async throws {
         let text = await validate(["good.json"], [], .success)

@@ -11,6 +11,7 @@ internal import PipelineCore
     static var libraryVersion: String { unsafe String(cString: rd_kafka_version_str()) }
 
     private let handle: OpaquePointer
+    private let isConsumer: Bool
     /// What the handle's callbacks reach; lives as long as the handle.
     let events: ClientEvents
 
@@ -21,6 +22,7 @@ internal import PipelineCore
         var configuration = configuration
         unsafe configuration.withConf { unsafe events.install(on: $0, type) }
         self.events = events
+        isConsumer = type == RD_KAFKA_CONSUMER
         unsafe handle = try configuration.makeClient(type)
         if type == RD_KAFKA_PRODUCER { unsafe Self.serveInBackground(handle) }
         if type == RD_KAFKA_CONSUMER { unsafe rd_kafka_poll_set_consumer(handle) }
@@ -31,6 +33,7 @@ internal import PipelineCore
     deinit {
         let last = unsafe Remains(handle: handle, events: events)
         let argument = unsafe Unmanaged.passRetained(last).toOpaque()
+        if abortsWhenDestroyed { return }
         var thread = pthread_t()
         let failed = unsafe pthread_create(
             &thread, nil,
@@ -42,6 +45,12 @@ internal import PipelineCore
             }, argument)
         precondition(failed == 0, "cannot start a thread: \(failed)")
         pthread_detach(thread)
+    }
+
+    /// librdkafka before 2.3.0 aborts the process when a member of a group is destroyed before its first assignment
+    /// ([#4312](https://github.com/confluentinc/librdkafka/issues/4312)): such a handle stays to the process's end.
+    private var abortsWhenDestroyed: Bool {
+        isConsumer && rd_kafka_version() < 0x0203_00ff && !events.rebalances.hasBegun
     }
 
     func withHandle<T>(_ body: (OpaquePointer) throws -> T) rethrows -> T {

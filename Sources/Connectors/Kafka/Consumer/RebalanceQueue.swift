@@ -18,6 +18,7 @@ final class RebalanceQueue: Sendable {
     private struct State {
         var changes: [RebalanceChange] = []
         var isClosed = false
+        var hasAssignment = false
     }
     private let state = Mutex(State())
 
@@ -30,6 +31,7 @@ final class RebalanceQueue: Sendable {
         let isAssignment = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS
         let isLost = unsafe rd_kafka_assignment_lost(handle) != 0
         let isClosed = state.withLock { state in
+            if isAssignment { state.hasAssignment = true }
             if !state.isClosed {
                 state.changes.append(
                     isAssignment ? .assign(partitions) : .revoke(partitions, isLost: isLost))
@@ -43,6 +45,9 @@ final class RebalanceQueue: Sendable {
             : rd_kafka_incremental_unassign(handle, list)
         if let error = unsafe error { unsafe rd_kafka_error_destroy(error) }
     }
+
+    /// Whether the group has ever assigned anything to this member, be it nothing.
+    var hasBegun: Bool { state.withLock(\.hasAssignment) }
 
     /// The oldest change; it stays until ``removeFirst()``.
     var first: RebalanceChange? { state.withLock { $0.changes.first } }

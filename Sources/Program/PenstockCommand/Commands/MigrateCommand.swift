@@ -9,7 +9,8 @@ struct MigrateOptions: Settings {
 
     init(_ field: Fields) {
         files = field.arguments(
-            "FILE", "Pipeline files.", example: ["Pipelines/conversion-reports.json"],
+            "FILE", "Pipeline files; any *.schema.json among them is passed over.",
+            example: ["Pipelines/conversion-reports.json"],
             completion: .files)
     }
 }

@@ -21,7 +21,8 @@ struct RunOptions: Settings {
             default: .all)
         service = ServiceOptions(field)
         files = field.arguments(
-            "FILE", "Pipeline files.", example: ["Pipelines/conversion-reports.json"],
+            "FILE", "Pipeline files; any *.schema.json among them is passed over.",
+            example: ["Pipelines/conversion-reports.json"],
             completion: .files)
     }
 }

@@ -17,7 +17,8 @@ struct ValidateOptions: Settings {
             "`static` warns of variables that are not set here, `env` refuses them as run would.",
             default: .static)
         files = field.arguments(
-            "FILE", "Pipeline files; - is standard input.",
+            "FILE",
+            "Pipeline files; any *.schema.json among them is passed over, - is standard input.",
             example: ["Pipelines/conversion-reports.json"],
             completion: .files)
     }

@@ -22,14 +22,18 @@ struct DryRunOutput {
         return Comparison(base, other)
     }
 
-    /// The checklist, what is wrong with the file, and what the simulation showed.
+    /// The checklist, what is wrong with the file, and what the simulation showed; a comparison's verdict first.
     private var plain: String {
         let problems = report.diagnostics.rendered(as: .text)
-        let simulated =
-            comparison?.text(width: width, colour: isColored)
-            ?? report.simulation?.text(width: width, colour: isColored)
-        return [report.checklist(isColored: isColored), problems, simulated ?? ""]
-            .filter { !$0.isEmpty }.joined(separator: "\n")
+        let checklist = [report.checklist(isColored: isColored), problems]
+        var paragraphs = checklist
+        if let text = comparison?.text(width: width, colour: isColored) {
+            let verdict = text.split(separator: "\n\n", maxSplits: 1)
+            paragraphs = ["\(verdict[0])\n"] + checklist + verdict.dropFirst().map(String.init)
+        } else if let text = report.simulation?.text(width: width, colour: isColored) {
+            paragraphs.append(text)
+        }
+        return paragraphs.filter { !$0.isEmpty }.joined(separator: "\n")
     }
 
     private var json: JSON {

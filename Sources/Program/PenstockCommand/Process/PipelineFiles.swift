@@ -14,6 +14,7 @@ enum PipelineFiles {
     ) -> [PipelineReading] {
         let reader = PipelineReader(
             catalogue: catalogue, environment: ProcessEnvironment.specification(missing: missing))
+        let files = withoutSchemas(files)
         var unreadable: [Int: PipelineReading] = [:]
         var texts: [(name: String, bytes: [UInt8])] = []
         for (index, file) in files.enumerated() {
@@ -28,6 +29,12 @@ enum PipelineFiles {
         }
         var readings = reader.read(together: texts)[...]
         return files.indices.compactMap { unreadable[$0] ?? readings.popFirst() }
+    }
+
+    /// A pattern such as `Pipelines/*.json` brings the schema of the files along.
+    private static func withoutSchemas(_ files: [String]) -> [String] {
+        let pipelines = files.filter { !$0.hasSuffix(".schema.json") }
+        return pipelines.isEmpty ? files : pipelines
     }
 
     /// Reads files as `run` and everything that acts on them does: all problems first, then nothing.
@@ -47,7 +54,7 @@ enum PipelineFiles {
                     colours: console.isTerminal && console.allowsColour))
         }
         let definitions = readings.compactMap { $0.isValid ? $0.definition : nil }
-        if definitions.count < files.count {
+        if definitions.count < readings.count {
             throw CommandFailure(.configuration, "nothing was started: see the errors above")
         }
         return definitions
