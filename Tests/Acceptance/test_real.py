@@ -144,11 +144,18 @@ def test_the_same_case_with_other_parameters_is_a_dead_letter_or_already_exists(
     check(api("WaitReport", case_id=request["case_id"], timeout="60s")["report"], request, events)
 
 
-def test_redis_down_costs_hits_and_no_answers(real, tmp_path):
-    events = sample(real)
+@pytest.fixture
+def own_redis(tmp_path):
     server = redis_server.RedisServer(tmp_path)
-    real.environment["PENSTOCK_CACHE"] = server.url
     server.start()
+    yield server
+    server.stop()
+
+
+def test_redis_down_costs_hits_and_no_answers(real, own_redis):
+    events = sample(real)
+    server = own_redis
+    real.environment["PENSTOCK_CACHE"] = server.url
     path = real.write()
     real.start(path)
     api = real.api()

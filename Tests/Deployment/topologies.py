@@ -197,19 +197,24 @@ class Compose(Topology):
 
     def restart(self, part):
         """By SIGKILL: nothing gets to say goodbye."""
-        command("podman", "kill", "--signal", "KILL", self.container(part))
-        command("podman", "wait", self.container(part), check=False)
-        time.sleep(2)
-        command("podman", "start", self.container(part))
+        self.kill_and_start(self.container(part))
         self.await_condition(part, "service_healthy")
         eventually(lambda: self.is_known(part), f"the name {part} in the network", START, 2)
+
+    def kill_and_start(self, container):
+        command("podman", "kill", "--signal", "KILL", container)
+        command("podman", "wait", container, check=False)
+        # Its address and name are taken back before they are given again.
+        command("podman", "container", "cleanup", container, check=False)
+        time.sleep(2)
+        command("podman", "start", container)
 
     def is_known(self, part):
         if command("podman", "exec", self.CLIENT, "getent", "hosts", part, check=False).returncode == 0:
             return True
         # Should aardvark-dns have died nevertheless: a container that starts brings it back.
         print(f"the network does not know {part}; its name server is started again", flush=True)
-        command("podman", "restart", "--time", "0", self.CLIENT)
+        self.kill_and_start(self.CLIENT)
         return False
 
     def sample(self, file, *arguments):
