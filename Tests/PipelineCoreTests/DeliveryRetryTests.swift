@@ -16,10 +16,10 @@ struct DeliveryRetryTests {
         delivery.follow(0, records[2])
         let rejection = Rejection(records[0], stage: "batch", code: "conflict", reason: "known")
         await #expect(throws: PipelineError.self) { try await delivery.reject([rejection]) }
-        #expect(!delivery.isRejected(2))
+        #expect(!delivery.rejectedOrdinals.contains(2))
         try await delivery.reject([rejection])
         #expect(handler.kept == [[0, 2]])
-        #expect(delivery.isRejected(2))
+        #expect(delivery.rejectedOrdinals.contains(2))
         // Once kept, a repeat is not kept again.
         try await delivery.reject([rejection])
         #expect(handler.kept == [[0, 2], [0]])

@@ -31,73 +31,76 @@ final class Deduplicator: Transform {
         let keys = chunk.records.map(key)
         try await awaitLanding(of: keys, chunk)
         let known = await memory.recall(keys.compactMap(\.self))
-        var recalled = known.makeIterator()
-        var passed = chunk
-        passed.records.removeAll(keepingCapacity: true)
+        let delivery = ObjectIdentifier(chunk.delivery)
         let hasLanded = Latch()
+        var passed: [Record] = []
         var boarded: Boarding = []
-        for (record, key) in zip(chunk.records, keys) {
-            guard let key else {
-                passed.records.append(record)
-                continue
+        var followers: [(leader: Int, record: Record)] = []
+        passed.reserveCapacity(keys.count)
+        boarded.reserveCapacity(known.count)
+        flying.withLock { flying in
+            var recalled = known.makeIterator()
+            for (record, key) in zip(chunk.records, keys) {
+                guard let key else {
+                    passed.append(record)
+                    continue
+                }
+                let digest = record.contentDigest
+                if let settled = recalled.next() ?? nil, settled == digest { continue }
+                let passenger = Passenger(
+                    delivery: delivery, ordinal: record.ordinal, digest: digest,
+                    hasLanded: hasLanded)
+                guard let ahead = flying.updateValue(passenger, forKey: key) else {
+                    boarded.append((key, passenger))
+                    passed.append(record)
+                    continue
+                }
+                flying[key] = ahead
+                if ahead.delivery == delivery && ahead.digest == digest
+                    && ahead.ordinal != record.ordinal
+                {
+                    followers.append((ahead.ordinal, record))
+                } else {
+                    passed.append(record)
+                }
             }
-            let digest = record.contentDigest
-            if let settled = recalled.next() ?? nil, settled == digest { continue }
-            let passenger = Passenger(
-                delivery: ObjectIdentifier(chunk.delivery), ordinal: record.ordinal, digest: digest,
-                hasLanded: hasLanded)
-            if let leader = board(passenger, under: key, &boarded) {
-                chunk.delivery.follow(leader, record)
-                continue
-            }
-            passed.records.append(record)
         }
+        for (leader, record) in followers { chunk.delivery.follow(leader, record) }
         remember(boarded, when: chunk.delivery, hasLanded)
-        return passed
+        return Chunk(records: passed, advances: chunk.advances, delivery: chunk.delivery)
     }
 
     /// Repeats of what is under way in another delivery wait for its end: they are dropped only if it is safe.
     private func awaitLanding(of keys: [DedupeKey?], _ chunk: Chunk) async throws {
         if passesUnsettled { return }
-        for (record, key) in zip(chunk.records, keys) {
-            guard let key, let ahead = flying.withLock({ $0[key] }),
-                ahead.delivery != ObjectIdentifier(chunk.delivery),
-                ahead.digest == record.contentDigest
-            else { continue }
-            try await ahead.hasLanded.wait()
-        }
-    }
-
-    /// Notes the first record of a key; answers its ordinal to a repeat in the same delivery.
-    private func board(
-        _ passenger: Passenger, under key: DedupeKey, _ boarded: inout Boarding
-    ) -> Int? {
         let ahead = flying.withLock { flying in
-            if let ahead = flying[key] { return ahead as Passenger? }
-            flying[key] = passenger
-            return nil
+            zip(chunk.records, keys).compactMap { record, key -> Latch? in
+                guard let key, let ahead = flying[key],
+                    ahead.delivery != ObjectIdentifier(chunk.delivery),
+                    ahead.digest == record.contentDigest
+                else { return nil }
+                return ahead.hasLanded
+            }
         }
-        guard let ahead else {
-            boarded.append((key, passenger))
-            return nil
-        }
-        let isRepeat =
-            ahead.delivery == passenger.delivery && ahead.digest == passenger.digest
-            && ahead.ordinal != passenger.ordinal
-        return isRepeat ? ahead.ordinal : nil
+        for latch in ahead { try await latch.wait() }
     }
 
     private func remember(_ boarded: Boarding, when delivery: Delivery, _ hasLanded: Latch) {
         if boarded.isEmpty { return }
         delivery.observe { [self, unowned delivery] settlement in
             if case .acknowledged = settlement {
+                let rejected = delivery.rejectedOrdinals
                 memory.remember(
-                    boarded.filter { !delivery.isRejected($0.passenger.ordinal) }
-                        .map { ($0.key, $0.passenger.digest) })
+                    boarded.compactMap { key, passenger in
+                        rejected.contains(passenger.ordinal) ? nil : (key, passenger.digest)
+                    })
             }
             flying.withLock { flying in
-                for (key, passenger) in boarded where flying[key]?.delivery == passenger.delivery {
-                    flying[key] = nil
+                for (key, passenger) in boarded {
+                    guard let landed = flying.removeValue(forKey: key),
+                        landed.delivery != passenger.delivery
+                    else { continue }
+                    flying[key] = landed
                 }
             }
             hasLanded.open()

@@ -64,10 +64,8 @@ public final class Delivery: Sendable {
         state.withLock { $0.followers[leader, default: []].append(record) }
     }
 
-    /// Whether the record with that ordinal was refused.
-    public func isRejected(_ ordinal: Int) -> Bool {
-        state.withLock { $0.rejected.contains(ordinal) }
-    }
+    /// The ordinals of the records that were refused.
+    public var rejectedOrdinals: Set<Int> { state.withLock { $0.rejected } }
 
     public var isSettled: Bool { state.withLock { $0.settlement != nil } }
 
