@@ -65,6 +65,8 @@ class Stack:
             self.environment["PENSTOCK_BUS"] = f"kafka://{self.kafka}"
             self.environment["PENSTOCK_STORE"] = re.sub(r"/[^/]*$", f"/{self.database}", self.admin_url)
             self.environment["PENSTOCK_CACHE"] = required("PENSTOCK_TEST_REDIS")
+            # Case ids repeat from run to run: answers of an earlier one must not be found.
+            subprocess.run(["redis-cli", "-u", self.environment["PENSTOCK_CACHE"], "flushdb"], check=True, capture_output=True)
         self.pipelines = {
             name: json.loads((ROOT / "Pipelines" / f"{name}.json").read_text())
             for name in ("conversion-reports", "conversion-events")
