@@ -38,6 +38,8 @@ struct WorldTests {
                 calls.withLock { $0 += 1 }
                 if calls.current == 2 { throw PipelineError.fatal("planted", "planted") }
             }
+            // A world may be over before it asks a second time.
+            if calls.current < 2 { return nil }
             let found = verdict.violations.first ?? "nothing"
             return found.contains("gave up: planted")
                 ? nil : "\(found)\n\(verdict.history.tail(60))"
