@@ -30,38 +30,52 @@ struct ListenAddress {
 
     /// Finds out why the C core could not listen, by trying it with the system's own functions.
     func failure() -> GRPCError {
-        guard let endpoint else {
+        if endpoint == nil {
             return refusal(.addressRefused, "the path is in use, too long or not writable")
         }
+        guard let obstacle = obstacle(listening: true) else {
+            return refusal(.addressRefused, "the reason is in gRPC's log")
+        }
+        return refusal(obstacle.code, obstacle.reason)
+    }
+
+    /// Why the address can't be had; `nil` for one that is free, and for a Unix socket.
+    ///
+    /// - Parameter listening: whether to listen as well, so that for a moment somebody could connect.
+    func obstacle(listening: Bool) -> (code: GRPCError.Code, reason: String)? {
+        guard let endpoint else { return nil }
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         unsafe hints.ai_flags = AI_PASSIVE
         var found: UnsafeMutablePointer<addrinfo>? = nil
         let outcome = unsafe getaddrinfo(endpoint.host, endpoint.port, &hints, &found)
         guard outcome == 0, let first = unsafe found else {
-            return unsafe refusal(.invalidAddress, String(cString: gai_strerror(outcome)))
+            return unsafe (.invalidAddress, String(cString: gai_strerror(outcome)))
         }
         defer { unsafe freeaddrinfo(first) }
-        let number = unsafe Self.listenError(first.pointee)
-        if number == 0 { return refusal(.addressRefused, "the reason is in gRPC's log") }
-        return unsafe refusal(
+        let number = unsafe Self.error(ofBinding: first.pointee, listening: listening)
+        if number == 0 { return nil }
+        return unsafe (
             number == EADDRINUSE ? .addressInUse : .addressRefused,
-            String(cString: strerror(number)))
+            String(cString: strerror(number))
+        )
     }
 
     func refusal(_ code: GRPCError.Code, _ reason: String) -> GRPCError {
         GRPCError(code, "cannot listen on \(text): \(reason)")
     }
 
-    private static func listenError(_ address: addrinfo) -> Int32 {
-        let descriptor = unsafe socket(address.ai_family, address.ai_socktype, 0)
+    private static func error(ofBinding address: addrinfo, listening: Bool) -> Int32 {
+        let descriptor = unsafe socket(
+            address.ai_family, address.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return errno }
         defer { close(descriptor) }
-        // As the C core does, so that connections that linger do not count.
+        // As the C core does, so that connections that linger do not count. It shares ports (SO_REUSEPORT) as well, which
+        // must not be asked for here: a port that another process shares would seem free.
         var yes: Int32 = 1
         unsafe setsockopt(
             descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
         if unsafe bind(descriptor, address.ai_addr, address.ai_addrlen) != 0 { return errno }
-        return listen(descriptor, 1) == 0 ? 0 : errno
+        return !listening || listen(descriptor, 1) == 0 ? 0 : errno
     }
 }
