@@ -28,16 +28,11 @@ final class TraceFeed: Sendable {
     private func scheduleNext() {
         let index = next.withLock { $0 }
         guard index < trace.arrivals.count else { return ended() }
-        let due = Instant(nanoseconds: 0).advanced(by: trace.arrivals[index].at)
-        simulator.schedule(at: due) { [self] in
+        let at = trace.arrivals[index].at
+        simulator.schedule(at: Instant(nanoseconds: 0).advanced(by: at)) { [self] in
             // All of an instant arrive together.
             var index = index
-            while index < trace.arrivals.count,
-                trace.arrivals[index].at
-                    <= trace.arrivals[
-                        next.withLock { $0 }
-                    ].at
-            {
+            while index < trace.arrivals.count, trace.arrivals[index].at <= at {
                 deliver(trace.arrivals[index].message)
                 index += 1
             }
