@@ -62,7 +62,7 @@ extension PostgresLedger {
 
     public func expectedSealing() async throws -> Timestamp? {
         let rule = stage.rule
-        return try await withStage { connection, stage in
+        return try await withStage(.reading) { connection, stage in
             let look = try connection.look(stage, rule, locking: false)
             if look.draining != nil && look.open.count > 0 { return look.clock }
             switch rule.decide(look.open, now: look.clock) {

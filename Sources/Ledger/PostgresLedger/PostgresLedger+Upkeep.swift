@@ -24,7 +24,7 @@ extension PostgresLedger {
         var total = 0
         while true {
             try Task.checkCancellation()
-            let count = try await withStage { connection, stage in
+            let count = try await withStage(.bulk) { connection, stage in
                 try connection.query("select penstock.purge($1, $2)") {
                     $0.add(int2: stage)
                     $0.add(timestamptz: before)
@@ -36,7 +36,7 @@ extension PostgresLedger {
     }
 
     public func summary() async throws -> LedgerSummary {
-        try await withStage { connection, stage in
+        try await withStage(.reading) { connection, stage in
             let answer = try connection.query(
                 """
                 select pending, open, committed, undelivered, cases, seconds

@@ -31,7 +31,10 @@ extension Catalogue {
             summary: "PostgreSQL: ledgers, events and reports. Properties are libpq's.",
             example: "postgres://penstock@db:5432/penstock", kinds: [.store],
             check: { address in objection { try PostgresPool(address) } }
-        ) { address, _ in try PostgresStore(address) }
+        ) { address, context in
+            let logger = context.logger
+            return try PostgresStore(address) { line in logger.log(line) }
+        }
     }
 
     private static var redis: Connector {
@@ -114,6 +117,16 @@ extension Catalogue {
 }
 
 extension Logger {
+    fileprivate func log(_ line: PostgresLogLine) {
+        let level: Level =
+            switch line.severity {
+            case .notice: .notice
+            case .warning: .warning
+            case .error: .error
+            }
+        log(level: level, "\(line.message)")
+    }
+
     /// What librdkafka has to say; its own news are details to us.
     fileprivate func log(_ line: KafkaLogLine) {
         log(

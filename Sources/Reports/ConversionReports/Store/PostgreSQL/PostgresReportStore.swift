@@ -6,25 +6,12 @@ public import Postgres
 /// Any number of processes may append, fold and read at once.
 public final class PostgresReportStore: ReportStore {
     let pool: PostgresPool
-    /// Sessions with the planner settings of the read statement.
-    private let readers: PostgresPool
     private let partitions: EventPartitions
 
-    /// Connects to nothing yet.
-    ///
-    /// - Parameters:
-    ///   - address: the pool's; reading needs sessions with other settings.
-    ///   - pool: for everything that writes.
-    ///   - readers: most connections that read.
-    /// - Throws: `fatal` `invalid-address`.
-    public init(_ address: ResourceAddress, pool: PostgresPool, readers: Int = 2) throws {
-        var address = address
-        address.properties["connections"] = nil
+    /// Opens nothing.
+    public init(pool: PostgresPool) {
         self.pool = pool
         partitions = EventPartitions(pool: pool)
-        self.readers = try PostgresPool(
-            address,
-            options: PostgresPool.Options(connections: readers, settings: Self.readSettings))
     }
 
     /// The read statement is fast by one plan only: nested loops over index-only scans. An empty
@@ -90,7 +77,8 @@ public final class PostgresReportStore: ReportStore {
     }
 
     public func fold(limit: Int) async throws -> FoldResult {
-        try await pool.withTransaction("BEGIN ISOLATION LEVEL READ COMMITTED") { connection in
+        try await pool.withTransaction("BEGIN ISOLATION LEVEL READ COMMITTED", .bulk) {
+            connection in
             // A statement of its own: the next one's snapshot must be younger than the lock.
             let lock = try connection.query("SELECT pg_try_advisory_xact_lock($1::bigint)") {
                 $0.add(int8: PostgresReportSQL.folderLock)
@@ -102,7 +90,7 @@ public final class PostgresReportStore: ReportStore {
     }
 
     public func read(_ queries: [ConversionQuery]) async throws -> ConversionReading {
-        try await readers.withConnection { connection in
+        try await pool.withConnection(.bulk, settings: Self.readSettings) { connection in
             if queries.isEmpty {
                 let clock = try connection.query("SELECT statement_timestamp()")
                 return ConversionReading(
@@ -122,7 +110,7 @@ public final class PostgresReportStore: ReportStore {
         }
     }
 
-    public func close() async { await readers.close() }
+    public func close() async {}
 }
 
 extension [ConversionQuery] {
