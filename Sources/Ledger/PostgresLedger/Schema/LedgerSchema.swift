@@ -21,6 +21,6 @@ enum LedgerSchema {
             \(deliveries)
             \(snapshots)
             \(upkeep)
-            """
+            """, refusals,
         ], tables: columns)
 }
