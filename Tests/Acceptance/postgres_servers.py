@@ -14,9 +14,10 @@ AS_POSTGRES = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups
 
 
 class PostgresPair:
-    """A primary and a standby that follows it."""
+    """A primary, and a standby that follows it."""
 
-    def __init__(self):
+    def __init__(self, standby=True):
+        self.has_standby = standby
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="penstock-pair-"))
         self.folder.chmod(0o755)
         self.binaries = pathlib.Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
@@ -33,6 +34,8 @@ class PostgresPair:
         started = self.servers("start")
         self.primary = int((self.folder / "postgres.port").read_text())
         assert f":{self.primary}/" in started
+        if not self.has_standby:
+            return self
         self.standby = free_port()
         data = self.folder / "standby"
         data.mkdir()

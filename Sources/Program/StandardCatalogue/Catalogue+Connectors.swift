@@ -68,7 +68,9 @@ extension Catalogue {
             schemes: ["grpc"], summary: "The report API, on that address.",
             example: "grpc://127.0.0.1:50051", kinds: [.api],
             check: { address in
-                plain(address) ?? ReportAPI.objection(to: address.rest)
+                plain(address)
+                    ?? (address.rest.contains("@") ? "it has no user and no password" : nil)
+                    ?? ReportAPI.objection(to: address.rest)
             }
         ) { address, context in
             ReportAPI(

@@ -98,15 +98,16 @@ extension ConnectionSettings {
     /// libpq quotes the part that it does not understand. The name of a parameter may be shown;
     /// anything else, or a name that may be a piece of a password, may not.
     private static func shown(_ message: String, of url: String) -> String {
-        guard let first = message.firstIndex(of: "\""), let last = message.lastIndex(of: "\""),
-            first < last
+        guard let last = message.lastIndex(of: "\""),
+            let first = message[..<last].lastIndex(of: "\"")
         else { return message }
         let authority = url.drop { $0 != "/" }.drop { $0 == "/" }.prefix { $0 != "/" && $0 != "?" }
         let isSplitRightly =
             url.count(where: { $0 == "@" }) == authority.count { $0 == "@" }
             && authority.count { $0 == "@" } <= 1
         let isName =
-            message.hasPrefix("invalid URI query parameter")
+            (message.hasPrefix("invalid URI query parameter")
+                || message.hasPrefix("extra key/value separator"))
             && message[message.index(after: first)..<last]
                 .allSatisfy { $0.isASCII && ($0.isLetter || $0 == "_") }
         if isSplitRightly && isName { return message }

@@ -40,7 +40,7 @@ struct ProcessRun: Sendable {
         let services =
             options.role == .worker
             ? [] : resources.all.compactMap { $0 as? any RequestService }
-        try await run(runs, services)
+        try await run(runs, services, asking: resources.all)
         await resources.close()
         withExtendedLifetime(admin) {}
         logger.notice("stopped")
@@ -52,10 +52,11 @@ struct ProcessRun: Sendable {
     ) throws -> PipelineRun {
         var logger = logger
         logger[metadataKey: "pipeline"] = "\(definition.name)"
-        let context = StageContext(
+        var context = StageContext(
             pipeline: definition.name, stage: "", sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
             catalogue: catalogue, resources: opened, servesCallers: options.role != .worker)
+        context.owners = definitions.flatMap(\.stateOwners)
         let graph = try PipelineGraph(
             stages: definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
             context: context)
@@ -69,8 +70,11 @@ struct ProcessRun: Sendable {
     }
 
     /// Front doors close first: calls in flight are settled by pipelines that still run.
-    private func run(_ runs: [PipelineRun], _ services: [any RequestService]) async throws {
+    private func run(
+        _ runs: [PipelineRun], _ services: [any RequestService], asking resources: [any Resource]
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await OpenResources.refuseMistakes(in: resources, until: stop) }
             group.addTask {
                 try await serve(services)
                 for run in runs { run.stop() }
