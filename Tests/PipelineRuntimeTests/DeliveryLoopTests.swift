@@ -1,3 +1,4 @@
+import Logging
 import PipelineCore
 import PipelineTesting
 import Testing
@@ -80,6 +81,24 @@ struct DeliveryLoopTests {
                 == ["releaseDelivery 1 to ready", "delivered 1 to ready"])
         #expect(barrier.pauses.entries == [DeliveryLoop.pause])
         #expect(sink.batches.entries[0].outcomes == [.testing(1), .testing(2)])
+    }
+
+    @Test("to a sink that is away is told of once and then once a minute, not for each try")
+    func quiet() async throws {
+        let sink = FakeSink()
+        for _ in 0..<3000 { sink.failures.add(unavailable) }
+        for number in 1...20 { barrier.putOutcomes(of: [number], to: ["ready"]) }
+        let start = world.time.now
+        try await delivering(to: [("ready", sink)]) {
+            try await world.advance(by: .milliseconds(100)) { sink.batches.count == 20 }
+        }
+        let minutes = Int(start.duration(to: world.time.now).components.seconds / 60)
+        #expect(minutes > 1)
+        let told = world.log.events
+        #expect(told.count(where: { $0.level == .warning }) <= minutes + 1)
+        #expect(told.count <= minutes + 2)
+        #expect(told.last?.message == "works again")
+        #expect(told.last?.metadata["failures"]?.description == "3000")
     }
 
     @Test("is repeated, not lost, when its mark can't be written at first")

@@ -21,6 +21,8 @@ struct DeliveryLoop: Sendable {
         }) {
             do {
                 try await process(claimed)
+            } catch let error as PipelineError where error.disposition == .retryable {
+                // Said already, when it began: each batch that waits for the sink would say it again.
             } catch let error as PipelineError where error.disposition != .fatal {
                 environment.logger.warning(
                     "delivery failed; it will be tried again",
