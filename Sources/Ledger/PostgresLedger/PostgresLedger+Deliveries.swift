@@ -9,7 +9,7 @@ extension PostgresLedger {
             let answer = try connection.query(
                 """
                 select batch_no, token, outcome_id, case_no, key, state, reason, report, data_as_of,
-                  written_at, deadline, parameters
+                  written_at, deadline, parameters, attempt
                 from penstock.claim_delivery($1, $2, $3, $4 * interval '1 microsecond')
                 """
             ) {
@@ -25,7 +25,8 @@ extension PostgresLedger {
                 outcomes: (0..<answer.rowCount).map { row in
                     Outcome(
                         id: answer.uuid(row, 2), caseNumber: answer.int64(row, 3),
-                        caseID: answer.uuid(row, 4), batch: number,
+                        caseID: answer.uuid(row, 4), revision: answer.int(row, 12),
+                        batch: number,
                         state: CaseState(letter: answer.char(row, 5)),
                         reason: answer.textOrNil(row, 6), report: answer.bytesOrNil(row, 7),
                         dataAsOf: answer.timestampOrNil(row, 8),

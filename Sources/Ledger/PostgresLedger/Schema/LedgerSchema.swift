@@ -21,6 +21,7 @@ enum LedgerSchema {
             \(deliveries)
             \(snapshots)
             \(upkeep)
-            """
+            """,
+            revisions,
         ], tables: columns)
 }
