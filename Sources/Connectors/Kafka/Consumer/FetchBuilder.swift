@@ -45,8 +45,7 @@ struct FetchBuilder: ~Copyable {
     }
 
     /// Copies the messages.
-    /// - Parameter now: the timestamp of messages without one.
-    consuming func build(from buffer: borrowing MessageBuffer, now: Timestamp) -> Fetch {
+    consuming func build(from buffer: borrowing MessageBuffer) -> Fetch {
         let entries = entries
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { target, count in
             var writer = unsafe ByteWriter(target)
@@ -78,7 +77,7 @@ struct FetchBuilder: ~Copyable {
                 }
                 return unsafe Record(
                     key: key, payload: payload, headers: headers,
-                    timestamp: Self.timestamp(of: message) ?? now,
+                    timestamp: Self.timestamp(of: message) ?? .distantPast,
                     origin: Origin(
                         source: topic, partition: entry.partition, offset: entry.offset),
                     ordinal: ordinal)

@@ -13,7 +13,6 @@ extension KafkaConsumer {
     /// Takes what has arrived, within the subscription's limits.
     /// - Throws: what librdkafka reports about the subscription.
     func take() throws(PipelineError) -> Taken {
-        let now = clock.timestamp
         let result: Result<Taken, PipelineError> = buffer.withLock { buffer in
             if buffer.count == 0 { buffer.fill(from: queue) }
             // Filling serves callbacks, and the changes they bring come first.
@@ -31,7 +30,7 @@ extension KafkaConsumer {
                 buffer.remove(first: seen)
                 return .success(.again)
             }
-            let fetch = builder.build(from: buffer, now: now)
+            let fetch = builder.build(from: buffer)
             buffer.remove(first: seen)
             return .success(.fetch(fetch))
         }

@@ -20,9 +20,11 @@ extension StandardStore {
             throw PipelineError.fatal(
                 "wrong-kind", "stage \(context.stage): a store takes events, not \(kind)")
         }
-        let logger = context.logger
+        let folding = Outage(
+            "stage \(context.stage): fold", "deltas were not folded", clock: context.clock,
+            logger: context.logger)
         return EventStoreSink(store: reports, stage: context.stage, clock: context.clock) { error in
-            logger.warning("deltas were not folded", metadata: ["error": "\(error)"])
+            if let error { folding.failed(error) } else { folding.succeeded() }
         }
     }
 }
