@@ -21,8 +21,7 @@ enum LedgerSchema {
             \(deliveries)
             \(snapshots)
             \(upkeep)
-            """,
-            renewal,
+            """, refusals, renewal,
         ], tables: columns)
 
     /// Builds of the first step's early days made functions of an older text, and one column less.
