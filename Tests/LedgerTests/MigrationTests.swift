@@ -12,8 +12,8 @@ struct MigrationTests {
     func digests() {
         #expect(
             LedgerSchema.migration.digests == [
-                "b457ece4d94c2a285485929544ebd37e", "436e759dc14006ce554eedf8234d9fac",
-                "6b68f06bfdeb41df5c7dd9cf4a9019e7",
+                "b457ece4d94c2a285485929544ebd37e", "6b68f06bfdeb41df5c7dd9cf4a9019e7",
+                "436e759dc14006ce554eedf8234d9fac",
             ])
     }
 

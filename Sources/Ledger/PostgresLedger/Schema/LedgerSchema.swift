@@ -21,7 +21,8 @@ enum LedgerSchema {
             \(deliveries)
             \(snapshots)
             \(upkeep)
-            """, refusals, renewal,
+            """,
+            renewal, refusals,
         ], tables: columns)
 
     /// Builds of the first step's early days made functions of an older text, and one column less.
