@@ -7,7 +7,8 @@ internal import SQLite
 /// Times are microseconds since 1970; `cases` is a JSON array of case numbers, earliest deadline
 /// first.
 enum LedgerSchema {
-    static let migration = SQLiteMigration(component: "ledger", steps: [stages, cases, batches])
+    static let migration = SQLiteMigration(
+        component: "ledger", steps: [stages, cases, batches, logs])
 
     private static let stages = """
         CREATE TABLE ledger_stages(
@@ -65,5 +66,13 @@ enum LedgerSchema {
           delivered_at INTEGER, PRIMARY KEY(batch_no, sink)) WITHOUT ROWID;
         CREATE INDEX ledger_deliveries_due ON ledger_deliveries(stage_no, sink, batch_no)
           WHERE delivered_at IS NULL;
+        """
+
+    /// Positions belong to logs, no longer to topics: rows without a log are of earlier versions.
+    private static let logs = """
+        ALTER TABLE ledger_positions ADD COLUMN log TEXT;
+        ALTER TABLE ledger_positions ADD COLUMN incarnation INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE ledger_positions ADD COLUMN witness_offset INTEGER;
+        ALTER TABLE ledger_positions ADD COLUMN witness_digest INTEGER;
         """
 }

@@ -21,6 +21,7 @@ enum LedgerSchema {
             \(deliveries)
             \(snapshots)
             \(upkeep)
-            """
+            """,
+            logs,
         ], tables: columns)
 }
