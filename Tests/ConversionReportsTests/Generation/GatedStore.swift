@@ -16,6 +16,7 @@ struct GatedStore: ReportStore {
     func append(_ events: EventBatch, advances: [PositionAdvance]) async throws {
         try await inner.append(events, advances: advances)
     }
+    func tryAppending(_ events: EventBatch) async throws { try await inner.tryAppending(events) }
     func fold(limit: Int) async throws -> FoldResult { try await inner.fold(limit: limit) }
     func owned(byPipeline pipeline: String, stage: String) -> any ReportStore {
         GatedStore(inner: inner.owned(byPipeline: pipeline, stage: stage), gate: gate)

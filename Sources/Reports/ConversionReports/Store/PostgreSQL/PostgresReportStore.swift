@@ -64,6 +64,15 @@ public final class PostgresReportStore: ReportStore {
         }
     }
 
+    public func tryAppending(_ events: EventBatch) async throws {
+        do {
+            try await pool.withTransaction { [owner] connection in
+                try connection.append(events, [], of: owner)
+                throw TakenBack()
+            }
+        } catch is TakenBack {}
+    }
+
     /// Returns when all positions are where they were to go: what was read has been stored.
     private func checkAdvanced(_ advances: [PositionAdvance]) async throws {
         let stored = try await pool.withConnection { [owner] connection in
@@ -123,6 +132,7 @@ extension PostgresReportStore {
         of log: LogName, initial: [Int32: Int64]
     ) async throws -> StoredPositions {
         let wanted = initial.sorted { $0.key < $1.key }
+        try await pool.check(Self.migration)
         return try await pool.withConnection { [owner] connection in
             try connection.query(PostgresReportSQL.positions) {
                 $0.add(owner)

@@ -25,7 +25,7 @@ public struct SQLiteReportStore: ReportStore {
         try await database.migrate(Self.migration)
     }
 
-    private static let migration = SQLiteMigration(
+    static let migration = SQLiteMigration(
         component: "conversion-reports",
         steps: [SQLiteReportSQL.schema, SQLiteReportSQL.ownedPositions])
 
@@ -70,6 +70,17 @@ public struct SQLiteReportStore: ReportStore {
             try connection.insert(deltas, of: events)
             try connection.insert(events)
         }
+    }
+
+    public func tryAppending(_ events: EventBatch) async throws {
+        let deltas = events.hourDeltas()
+        do {
+            try await database.write { connection in
+                try connection.insert(deltas, of: events)
+                try connection.insert(events)
+                throw TakenBack()
+            }
+        } catch is TakenBack {}
     }
 
     public func fold(limit: Int) async throws -> FoldResult {
