@@ -1,6 +1,7 @@
 import Batching
 import Ledger
 import PipelineCore
+import PipelineTesting
 import PostgresLedger
 import SQLite
 import SQLiteLedger

@@ -30,7 +30,7 @@ struct PostgresInspectionTests {
             try await database.withStore { _ in }
             #expect(
                 try await findings(database) == [
-                    ResourceFinding("events and reports", .ok, "its tables have version 1")
+                    ResourceFinding("events and reports", .ok, "its tables have version 2")
                 ])
         }
     }
