@@ -162,7 +162,7 @@ struct PoolTests {
                 for index in 0..<40 {
                     let purpose: PostgresPool.Purpose = index % 2 == 0 ? .work : .reading
                     group.addTask {
-                        try await pool.withConnection(purpose) {
+                        try await pool.withConnection(for: purpose) {
                             _ = try $0.query("select pg_sleep(0.01)")
                         }
                     }

@@ -111,7 +111,7 @@ public final class PostgresPool: Resource {
     ///   there is no connection to be had.
     @discardableResult
     public func withConnection<T: Sendable>(
-        _ purpose: Purpose = .work, settings: [String: String] = [:],
+        for purpose: Purpose = .work, settings: [String: String] = [:],
         _ body: @escaping @Sendable (PostgresConnection) throws -> T
     ) async throws -> T {
         let script = PostgresScript.settings(settings, local: true)
@@ -139,17 +139,17 @@ public final class PostgresPool: Resource {
     /// throws.
     @discardableResult
     public func withTransaction<T: Sendable>(
-        _ begin: PostgresScript = "BEGIN", _ purpose: Purpose = .work,
+        _ begin: PostgresScript = "BEGIN", for purpose: Purpose = .work,
         _ body: @escaping @Sendable (PostgresConnection) throws -> T
     ) async throws -> T {
-        try await withConnection(purpose) { connection in
+        try await withConnection(for: purpose) { connection in
             try connection.transaction(begin) { try body(connection) }
         }
     }
 
     /// Connects and asks whether the server can be written to.
     public func probe() async throws {
-        try await withConnection(.reading) { connection in
+        try await withConnection(for: .reading) { connection in
             let answer = try connection.query(
                 """
                 select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean,

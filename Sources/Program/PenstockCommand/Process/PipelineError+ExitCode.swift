@@ -9,7 +9,7 @@ extension PipelineError {
         "cache-login", "cache-missing", "cache-unsupported",
         "cannot-listen",
         "file-unusable", "foreign-database", "line-too-long", "not-a-database",
-        "position-missing", "position-out-of-range", "rule-conflict", "schema-newer",
+        "position-missing", "rule-conflict", "schema-newer",
         "state-owned", "state-unowned",
         "store-authentication", "store-changed", "store-corrupt", "store-encoding",
         "store-encryption",
