@@ -3,7 +3,7 @@ internal import PipelineCore
 
 /// The layout of outcomes in a cache: written by the stage, read by the API.
 struct CachedOutcomes: OutcomeCache {
-    /// A cache that does not answer is not waited for: the store does.
+    /// Most entries of one write, so that a large batch does not hold up those who read.
     static let batchSize = 512
 
     let cache: any Cache
@@ -12,6 +12,7 @@ struct CachedOutcomes: OutcomeCache {
     let encoder: any OutcomeEncoder
     let logger: Logger
 
+    /// A cache that does not answer is not waited for: the store does.
     func lookup(_ ids: [UUID]) async -> [Bytes?] {
         do {
             return try await cache.get(ids.map { key($0) })
