@@ -29,13 +29,20 @@ public struct PipelineReader: Sendable {
         }
         let problems = Diagnostics(parsed.problems + context.problems.list).located(in: file)
         // A definition that leans on an example where a variable was missing must not run.
-        let isComplete = problems.list.allSatisfy {
-            $0.severity != .error && $0.code != .unknownEnvironment && $0.code != .unreadableFile
+        let leansOnExamples = problems.list.contains {
+            $0.code == .unknownEnvironment || $0.code == .unreadableFile
         }
-        return PipelineReading(
+        let isComplete = !leansOnExamples && !problems.hasErrors
+        // Whether a rule waits too long can be seen best by watching it.
+        let isRehearsable = problems.list.allSatisfy {
+            $0.severity != .error || $0.code == .slaExceeded || $0.code == .unboundedWait
+        }
+        var reading = PipelineReading(
             file: file, source: String(decoding: bytes, as: UTF8.self),
             definition: isComplete ? definition : nil, diagnostics: problems,
             references: parsed.value?.references ?? [], settings: context.settings)
+        reading.rehearsal = isComplete || isRehearsable && !leansOnExamples ? definition : nil
+        return reading
     }
 
     /// Reads files that are to run together, and reports what is wrong with them together, too.
@@ -75,7 +82,8 @@ public struct PipelineReader: Sendable {
             file: file, name: header.name.text, version: header.version, sla: header.sla,
             position: root["name"]?.position,
             resources: resources.compactMap(\.definition),
-            stages: stages.compactMap(\.definition), settings: context.settings)
+            stages: stages.compactMap(\.definition), settings: context.settings,
+            references: root.references)
     }
 }
 
@@ -87,6 +95,9 @@ public struct PipelineReading: Sendable {
     public var source: String
     /// The pipeline; nil when there are errors, or when it needs variables that are not set here.
     public var definition: PipelineDefinition?
+    /// The pipeline, if nothing is wrong with it but how long it may let cases wait: it must not run,
+    /// but may be simulated.
+    public var rehearsal: PipelineDefinition?
     /// Everything that was found, in the order of the text.
     public var diagnostics: Diagnostics
     /// The variables and files that the text refers to, in its order.
@@ -104,6 +115,7 @@ public struct PipelineReading: Sendable {
         self.file = file
         self.source = source
         self.definition = definition
+        rehearsal = definition
         self.diagnostics = diagnostics
         self.references = references
         self.settings = settings
@@ -119,7 +131,10 @@ public struct PipelineReading: Sendable {
 
     mutating func add(_ problem: Diagnostic) {
         diagnostics = Diagnostics(diagnostics.list + [problem]).sorted()
-        if problem.severity == .error { definition = nil }
+        if problem.severity == .error {
+            definition = nil
+            rehearsal = nil
+        }
     }
 
     /// Whether nothing is wrong with the file itself; only the environment may be missing.
