@@ -20,6 +20,7 @@ extension LedgerBarrier {
             if !result.sealed.isEmpty {
                 for batch in result.sealed { log(batch) }
                 sealed.ring()
+                tell(.sealed)
                 continue
             }
             if retention != nil, nextPurge <= now {
