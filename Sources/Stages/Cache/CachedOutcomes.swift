@@ -23,21 +23,30 @@ struct CachedOutcomes: OutcomeCache {
     }
 
     func store(_ outcomes: [Outcome]) async {
-        do { try await write(outcomes) } catch {
+        do { _ = try await write(outcomes) } catch {
             logger.debug("cache not reached", metadata: ["error": "\(error)"])
         }
     }
 
-    func write(_ outcomes: [Outcome]) async throws {
+    /// Answers the outcomes that can't be rendered.
+    func write(_ outcomes: [Outcome]) async throws -> [OutcomeRefusal] {
+        var refused: [OutcomeRefusal] = []
         var rest = outcomes[...]
         while !rest.isEmpty {
-            try await cache.set(
-                rest.prefix(Self.batchSize).map { outcome in
-                    CacheEntry(
-                        key: key(outcome.caseID), value: try encoder.cached(outcome),
-                        timeToLive: timeToLive)
-                })
+            var entries: [CacheEntry] = []
+            for outcome in rest.prefix(Self.batchSize) {
+                do {
+                    entries.append(
+                        CacheEntry(
+                            key: key(outcome.caseID), value: try encoder.cached(outcome),
+                            timeToLive: timeToLive))
+                } catch let error as PipelineError where error.disposition == .permanent {
+                    refused.append(OutcomeRefusal(outcome, error))
+                }
+            }
+            try await cache.set(entries)
             rest = rest.dropFirst(Self.batchSize)
         }
+        return refused
     }
 }

@@ -62,6 +62,30 @@ struct LedgerBarrierTests {
         #expect(try await settlement.outcome() == nil)
     }
 
+    @Test("keeps what the store refuses for itself in the dead letters, and accepts the rest")
+    func refusals() async throws {
+        let stored = InMemoryPositions()
+        _ = try await stored.positions(of: "topic", initial: [0: 0])
+        let ledger = FakeLedger(
+            conflicts: [.testing(4)], refused: [.testing(2), .testing(7)], stored: stored,
+            sealing: nothing())
+        let (chunk, settlement) = Chunk.testing(Array(1...8), at: 0)
+        settlement.failures.add(.retryable("bus-unavailable", "away"))
+        let barrier = barrier(ledger)
+        await #expect(throws: PipelineError.self) { try await barrier.accept(chunk) }
+        // The chunk's positions stand still while a refused record is not kept.
+        #expect(settlement.settlements.count == 0)
+        try await barrier.accept(chunk)
+        #expect(settlement.rejectedOrdinals == [1, 3, 6])
+        let rejections = settlement.rejections.entries
+        #expect(rejections.map(\.code) == ["store-data", "conflict", "store-data"])
+        #expect(rejections[0].reason == "there is no such character")
+        #expect(rejections[0].stage == "batch")
+        let accepted = Set(ledger.accepted.entries.flatMap(\.self))
+        #expect(accepted == Set([1, 3, 5, 6, 8].map { .testing($0) }))
+        #expect(try await settlement.outcome() == nil)
+    }
+
     @Test("moves positions even when every record of a chunk is a conflict, or it has none")
     func emptyChunks() async throws {
         let ledger = FakeLedger(conflicts: [.testing(1)], sealing: nothing())
@@ -135,6 +159,7 @@ struct LedgerBarrierTests {
         let start = time.timestamp
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await barrier.runSealing() }
+            group.addTask { try await barrier.runUpkeep() }
             try await ledger.purges.reaches(1)
             while ledger.purges.count < 2 {
                 if time.sleeperCount > 0 { time.advance(by: .seconds(1)) }
@@ -144,6 +169,28 @@ struct LedgerBarrierTests {
         }
         #expect(ledger.purges.entries[0] == start.advanced(by: .seconds(-3600)))
         #expect(start.duration(to: time.timestamp) >= .seconds(60))
+    }
+
+    @Test("seals at once what is due while much is to be deleted, and deletes batch by batch")
+    func retentionBesideSealing() async throws {
+        let ledger = FakeLedger(isOpen: false, finished: 300, sealing: nothing())
+        let barrier = barrier(ledger, poll: .seconds(3600), retention: .seconds(3600))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await barrier.runSealing() }
+            group.addTask { try await barrier.runUpkeep() }
+            try await ledger.purges.reaches(1)
+            // The first batch is still being deleted.
+            try await barrier.flush()
+            try await ledger.seals.reaches(2)
+            #expect(ledger.purges.count == 1)
+            ledger.purgeGate.open()
+            while ledger.purges.count < 301 {
+                if time.sleeperCount > 1 { time.advance(by: .milliseconds(1)) }
+                await Task.yield()
+            }
+            group.cancelAll()
+        }
+        #expect(ledger.seals.count == 2)
     }
 
     @Test(

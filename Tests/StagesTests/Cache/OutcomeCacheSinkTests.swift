@@ -19,7 +19,7 @@ struct OutcomeCacheSinkTests {
     func layout() async throws {
         let sink = sink(MemoryCache(capacityBytes: 1 << 20, clock: time.clock))
         let outcomes = (0..<1200).map { Outcome.testing($0) }
-        try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: outcomes))
+        _ = try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: outcomes))
         let layout = try #require(sink.outcomeCache)
         let found = await layout.lookup([.testing(1199), .testing(9999), .testing(0)])
         #expect(found[0] == Array("cached \(UUID.testing(1199))".utf8)[...])
@@ -33,7 +33,7 @@ struct OutcomeCacheSinkTests {
     func outage() async throws {
         let sink = sink(MemoryCache(capacityBytes: 8, clock: time.clock))
         let batch = OutcomeBatch(number: 1, token: 1, outcomes: [.testing(1)])
-        await #expect(throws: PipelineError.self) { try await sink.deliver(batch) }
+        await #expect(throws: PipelineError.self) { _ = try await sink.deliver(batch) }
         await sink.layout.store(batch.outcomes)
         #expect(await sink.layout.lookup([.testing(1)]) == [nil])
     }

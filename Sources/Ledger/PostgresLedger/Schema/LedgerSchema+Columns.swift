@@ -1,3 +1,5 @@
+internal import Postgres
+
 extension LedgerSchema {
     /// The columns of each table; a test compares them with what a migration makes.
     static let columns: [String: [String]] = [
@@ -22,7 +24,30 @@ extension LedgerSchema {
         ],
         "deliveries": [
             "batch_no", "sink", "stage", "token", "lease_until", "not_before", "worker", "attempts",
-            "delivered_at",
+            "delivered_at", "only_parked",
+        ],
+        "parked": [
+            "batch_no", "sink", "case_no", "stage", "code", "reason", "attempts", "parked_at",
+            "is_due",
+        ],
+        "dead_letters": [
+            "letter_no", "pipeline", "stage", "code", "reason", "attempts", "kept_at", "refusal",
+            "resource", "source", "part", "record_no", "recorded_at", "key", "payload",
+            "header_names", "header_values",
         ],
     ]
+
+    /// What `run` does with them, `migrate` needs more. Locking a row takes the right to change it.
+    static var privileges: PostgresPrivileges {
+        let rights = [
+            "schema_versions": ["SELECT"],
+            "case_numbers": ["USAGE", "SELECT"],
+            "stages": ["SELECT", "INSERT", "UPDATE"],
+            "pending": ["SELECT", "INSERT", "DELETE"],
+            "outcomes": ["SELECT", "INSERT", "DELETE"],
+        ]
+        let others = columns.keys.map { ($0, ["SELECT", "INSERT", "UPDATE", "DELETE"]) }
+        return PostgresPrivileges(
+            schema: migration.schema, relations: rights.merging(others) { first, _ in first })
+    }
 }

@@ -78,6 +78,16 @@ extension RunTimeCode {
             "An embedded store was written by a later version of the program.",
             "Use that version, or another file."),
         .init(
+            "state-owned", .unavailable,
+            "A stage that is to take over another one's cases has some of its own.",
+            "Let one of the two run out under its own name, or end it by `penstock migrate --abandon`."
+        ),
+        .init(
+            "state-unowned", .unavailable,
+            "The store has open cases of a stage that the files no longer name.",
+            "Move them by `penstock migrate --rename`, or end them by `--abandon`; the message says which."
+        ),
+        .init(
             "store-authentication", .unavailable,
             "PostgreSQL refuses the login.",
             "Check user, password and pg_hba.conf."),
@@ -85,6 +95,10 @@ extension RunTimeCode {
             "store-busy", .passing,
             "The store has no connection, or no lock, to give.",
             "Lower \"connections\" or raise max_connections; of a file, see who else has it open."),
+        .init(
+            "store-changed", .unavailable,
+            "The tables were made by a step whose text has changed since.",
+            "Use the build that made them, or one that leaves old steps as they were."),
         .init(
             "store-closed", .passing,
             "The store was used while the process stopped.",
@@ -106,6 +120,9 @@ extension RunTimeCode {
             "The store can't take a value.",
             "Read its message: which value, and why?"),
         .init(
+            "store-encoding", .unavailable, "The database's encoding can't hold every text.",
+            "Make the database with encoding UTF8."),
+        .init(
             "store-error", .failure,
             "SQLite reports an error of no known kind.",
             "Read its message."),
@@ -121,6 +138,10 @@ extension RunTimeCode {
             "store-io-error", .passing,
             "The disk of the embedded store fails.",
             "Look at the disk and at the system's log."),
+        .init(
+            "store-linked", .unavailable,
+            "The embedded store's file has several names (hard links).",
+            "Remove the others, or make a copy."),
         .init(
             "store-missing", .unavailable,
             "PostgreSQL has no such database.",
@@ -150,13 +171,13 @@ extension RunTimeCode {
             "Tables are missing, or are older than the program.",
             "Run `penstock migrate`."),
         .init(
-            "store-statement-stale", .passing,
-            "A prepared statement no longer fits the tables.",
-            "Nothing: it is prepared anew."),
-        .init(
             "store-statement", .failure,
             "The server refuses a statement.",
             "Read its message; report it if the tables are ours alone."),
+        .init(
+            "store-statement-stale", .passing,
+            "A prepared statement no longer fits the tables.",
+            "Nothing: it is prepared anew."),
         .init(
             "store-timeout", .passing,
             "A statement took longer than the server allows.",

@@ -32,10 +32,11 @@ struct BarrierAccess {
                 clock: clock, random: random, logger: logger, isRunning: false))
         let opened = try resources.open(definition)
         try await look(for: stage, of: definition, in: opened)
-        let context = StageContext(
+        var context = StageContext(
             pipeline: definition.name, stage: id, sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
             catalogue: catalogue, resources: opened)
+        context.owners = definition.stateOwners
         guard case .barrier(let barrier) = try stage.settings.build(context) else {
             throw CommandFailure(
                 .usage,

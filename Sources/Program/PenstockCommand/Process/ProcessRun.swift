@@ -53,10 +53,11 @@ struct ProcessRun: Sendable {
     ) throws -> PipelineRun {
         var logger = logger
         logger[metadataKey: "pipeline"] = "\(definition.name)"
-        let context = StageContext(
+        var context = StageContext(
             pipeline: definition.name, stage: "", sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
             catalogue: catalogue, resources: opened, servesCallers: options.role != .worker)
+        context.owners = definitions.flatMap(\.stateOwners)
         let graph = try PipelineGraph(
             stages: definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
             context: context)
