@@ -1,5 +1,6 @@
 import Batching
 import PipelineCore
+import Specification
 import Testing
 
 @Suite("A trigger's objections")

@@ -1,4 +1,5 @@
 import PipelineCore
+import PipelineTesting
 import Testing
 
 @testable import DryRun
@@ -87,7 +88,7 @@ struct PipelineRehearsalTests {
         let start = Timestamp(microseconds: 1_767_225_600_000_000)
         let arrivals = all.map { request in
             let deadline = request.deadline.map {
-                #", "deadline": "\(start.advanced(by: .seconds($0 * 60)).text)""#
+                #", "deadline": "\#(start.advanced(by: .seconds($0 * 60)).text)""#
             }
             let payload = """
                 { "case_id": "6f2c1f0e-8a0f-4a52-9c7e-0000000000\(request.id)", "product_id": "a",
