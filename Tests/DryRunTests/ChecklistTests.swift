@@ -85,7 +85,7 @@ struct ChecklistTests {
     )
     func tooLong() async throws {
         for (age, code) in [("36h", "sla-exceeded"), ("", "unbounded-wait")] {
-            let rule = age.isEmpty ? #"{ "count": 5 }"# : #"{ "max_age": "\(age)" }"#
+            let rule = age.isEmpty ? #"{ "count": 5 }"# : #"{ "max_age": "\#(age)" }"#
             let text = """
                 { "version": 1, "name": "reports", "sla": "24h",
                   "resources": { "db": { "url": "embedded:no/such/file" } },

@@ -47,9 +47,6 @@ struct SimulationTextTests {
         let others = [SyntheticDay.hasty, SyntheticDay.late, SyntheticDay.unanswered]
         let text = Comparisons(SyntheticDay.shipped, others).text(width: 100)
         try GoldenText.expect(text, toBe: "comparisons.txt")
-        for other in others {
-            #expect(text.contains(Comparison(SyntheticDay.shipped, other).verdict))
-        }
     }
 
     /// The text without what sets colours.

@@ -29,7 +29,8 @@ extension LedgerNeed {
         let subject = ResourceNeed.ledger(self).subject
         if mustExist {
             return stored == nil
-                ? ResourceFinding(subject, .wrong, "no `run` has kept the stage there yet")
+                ? ResourceFinding(
+                    subject, .wrong, "neither `run` nor `migrate` has made the stage there")
                 : ResourceFinding(subject, .ok, "the stage is there")
         }
         guard let stored else {
