@@ -57,12 +57,12 @@ public struct Header: Sendable, Hashable {
     }
 }
 
-/// Where a record was read: a topic's partition and offset, a file's line, a call.
+/// Where a record was read: a topic's partition and offset, a file's bytes, a call.
 public struct Origin: Sendable, Hashable, CustomStringConvertible {
     /// The topic, the file's path, `stdin`, or the address of the API.
     public var source: String
     public var partition: Int32
-    /// Offset in the partition; for files the line, counted from 1.
+    /// Offset in the partition; for files that of the line's first byte, from 0.
     public var offset: Int64
     public init(source: String, partition: Int32 = 0, offset: Int64) {
         self.source = source

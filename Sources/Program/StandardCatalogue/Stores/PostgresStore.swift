@@ -17,6 +17,7 @@ final class PostgresStore: StandardStore {
     }
 
     var migratesItself: Bool { false }
+    var isThere: Bool { true }
 
     func migrate() async throws {
         try await ledgers.migrateLedger()
