@@ -37,7 +37,7 @@ struct SQLiteLedgerTests {
         #expect(summary.committedBatches == 1 && summary.undelivered == 0)
         #expect(summary.generatedCases == 4 && summary.generationSeconds == 0.02)
         fixture.time.advance(by: .seconds(1))
-        #expect(try await ledger.purge(finishedBefore: fixture.time.timestamp) == 4)
+        #expect(try await ledger.purgeAll(finishedBefore: fixture.time.timestamp) == 4)
         #expect(try await fixture.states(0) == [nil])
     }
 
@@ -88,7 +88,7 @@ struct SQLiteLedgerTests {
         #expect(
             try await fixture.accept([1, 1]) == .accepted(.init(new: 0, reopened: 1, repeated: 1)))
         fixture.time.advance(by: .seconds(1))
-        #expect(try await fixture.ledger.purge(finishedBefore: fixture.time.timestamp) == 1)
+        #expect(try await fixture.ledger.purgeAll(finishedBefore: fixture.time.timestamp) == 1)
         #expect(try await fixture.accept([1]) == .accepted(.init(new: 0, reopened: 0, repeated: 1)))
         #expect(try await fixture.accept([1], content: 9) == .conflicts([0]))
         #expect(try await fixture.states(1) == [.pending])
@@ -102,7 +102,7 @@ struct SQLiteLedgerTests {
             _ = try await fixture.ledger.seal()
             numbers += try #require(try await fixture.generate()).cases.map(\.number)
             fixture.time.advance(by: .seconds(1))
-            _ = try await fixture.ledger.purge(finishedBefore: fixture.time.timestamp)
+            _ = try await fixture.ledger.purgeAll(finishedBefore: fixture.time.timestamp)
         }
         #expect(numbers == [1, 2, 3])
     }

@@ -79,7 +79,10 @@ struct DeliveryLoopTests {
         #expect(
             barrier.calls.entries.filter { !$0.hasPrefix("extend") }
                 == ["releaseDelivery 1 to ready", "delivered 1 to ready"])
-        #expect(barrier.pauses.entries == [DeliveryLoop.pause])
+        #expect(barrier.pauses.count == 1)
+        #expect(
+            barrier.pauses.entries.allSatisfy { (.milliseconds(2500) ... .seconds(5)).contains($0) }
+        )
         #expect(sink.batches.entries[0].outcomes == [.testing(1), .testing(2)])
     }
 
@@ -97,8 +100,42 @@ struct DeliveryLoopTests {
         let told = world.log.events
         #expect(told.count(where: { $0.level == .warning }) <= minutes + 1)
         #expect(told.count <= minutes + 2)
-        #expect(told.last?.message == "works again")
-        #expect(told.last?.metadata["failures"]?.description == "3000")
+        #expect(told.last?.message == "delivery works again")
+    }
+
+    @Test("parks what the sink refuses for good, tells of it once, and goes on with the rest")
+    func refusals() async throws {
+        let sink = FakeSink(refusing: [2, 4])
+        barrier.putOutcomes(of: 1...5, to: ["ready"])
+        barrier.putOutcomes(of: [6], to: ["ready"])
+        try await delivering(to: [("ready", sink)]) { try await barrier.calls.reaches(2) }
+        #expect(barrier.calls.entries == ["delivered 1 to ready", "delivered 2 to ready"])
+        #expect(barrier.refusals.entries.map(\.outcome.caseNumber) == [2, 4])
+        #expect(barrier.refusals.entries.allSatisfy { $0.outcome.code == "record-too-large" })
+        let told = world.log.events.filter { $0.message.contains("parked") }
+        #expect(told.count == 1)
+        #expect(told.first?.metadata["refused"].map { "\($0)" } == "2")
+        #expect(told.first?.metadata["reason"].map { "\($0)" } == "too large for the topic")
+        #expect(world.observer.deliveries.entries == ["3 to ready", "1 to ready"])
+        #expect(world.observer.parked.entries == ["2 record-too-large at ready"])
+    }
+
+    @Test("that fails for good is tried ever more rarely, while others go on")
+    func lastingTrouble() async throws {
+        let sink = FakeSink()
+        for _ in 0..<12 { sink.failures.add(.permanent("bus-forbidden", "no right to write")) }
+        barrier.putOutcomes(of: [1], to: ["ready"])
+        try await delivering(to: [("ready", sink)]) { try await sink.batches.reaches(1) }
+        // Once for each claim, not three times.
+        let pauses = barrier.pauses.entries
+        #expect(pauses.count == 12)
+        for (index, pause) in pauses.enumerated() {
+            let longest = min(Duration.seconds(5 << index), .seconds(600))
+            #expect((longest / 2...longest).contains(pause), "the \(index + 1)th: \(pause)")
+        }
+        // Told as it began and when it ended; nobody moved the clock in between.
+        let told = world.log.events.map(\.message).filter { $0.hasPrefix("delivery") }
+        #expect(told == ["delivery failed; it will be tried again", "delivery works again"])
     }
 
     @Test("is repeated, not lost, when its mark can't be written at first")

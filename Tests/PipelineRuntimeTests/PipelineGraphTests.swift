@@ -50,7 +50,7 @@ private struct StoreSink: Sink {
     let stored: InMemoryPositions
     var positions: (any PositionStore)? { stored }
     func deliver(_ chunk: Chunk) async throws {}
-    func deliver(_ batch: OutcomeBatch) async throws {}
+    func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] { [] }
 }
 
 @Suite("A built pipeline")

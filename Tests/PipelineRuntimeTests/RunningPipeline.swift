@@ -58,6 +58,7 @@ final class NotedRun: RuntimeObserver {
     let failures = Journal<PipelineError>()
     let generations = Journal<(cases: Int, late: Int)>()
     let deliveries = Journal<String>()
+    let parked = Journal<String>()
     let passages = Journal<(stage: String, records: Int)>()
 
     func passed(stage: String, records: Int, took: Duration) { passages.note((stage, records)) }
@@ -69,6 +70,9 @@ final class NotedRun: RuntimeObserver {
     func generationFailed(stage: String, _ error: PipelineError) { failures.note(error) }
     func delivered(stage: String, outcomes: Int, took: Duration) {
         deliveries.note("\(outcomes) to \(stage)")
+    }
+    func parked(stage: String, code: String, outcomes: Int) {
+        parked.note("\(outcomes) \(code) at \(stage)")
     }
 }
 

@@ -7,7 +7,7 @@ public import PipelineCore
 /// Every method is one transaction. Times are the store's clock. Errors are ``PipelineError``s: `retryable` while
 /// the store can't be reached (the effect is unknown: look before repeating), `fenced` when another process has
 /// taken over a position (`position-moved`), a batch (`lease-lost`) or the rule (`rule-outdated`).
-public protocol Ledger: CaseReader, PositionStore {
+public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes {
     /// Creates the stage's row, or takes note of its rule: the higher revision wins. A rule without a revision takes
     /// the stored one if its text is the same, else the next.
     /// - Throws: `fatal` `rule-conflict` when the stored rule has the same revision and another text.
@@ -56,22 +56,32 @@ public protocol Ledger: CaseReader, PositionStore {
     /// Replaces the batch by two sealed ones with the two halves of its cases.
     func bisect(batch: Int64, token: Int64) async throws
 
-    /// Claims the oldest committed batch that the sink has not delivered; `nil` if there is none.
+    /// Claims the oldest committed batch that the sink has not delivered; `nil` if there is none. Of one that was
+    /// delivered before, it brings the parked outcomes that are due again.
     func claimDelivery(sink: String, worker: String, lease: Duration) async throws -> OutcomeBatch?
     func extendDelivery(batch: Int64, sink: String, token: Int64, lease: Duration) async throws
-    func delivered(batch: Int64, sink: String, token: Int64) async throws
+    /// Ends the delivery, parking what the sink refuses for good, in one transaction. The same end said again (a lost
+    /// answer) changes nothing.
+    func delivered(batch: Int64, sink: String, token: Int64, refused: [OutcomeRefusal])
+        async throws
     func releaseDelivery(batch: Int64, sink: String, token: Int64, after delay: Duration)
         async throws
 
     /// Ends pending cases with an outcome of that state (`cancelled` or `expired`); others stay. Answers how many.
     func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int
-    /// Deletes finished batches, all their sinks delivered, that ended before `before`. Answers how many cases went.
-    func purge(finishedBefore before: Timestamp) async throws -> Int
+    /// Deletes one finished batch, all its sinks delivered and nothing of it parked, that ended before `before`.
+    /// Answers how many cases went with it; `nil` when there is none.
+    func purge(finishedBefore before: Timestamp) async throws -> Int?
     /// Figures for operators.
     func summary() async throws -> LedgerSummary
 }
 
 extension Ledger {
+    /// Ends the delivery of a batch of which the sink has taken everything.
+    public func delivered(batch: Int64, sink: String, token: Int64) async throws {
+        try await delivered(batch: batch, sink: sink, token: token, refused: [])
+    }
+
     /// Sends nothing ahead.
     public func accept(
         rowFrom next: @escaping @Sendable () -> Submissions?,

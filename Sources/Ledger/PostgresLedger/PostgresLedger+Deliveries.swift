@@ -8,8 +8,8 @@ extension PostgresLedger {
         try await withStage { connection, stage in
             let answer = try connection.query(
                 """
-                select batch_no, token, outcome_id, case_no, key, state, reason, report, data_as_of,
-                  written_at, deadline, parameters, attempt
+                select batch_no, token, attempts, outcome_id, case_no, key, state, reason, report,
+                  data_as_of, written_at, deadline, parameters, attempt
                 from penstock.claim_delivery($1, $2, $3, $4 * interval '1 microsecond')
                 """
             ) {
@@ -21,17 +21,17 @@ extension PostgresLedger {
             if answer.rowCount == 0 { return nil }
             let number = answer.int64(0, 0)
             return OutcomeBatch(
-                number: number, token: answer.int64(0, 1),
+                number: number, token: answer.int64(0, 1), attempts: answer.int(0, 2),
                 outcomes: (0..<answer.rowCount).map { row in
                     Outcome(
-                        id: answer.uuid(row, 2), caseNumber: answer.int64(row, 3),
-                        caseID: answer.uuid(row, 4), revision: answer.int(row, 12),
+                        id: answer.uuid(row, 3), caseNumber: answer.int64(row, 4),
+                        caseID: answer.uuid(row, 5), revision: answer.int(row, 13),
                         batch: number,
-                        state: CaseState(letter: answer.char(row, 5)),
-                        reason: answer.textOrNil(row, 6), report: answer.bytesOrNil(row, 7),
-                        dataAsOf: answer.timestampOrNil(row, 8),
-                        writtenAt: answer.timestamp(row, 9),
-                        deadline: answer.timestamp(row, 10), parameters: answer.bytes(row, 11))
+                        state: CaseState(letter: answer.char(row, 6)),
+                        reason: answer.textOrNil(row, 7), report: answer.bytesOrNil(row, 8),
+                        dataAsOf: answer.timestampOrNil(row, 9),
+                        writtenAt: answer.timestamp(row, 10),
+                        deadline: answer.timestamp(row, 11), parameters: answer.bytes(row, 12))
                 })
         }
     }
@@ -54,12 +54,17 @@ extension PostgresLedger {
     }
 
     /// The same mark repeated (a lost answer) succeeds again.
-    public func delivered(batch: Int64, sink: String, token: Int64) async throws {
+    public func delivered(
+        batch: Int64, sink: String, token: Int64, refused: [OutcomeRefusal]
+    ) async throws {
         let isOurs = try await withStage { connection, _ in
-            try connection.query("select penstock.delivered($1, $2, $3)") {
+            try connection.query("select penstock.delivered($1, $2, $3, $4, $5, $6)") {
                 $0.add(int8: batch)
                 $0.add(text: sink)
                 $0.add(int8: token)
+                $0.add(int8s: refused.map(\.caseNumber))
+                $0.add(texts: refused.map(\.code))
+                $0.add(texts: refused.map(\.reason.storable))
             }.bool(0, 0)
         }
         if !isOurs { throw LedgerError.leaseLost() }
@@ -81,4 +86,9 @@ extension PostgresLedger {
             $0.add(int8: delay.wholeMicroseconds)
         }
     }
+}
+
+extension String {
+    /// PostgreSQL's text holds every character but one.
+    var storable: String { contains("\0") ? String(map { $0 == "\0" ? "\u{FFFD}" : $0 }) : self }
 }

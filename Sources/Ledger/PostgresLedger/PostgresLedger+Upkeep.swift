@@ -19,19 +19,12 @@ extension PostgresLedger {
         return count
     }
 
-    /// A transaction a batch, so that a long overdue purge holds nothing up and may be broken off.
-    public func purge(finishedBefore before: Timestamp) async throws -> Int {
-        var total = 0
-        while true {
-            try Task.checkCancellation()
-            let count = try await withStage { connection, stage in
-                try connection.query("select penstock.purge($1, $2)") {
-                    $0.add(int2: stage)
-                    $0.add(timestamptz: before)
-                }.int64OrNil(0, 0)
-            }
-            guard let count else { return total }
-            total += Int(count)
+    public func purge(finishedBefore before: Timestamp) async throws -> Int? {
+        try await withStage { connection, stage in
+            try connection.query("select penstock.purge($1, $2)") {
+                $0.add(int2: stage)
+                $0.add(timestamptz: before)
+            }.int64OrNil(0, 0).map(Int.init)
         }
     }
 

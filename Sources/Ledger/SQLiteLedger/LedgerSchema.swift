@@ -8,7 +8,7 @@ internal import SQLite
 /// first.
 enum LedgerSchema {
     static let migration = SQLiteMigration(
-        component: "ledger", steps: [stages, cases, batches, revisions])
+        component: "ledger", steps: [stages, cases, batches, refusals, revisions])
 
     private static let stages = """
         CREATE TABLE ledger_stages(
@@ -79,5 +79,31 @@ enum LedgerSchema {
           delivered_at INTEGER, PRIMARY KEY(batch_no, sink)) WITHOUT ROWID;
         CREATE INDEX ledger_deliveries_due ON ledger_deliveries(stage_no, sink, batch_no)
           WHERE delivered_at IS NULL;
+        """
+
+    /// What sinks and dead-letter topics refuse for good.
+    ///
+    /// A batch with parked outcomes has no `done_at`, so that a purge does not find it. A delivery
+    /// that has been made once (`only_parked`) is made again for those that are due and no others.
+    private static let refusals = """
+        CREATE TABLE ledger_parked(
+          batch_no INTEGER NOT NULL, sink TEXT NOT NULL, case_no INTEGER NOT NULL,
+          stage_no INTEGER NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL,
+          attempts INTEGER NOT NULL DEFAULT 1, parked_at INTEGER NOT NULL,
+          is_due INTEGER NOT NULL DEFAULT 0,
+          PRIMARY KEY(batch_no, sink, case_no)) WITHOUT ROWID;
+        CREATE INDEX ledger_parked_stage ON ledger_parked(stage_no, sink, parked_at);
+        ALTER TABLE ledger_deliveries ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE ledger_deliveries ADD COLUMN only_parked INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE ledger_dead_letters(
+          letter_no INTEGER PRIMARY KEY AUTOINCREMENT,
+          pipeline TEXT NOT NULL, stage TEXT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL,
+          attempts INTEGER NOT NULL, kept_at INTEGER NOT NULL,
+          -- Why it is here and not in its topic.
+          refusal TEXT NOT NULL,
+          resource TEXT NOT NULL, source TEXT NOT NULL, partition INTEGER NOT NULL,
+          record_no INTEGER NOT NULL, recorded_at INTEGER NOT NULL,
+          key BLOB, payload BLOB, headers BLOB);
+        CREATE INDEX ledger_dead_letters_pipeline ON ledger_dead_letters(pipeline, letter_no);
         """
 }

@@ -11,23 +11,31 @@ extension SQLiteLedger {
             let now = clock.timestamp
             let claimed = try connection.first(
                 """
-                UPDATE ledger_deliveries SET token = token + 1, worker = ?3, available_at = ?5
+                UPDATE ledger_deliveries SET token = token + 1, attempts = attempts + 1,
+                  worker = ?3, available_at = ?5
                 WHERE sink = ?2 AND batch_no = (
                   SELECT batch_no FROM ledger_deliveries
                   WHERE stage_no = ?1 AND sink = ?2 AND delivered_at IS NULL AND available_at <= ?4
                   ORDER BY batch_no LIMIT 1)
-                RETURNING batch_no, token
+                RETURNING batch_no, token, attempts, only_parked
                 """, stage, sink, worker, now, now.advanced(by: lease)
-            ) { (number: $0.int64(0), token: $0.int64(1)) }
+            ) {
+                (
+                    number: $0.int64(0), token: $0.int64(1), attempts: $0.int(2),
+                    onlyParked: $0.int(3) == 1
+                )
+            }
             guard let claimed else { return nil }
             return OutcomeBatch(
-                number: claimed.number, token: claimed.token,
-                outcomes: try Self.outcomes(of: claimed.number, in: connection))
+                number: claimed.number, token: claimed.token, attempts: claimed.attempts,
+                outcomes: try Self.outcomes(
+                    of: claimed.number, dueTo: claimed.onlyParked ? sink : nil, in: connection))
         }
     }
 
+    /// - Parameter sink: only those that are parked for it and due; all without it.
     private static func outcomes(
-        of batch: Int64, in connection: SQLiteConnection
+        of batch: Int64, dueTo sink: String?, in connection: SQLiteConnection
     ) throws -> [Outcome] {
         var outcomes: [Outcome] = []
         try connection.forEach(
@@ -36,8 +44,9 @@ extension SQLiteLedger {
             FROM ledger_batches b CROSS JOIN json_each(b.cases) n
             CROSS JOIN ledger_outcomes o ON o.case_no = n.value
             CROSS JOIN ledger_cases c ON c.case_no = n.value
-            WHERE b.batch_no = ?1
-            """, batch
+            WHERE b.batch_no = ?1 AND (?2 IS NULL OR EXISTS (SELECT 1 FROM ledger_parked k
+              WHERE k.batch_no = ?1 AND k.sink = ?2 AND k.case_no = n.value AND k.is_due))
+            """, batch, sink
         ) { outcomes.append(OutcomeRow.read($0, from: 0)) }
         return outcomes
     }
@@ -69,22 +78,40 @@ extension SQLiteLedger {
         if changed == 0 { throw Self.deliveryLost(batch, sink, token) }
     }
 
-    public func delivered(batch: Int64, sink: String, token: Int64) async throws {
+    public func delivered(
+        batch: Int64, sink: String, token: Int64, refused: [OutcomeRefusal]
+    ) async throws {
         try await database.write { [clock] connection in
             let now = clock.timestamp
-            // The first time stays when a lost answer makes somebody repeat it.
-            let changed = try connection.run(
+            let claimed = try connection.first(
                 """
-                UPDATE ledger_deliveries SET delivered_at = ifnull(delivered_at, ?4)
+                SELECT delivered_at IS NOT NULL, stage_no FROM ledger_deliveries
                 WHERE batch_no = ?1 AND sink = ?2 AND token = ?3
-                """, batch, sink, token, now)
-            if changed == 0 { throw Self.deliveryLost(batch, sink, token) }
+                """, batch, sink, token
+            ) { (isDelivered: $0.int(0) == 1, stage: $0.int64(1)) }
+            guard let claimed else { throw Self.deliveryLost(batch, sink, token) }
+            // What is said a second time, after a lost answer, changes nothing.
+            if claimed.isDelivered { return }
+            let park = try connection.statement(
+                """
+                INSERT INTO ledger_parked(batch_no, sink, case_no, stage_no, code, reason, parked_at)
+                VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET code = ?5,
+                  reason = ?6, attempts = attempts + 1, is_due = 0
+                """)
+            for outcome in refused {
+                try park.run(
+                    batch, sink, outcome.caseNumber, claimed.stage, outcome.code, outcome.reason,
+                    now)
+            }
+            try connection.run(
+                "DELETE FROM ledger_parked WHERE batch_no = ?1 AND sink = ?2 AND is_due",
+                batch, sink)
             try connection.run(
                 """
-                UPDATE ledger_batches SET done_at = ?2 WHERE batch_no = ?1 AND done_at IS NULL
-                AND NOT EXISTS (
-                  SELECT 1 FROM ledger_deliveries WHERE batch_no = ?1 AND delivered_at IS NULL)
-                """, batch, now)
+                UPDATE ledger_deliveries SET delivered_at = ?3, only_parked = 1
+                WHERE batch_no = ?1 AND sink = ?2
+                """, batch, sink, now)
+            try Self.finish(batch, at: now, in: connection)
         }
     }
 

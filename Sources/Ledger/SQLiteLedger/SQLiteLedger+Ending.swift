@@ -48,31 +48,16 @@ extension SQLiteLedger {
         return cases
     }
 
-    public func purge(finishedBefore before: Timestamp) async throws -> Int {
+    public func purge(finishedBefore before: Timestamp) async throws -> Int? {
         let stage = try await registered().number
-        var purged = 0
-        while true {
-            try Task.checkCancellation()
-            let (batches, cases) = try await database.write { connection in
-                try Self.purgeSome(stage, before, in: connection)
-            }
-            purged += cases
-            if batches == 0 { return purged }
-        }
-    }
-
-    /// Purges a bounded number of batches, so that others can write in between.
-    private static func purgeSome(
-        _ stage: Int64, _ before: Timestamp, in connection: SQLiteConnection
-    ) throws -> (batches: Int, cases: Int) {
-        var batches: [(number: Int64, cases: String, count: Int)] = []
-        try connection.forEach(
-            """
-            SELECT batch_no, cases, case_count FROM ledger_batches
-            WHERE stage_no = ?1 AND done_at < ?2 ORDER BY done_at LIMIT 16
-            """, stage, before
-        ) { batches.append(($0.int64(0), $0.text(1), $0.int(2))) }
-        for batch in batches {
+        return try await database.write { connection in
+            let batch = try connection.first(
+                """
+                SELECT batch_no, cases, case_count FROM ledger_batches
+                WHERE stage_no = ?1 AND done_at < ?2 ORDER BY done_at LIMIT 1
+                """, stage, before
+            ) { (number: $0.int64(0), cases: $0.text(1), count: $0.int(2)) }
+            guard let batch else { return nil }
             for table in ["ledger_outcomes", "ledger_cases"] {
                 try connection.run(
                     "DELETE FROM \(table) WHERE case_no IN (SELECT value FROM json_each(?1))",
@@ -81,7 +66,7 @@ extension SQLiteLedger {
             for table in ["ledger_deliveries", "ledger_batches"] {
                 try connection.run("DELETE FROM \(table) WHERE batch_no = ?1", batch.number)
             }
+            return batch.count
         }
-        return (batches.count, batches.reduce(0) { $0 + $1.count })
     }
 }

@@ -2,11 +2,22 @@ internal import Logging
 internal import PipelineCore
 
 /// Delivers committed batches to one sink, which has its own marks and is retried alone.
+///
+/// A batch that fails is given back for a while that grows with every try; the ledger keeps count, so that neither a
+/// restart nor another process begins anew. Other batches go on meanwhile.
 struct DeliveryLoop: Sendable {
     /// Tries in place before the batch is given back for a while.
     static let attemptsInPlace = 3
-    /// A batch that was given back waits that long.
-    static let pause: Duration = .seconds(5)
+    /// How long a batch rests when the sink may be back any moment.
+    static let passing = RetryPolicy(first: .seconds(5), longest: .seconds(30))
+    /// How long it rests when somebody has to do something about the sink first.
+    static let lasting = RetryPolicy(first: .seconds(5), longest: .seconds(600))
+
+    /// What became of a batch.
+    private enum End {
+        case delivered
+        case postponed(PipelineError, Duration)
+    }
 
     let stage: String
     let barrier: any Barrier
@@ -14,18 +25,20 @@ struct DeliveryLoop: Sendable {
     let environment: RunEnvironment
 
     func run() async throws {
+        var trouble = DeliveryTrouble()
         while let claimed = try await environment.unlessStopped({
             try await environment.retrying("stage \(stage): claim a delivery") {
                 try await barrier.nextDelivery(to: stage, worker: environment.worker)
             }
         }) {
             do {
-                try await process(claimed)
-            } catch let error as PipelineError where error.disposition == .retryable {
-                // Said already, when it began: each batch that waits for the sink would say it again.
+                switch try await process(claimed) {
+                case .delivered: tellEnd(of: &trouble, claimed.batch)
+                case .postponed(let error, let pause): tell(&trouble, claimed.batch, error, pause)
+                }
             } catch let error as PipelineError where error.disposition != .fatal {
                 environment.logger.warning(
-                    "delivery failed; it will be tried again",
+                    "delivery given up",
                     metadata: [
                         "stage": "\(stage)", "batch": "\(claimed.batch.number)",
                         "error": "\(error)",
@@ -35,26 +48,93 @@ struct DeliveryLoop: Sendable {
         await sink.close()
     }
 
-    private func process(_ claimed: any ClaimedDelivery) async throws {
+    private func process(_ claimed: any ClaimedDelivery) async throws -> End {
         let keeper = LeaseKeeper(lease: claimed.lease, environment: environment) {
             try await claimed.extend()
         }
-        try await keeper.holding {
+        return try await keeper.holding {
             let start = environment.clock.now
+            let refused: [OutcomeRefusal]
             do {
-                try await environment.retrying(
+                refused = try await environment.retrying(
                     "stage \(stage): deliver", limit: Self.attemptsInPlace
                 ) { try await sink.deliver(claimed.batch) }
             } catch let error as PipelineError where error.disposition != .fatal {
-                try await claimed.release(after: Self.pause)
-                throw error
+                let policy = error.disposition == .permanent ? Self.lasting : Self.passing
+                let pause = policy.pause(
+                    after: claimed.batch.attempts, random: environment.random)
+                try await claimed.release(after: pause)
+                return .postponed(error, pause)
             }
             try await environment.retrying("stage \(stage): mark a delivery") {
-                try await claimed.delivered()
+                try await claimed.delivered(refused: refused)
             }
             environment.observer.delivered(
-                stage: stage, outcomes: claimed.batch.outcomes.count,
+                stage: stage, outcomes: claimed.batch.outcomes.count - refused.count,
                 took: start.duration(to: environment.clock.now))
+            tell(refused, of: claimed.batch)
+            return .delivered
         }
+    }
+
+    /// Tells of what was parked, once for the batch.
+    private func tell(_ refused: [OutcomeRefusal], of batch: OutcomeBatch) {
+        guard let first = refused.first else { return }
+        for (code, group) in Dictionary(grouping: refused, by: \.code) {
+            environment.observer.parked(stage: stage, code: code, outcomes: group.count)
+        }
+        let item = batch.outcomes.first { $0.caseNumber == first.caseNumber }
+        environment.logger.warning(
+            "the sink refuses outcomes for good: they are parked (penstock dead-letters)",
+            metadata: [
+                "stage": "\(stage)", "batch": "\(batch.number)", "refused": "\(refused.count)",
+                "outcomes": "\(batch.outcomes.count)", "code": "\(first.code)",
+                "reason": "\(first.reason)", "case_id": "\(item?.caseID.description ?? "")",
+            ])
+    }
+
+    private func tell(
+        _ trouble: inout DeliveryTrouble, _ batch: OutcomeBatch, _ error: PipelineError,
+        _ pause: Duration
+    ) {
+        guard trouble.failed(batch.number, at: environment.clock.now) else { return }
+        environment.logger.warning(
+            "delivery failed; it will be tried again",
+            metadata: [
+                "stage": "\(stage)", "batch": "\(batch.number)", "attempt": "\(batch.attempts)",
+                "waiting_batches": "\(trouble.waiting.count)",
+                "pause_seconds": "\(pause.inSeconds)", "error": "\(error)",
+            ])
+    }
+
+    private func tellEnd(of trouble: inout DeliveryTrouble, _ batch: OutcomeBatch) {
+        guard trouble.delivered(batch.number) else { return }
+        environment.logger.notice("delivery works again", metadata: ["stage": "\(stage)"])
+    }
+}
+
+/// When a sink's trouble is told of: as it begins, now and then, and when it is over. No I/O.
+struct DeliveryTrouble: Sendable {
+    /// Batches that have failed here and were not delivered here since.
+    private(set) var waiting: Set<Int64> = []
+    private var lastTold: Instant?
+
+    static let interval = Duration.seconds(60)
+    /// Beyond that, batches are not told apart.
+    private static let most = 10_000
+
+    /// Answers whether to tell of it.
+    mutating func failed(_ batch: Int64, at now: Instant) -> Bool {
+        if waiting.count < Self.most { waiting.insert(batch) }
+        if let lastTold, lastTold.duration(to: now) < Self.interval { return false }
+        lastTold = now
+        return true
+    }
+
+    /// Answers whether this was the last one that waited.
+    mutating func delivered(_ batch: Int64) -> Bool {
+        guard waiting.remove(batch) != nil, waiting.isEmpty else { return false }
+        lastTold = nil
+        return true
     }
 }

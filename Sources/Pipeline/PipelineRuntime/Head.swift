@@ -122,7 +122,13 @@ struct Head: Sendable {
             ).answer(item.chunk)
         case .sink(let sink):
             if let outcomes = item.outcomes {
-                try await sink.deliver(outcomes)
+                try await item.chunk.delivery.reject(
+                    sink.deliver(outcomes).map { refusal in
+                        // Without a ledger, a case's number is its record's place in the chunk.
+                        Rejection(
+                            item.chunk.records[Int(refusal.caseNumber)], stage: node.id,
+                            code: refusal.code, reason: refusal.reason)
+                    })
             } else {
                 try await sink.deliver(item.chunk)
             }

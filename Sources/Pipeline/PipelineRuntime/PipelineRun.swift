@@ -112,6 +112,13 @@ public struct PipelineRun: Sendable {
                 }
             }
         }
+        group.addTask {
+            _ = try await environment.unlessStopped {
+                try await environment.restarting("stage \(barrier.id): upkeep") {
+                    try await barrier.role.runUpkeep()
+                }
+            }
+        }
         if let generator = tail.generator {
             let loop = GenerationLoop(
                 stage: generator.id, barrier: barrier.role, generator: generator.role,

@@ -14,6 +14,12 @@ public protocol RuntimeObserver: Sendable {
     func generationFailed(stage: String, _ error: PipelineError)
     /// A sink has delivered a committed batch.
     func delivered(stage: String, outcomes: Int, took: Duration)
+    /// A sink has refused outcomes of a committed batch for good.
+    func parked(stage: String, code: String, outcomes: Int)
+}
+
+extension RuntimeObserver {
+    public func parked(stage: String, code: String, outcomes: Int) {}
 }
 
 /// Hears nothing.

@@ -83,8 +83,9 @@ private struct LedgerDelivery: ClaimedDelivery {
         try await barrier.ledger.extendDelivery(
             batch: batch.number, sink: sink, token: batch.token, lease: barrier.deliveryLease)
     }
-    func delivered() async throws {
-        try await barrier.ledger.delivered(batch: batch.number, sink: sink, token: batch.token)
+    func delivered(refused: [OutcomeRefusal]) async throws {
+        try await barrier.ledger.delivered(
+            batch: batch.number, sink: sink, token: batch.token, refused: refused)
     }
     func release(after delay: Duration) async throws {
         try await barrier.ledger.releaseDelivery(

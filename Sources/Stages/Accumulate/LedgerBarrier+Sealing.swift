@@ -8,11 +8,11 @@ extension LedgerBarrier {
     /// Looks, seals, and sleeps until the rule may fire: woken by arrivals here, and by the clock for those elsewhere.
     func runSealing() async throws {
         var isOutdated = false
-        var nextPurge = context.clock.now
         while true {
             let result = try await ledger.seal()
             let now = context.clock.now
             forecast.withLock { $0.look(result, at: now) }
+            hasLooked.open()
             if (result.outdatedBy != nil) != isOutdated {
                 isOutdated = result.outdatedBy != nil
                 logOutdated(result.outdatedBy)
@@ -22,9 +22,6 @@ extension LedgerBarrier {
                 sealed.ring()
                 continue
             }
-            if retention != nil, nextPurge <= now {
-                nextPurge = try await purge(at: result.clock, now)
-            }
             let untilNext = result.next.map { result.clock.duration(to: $0) } ?? poll
             let pause = min(
                 poll * (0.75 + 0.5 * context.random.unit()), max(untilNext, .milliseconds(1)))
@@ -32,11 +29,22 @@ extension LedgerBarrier {
         }
     }
 
-    /// One batch a step, so that nothing is locked for long; again at once while there is more.
-    private func purge(at clock: Timestamp, _ now: Instant) async throws -> Instant {
-        guard let retention else { return now }
-        let gone = try await ledger.purge(finishedBefore: clock.advanced(by: .zero - retention))
-        return now.advanced(by: gone > 0 ? .zero : .seconds(60))
+    /// Deletes what its retention is over for, a batch a step. Each step is followed by a pause as long as it took: what
+    /// has to be done now is never behind more than one.
+    func runUpkeep() async throws {
+        guard let retention else { return }
+        while true {
+            let start = context.clock.now
+            // The store's clock decides; it is known once the rule has been evaluated.
+            guard let now = forecast.withLock({ $0.storeClock(at: start) }) else {
+                try await hasLooked.wait()
+                continue
+            }
+            let gone = try await ledger.purge(finishedBefore: now.advanced(by: .zero - retention))
+            let took = start.duration(to: context.clock.now)
+            try await context.clock.sleep(
+                for: gone == nil ? Self.purgeInterval : max(took, .milliseconds(1)))
+        }
     }
 
     private func logOutdated(_ revision: Int64?) {

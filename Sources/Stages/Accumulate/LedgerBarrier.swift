@@ -23,6 +23,10 @@ final class LedgerBarrier: Barrier {
     /// Rung when this process has committed outcomes; each sink has its own.
     let committed = Mutex<[String: Doorbell]>([:])
     let forecast: Mutex<SealingForecast>
+    /// Opens when the rule has been evaluated for the first time.
+    let hasLooked = Latch()
+    /// How often to look for what is to be deleted.
+    static let purgeInterval = Duration.seconds(60)
     /// How often to look where no other process can have done anything.
     private static let idlePoll = Duration.hours(1)
 
@@ -42,6 +46,7 @@ final class LedgerBarrier: Barrier {
     var deliveryLease: Duration { min(lease, Self.longestDeliveryLease) }
     var positions: (any PositionStore)? { ledger }
     var reader: (any CaseReader)? { ledger }
+    var parked: (any ParkedOutcomes)? { ledger }
 
     func prepare() async throws { try await ledger.register() }
 

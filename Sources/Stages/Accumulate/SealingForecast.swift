@@ -22,12 +22,16 @@ struct SealingForecast: Sendable {
         next = result.next
     }
 
+    /// The store's clock now, as far as this process's runs evenly; `nil` before the first look.
+    func storeClock(at now: Instant) -> Timestamp? {
+        storeClock?.advanced(by: lookedAt.duration(to: now))
+    }
+
     /// Takes note of arrivals; answers whether to look earlier than planned.
     mutating func add(
         _ count: Int, earliestDeadline: Timestamp?, sla: Duration, at now: Instant
     ) -> Bool {
-        guard let storeClock else { return true }
-        let time = storeClock.advanced(by: lookedAt.duration(to: now))
+        guard let time = storeClock(at: now) else { return true }
         open.count += count
         open.oldest = open.oldest ?? time
         open.newest = time

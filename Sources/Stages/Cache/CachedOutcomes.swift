@@ -67,7 +67,7 @@ struct CachedOutcomes: OutcomeCache {
 
     func store(_ outcomes: [Outcome]) async {
         do {
-            try await write(outcomes)
+            _ = try await write(outcomes)
             outage.succeeded()
         } catch {
             note(error)
@@ -78,16 +78,25 @@ struct CachedOutcomes: OutcomeCache {
         if !(error is CancellationError) { outage.failed(error) }
     }
 
-    func write(_ outcomes: [Outcome]) async throws {
+    /// Answers the outcomes that can't be rendered.
+    func write(_ outcomes: [Outcome]) async throws -> [OutcomeRefusal] {
+        var refused: [OutcomeRefusal] = []
         var rest = outcomes.filter(\.state.isLasting)[...]
         while !rest.isEmpty {
-            try await cache.set(
-                rest.prefix(Self.batchSize).map { outcome in
-                    CacheEntry(
-                        key: key(outcome.caseID), value: try encoder.cached(outcome),
-                        timeToLive: timeToLive)
-                })
+            var entries: [CacheEntry] = []
+            for outcome in rest.prefix(Self.batchSize) {
+                do {
+                    entries.append(
+                        CacheEntry(
+                            key: key(outcome.caseID), value: try encoder.cached(outcome),
+                            timeToLive: timeToLive))
+                } catch let error as PipelineError where error.disposition == .permanent {
+                    refused.append(OutcomeRefusal(outcome, error))
+                }
+            }
+            try await cache.set(entries)
             rest = rest.dropFirst(Self.batchSize)
         }
+        return refused
     }
 }

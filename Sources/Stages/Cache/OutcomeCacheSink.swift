@@ -10,5 +10,12 @@ struct OutcomeCacheSink: Sink {
         preconditionFailure("a cache takes outcomes; contracts see to that")
     }
 
-    func deliver(_ batch: OutcomeBatch) async throws { try await layout.write(batch.outcomes) }
+    func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
+        do {
+            return try await layout.write(batch.outcomes)
+        } catch let error as PipelineError where error.disposition == .fatal {
+            // A cache is never in the way: it is waited for, not stopped for.
+            throw PipelineError.permanent(error.code, error.message, cause: error)
+        }
+    }
 }

@@ -37,21 +37,17 @@ final class BusPublisher: Sink {
             })
     }
 
-    func deliver(_ batch: OutcomeBatch) async throws {
-        var messages = try encoder.required(by: context.stage).announcements(batch.outcomes)
+    func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
+        var (messages, refused) = try encoder.required(by: context.stage)
+            .announcements(batch.outcomes)
         for index in messages.indices where key == .none || key == .recordKey {
-            messages[index].key = nil
+            messages[index].record.key = nil
         }
-        let refused = try await opened().send(messages, to: topic)
-        for (index, error) in refused.sorted(by: { $0.key < $1.key }) {
-            // The outcome stands and can be read; only its announcement is too much for the bus.
-            context.logger.error(
-                "the bus refuses an announcement",
-                metadata: [
-                    "topic": "\(topic)", "case_id": "\(batch.outcomes[index].caseID)",
-                    "error": "\(error)",
-                ])
+        let refusals = try await opened().send(messages.map(\.record), to: topic)
+        refused += refusals.sorted { $0.key < $1.key }.map { index, error in
+            OutcomeRefusal(messages[index].outcome, error)
         }
+        return refused
     }
 
     private func key(of record: Record) -> Bytes? {

@@ -11,8 +11,10 @@ struct LinePublisher: Sink {
             chunk.records.map { OutgoingRecord(key: $0.key, payload: $0.payload) })
     }
 
-    func deliver(_ batch: OutcomeBatch) async throws {
-        try await lines.append(encoder.required(by: stage).announcements(batch.outcomes))
+    func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
+        let (lines, refused) = try encoder.required(by: stage).announcements(batch.outcomes)
+        try await self.lines.append(lines.map(\.record))
+        return refused
     }
 
     func close() async { await lines.close() }

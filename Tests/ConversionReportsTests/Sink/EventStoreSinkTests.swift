@@ -147,7 +147,7 @@ struct EventStoreSinkTests {
         try await StoreKind.sqlite.withStore { store in
             let sink = EventStoreSink(store: store, stage: "counts", clock: .system)
             await #expect(throws: PipelineError.self) {
-                try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: []))
+                _ = try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: []))
             }
         }
     }

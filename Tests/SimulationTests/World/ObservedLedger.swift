@@ -93,11 +93,13 @@ struct ObservedLedger: Ledger {
         await stall()
         try await inner.extendDelivery(batch: batch, sink: sink, token: token, lease: lease)
     }
-    func delivered(batch: Int64, sink: String, token: Int64) async throws {
+    func delivered(
+        batch: Int64, sink: String, token: Int64, refused: [OutcomeRefusal]
+    ) async throws {
         try fault("delivered")
         await stall()
         try await observed(.delivered(batch: batch, sink: sink)) {
-            try await inner.delivered(batch: batch, sink: sink, token: token)
+            try await inner.delivered(batch: batch, sink: sink, token: token, refused: refused)
         }
     }
     func releaseDelivery(
@@ -109,8 +111,18 @@ struct ObservedLedger: Ledger {
     func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int {
         try await inner.end(ids, as: state, reason: reason)
     }
-    func purge(finishedBefore before: Timestamp) async throws -> Int {
+    func purge(finishedBefore before: Timestamp) async throws -> Int? {
         try await inner.purge(finishedBefore: before)
+    }
+    func parked(_ selection: ParkedSelection, limit: Int) async throws -> [ParkedOutcome] {
+        try await inner.parked(selection, limit: limit)
+    }
+    func parkedCounts() async throws -> [String: Int] { try await inner.parkedCounts() }
+    func replayParked(_ selection: ParkedSelection) async throws -> Int {
+        try await inner.replayParked(selection)
+    }
+    func dropParked(_ selection: ParkedSelection) async throws -> Int {
+        try await inner.dropParked(selection)
     }
     func summary() async throws -> LedgerSummary { try await inner.summary() }
     func positions(

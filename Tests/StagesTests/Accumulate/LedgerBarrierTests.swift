@@ -135,6 +135,7 @@ struct LedgerBarrierTests {
         let start = time.timestamp
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await barrier.runSealing() }
+            group.addTask { try await barrier.runUpkeep() }
             try await ledger.purges.reaches(1)
             while ledger.purges.count < 2 {
                 if time.sleeperCount > 0 { time.advance(by: .seconds(1)) }
@@ -144,6 +145,28 @@ struct LedgerBarrierTests {
         }
         #expect(ledger.purges.entries[0] == start.advanced(by: .seconds(-3600)))
         #expect(start.duration(to: time.timestamp) >= .seconds(60))
+    }
+
+    @Test("seals at once what is due while much is to be deleted, and deletes batch by batch")
+    func retentionBesideSealing() async throws {
+        let ledger = FakeLedger(isOpen: false, finished: 300, sealing: nothing())
+        let barrier = barrier(ledger, poll: .seconds(3600), retention: .seconds(3600))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await barrier.runSealing() }
+            group.addTask { try await barrier.runUpkeep() }
+            try await ledger.purges.reaches(1)
+            // The first batch is still being deleted.
+            try await barrier.flush()
+            try await ledger.seals.reaches(2)
+            #expect(ledger.purges.count == 1)
+            ledger.purgeGate.open()
+            while ledger.purges.count < 301 {
+                if time.sleeperCount > 1 { time.advance(by: .milliseconds(1)) }
+                await Task.yield()
+            }
+            group.cancelAll()
+        }
+        #expect(ledger.seals.count == 2)
     }
 
     @Test(

@@ -28,7 +28,7 @@ struct OutcomeCacheSinkTests {
     func layout() async throws {
         let sink = sink(MemoryCache(capacityBytes: 1 << 20, clock: time.clock))
         let outcomes = (0..<1200).map { Outcome.testing($0) }
-        try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: outcomes))
+        _ = try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: outcomes))
         let layout = try #require(sink.outcomeCache)
         let found = await layout.lookup([.testing(1199), .testing(9999), .testing(0)])
         #expect(found[0] == Array("cached \(UUID.testing(1199))".utf8)[...])
@@ -42,7 +42,7 @@ struct OutcomeCacheSinkTests {
     func outage() async throws {
         let sink = sink(MemoryCache(capacityBytes: 8, clock: time.clock))
         let batch = OutcomeBatch(number: 1, token: 1, outcomes: [.testing(1)])
-        await #expect(throws: PipelineError.self) { try await sink.deliver(batch) }
+        await #expect(throws: PipelineError.self) { _ = try await sink.deliver(batch) }
         await sink.layout.store(batch.outcomes)
         #expect(await sink.layout.lookup([.testing(1)]) == [nil])
     }
@@ -74,12 +74,12 @@ struct OutcomeCacheSinkTests {
         succeeded.revision = 2
         await sink.layout.store([failed])
         #expect(await sink.layout.lookup([.testing(1)]) == [nil])
-        try await sink.deliver(OutcomeBatch(number: 2, token: 1, outcomes: [succeeded]))
+        _ = try await sink.deliver(OutcomeBatch(number: 2, token: 1, outcomes: [succeeded]))
         // A slow reader of the first attempt, and a delivery of it that is repeated.
         for state in [CaseState.failed, .cancelled, .expired] {
             failed.state = state
             await sink.layout.store([failed])
-            try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: [failed]))
+            _ = try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: [failed]))
         }
         #expect(await sink.layout.lookup([.testing(1)]) != [nil])
     }
@@ -88,7 +88,7 @@ struct OutcomeCacheSinkTests {
     func foreign() async throws {
         let cache = MemoryCache(capacityBytes: 1 << 20, clock: time.clock)
         let sink = sink(cache)
-        try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: [.testing(1)]))
+        _ = try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: [.testing(1)]))
         let foreign: [Bytes] = [[], [0xFF], try await cache.get(["report:\(UUID.testing(1))"])[0]!]
         for value in foreign {
             try await cache.set([

@@ -33,7 +33,7 @@ struct BusPublisherTests {
 
     private func keyOfOutcome(_ template: KeyTemplate) async throws -> Bytes? {
         let bus = FakeBus()
-        try await publisher(bus, key: template).deliver(
+        _ = try await publisher(bus, key: template).deliver(
             OutcomeBatch(number: 1, token: 1, outcomes: [.testing(5)]))
         return bus.sent.entries[0].record.key
     }
@@ -72,15 +72,30 @@ struct BusPublisherTests {
         #expect(bus.created.entries == ["ready"])
     }
 
+    @Test("answers which announcements the bus refuses for good, and which can't be rendered")
+    func refusedAnnouncements() async throws {
+        let bus = FakeBus(tooLarge: 40)
+        var large = Outcome.testing(2)
+        large.report = Array(repeating: 7, count: 40)[...]
+        var unreadable = Outcome.testing(3)
+        unreadable.report = nil
+        let refused = try await publisher(bus, encoder: ReportEncoder()).deliver(
+            OutcomeBatch(
+                number: 1, token: 1, outcomes: [.testing(1), large, unreadable, .testing(4)]))
+        #expect(Set(refused.map(\.caseNumber)) == [2, 3])
+        #expect(Set(refused.map(\.code)) == ["too-large", "unreadable-outcome"])
+        #expect(bus.sent.count == 2)
+    }
+
     @Test("announces the same outcome with the same bytes, however often")
     func repeats() async throws {
         let bus = FakeBus()
         let publisher = publisher(bus)
         bus.failures.add(.retryable("bus-unavailable", "away"))
         let batch = OutcomeBatch(number: 1, token: 1, outcomes: [.testing(1), .testing(2)])
-        await #expect(throws: PipelineError.self) { try await publisher.deliver(batch) }
-        try await publisher.deliver(batch)
-        try await publisher.deliver(batch)
+        await #expect(throws: PipelineError.self) { _ = try await publisher.deliver(batch) }
+        _ = try await publisher.deliver(batch)
+        _ = try await publisher.deliver(batch)
         let payloads = bus.sent.entries.map(\.record.payload)
         #expect(payloads.prefix(2) == payloads.suffix(2))
     }
@@ -88,9 +103,21 @@ struct BusPublisherTests {
     @Test("can't announce without a codec")
     func codec() async throws {
         let error = await #expect(throws: PipelineError.self) {
-            try await publisher(FakeBus(), encoder: nil).deliver(
+            _ = try await publisher(FakeBus(), encoder: nil).deliver(
                 OutcomeBatch(number: 1, token: 1, outcomes: [.testing(1)]))
         }
         #expect(error?.code == "unknown-codec")
     }
+}
+
+/// Announces the report itself.
+private struct ReportEncoder: OutcomeEncoder {
+    func announcement(_ outcome: Outcome) throws -> OutgoingRecord {
+        guard let report = outcome.report else {
+            throw PipelineError.permanent("unreadable-outcome", "there is no report")
+        }
+        return OutgoingRecord(key: nil, payload: report)
+    }
+    func cached(_ outcome: Outcome) throws -> Bytes { outcome.report ?? [] }
+    func recognize(_ bytes: Bytes, of id: UUID) -> CachedAnswer { .foreign }
 }

@@ -46,6 +46,11 @@ public final class PostgresParameters {
     public func add(uuids values: some Collection<UUID>) {
         add(arrayOf: .uuid, values) { $0.write(uuid: $1) }
     }
+    public func add(uuidsOrNull values: [UUID]?) {
+        if let values { return add(uuids: values) }
+        slots.append(Slot(offset: buffer.count, length: -1))
+        types.append(PostgresType.uuid.arrayOid)
+    }
     public func add(byteas values: some Collection<Bytes>) {
         add(arrayOf: .bytea, values) { $0.write(bytea: $1) }
     }

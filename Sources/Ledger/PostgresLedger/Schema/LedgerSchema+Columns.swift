@@ -22,7 +22,16 @@ extension LedgerSchema {
         ],
         "deliveries": [
             "batch_no", "sink", "stage", "token", "lease_until", "not_before", "worker", "attempts",
-            "delivered_at",
+            "delivered_at", "only_parked",
+        ],
+        "parked": [
+            "batch_no", "sink", "case_no", "stage", "code", "reason", "attempts", "parked_at",
+            "is_due",
+        ],
+        "dead_letters": [
+            "letter_no", "pipeline", "stage", "code", "reason", "attempts", "kept_at", "refusal",
+            "resource", "source", "part", "record_no", "recorded_at", "key", "payload",
+            "header_names", "header_values",
         ],
     ]
 }

@@ -21,7 +21,6 @@ enum LedgerSchema {
             \(deliveries)
             \(snapshots)
             \(upkeep)
-            """,
-            revisions,
+            """, refusals, revisions,
         ], tables: columns)
 }

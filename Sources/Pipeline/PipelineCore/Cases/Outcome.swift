@@ -67,10 +67,14 @@ public struct OutcomeBatch: Sendable {
     public var number: Int64
     /// The fencing token of this delivery.
     public var token: Int64
+    /// How often it has been claimed, this time included.
+    public var attempts: Int
+    /// The batch's; of a delivery that is repeated for parked ones, those.
     public var outcomes: [Outcome]
-    public init(number: Int64, token: Int64, outcomes: [Outcome]) {
+    public init(number: Int64, token: Int64, attempts: Int = 1, outcomes: [Outcome]) {
         self.number = number
         self.token = token
+        self.attempts = attempts
         self.outcomes = outcomes
     }
 }

@@ -51,8 +51,12 @@ public protocol Barrier: Sendable {
     /// - Parameter next: takes the next chunk, if one lies ready. Does not block, and may be called on any thread.
     /// - Throws: what the first chunk that did not settle met, if that is known.
     func accept(rowFrom next: @escaping @Sendable () -> Chunk?) async throws
+    /// The outcomes that sinks have refused for good; `nil` without a durable ledger.
+    var parked: (any ParkedOutcomes)? { get }
     /// Evaluates the trigger and seals batches until cancelled.
     func runSealing() async throws
+    /// Does, in small steps beside everything else, what need not be done now: deletes what is old. Until cancelled.
+    func runUpkeep() async throws
     /// Claims the next sealed batch, waiting for one.
     func nextBatch(worker: String) async throws -> any ClaimedBatch
     /// Claims the next committed batch that `sink` has not delivered, waiting for one.
@@ -64,6 +68,9 @@ public protocol Barrier: Sendable {
 }
 
 extension Barrier {
+    public var parked: (any ParkedOutcomes)? { nil }
+    /// Has nothing to keep up.
+    public func runUpkeep() async throws {}
     /// Knows no faster way.
     public func accept(rowFrom next: @escaping @Sendable () -> Chunk?) async throws { _ = next() }
 }
@@ -91,8 +98,8 @@ public protocol ClaimedDelivery: Sendable {
     var batch: OutcomeBatch { get }
     var lease: Duration { get }
     func extend() async throws
-    /// Marks the batch as delivered to the sink.
-    func delivered() async throws
+    /// Marks the batch as delivered to the sink, and parks what the sink refuses for good.
+    func delivered(refused: [OutcomeRefusal]) async throws
     /// Gives it back for another try after `delay`.
     func release(after delay: Duration) async throws
 }
@@ -112,7 +119,11 @@ public protocol Sink: Sendable {
     /// Delivers a chunk of a chain without a barrier. Refused records go through `chunk.delivery.reject`.
     func deliver(_ chunk: Chunk) async throws
     /// Delivers committed outcomes; a repeat carries the same ids and the same bytes.
-    func deliver(_ batch: OutcomeBatch) async throws
+    ///
+    /// - Returns: what is refused for good; everything else has been delivered.
+    /// - Throws: ``PipelineError``, `permanent` when the sink takes nothing at all as it is: the batch is tried again
+    ///   all the same, at growing intervals.
+    func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal]
     func close() async
 }
 

@@ -37,5 +37,5 @@ struct StandInStore: Bus, LedgerProvider, RecordStore {
 /// Takes everything; the runtime's observer has counted it.
 private struct Bin: Sink {
     func deliver(_ chunk: Chunk) async throws {}
-    func deliver(_ batch: OutcomeBatch) async throws {}
+    func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] { [] }
 }

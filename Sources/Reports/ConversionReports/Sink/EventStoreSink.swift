@@ -72,7 +72,7 @@ public final class EventStoreSink: Sink {
     }
 
     /// Outcomes have no place in a store of events.
-    public func deliver(_ batch: OutcomeBatch) async throws {
+    public func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
         throw PipelineError.fatal(
             "not-an-event", "stage \(stage) stores conversion events, not outcomes of reports")
     }

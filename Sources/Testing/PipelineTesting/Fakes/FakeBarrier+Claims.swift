@@ -30,12 +30,15 @@ struct FakeDeliveryClaim: ClaimedDelivery {
     var lease: Duration { barrier.lease }
 
     func extend() async throws { try barrier.perform(.extend, "\(batch.number) to \(sink)") }
-    func delivered() async throws {
+    func delivered(refused: [OutcomeRefusal]) async throws {
         try barrier.perform(.delivered, "\(batch.number) to \(sink)")
+        for outcome in refused { barrier.refusals.note((sink, outcome)) }
     }
     func release(after delay: Duration) async throws {
         try barrier.perform(.releaseDelivery, "\(batch.number) to \(sink)")
         barrier.pauses.note(delay)
+        var batch = batch
+        batch.attempts += 1
         barrier.giveBack(batch, to: sink)
     }
 }

@@ -26,6 +26,8 @@ public final class FakeBarrier: Barrier {
     public let commits = Journal<(batch: Batch, generated: GeneratedBatch)>()
     /// How long batches were given back for.
     public let pauses = Journal<Duration>()
+    /// What sinks have refused for good.
+    public let refusals = Journal<(sink: String, outcome: OutcomeRefusal)>()
     public let lease: Duration
     /// The store's clock.
     public let storeTime: Timestamp

@@ -19,6 +19,9 @@ public final class FakeLedger: Ledger {
     public let taken = Journal<[UUID]>()
     /// Chunks in a row wait here for their answers.
     public let gate = Latch()
+    /// A purge waits here.
+    public let purgeGate = Latch()
+    private let finished: Int
     private let conflicts: Set<UUID>
     private let stored: InMemoryPositions?
     private let ahead: Int
@@ -30,16 +33,21 @@ public final class FakeLedger: Ledger {
     ///   - conflicts: ids that are known with other parameters.
     ///   - stored: where chunks have to go on from; anywhere without it.
     ///   - ahead: how many chunks of a row are taken before the first is answered.
-    ///   - isOpen: whether the gate is.
+    ///   - isOpen: whether the gates are.
+    ///   - finished: how many batches there are to purge.
     ///   - sealing: what the evaluation of that number (from 1) finds.
     public init(
         conflicts: Set<UUID> = [], stored: InMemoryPositions? = nil, ahead: Int = 1,
-        isOpen: Bool = true, sealing: @escaping @Sendable (Int) -> SealingResult
+        isOpen: Bool = true, finished: Int = 0, sealing: @escaping @Sendable (Int) -> SealingResult
     ) {
         self.conflicts = conflicts
         self.stored = stored
         self.ahead = ahead
-        if isOpen { gate.open() }
+        if isOpen {
+            gate.open()
+            purgeGate.open()
+        }
+        self.finished = finished
         self.sealing = sealing
     }
 
@@ -86,10 +94,17 @@ public final class FakeLedger: Ledger {
         return sealing(seals.count)
     }
 
-    public func purge(finishedBefore before: Timestamp) async throws -> Int {
+    public func purge(finishedBefore before: Timestamp) async throws -> Int? {
         purges.note(before)
-        return 0
+        try await purgeGate.wait()
+        return purges.count <= finished ? 1 : nil
     }
+    public func parked(_ selection: ParkedSelection, limit: Int) async throws -> [ParkedOutcome] {
+        []
+    }
+    public func parkedCounts() async throws -> [String: Int] { [:] }
+    public func replayParked(_ selection: ParkedSelection) async throws -> Int { 0 }
+    public func dropParked(_ selection: ParkedSelection) async throws -> Int { 0 }
 
     public func summary() async throws -> LedgerSummary {
         LedgerSummary(
@@ -131,7 +146,9 @@ public final class FakeLedger: Ledger {
     public func extendDelivery(
         batch: Int64, sink: String, token: Int64, lease: Duration
     ) async throws { deliveryLeases.note(lease) }
-    public func delivered(batch: Int64, sink: String, token: Int64) async throws {}
+    public func delivered(
+        batch: Int64, sink: String, token: Int64, refused: [OutcomeRefusal]
+    ) async throws {}
     public func releaseDelivery(
         batch: Int64, sink: String, token: Int64, after delay: Duration
     ) async throws {}

@@ -49,11 +49,16 @@ public final class FakeSink: Sink {
     public let closings = Journal<Void>()
     /// What deliveries fail with.
     public let failures: Failures
+    /// Cases that are refused for good.
+    public let refused: Set<Int>
     /// Deliveries wait here.
     public let gate: Latch
 
-    public init(failures: Failures = Failures(), isOpen: Bool = true) {
+    public init(
+        failures: Failures = Failures(), refusing refused: Set<Int> = [], isOpen: Bool = true
+    ) {
         self.failures = failures
+        self.refused = refused
         gate = Latch()
         if isOpen { gate.open() }
     }
@@ -63,10 +68,13 @@ public final class FakeSink: Sink {
         try failures.throwNext()
         chunks.note(chunk)
     }
-    public func deliver(_ batch: OutcomeBatch) async throws {
+    public func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
         try await gate.wait()
         try failures.throwNext()
         batches.note(batch)
+        return batch.outcomes.filter { refused.contains(Int($0.caseNumber)) }.map {
+            OutcomeRefusal($0, .permanent("record-too-large", "too large for the topic"))
+        }
     }
     public func close() async { closings.note(()) }
 }

@@ -227,7 +227,7 @@ extension LedgerConformance {
                     "attempt \(attempt)")
                 let future = try await fixture.clock(of: ledger).advanced(by: .hours(1))
                 try requireEqual(
-                    try await ledger.purge(finishedBefore: future), isNew ? 0 : 1, "purged")
+                    try await ledger.purgeAll(finishedBefore: future), isNew ? 0 : 1, "purged")
                 try requireEqual(
                     try await ledger.accept(Submissions([item])),
                     .accepted(AcceptedCounts(new: 0, reopened: 0, repeated: 1)), "a repeat")
@@ -239,7 +239,7 @@ extension LedgerConformance {
                 try requireEqual(try await ledger.state(of: item.id), .failed)
             }
             let future = try await fixture.clock(of: ledger).advanced(by: .hours(1))
-            try requireEqual(try await ledger.purge(finishedBefore: future), 1, "purged")
+            try requireEqual(try await ledger.purgeAll(finishedBefore: future), 1, "purged")
             try requireEqual(try await ledger.state(of: item.id), nil)
             try await ledger.add([item])
         },

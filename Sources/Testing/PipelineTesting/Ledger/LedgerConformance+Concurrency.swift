@@ -115,11 +115,11 @@ extension LedgerConformance {
                 try await ledger.commit(fixture.commit(batch, failing: [item.id]))
                 let future = try await fixture.clock(of: ledger).advanced(by: .hours(1))
                 try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask { _ = try await other.purge(finishedBefore: future) }
+                    group.addTask { _ = try await other.purgeAll(finishedBefore: future) }
                     group.addTask { try await ledger.acceptPersistently([item]) }
                     try await group.waitForAll()
                 }
-                _ = try await other.purge(finishedBefore: future)
+                _ = try await other.purgeAll(finishedBefore: future)
                 try requireEqual(
                     try await ledger.accept(Submissions([item])),
                     .accepted(AcceptedCounts(new: 0, reopened: 0, repeated: 1)), "round \(round)")

@@ -88,9 +88,10 @@ extension LedgerConformance {
             _ = try await ledger.claimDelivery(sink: "s", worker: "w", lease: .hours(1))
             try await ledger.delivered(batch: first.number, sink: "s", token: first.token)
             try requireEqual(
-                try await ledger.purge(finishedBefore: Timestamp(microseconds: 0)), 0, "too early")
-            try requireEqual(try await ledger.purge(finishedBefore: future), 2, "purged")
-            try requireEqual(try await ledger.purge(finishedBefore: future), 0, "purged again")
+                try await ledger.purgeAll(finishedBefore: Timestamp(microseconds: 0)), 0,
+                "too early")
+            try requireEqual(try await ledger.purgeAll(finishedBefore: future), 2, "purged")
+            try requireEqual(try await ledger.purgeAll(finishedBefore: future), 0, "purged again")
             let left = try await ledger.snapshots(of: cases.map(\.id))
             let gone = [batches[0].cases[0].id, first.outcomes[0].caseID]
             try requireEqual(left.count, 2, "left")
@@ -108,7 +109,7 @@ extension LedgerConformance {
                 generationSeconds: 1)
             try requireEqual(try await ledger.summary(), wanted)
             let future = try await fixture.clock(of: ledger).advanced(by: .hours(1))
-            try requireEqual(try await ledger.purge(finishedBefore: future), 2, "purged")
+            try requireEqual(try await ledger.purgeAll(finishedBefore: future), 2, "purged")
             wanted.committedBatches = 1
             try requireEqual(try await ledger.summary(), wanted)
         },

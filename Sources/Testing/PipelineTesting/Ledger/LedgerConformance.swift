@@ -1,4 +1,5 @@
 public import Ledger
+public import PipelineCore
 
 /// What every ``Ledger`` must do, as checks to be run against each implementation.
 ///
@@ -25,6 +26,7 @@ public struct LedgerConformance: Sendable {
     /// All of them, from the simple to the composed.
     public static let checks: [Check] =
         accepting + rows + reopening + sealing + flushing + revisions + batches + deliveries
+        + parking
         + reading
         + concurrency
 
@@ -32,5 +34,14 @@ public struct LedgerConformance: Sendable {
         _ name: String, _ body: @escaping @Sendable (LedgerFixture) async throws -> Void
     ) -> Check {
         Check(name) { try await body(LedgerFixture($0)) }
+    }
+}
+
+extension Ledger {
+    /// Purges until nothing is left. Answers how many cases went.
+    public func purgeAll(finishedBefore before: Timestamp) async throws -> Int {
+        var total = 0
+        while let gone = try await purge(finishedBefore: before) { total += gone }
+        return total
     }
 }
