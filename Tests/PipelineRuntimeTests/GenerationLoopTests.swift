@@ -153,6 +153,19 @@ struct GenerationLoopTests {
         }
     }
 
+    @Test("fails the case whose report the store refuses, not its batch for ever")
+    func refusedReport() async throws {
+        let refusal = PipelineError.permanent("store-constraint", "the report is too long")
+        barrier.seal([1, 2])
+        barrier.fail(.commit, refusal, refusal)
+        try await generating(FakeGenerator()) { try await barrier.commits.reaches(2) }
+        #expect(barrier.calls.entries.prefix(2) == ["bisect 1", "commit 2"])
+        let commits = barrier.commits.entries.sorted { $0.batch.number < $1.batch.number }
+        #expect(commits.map(\.batch.cases.count) == [1, 1])
+        #expect(commits[0].generated.results[0].failureCode == "store-constraint")
+        #expect(commits[1].generated.results[0].report == [2])
+    }
+
     @Test("stops the pipeline when it can't go on")
     func fatal() async throws {
         barrier.seal([1])

@@ -54,7 +54,7 @@ extension PostgresLedger {
                 $0.add(int8s: commit.cases)
                 $0.add(uuids: commit.outcomeIDs)
                 $0.add(arrayOf: .char, commit.results) { $0.write(char: $1.state.letter) }
-                $0.add(arrayOf: .text, commit.results) { $0.write(text: $1.reason?.storable) }
+                $0.add(arrayOf: .text, commit.results) { $0.write(text: $1.reason) }
                 $0.add(arrayOf: .bytea, commit.results) { $0.write(bytea: $1.report) }
                 $0.add(float8: commit.took.inSeconds)
                 $0.add(int8: commit.rowsRead)
@@ -78,7 +78,7 @@ extension PostgresLedger {
             $0.add(int8: batch)
             $0.add(int8: token)
             $0.add(int8: delay.wholeMicroseconds)
-            $0.add(text: reason.storable)
+            $0.add(text: reason.withoutNUL)
         }
     }
 
@@ -115,7 +115,7 @@ extension CaseResult {
     fileprivate var reason: String? {
         switch self {
         case .report: nil
-        case .failure(let code, let reason): "\(code): \(reason)"
+        case .failure(let code, let reason): "\(code): \(reason)".withoutNUL
         }
     }
 
@@ -124,5 +124,14 @@ extension CaseResult {
         case .report(let bytes): bytes
         case .failure: nil
         }
+    }
+}
+
+extension String {
+    /// A reason is for people, and may come from elsewhere: what the server can't hold is shown by
+    /// the replacement character.
+    var withoutNUL: String {
+        utf8.contains(0)
+            ? String(unicodeScalars.map { $0 == "\0" ? "\u{FFFD}" : Character($0) }) : self
     }
 }

@@ -12,12 +12,15 @@ public final class SQLiteLedger: Ledger {
     let database: SQLiteDatabase
     let clock: PipelineClock
     let random: RandomSource
+    private let isExclusive: Bool
     public let outcomesCommitted = Doorbell()
     private let registration = Mutex<Registration?>(nil)
 
     public init(
-        _ stage: LedgerStage, database: SQLiteDatabase, clock: PipelineClock, random: RandomSource
+        _ stage: LedgerStage, database: SQLiteDatabase, clock: PipelineClock, random: RandomSource,
+        isExclusive: Bool = false
     ) {
+        self.isExclusive = isExclusive
         self.stage = stage
         self.database = database
         self.clock = clock
@@ -25,8 +28,11 @@ public final class SQLiteLedger: Ledger {
     }
 
     public func register() async throws {
-        let registered = try await database.write { [stage] connection in
-            try Registration.register(stage, in: connection)
+        let registered = try await database.write { [stage, isExclusive] connection in
+            try connection.checkOwners(
+                stage.owners, pipeline: stage.pipeline, stage: stage.stage,
+                isExclusive: isExclusive)
+            return try Registration.register(stage, in: connection)
         }
         registration.withLock { $0 = registered }
     }

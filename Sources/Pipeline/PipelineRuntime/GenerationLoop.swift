@@ -41,7 +41,12 @@ struct GenerationLoop: Sendable {
                 return try await answerFailure(error, of: claimed, since: start)
             }
             environment.outages.succeeded(generating)
-            try await commit(generated, of: claimed, since: start)
+            do {
+                try await commit(generated, of: claimed, since: start)
+            } catch let error as PipelineError where error.disposition == .permanent {
+                // The store refuses one of the outcomes: found like a case that can't be answered.
+                try await answerFailure(error, of: claimed, since: start)
+            }
         }
     }
 

@@ -16,6 +16,7 @@ struct GatedStore: ReportStore {
     func append(_ events: EventBatch, advances: [PositionAdvance]) async throws {
         try await inner.append(events, advances: advances)
     }
+    func tryAppending(_ events: EventBatch) async throws { try await inner.tryAppending(events) }
     func fold(limit: Int) async throws -> FoldResult { try await inner.fold(limit: limit) }
     func positions(
         of source: String, initial: [Int32: Int64]

@@ -1,5 +1,6 @@
 import PipelineCore
 import Postgres
+import SQLite
 import Testing
 
 @testable import ConversionReports
@@ -13,6 +14,13 @@ struct PostgresInspectionTests {
         }
         await pool.close()
         return Array(found.dropFirst())
+    }
+
+    /// Databases keep what these identify: append a step, never change one.
+    @Test("knows steps that are what they were when they were shipped, in both stores")
+    func digests() {
+        #expect(PostgresReportStore.migration.digests == ["156ec51b103491d984c067631e13e03f"])
+        #expect(SQLiteReportStore.migration.digests == ["c8c9d071dd1aaeffaf6a6e13b66f2792"])
     }
 
     @Test("says whether the tables are there")

@@ -9,7 +9,9 @@ extension PipelineError {
         "cannot-listen",
         "file-unusable", "foreign-database", "line-too-long", "not-a-database",
         "position-missing", "position-out-of-range", "rule-conflict", "schema-newer",
-        "store-authentication", "store-corrupt", "store-in-use", "store-missing", "store-newer",
+        "state-owned", "state-unowned",
+        "store-authentication", "store-changed", "store-corrupt", "store-encoding", "store-in-use",
+        "store-linked", "store-missing", "store-newer",
         "store-not-writable", "store-permission", "store-schema", "store-version",
         "topic-missing", "unknown-topic",
     ]

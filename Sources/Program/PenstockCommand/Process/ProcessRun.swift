@@ -58,6 +58,7 @@ struct ProcessRun: Sendable {
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
             catalogue: catalogue, resources: opened, servesCallers: options.role != .worker)
         context.meter = metrics.counted
+        context.owners = definitions.flatMap(\.stateOwners)
         let graph = try PipelineGraph(
             stages: definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
             context: context)

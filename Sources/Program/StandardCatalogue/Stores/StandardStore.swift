@@ -4,7 +4,7 @@ internal import Logging
 public import PipelineCore
 
 /// A store as Penstock uses it: ledgers, events and reports in one place.
-public protocol StandardStore: LedgerProvider, RecordStore {
+public protocol StandardStore: LedgerProvider, RecordStore, StateAdministration {
     var reports: any ReportStore { get }
     /// Creates or updates all tables. Safe to run again, and by two processes at once.
     func migrate() async throws
@@ -45,4 +45,9 @@ extension [ResourceNeed] {
             }
         }
     }
+}
+
+extension ResourceNeed {
+    /// Whether reports are read.
+    var isGeneration: Bool { if case .generation = self { true } else { false } }
 }

@@ -21,6 +21,11 @@ public protocol ReportStore: PositionStore {
     ///   or (if an answer was lost) everything.
     func append(_ events: EventBatch, advances: [PositionAdvance]) async throws
 
+    /// Stores the events and takes them back again: says whether the store takes them.
+    ///
+    /// - Throws: ``PipelineError`` `permanent` when it refuses something in them for what it is.
+    func tryAppending(_ events: EventBatch) async throws
+
     /// Moves up to `limit` deltas into the rollups. One folder at a time: others leave at once.
     ///
     /// Reports do not depend on it; it keeps the deltas few.
@@ -44,3 +49,6 @@ public enum FoldResult: Sendable, Hashable {
     /// Somebody else is folding.
     case busy
 }
+
+/// Rolls a transaction back that was made to be.
+struct TakenBack: Error {}

@@ -16,8 +16,33 @@ extension PostgresReportStore {
         "event_positions": ["source", "partition", "next_offset"],
     ]
 
-    /// Looks whether the tables are there. Only reads.
-    public static func findings(_ connection: PostgresConnection) throws -> [ResourceFinding] {
-        [try connection.state(of: migration).finding("events and reports")]
+    /// What storing events takes, and what reading reports does. Months have the rights of `events`.
+    static func privileges(storing: Bool, reading: Bool) -> PostgresPrivileges {
+        var rights = ["schema_versions": ["SELECT"]]
+        if storing {
+            rights["events"] = ["INSERT"]
+            rights["event_positions"] = ["SELECT", "INSERT", "UPDATE", "DELETE"]
+            rights["rollup_deltas"] = ["SELECT", "INSERT", "DELETE"]
+            for rollup in ["rollup_hour", "rollup_day"] {
+                rights[rollup] = ["SELECT", "INSERT", "UPDATE"]
+            }
+        }
+        if reading {
+            for table in ["events", "rollup_deltas", "rollup_hour", "rollup_day"] {
+                let others = (rights[table] ?? []).filter { $0 != "SELECT" }
+                rights[table] = ["SELECT"] + others
+            }
+        }
+        return PostgresPrivileges(schema: migration.schema, relations: rights)
+    }
+
+    /// Looks whether the tables are there, and may be used. Only reads.
+    public static func findings(
+        _ connection: PostgresConnection, storing: Bool = true, reading: Bool = true
+    ) throws -> [ResourceFinding] {
+        let subject = "events and reports"
+        let needed = privileges(storing: storing, reading: reading)
+        if let lacking = try connection.finding(subject, lacking: needed) { return [lacking] }
+        return [try connection.state(of: migration).finding(subject)]
     }
 }

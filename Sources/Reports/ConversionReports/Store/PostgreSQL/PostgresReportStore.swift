@@ -43,6 +43,7 @@ public final class PostgresReportStore: ReportStore {
         of source: String, initial: [Int32: Int64]
     ) async throws -> [Int32: Int64] {
         let wanted = initial.sorted { $0.key < $1.key }
+        try await pool.check(Self.migration)
         return try await pool.withConnection { connection in
             let results = try connection.pipeline { pipeline in
                 try pipeline.query(PostgresReportSQL.insertPositions) {
@@ -70,6 +71,15 @@ public final class PostgresReportStore: ReportStore {
         } catch let error as PipelineError where error.postgres?.sqlState == "22012" {
             try await checkAdvanced(advances)
         }
+    }
+
+    public func tryAppending(_ events: EventBatch) async throws {
+        do {
+            try await pool.withTransaction { connection in
+                try connection.append(events, [])
+                throw TakenBack()
+            }
+        } catch is TakenBack {}
     }
 
     /// Returns when all positions are where they were to go: what was read has been stored.

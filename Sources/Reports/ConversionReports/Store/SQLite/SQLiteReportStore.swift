@@ -18,7 +18,7 @@ public struct SQLiteReportStore: ReportStore {
         try await database.migrate(Self.migration)
     }
 
-    private static let migration = SQLiteMigration(
+    static let migration = SQLiteMigration(
         component: "conversion-reports", steps: [SQLiteReportSQL.schema])
 
     /// Looks at the tables' version. Only reads.
@@ -52,6 +52,17 @@ public struct SQLiteReportStore: ReportStore {
             try connection.insert(deltas, of: events)
             try connection.insert(events)
         }
+    }
+
+    public func tryAppending(_ events: EventBatch) async throws {
+        let deltas = events.hourDeltas()
+        do {
+            try await database.write { connection in
+                try connection.insert(deltas, of: events)
+                try connection.insert(events)
+                throw TakenBack()
+            }
+        } catch is TakenBack {}
     }
 
     public func fold(limit: Int) async throws -> FoldResult {
