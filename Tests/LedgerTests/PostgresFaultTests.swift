@@ -2,6 +2,7 @@ import Batching
 import Dispatch
 import Ledger
 import PipelineCore
+import PipelineTesting
 import Postgres
 import Synchronization
 import Testing

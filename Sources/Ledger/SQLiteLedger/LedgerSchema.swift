@@ -8,7 +8,7 @@ internal import SQLite
 /// first.
 enum LedgerSchema {
     static let migration = SQLiteMigration(
-        component: "ledger", steps: [stages, cases, batches, refusals, revisions])
+        component: "ledger", steps: [stages, cases, batches, revisions, refusals, logs])
 
     private static let stages = """
         CREATE TABLE ledger_stages(
@@ -105,5 +105,13 @@ enum LedgerSchema {
           record_no INTEGER NOT NULL, recorded_at INTEGER NOT NULL,
           key BLOB, payload BLOB, headers BLOB);
         CREATE INDEX ledger_dead_letters_pipeline ON ledger_dead_letters(pipeline, letter_no);
+        """
+
+    /// Positions belong to logs, no longer to topics: rows without a log are of earlier versions.
+    private static let logs = """
+        ALTER TABLE ledger_positions ADD COLUMN log TEXT;
+        ALTER TABLE ledger_positions ADD COLUMN incarnation INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE ledger_positions ADD COLUMN witness_offset INTEGER;
+        ALTER TABLE ledger_positions ADD COLUMN witness_digest INTEGER;
         """
 }

@@ -33,8 +33,6 @@ public struct RunEnvironment: Sendable {
     }
 
     /// Runs `body` until it succeeds or fails for another reason than a retryable one.
-    ///
-    /// - Parameter limit: how many tries; whoever sets a limit tells of the failure himself.
     func retrying<T>(
         _ what: String, limit: Int = .max, _ body: () async throws -> T
     ) async throws -> T {
@@ -47,12 +45,10 @@ public struct RunEnvironment: Sendable {
             } catch let error as PipelineError where error.disposition == .retryable {
                 attempt += 1
                 observer.retried(what)
+                outages.failed(
+                    what, error, clock: clock, logger: logger,
+                    metadata: ["attempt": "\(attempt)"])
                 if attempt >= limit { throw error }
-                if limit == .max {
-                    outages.failed(
-                        what, error, clock: clock, logger: logger,
-                        metadata: ["attempt": "\(attempt)"])
-                }
                 try await clock.sleep(for: retry.pause(after: attempt, random: random))
             }
         }

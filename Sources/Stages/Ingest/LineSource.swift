@@ -18,7 +18,8 @@ final class LineSource: Source {
     func run(into outlet: Outlet) async throws {
         let source = lines.name
         let positions = lines.isSeekable ? intake.context.positions : nil
-        var offset = try await positions?.positions(of: source, initial: [0: 0])[0] ?? 0
+        var offset =
+            try await positions?.positions(of: LogName(source), initial: [0: 0]).next[0] ?? 0
         do {
             while true {
                 let read = try await lines.lines(from: offset, maxBytes: Self.maxBytes)

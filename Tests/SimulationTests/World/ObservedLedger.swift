@@ -126,11 +126,17 @@ struct ObservedLedger: Ledger {
     }
     func summary() async throws -> LedgerSummary { try await inner.summary() }
     func positions(
-        of source: String, initial: [Int32: Int64]
-    ) async throws -> [Int32: Int64] {
+        of log: LogName, initial: [Int32: Int64]
+    ) async throws -> StoredPositions {
         try fault("positions")
-        return try await inner.positions(of: source, initial: initial)
+        return try await inner.positions(of: log, initial: initial)
     }
+    func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
+        try await inner.keep(witnesses, of: source)
+    }
+    func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws { try await inner.restart(log, after: source, at: starts) }
     func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
         try await inner.snapshots(of: ids)
     }

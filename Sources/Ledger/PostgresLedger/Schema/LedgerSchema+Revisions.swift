@@ -56,8 +56,8 @@ extension LedgerSchema {
         create function penstock.claim_delivery(
           p_stage smallint, p_sink text, p_worker text, p_lease interval)
         returns table(
-          batch_no bigint, token bigint, attempts int, outcome_id uuid, case_no bigint, key uuid,
-          state "char", reason text, report bytea, data_as_of timestamptz, written_at timestamptz,
+          batch_no bigint, token bigint, outcome_id uuid, case_no bigint, key uuid, state "char",
+          reason text, report bytea, data_as_of timestamptz, written_at timestamptz,
           deadline timestamptz, parameters bytea, attempt smallint)
         language plpgsql set enable_seqscan = off set jit = off as $$
         #variable_conflict use_column
@@ -75,17 +75,13 @@ extension LedgerSchema {
             returning * into d;
           if not found then return; end if;
           return query
-            select d.batch_no, d.token, d.attempts, o.outcome_id, c.case_no, c.key, o.state,
-              o.reason, o.report, o.data_as_of, o.written_at, c.deadline, c.parameters,
-              c.attempt
+            select d.batch_no, d.token, o.outcome_id, c.case_no, c.key, o.state, o.reason, o.report,
+              o.data_as_of, o.written_at, c.deadline, c.parameters, c.attempt
             from penstock.batches b
             cross join lateral unnest(b.cases) with ordinality u(no, ord)
             cross join lateral (select * from penstock.cases c where c.case_no = u.no limit 1) c
             cross join lateral (select * from penstock.outcomes o where o.case_no = u.no limit 1) o
-            where b.batch_no = d.batch_no and (not d.only_parked or exists (
-              select from penstock.parked k where k.batch_no = d.batch_no and k.sink = d.sink
-                and k.case_no = u.no and k.is_due))
-            order by u.ord;
+            where b.batch_no = d.batch_no order by u.ord;
         end $$;
 
         drop function penstock.commit_outcomes(

@@ -57,8 +57,8 @@ struct ProcessRun: Sendable {
             pipeline: definition.name, stage: "", sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
             catalogue: catalogue, resources: opened, servesCallers: options.role != .worker)
-        context.meter = metrics.counted
         context.owners = definitions.flatMap(\.stateOwners)
+        context.meter = metrics.counted
         let graph = try PipelineGraph(
             stages: definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
             context: context)
