@@ -46,7 +46,7 @@ final class LineSource: Source {
             if !line.text.isEmpty {
                 records.append(
                     Record(
-                        payload: line.text, timestamp: .distantPast,
+                        payload: line.text, timestamp: .epoch,
                         origin: Origin(source: lines.name, offset: start), ordinal: records.count))
             }
             start = line.next
