@@ -18,7 +18,6 @@ public final class PostgresReportStore: ReportStore {
 
     private init(_ store: PostgresReportStore, owner: PositionOwner) {
         pool = store.pool
-        readers = store.readers
         partitions = store.partitions
         self.owner = owner
     }
