@@ -25,10 +25,16 @@ struct RedactionTests {
         let sentence =
             #"kafka://***@h:99999: "h:99999" is not host:port; kafka://[user:password@]host:port"#
         #expect(
-            Redaction.withoutSecrets(of: ["kafka://u:geheim@h:99999"], in: sentence) == sentence)
+            Redaction.withoutSecrets(of: "kafka://u:geheim@h:99999", in: sentence) == sentence)
+        #expect(
+            Redaction.withoutSecrets(of: "memory:64", in: #"memory:64: "64" has no unit"#)
+                == #"memory:64: "64" has no unit"#)
+        #expect(
+            Redaction.withoutSecrets(of: "redis:u:geheim@h", in: "no host in u:geheim@h")
+                == "no host in ***@h")
         #expect(
             Redaction.withoutSecrets(
-                of: ["postgres://u:ge%20heim@h/d?sslpassword=other", "third"],
+                of: "postgres://u:ge%20heim@h/d?sslpassword=other", and: ["third"],
                 in: "ge heim, ge%20heim, other, third, h, d") == "***, ***, ***, ***, h, d")
     }
 

@@ -70,15 +70,14 @@ struct ResourceDecoding {
             return nil
         }
         if let objection = connector.check(address) {
-            let secrets =
-                [address.url]
-                + address.properties.filter { Redaction.isNameOfSecret($0.key) }.map(\.value)
+            let secrets = address.properties.filter { Redaction.isNameOfSecret($0.key) }.map(\.value)
             // Where it is a property that will not do, it is named.
             let property = member.value.members?.first { other in
                 other.key != "url" && objection.contains(JSON.quoted(other.key))
             }
             (property.map { context.at($0.key) } ?? place).report(
-                .invalidAddress, Redaction.withoutSecrets(of: secrets, in: objection),
+                .invalidAddress,
+                Redaction.withoutSecrets(of: address.url, and: secrets, in: objection),
                 hint: property == nil ? "for example \(connector.example)" : nil,
                 at: property?.position ?? position)
             return nil

@@ -4,7 +4,7 @@ public enum Redaction {
     /// information of a URL, and the value of a parameter whose name says so.
     ///
     /// Hides rather too much than too little: a password may hold any character, unescaped too. For
-    /// a sentence about an address there is ``withoutSecrets(of:in:)``.
+    /// a sentence about an address there is ``withoutSecrets(of:and:in:)``.
     public static func withoutCredentials(_ text: String) -> String {
         var text = text
         for range in userInformation(of: text).map({ [$0] }) ?? misplacedPassword(of: text) {
@@ -18,21 +18,21 @@ public enum Redaction {
 
     /// A sentence, with the secrets of these addresses struck out of it and all else left as it is.
     ///
-    /// - Parameter values: addresses, and values that are secret themselves.
-    public static func withoutSecrets(of values: [String], in sentence: String) -> String {
-        var secrets: Set<String> = []
-        for value in values {
-            let isAddress = value.firstRange(of: "://") != nil
-            if !isAddress { secrets.insert(value) }
-            if let range = userInformation(of: value) {
-                let user = value[range]
-                secrets.insert(String(user))
-                if let colon = user.firstIndex(of: ":") {
-                    secrets.insert(String(user[user.index(after: colon)...]))
-                }
+    /// - Parameters:
+    ///   - address: what the sentence speaks of.
+    ///   - values: what is secret as a whole.
+    public static func withoutSecrets(
+        of address: String, and values: [String] = [], in sentence: String
+    ) -> String {
+        var secrets = Set(values)
+        if let range = userInformation(of: address) {
+            let user = address[range]
+            secrets.insert(String(user))
+            if let colon = user.firstIndex(of: ":") {
+                secrets.insert(String(user[user.index(after: colon)...]))
             }
-            for range in secretValues(of: value) { secrets.insert(String(value[range])) }
         }
+        for range in secretValues(of: address) { secrets.insert(String(address[range])) }
         secrets.formUnion(secrets.map(percentDecoded))
         // A secret of a letter or two would take every such letter along, and tell itself.
         return secrets.filter { $0.count > 2 }.sorted { $0.count > $1.count }
@@ -46,10 +46,10 @@ public enum Redaction {
             .contains { name.firstRange(of: $0) != nil }
     }
 
-    /// What stands before the last `@`.
+    /// What stands before the last `@`, also where the slashes were forgotten.
     private static func userInformation(of text: String) -> Range<String.Index>? {
-        guard let scheme = text.firstRange(of: "://"), let at = text.lastIndex(of: "@"),
-            at >= scheme.upperBound
+        guard let scheme = text.firstRange(of: "://") ?? text.firstRange(of: ":"),
+            let at = text.lastIndex(of: "@"), at >= scheme.upperBound
         else { return nil }
         return scheme.upperBound..<at
     }
