@@ -22,6 +22,10 @@ extension RunTimeCode {
             "Redis refuses the login.",
             "Check the user, the password and the user's rights."),
         .init(
+            "cache-missing", .unavailable,
+            "Redis has no database of that number.",
+            "Name another one behind the slash of the URL, or raise databases in redis.conf."),
+        .init(
             "cache-overloaded", .passing,
             "Too many commands wait for Redis.",
             "Look at Redis' latency; reads go to the store meanwhile."),
@@ -33,6 +37,14 @@ extension RunTimeCode {
             "cache-unavailable", .passing,
             "Redis can't be reached.",
             "Nothing is lost: reads go to the store. Check the address, and whether Redis runs."),
+        .init(
+            "cache-unsupported", .unavailable,
+            "The server is a Redis cluster.",
+            "Use a single server, or a primary with replicas."),
+        .init(
+            "foreign-cache-entry", .passing,
+            "What lies under a case's key in the cache is not that case's answer.",
+            "The store answers instead. Who else writes to that database of Redis?"),
         .init(
             "foreign-database", .unavailable,
             "The file is a database of another program.",
@@ -50,10 +62,6 @@ extension RunTimeCode {
             "A generator answered other cases than those of its batch.",
             "Correct the generator; the batch is generated again."),
         .init(
-            "position-beyond-end", .failure,
-            "A stored position lies beyond the end of its partition.",
-            "Was the topic made anew? Set the stored position if that is meant."),
-        .init(
             "position-missing", .unavailable,
             "The store has no position for a partition that it should have one for.",
             "Is it the store that the pipeline has used before?"),
@@ -61,10 +69,6 @@ extension RunTimeCode {
             "position-moved", .passing,
             "Another process has read on from the stored position.",
             "Nothing: this process gives the partition up."),
-        .init(
-            "position-out-of-range", .unavailable,
-            "A stored position lies outside of its topic.",
-            "Was the file of the bus replaced or restored? Set the stored position."),
         .init(
             "rule-conflict", .unavailable,
             "Another rule is in force under the same revision.",
@@ -155,6 +159,10 @@ extension RunTimeCode {
             "The embedded store's file or folder can't be written to.",
             "Give this user the rights to both."),
         .init(
+            "store-options", .unavailable,
+            "PostgreSQL, or a pooler before it, does not take the settings of a session.",
+            "Leave the setting out; for PgBouncer see ignore_startup_parameters."),
+        .init(
             "store-permission", .unavailable,
             "PostgreSQL does not allow what was asked for.",
             "Grant the user what the message names."),
@@ -162,6 +170,10 @@ extension RunTimeCode {
             "store-read-only", .passing,
             "The server takes no writes.",
             "The address must name the primary server."),
+        .init(
+            "store-refused", .unavailable,
+            "What answers at the address does not let a session begin.",
+            "Read its message: is it PostgreSQL, and does that database take connections?"),
         .init(
             "store-resources", .passing,
             "The server lacks memory or another resource.",

@@ -75,6 +75,10 @@ struct RunTimeCode {
             "The broker or the library can't do what was asked for.",
             "Use a newer one, or leave the property out."),
         .init(
+            "bus-unusable", .unavailable,
+            "Kafka's client library can't work with these properties.",
+            "Correct the property that the message names."),
+        .init(
             "cannot-listen", .unavailable,
             "The address can't be listened on.",
             "Name an address of this machine, and a port that this user may use."),
@@ -90,6 +94,10 @@ struct RunTimeCode {
             "dead-letter-refused", .failure,
             "The bus does not take the dead letter of a refused record.",
             "Raise the size limit of the dead-letter topic."),
+        .init(
+            "deadline-passed", .record,
+            "A request's deadline had passed when it was sent.",
+            "Send it again with a later deadline, or without one."),
         .init(
             "dropped", .passing,
             "Records were let go before they had settled.",
