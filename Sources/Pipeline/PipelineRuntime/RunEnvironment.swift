@@ -14,11 +14,13 @@ public struct RunEnvironment: Sendable {
     /// How long draining may take.
     public var grace: Duration
     public var observer: any RuntimeObserver
+    /// What runs, for whoever has to say what hangs.
+    public var openWork: OpenWork
 
     public init(
         clock: PipelineClock, random: RandomSource, logger: Logger, worker: String,
         retry: RetryPolicy = RetryPolicy(), stop: Latch = Latch(), grace: Duration = .seconds(30),
-        observer: any RuntimeObserver = SilentObserver()
+        observer: any RuntimeObserver = SilentObserver(), openWork: OpenWork = OpenWork()
     ) {
         self.clock = clock
         self.random = random
@@ -28,6 +30,7 @@ public struct RunEnvironment: Sendable {
         self.stop = stop
         self.grace = grace
         self.observer = observer
+        self.openWork = openWork
     }
 
     /// Runs `body` until it succeeds or fails for another reason than a retryable one.
@@ -86,7 +89,7 @@ public struct RunEnvironment: Sendable {
 
     /// Runs `body` unless the stop has been asked for, or comes first; `nil` then.
     ///
-    /// A result that arrives together with the stop is kept: nothing that was taken is lost.
+    /// A result that arrives together with the stop, or with a cancellation, is kept: nothing that was taken is lost.
     func unlessStopped<T: Sendable>(
         _ body: @escaping @Sendable () async throws -> T
     ) async throws -> T? {
@@ -102,7 +105,7 @@ public struct RunEnvironment: Sendable {
             var result = try await group.next() ?? nil
             group.cancelAll()
             while let other = try await group.next() { result = result ?? other }
-            try Task.checkCancellation()
+            if result == nil { try Task.checkCancellation() }
             return result
         }
     }

@@ -80,6 +80,8 @@ public protocol ClaimedBatch: Sendable {
     func commit(_ generated: GeneratedBatch, took: Duration, sinks: [String]) async throws
     /// Gives the batch back: it can be claimed again after `delay`.
     func release(after delay: Duration, reason: String) async throws
+    /// Gives back a batch that this process has no time for: it can be claimed again at once, and it was no attempt.
+    func handBack() async throws
     /// Splits a batch that keeps failing into two; each is claimed on its own.
     func bisect() async throws
 }
@@ -93,6 +95,8 @@ public protocol ClaimedDelivery: Sendable {
     func delivered(refused: [OutcomeRefusal]) async throws
     /// Gives it back for another try after `delay`.
     func release(after delay: Duration) async throws
+    /// Gives it back because this process has no time for it: it can be claimed again at once, and it was no attempt.
+    func handBack() async throws
 }
 
 /// Answers the cases of a batch.
