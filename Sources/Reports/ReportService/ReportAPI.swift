@@ -14,8 +14,6 @@ public final class ReportAPI: RequestService {
         public var memoryBytes = 32 << 20
         /// How long misses are collected before the ledger is asked.
         public var window: Duration = .milliseconds(4)
-        /// How long calls in flight may take after a stop.
-        public var grace: Duration = .seconds(10)
         public init(address: String) { self.address = address }
     }
 
@@ -60,8 +58,8 @@ public final class ReportAPI: RequestService {
         }
     }
 
-    /// Listens until the task is cancelled, then lets calls in flight finish.
-    public func run() async throws {
+    /// Listens until the task is cancelled, then lets calls in flight finish within the grace.
+    public func run(grace: Duration) async throws {
         guard let (port, reads) = attached.withLock({ $0 }) else { return }
         let answers = CaseAnswers(
             reads: reads, encoder: encoder, memoryBytes: configuration.memoryBytes,
@@ -80,16 +78,16 @@ public final class ReportAPI: RequestService {
         logger.notice(
             "serving", metadata: ["address": "\(configuration.address)", "port": "\(server.port)"])
         isListening.open()
-        try await serve(server, health, answers)
+        await serve(server, health, answers, grace: grace)
     }
 
     /// Reads are answered until the last call has ended.
     private func serve(
-        _ server: GRPCServer, _ health: HealthService, _ answers: CaseAnswers
-    ) async throws {
+        _ server: GRPCServer, _ health: HealthService, _ answers: CaseAnswers, grace: Duration
+    ) async {
         let asked = Latch()
         await withTaskCancellationHandler {
-            await withoutCancellation { [grace = configuration.grace] in
+            await withoutCancellation {
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask { try? await answers.run() }
                     try? await asked.wait()

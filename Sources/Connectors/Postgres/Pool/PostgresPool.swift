@@ -20,7 +20,7 @@ public final class PostgresPool: Resource {
 
         public init(
             connections: Int = 4, settings: [String: String] = [:],
-            cancellationGrace: Duration = .seconds(5)
+            cancellationGrace: Duration = .milliseconds(500)
         ) {
             self.connections = connections
             self.settings = settings
@@ -157,7 +157,7 @@ extension PostgresPool {
     private func lend<T: Sendable>(
         _ slot: PostgresSlot, _ body: @escaping @Sendable (PostgresConnection) throws -> T
     ) async throws -> T {
-        let loan = slot.signal.begin()
+        let loan = try slot.signal.begin()
         return try await withTaskCancellationHandler {
             try await slot.worker.run { try slot.lend(body) }
         } onCancel: {

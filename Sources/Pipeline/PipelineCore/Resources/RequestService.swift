@@ -2,8 +2,10 @@
 public protocol RequestService: Resource {
     /// Connects the service with the pipeline it feeds. Called once, before ``run()``.
     func attach(_ port: any RequestPort, reads: ReadPath) throws
-    /// Starts listening and serves until the task is cancelled, then finishes calls in flight.
-    func run() async throws
+    /// Starts listening and serves until the task is cancelled; then no further call is let in.
+    ///
+    /// - Parameter grace: how long calls in flight may take after that; then they are ended.
+    func run(grace: Duration) async throws
 }
 
 /// Where callers' requests enter a pipeline.

@@ -40,7 +40,17 @@ struct OpenResources {
         return new
     }
 
-    func close() async {
-        for resource in all { await resource.close() }
+    /// Closes all, side by side: one that hangs keeps no other from its farewell.
+    func close(_ openWork: OpenWork = OpenWork()) async {
+        await withTaskGroup(of: Void.self) { group in
+            for (key, resource) in byAddress {
+                let url = key.prefix { $0 != "\n" }
+                group.addTask {
+                    await openWork.during("closing \(Redaction.withoutCredentials(String(url)))") {
+                        await resource.close()
+                    }
+                }
+            }
+        }
     }
 }
