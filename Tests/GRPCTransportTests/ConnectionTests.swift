@@ -1,4 +1,5 @@
 import GRPCTransport
+import Glibc
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))
@@ -55,6 +56,100 @@ struct ConnectionTests {
         await second.shutdown(grace: .seconds(20))
     }
 
+    @Test("Silent connections make room for a client that calls, and those with a call stay")
+    func silentConnections() async throws {
+        let arrived = Signal()
+        let gate = Gate()
+        var configuration = GRPCServer.Configuration()
+        configuration.maxConnections = 5
+        try await withServer(configuration) { server in
+            server.unary("/test.Echo/Now") { request, _ in .reply(Array(copying: request)) }
+            server.unary("/test.Echo/Held") { _, _ in
+                .async {
+                    arrived.send()
+                    await gate.pass()
+                    return [7]
+                }
+            }
+        } _: { server, client in
+            async let held = client.unary("/test.Echo/Held", [], timeout: .seconds(60))
+            await arrived.receive()
+            let silent = try (0..<20).map { _ in try RawClient(port: server.port) }
+            let other = try GRPCClient(target: "127.0.0.1:\(server.port)")
+            let response = try await other.unary(
+                "/test.Echo/Now", [5], timeout: .seconds(60), waitForReady: true)
+            #expect(response == [5])
+            gate.open()
+            #expect(try await held == [7])
+            withExtendedLifetime(silent) {}
+            await other.shutdown()
+        }
+    }
+
+    @Test(
+        "While every connection has a call, others are turned away at once, and the server says so")
+    func full() async throws {
+        let arrived = Signal()
+        let gate = Gate()
+        var configuration = GRPCServer.Configuration()
+        configuration.maxConnections = 1
+        try await withServer(configuration) { server in
+            server.unary("/test.Echo/Held") { _, _ in
+                .async {
+                    arrived.send()
+                    await gate.pass()
+                    return [7]
+                }
+            }
+        } _: { server, client in
+            async let held = client.unary("/test.Echo/Held", [], timeout: .seconds(60))
+            await arrived.receive()
+            let other = try RawClient(port: server.port)
+            #expect(other.isEnded())
+            #expect(server.problem == "1 connections are open, as many as may be")
+            gate.open()
+            #expect(try await held == [7])
+        }
+    }
+
+    @Test("A connection that never says anything is ended")
+    func neverSpoke() async throws {
+        var configuration = GRPCServer.Configuration()
+        configuration.handshakeTimeout = .milliseconds(500)
+        try await withServer(configuration) { _ in
+        } _: { server, _ in
+            let other = try RawClient(port: server.port)
+            #expect(other.isEnded())
+        }
+    }
+
+    @Test("A listening socket that fails is opened again on the same port")
+    func deadListener() async throws {
+        try await withServer { server in
+            server.unary("/test.Echo/Now") { request, _ in .reply(Array(copying: request)) }
+        } _: { server, _ in
+            shutdown(try #require(listeningSocket(of: server.port)), Int32(SHUT_RDWR))
+            let client = try GRPCClient(target: "127.0.0.1:\(server.port)")
+            let response = try await client.unary(
+                "/test.Echo/Now", [5], timeout: .seconds(60), waitForReady: true)
+            #expect(response == [5])
+            await client.shutdown()
+        }
+    }
+
+    @Test("localhost is listened on at all its addresses, on one port")
+    func localhost() async throws {
+        let server = GRPCServer(configuration: .init(address: "localhost:0"))
+        server.unary("/test.Echo/Now") { request, _ in .reply(Array(copying: request)) }
+        try server.start()
+        let client = try GRPCClient(target: "localhost:\(server.port)")
+        let response = try await client.unary(
+            "/test.Echo/Now", [5], timeout: .seconds(60), waitForReady: true)
+        #expect(response == [5])
+        await client.shutdown()
+        await server.shutdown(grace: .seconds(20))
+    }
+
     @Test("A Unix socket serves as well")
     func unixSocket() async throws {
         let path = "/tmp/penstock-grpc-test-\(UInt64.random(in: 0..<(.max))).sock"
@@ -67,5 +162,24 @@ struct ConnectionTests {
         #expect(response == [5])
         await client.shutdown()
         await server.shutdown(grace: .seconds(20))
+    }
+}
+
+/// The descriptor in this process that listens on a port.
+private func listeningSocket(of port: Int) -> Int32? {
+    (3..<1024).first { descriptor in
+        var isListening: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        guard unsafe getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &size) == 0,
+            isListening == 1
+        else { return false }
+        var place = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = unsafe withUnsafeMutablePointer(to: &place) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe getsockname(descriptor, $0, &length)
+            }
+        }
+        return Int(UInt16(bigEndian: place.sin_port)) == port
     }
 }

@@ -66,6 +66,37 @@ struct LimitTests {
         }
     }
 
+    @Test("A client that takes no answers is disconnected, and its calls' memory is free again")
+    func unreadAnswers() async throws {
+        var configuration = GRPCServer.Configuration()
+        configuration.queues = 1
+        configuration.maxOpenCalls = 20
+        configuration.unreadTimeout = .seconds(2)
+        try await withServer(configuration) { server in
+            server.unary("/test.Echo/Now") { _, _ in .reply([1, 2, 3]) }
+            server.unary("/test.Echo/Later") { _, _ in .async { [1, 2, 3] } }
+        } _: { server, client in
+            let slow = try RawClient(port: server.port)
+            slow.greet()
+            for number in 0..<30 {
+                slow.call(number % 2 == 0 ? "/test.Echo/Now" : "/test.Echo/Later", number: number)
+            }
+            // Twenty of them are kept, and nobody else has a call.
+            while true {
+                let status = await failure { () throws(GRPCStatusError) in
+                    try await client.unary("/test.Echo/Now", [], timeout: .seconds(30))
+                }
+                if status?.code == .resourceExhausted { break }
+            }
+            #expect(slow.isEnded())
+            var answer: [UInt8]?
+            while answer == nil {
+                answer = try? await client.unary("/test.Echo/Now", [], timeout: .seconds(30))
+            }
+            #expect(answer == [1, 2, 3])
+        }
+    }
+
     @Test("More calls than a connection may carry wait at the client")
     func tooManyStreams() async throws {
         var configuration = GRPCServer.Configuration()

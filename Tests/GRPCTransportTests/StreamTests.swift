@@ -57,10 +57,10 @@ struct StreamTests {
         let client = try await connectedClient(of: server)
         let stream = try client.stream("/test.Wait/Stream", timeout: nil)
         await arrived.receive()
-        async let stopped: Void = server.shutdown(grace: .seconds(3_600))
+        async let stopped = server.shutdown(grace: .seconds(3_600))
         let status = await failure { () throws(GRPCStatusError) in try await stream.receive() }
         #expect(status == GRPCStatusError(.unavailable, "the server is shutting down"))
-        await stopped
+        #expect(await stopped)
         await client.shutdown()
     }
 

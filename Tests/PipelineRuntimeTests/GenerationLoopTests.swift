@@ -153,6 +153,76 @@ struct GenerationLoopTests {
         }
     }
 
+    @Test("hands its batch back at once when it is cancelled, as no attempt")
+    func handsBack() async throws {
+        let working = Latch()
+        let generator = FakeGenerator { batch in
+            working.open()
+            try await Latch().wait()
+            return .echo(of: batch)
+        }
+        barrier.seal([1])
+        let loop = GenerationLoop(
+            stage: "reports", barrier: barrier, generator: generator, sinks: [],
+            environment: world.environment())
+        let run = Task { try await loop.run() }
+        try await working.wait()
+        run.cancel()
+        await #expect(throws: CancellationError.self) { try await run.value }
+        #expect(barrier.calls.entries == ["handBack 1"])
+        #expect(try await barrier.nextBatch(worker: "other").batch.attempts == 1)
+    }
+
+    @Test("hands its batch back while a generator that hears nothing goes on")
+    func handsBackFromDeafGenerator() async throws {
+        let working = Latch()
+        let mayEnd = Latch()
+        let generator = FakeGenerator { batch in
+            working.open()
+            await withoutCancellation { try? await mayEnd.wait() }
+            return .echo(of: batch)
+        }
+        barrier.seal([1])
+        let loop = GenerationLoop(
+            stage: "reports", barrier: barrier, generator: generator, sinks: [],
+            environment: world.environment())
+        let run = Task { try await loop.run() }
+        try await working.wait()
+        run.cancel()
+        try await world.advance(by: .milliseconds(100)) { barrier.calls.entries == ["handBack 1"] }
+        mayEnd.open()
+        _ = await run.result
+    }
+
+    @Test("hands back a batch whose claim came together with a cancellation")
+    func claimedTooLate() async throws {
+        let environment = world.environment()
+        let task = Task {
+            try await environment.unlessStopped {
+                // The store answers all the same.
+                await withoutCancellation { for _ in 0..<100 { await Task.yield() } }
+                return 7
+            }
+        }
+        task.cancel()
+        #expect(try await task.value == 7)
+    }
+
+    @Test("ends the pipeline with a sentence when a generator miscounts")
+    func miscount() async throws {
+        barrier.seal([1, 2])
+        let generator = FakeGenerator { _ in
+            GeneratedBatch(results: [.report([1])], dataAsOf: Timestamp(microseconds: 0))
+        }
+        let loop = GenerationLoop(
+            stage: "reports", barrier: barrier, generator: generator, sinks: [],
+            environment: world.environment())
+        let error = await #expect(throws: PipelineError.self) { try await loop.run() }
+        #expect(error?.code == "generator-mismatch")
+        #expect(error?.message.hasPrefix("the generator answered 1 of 2 cases") == true)
+        #expect(barrier.calls.entries == ["handBack 1"])
+    }
+
     @Test("fails the case whose report the store refuses, not its batch for ever")
     func refusedReport() async throws {
         let refusal = PipelineError.permanent("store-constraint", "the report is too long")
@@ -175,7 +245,7 @@ struct GenerationLoopTests {
             environment: world.environment())
         let error = await #expect(throws: PipelineError.self) { try await loop.run() }
         #expect(error?.code == "no-tables")
-        #expect(barrier.calls.count == 0)
+        #expect(barrier.calls.entries == ["handBack 1"])
     }
 }
 

@@ -72,14 +72,12 @@ func withReportServer(
     port: FakePort = FakePort(), cases: FakeCases = FakeCases(), cache: FakeOutcomeCache? = nil,
     _ body: (GRPCClient) async throws -> Void
 ) async throws {
-    var configuration = ReportAPI.Configuration(address: "127.0.0.1:0")
-    configuration.grace = .zero
     let api = ReportAPI(
-        configuration: configuration, encoder: AnswerEncoder(), clock: .system,
+        configuration: .init(address: "127.0.0.1:0"), encoder: AnswerEncoder(), clock: .system,
         random: RandomSource(seed: 1), logger: StageContext.testing(clock: .system).logger)
     try api.attach(port, reads: ReadPath(cases: cases, cache: cache))
     try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await api.run() }
+        group.addTask { try await api.run(grace: .zero) }
         try await api.isListening.wait()
         let client = try GRPCClient(target: "127.0.0.1:\(api.port)")
         let result = await Result { try await body(client) }

@@ -54,6 +54,9 @@ public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes {
     func commit(_ commit: BatchCommit) async throws -> Timestamp
     /// Ends the lease: the batch can be claimed again after `delay`.
     func release(batch: Int64, token: Int64, after delay: Duration, reason: String) async throws
+    /// Ends the lease as if the batch had not been claimed: it can be claimed again at once, and the claim was no
+    /// attempt. The token is spent.
+    func handBack(batch: Int64, token: Int64) async throws
     /// Replaces the batch by two sealed ones with the two halves of its cases.
     func bisect(batch: Int64, token: Int64) async throws
 
@@ -67,6 +70,8 @@ public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes {
         async throws
     func releaseDelivery(batch: Int64, sink: String, token: Int64, after delay: Duration)
         async throws
+    /// Ends the lease as if the delivery had not been claimed, as ``handBack(batch:token:)`` does for a batch.
+    func handBackDelivery(batch: Int64, sink: String, token: Int64) async throws
 
     /// Ends pending cases with an outcome of that state (`cancelled` or `expired`); others stay. Answers how many.
     func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int

@@ -82,6 +82,19 @@ extension PostgresLedger {
         }
     }
 
+    public func handBack(batch: Int64, token: Int64) async throws {
+        try await fenced(
+            """
+            update penstock.batches set token = token + 1, attempts = attempts - 1, worker = null,
+              lease_until = null
+            where batch_no = $1 and token = $2 and committed_at is null
+            """
+        ) {
+            $0.add(int8: batch)
+            $0.add(int8: token)
+        }
+    }
+
     /// - Throws: `permanent` `batch-indivisible` for a batch of one case.
     public func bisect(batch: Int64, token: Int64) async throws {
         try await withStage { connection, _ in

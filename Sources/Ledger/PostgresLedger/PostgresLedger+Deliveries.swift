@@ -69,6 +69,20 @@ extension PostgresLedger {
         if !isOurs { throw LedgerError.leaseLost() }
     }
 
+    public func handBackDelivery(batch: Int64, sink: String, token: Int64) async throws {
+        try await fenced(
+            """
+            update penstock.deliveries set token = token + 1, attempts = attempts - 1,
+              worker = null, lease_until = null
+            where batch_no = $1 and sink = $2 and token = $3 and delivered_at is null
+            """
+        ) {
+            $0.add(int8: batch)
+            $0.add(text: sink)
+            $0.add(int8: token)
+        }
+    }
+
     public func releaseDelivery(batch: Int64, sink: String, token: Int64, after delay: Duration)
         async throws
     {

@@ -81,6 +81,17 @@ extension SQLiteLedger {
         }
     }
 
+    public func handBack(batch: Int64, token: Int64) async throws {
+        try await change(batch, token: token) { [clock] connection in
+            try connection.run(
+                """
+                UPDATE ledger_batches
+                SET worker = NULL, available_at = ?3, attempts = attempts - 1, token = token + 1
+                WHERE batch_no = ?1 AND token = ?2 AND committed_at IS NULL
+                """, batch, token, clock.timestamp)
+        }
+    }
+
     /// - Throws: `permanent` `batch-indivisible` for a batch of one case.
     public func bisect(batch: Int64, token: Int64) async throws {
         try await change(batch, token: token) { connection in

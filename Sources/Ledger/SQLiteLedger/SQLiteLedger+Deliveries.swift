@@ -78,6 +78,18 @@ extension SQLiteLedger {
         if changed == 0 { throw Self.deliveryLost(batch, sink, token) }
     }
 
+    public func handBackDelivery(batch: Int64, sink: String, token: Int64) async throws {
+        let changed = try await database.write { [clock] connection in
+            try connection.run(
+                """
+                UPDATE ledger_deliveries
+                SET worker = NULL, available_at = ?4, attempts = attempts - 1, token = token + 1
+                WHERE batch_no = ?1 AND sink = ?2 AND token = ?3 AND delivered_at IS NULL
+                """, batch, sink, token, clock.timestamp)
+        }
+        if changed == 0 { throw Self.deliveryLost(batch, sink, token) }
+    }
+
     public func delivered(
         batch: Int64, sink: String, token: Int64, refused: [OutcomeRefusal]
     ) async throws {

@@ -52,9 +52,9 @@ struct DeliveryLoop: Sendable {
     }
 
     private func process(_ claimed: any ClaimedDelivery) async throws -> End {
-        let keeper = LeaseKeeper(lease: claimed.lease, environment: environment) {
-            try await claimed.extend()
-        }
+        let keeper = LeaseKeeper(
+            lease: claimed.lease, environment: environment,
+            extend: { try await claimed.extend() }, handBack: { try await claimed.handBack() })
         return try await keeper.holding {
             let start = environment.clock.now
             let refused: [OutcomeRefusal]

@@ -35,7 +35,7 @@ struct DirectGeneration: Sendable {
         let batch = Batch(
             number: 0, token: 0, attempts: 1, closedBy: "none", sealedAt: sealedAt, cases: cases)
         do {
-            return try await generator.generate(batch)
+            return try await generator.generate(batch).checked(against: batch)
         } catch let error as PipelineError where error.disposition == .permanent {
             guard cases.count > 1 else {
                 return GeneratedBatch(
@@ -49,5 +49,16 @@ struct DirectGeneration: Sendable {
                 results: first.results + second.results,
                 dataAsOf: min(first.dataAsOf, second.dataAsOf))
         }
+    }
+}
+
+extension GeneratedBatch {
+    /// - Throws: ``PipelineError`` `generator-mismatch`, fatal: a generator that miscounts can't be believed in anything.
+    func checked(against batch: Batch) throws(PipelineError) -> GeneratedBatch {
+        if results.count == batch.cases.count { return self }
+        throw .fatal(
+            "generator-mismatch",
+            "the generator answered \(results.count) of \(batch.cases.count) cases; it must answer each of them, in order"
+        )
     }
 }

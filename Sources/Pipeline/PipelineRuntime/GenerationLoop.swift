@@ -26,17 +26,14 @@ struct GenerationLoop: Sendable {
 
     private func process(_ claimed: any ClaimedBatch) async throws {
         let batch = claimed.batch
-        let keeper = LeaseKeeper(lease: claimed.lease, environment: environment) {
-            try await claimed.extend()
-        }
+        let keeper = LeaseKeeper(
+            lease: claimed.lease, environment: environment,
+            extend: { try await claimed.extend() }, handBack: { try await claimed.handBack() })
         try await keeper.holding {
             let start = environment.clock.now
             let generated: GeneratedBatch
             do {
-                generated = try await generator.generate(batch)
-                precondition(
-                    generated.results.count == batch.cases.count,
-                    "a generator answers every case of its batch")
+                generated = try await generator.generate(batch).checked(against: batch)
             } catch let error as PipelineError where error.disposition != .fenced {
                 return try await answerFailure(error, of: claimed, since: start)
             }

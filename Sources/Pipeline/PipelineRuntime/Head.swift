@@ -145,6 +145,10 @@ struct Head: Sendable {
             return
         }
         while let item = try await channel.receive() {
+            guard item.chunk.delivery.isAwaited else {
+                item.chunk.delivery.settle(.failed(Self.abandoned))
+                continue
+            }
             observe(item.chunk, at: barrier.id)
             let row = ArrivalRow(item.chunk) {
                 guard let item = channel.poll() else { return nil }
@@ -164,13 +168,26 @@ struct Head: Sendable {
         _ chunk: Chunk, into barrier: PipelineGraph.Node<any Barrier>
     ) async throws {
         do {
-            try await environment.retrying("stage \(barrier.id): accept") {
-                try await barrier.role.accept(chunk)
-            }
+            try await environment.retrying(
+                "stage \(barrier.id): accept", isWanted: { chunk.delivery.isAwaited },
+                whileHindered: hindered
+            ) { try await barrier.role.accept(chunk) }
         } catch let error as PipelineError where error.disposition == .fenced {
             giveUp(chunk, error, at: barrier.id)
+        } catch let error as PipelineError where error.disposition == .retryable {
+            // Its callers have been told that nothing is known.
+            chunk.delivery.settle(.failed(error))
         }
     }
+
+    /// Tells every source what keeps the pipeline from taking in what it sends.
+    func hindered(by error: PipelineError?) {
+        environment.condition.hindered(by: error)
+        for source in graph.sources.flatMap(\.role) { source.hindered(by: error) }
+    }
+
+    private static let abandoned = PipelineError.retryable(
+        "abandoned", "nobody waited for the request any more")
 
     /// Tells the observer how long the chunk takes from now on until it is safe.
     private func observe(_ chunk: Chunk, at stage: String) {

@@ -66,13 +66,23 @@ public struct PipelineRun: Sendable {
         }
     }
 
+    /// The pipeline's name.
+    public var name: String { graph.name }
+
+    /// Why it does not run, or not as it should; `nil` while all is well.
+    public var problem: String? { environment.condition.problem }
+
     /// Asks the pipeline to stop.
     public func stop() { processStop.open() }
 
     private func work() async throws {
-        guard let tail = graph.tail else { return try await head.run() }
+        guard let tail = graph.tail else {
+            environment.condition.prepared()
+            return try await named("head") { try await head.run() }
+        }
         do {
             guard try await prepare(tail.barrier) else { return await head.close() }
+            environment.condition.prepared()
         } catch {
             // Nothing was read, but callers may wait at a source already.
             await head.close()
@@ -80,7 +90,7 @@ public struct PipelineRun: Sendable {
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await head.run()
+                try await named("head") { try await head.run() }
                 if role != .api { try await stopWhenIdle(tail.barrier.role) }
             }
             if role != .api { addTail(tail, to: &group) }
@@ -91,9 +101,9 @@ public struct PipelineRun: Sendable {
     /// Answers whether the barrier is ready; not if the stop came first.
     private func prepare(_ barrier: PipelineGraph.Node<any Barrier>) async throws -> Bool {
         let prepared: Bool? = try await environment.unlessStopped {
-            try await environment.retrying("stage \(barrier.id): prepare") {
-                try await barrier.role.prepare()
-            }
+            try await environment.retrying(
+                "stage \(barrier.id): prepare", whileHindered: head.hindered
+            ) { try await barrier.role.prepare() }
             return true
         }
         return prepared != nil
@@ -106,9 +116,11 @@ public struct PipelineRun: Sendable {
     ) {
         let barrier = tail.barrier
         group.addTask {
-            _ = try await environment.unlessStopped {
-                try await environment.restarting("stage \(barrier.id): seal") {
-                    try await barrier.role.runSealing()
+            _ = try await named("stage \(barrier.id)") {
+                try await environment.unlessStopped {
+                    try await environment.restarting("stage \(barrier.id): seal") {
+                        try await barrier.role.runSealing()
+                    }
                 }
             }
         }
@@ -123,13 +135,19 @@ public struct PipelineRun: Sendable {
             let loop = GenerationLoop(
                 stage: generator.id, barrier: barrier.role, generator: generator.role,
                 sinks: tail.sinks.map(\.id), environment: environment)
-            group.addTask { try await loop.run() }
+            group.addTask { try await named("stage \(generator.id)") { try await loop.run() } }
         }
         for sink in tail.sinks {
             let loop = DeliveryLoop(
                 stage: sink.id, barrier: barrier.role, sink: sink.role, environment: environment)
-            group.addTask { try await loop.run() }
+            group.addTask { try await named("stage \(sink.id)") { try await loop.run() } }
         }
+    }
+
+    private func named<T: Sendable>(
+        _ part: String, _ body: () async throws -> T
+    ) async throws -> T {
+        try await environment.openWork.during("\(graph.name), \(part)", body)
     }
 
     /// Every input has ended: nothing more will come, so the end of the work is the end of the run.

@@ -14,13 +14,16 @@ public struct RunEnvironment: Sendable {
     /// How long draining may take.
     public var grace: Duration
     public var observer: any RuntimeObserver
+    /// What runs, for whoever has to say what hangs.
+    public var openWork: OpenWork
     /// What fails and is tried again: told of when it begins and when it ends, not at each try.
     let outages = Outages()
+    let condition = RunCondition()
 
     public init(
         clock: PipelineClock, random: RandomSource, logger: Logger, worker: String,
         retry: RetryPolicy = RetryPolicy(), stop: Latch = Latch(), grace: Duration = .seconds(30),
-        observer: any RuntimeObserver = SilentObserver()
+        observer: any RuntimeObserver = SilentObserver(), openWork: OpenWork = OpenWork()
     ) {
         self.clock = clock
         self.random = random
@@ -30,17 +33,24 @@ public struct RunEnvironment: Sendable {
         self.stop = stop
         self.grace = grace
         self.observer = observer
+        self.openWork = openWork
     }
 
     /// Runs `body` until it succeeds or fails for another reason than a retryable one.
+    ///
+    /// - Parameters:
+    ///   - isWanted: asked after a failure; the error is thrown when nobody waits for a success any more.
+    ///   - tell: hears each failure, and `nil` when it has succeeded after that.
     func retrying<T>(
-        _ what: String, limit: Int = .max, _ body: () async throws -> T
+        _ what: String, limit: Int = .max, isWanted: () -> Bool = { true },
+        whileHindered tell: (PipelineError?) -> Void = { _ in }, _ body: () async throws -> T
     ) async throws -> T {
         var attempt = 0
         while true {
             do {
                 let result = try await body()
                 outages.succeeded(what)
+                if attempt > 0 { tell(nil) }
                 return result
             } catch let error as PipelineError where error.disposition == .retryable {
                 attempt += 1
@@ -48,8 +58,10 @@ public struct RunEnvironment: Sendable {
                 outages.failed(
                     what, error, clock: clock, logger: logger,
                     metadata: ["attempt": "\(attempt)"])
-                if attempt >= limit { throw error }
+                tell(error)
+                if attempt >= limit || !isWanted() { throw error }
                 try await clock.sleep(for: retry.pause(after: attempt, random: random))
+                if !isWanted() { throw error }
             }
         }
     }
@@ -98,7 +110,7 @@ public struct RunEnvironment: Sendable {
 
     /// Runs `body` unless the stop has been asked for, or comes first; `nil` then.
     ///
-    /// A result that arrives together with the stop is kept: nothing that was taken is lost.
+    /// A result that arrives together with the stop, or with a cancellation, is kept: nothing that was taken is lost.
     func unlessStopped<T: Sendable>(
         _ body: @escaping @Sendable () async throws -> T
     ) async throws -> T? {
@@ -114,7 +126,7 @@ public struct RunEnvironment: Sendable {
             var result = try await group.next() ?? nil
             group.cancelAll()
             while let other = try await group.next() { result = result ?? other }
-            try Task.checkCancellation()
+            if result == nil { try Task.checkCancellation() }
             return result
         }
     }

@@ -19,6 +19,7 @@ public enum PenstockCommand {
                   1   a check failed, or the work did
                   64  the command line was not understood
                   69  a server, a store or an address can't be used here
+                  70  a stop took longer than its grace and two seconds: the log names what hung
                   74  the output could not be written
                   75  not ready yet: the same command may work later
                   78  a pipeline file is not in order

@@ -7,12 +7,10 @@ internal import ReportMessages
 struct ReportMethods: Sendable {
     /// WaitReport waits no longer, whatever is asked for.
     static let longestWait: Duration = .seconds(60)
-    /// How often a waiting call looks for outcomes that another process has committed.
-    static let look: Duration = .seconds(1)
 
     let port: any RequestPort
     let answers: CaseAnswers
-    let committed: Doorbell?
+    let waiting: WaitingReaders?
     let clock: PipelineClock
     /// Names the API in the origin of records.
     let source: String
@@ -118,11 +116,10 @@ struct ReportMethods: Sendable {
                 guard case .open = answer, clock.now < deadline else {
                     return try encoded(answer, of: id)
                 }
-                let look = min(deadline, clock.now.advanced(by: Self.look))
-                if let committed {
-                    try await committed.wait(until: look, clock: clock)
+                if let waiting {
+                    try await waiting.wait(for: id, until: deadline)
                 } else {
-                    try await clock.sleep(until: look)
+                    try await clock.sleep(until: deadline)
                 }
             }
         } catch {
@@ -144,10 +141,10 @@ struct ReportMethods: Sendable {
     private func waitTimeout(
         _ given: Google_Protobuf_Duration?
     ) throws(GRPCStatusError) -> Duration {
-        guard let given else { return .seconds(30) }
-        guard given.isValid, given.duration >= .zero, given.duration <= Self.longestWait else {
+        guard let given else { return Self.longestWait }
+        guard given.isValid, given.duration > .zero, given.duration <= Self.longestWait else {
             throw .badRequest([
-                FieldViolation(field: "timeout", description: "must be 0s to 60s")
+                FieldViolation(field: "timeout", description: "must be above 0s, at most 60s")
             ])
         }
         return given.duration

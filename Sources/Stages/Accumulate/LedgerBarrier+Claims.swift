@@ -68,6 +68,10 @@ private final class LedgerBatch: ClaimedBatch {
             batch: batch.number, token: batch.token, after: delay, reason: reason)
     }
 
+    func handBack() async throws {
+        try await barrier.ledger.handBack(batch: batch.number, token: batch.token)
+    }
+
     func bisect() async throws {
         try await barrier.ledger.bisect(batch: batch.number, token: batch.token)
         barrier.sealed.ring()
@@ -94,5 +98,9 @@ private struct LedgerDelivery: ClaimedDelivery {
     func release(after delay: Duration) async throws {
         try await barrier.ledger.releaseDelivery(
             batch: batch.number, sink: sink, token: batch.token, after: delay)
+    }
+    func handBack() async throws {
+        try await barrier.ledger.handBackDelivery(
+            batch: batch.number, sink: sink, token: batch.token)
     }
 }

@@ -57,12 +57,13 @@ struct RuntimeRaceTests {
                 let lostAt = clock.now.advanced(by: .milliseconds(simulator.below(40)))
                 let work = Duration.milliseconds(simulator.below(40))
                 let keeper = LeaseKeeper(
-                    lease: .milliseconds(9), environment: RunEnvironment(simulated: process)
-                ) {
-                    try await clock.sleep(for: .microseconds(100))
-                    if simulator.chance(0.2) { throw PipelineError.retryable("busy", "busy") }
-                    if clock.now >= lostAt { throw PipelineError.fenced("lease-lost", "lost") }
-                }
+                    lease: .milliseconds(9), environment: RunEnvironment(simulated: process),
+                    extend: {
+                        try await clock.sleep(for: .microseconds(100))
+                        if simulator.chance(0.2) { throw PipelineError.retryable("busy", "busy") }
+                        if clock.now >= lostAt { throw PipelineError.fenced("lease-lost", "lost") }
+                    }, handBack: { throw PipelineError.fatal("handed-back", "nobody broke it off") }
+                )
                 do {
                     let end = try await keeper.holding {
                         try await clock.sleep(for: work)

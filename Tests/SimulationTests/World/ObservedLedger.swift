@@ -71,6 +71,11 @@ struct ObservedLedger: Ledger {
         await stall()
         try await inner.release(batch: batch, token: token, after: delay, reason: reason)
     }
+    func handBack(batch: Int64, token: Int64) async throws {
+        try fault("handBack")
+        await stall()
+        try await inner.handBack(batch: batch, token: token)
+    }
     func bisect(batch: Int64, token: Int64) async throws {
         try fault("bisect")
         await stall()
@@ -106,6 +111,10 @@ struct ObservedLedger: Ledger {
         batch: Int64, sink: String, token: Int64, after delay: Duration
     ) async throws {
         try await inner.releaseDelivery(batch: batch, sink: sink, token: token, after: delay)
+    }
+
+    func handBackDelivery(batch: Int64, sink: String, token: Int64) async throws {
+        try await inner.handBackDelivery(batch: batch, sink: sink, token: token)
     }
 
     func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int {

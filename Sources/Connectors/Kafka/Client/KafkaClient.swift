@@ -43,8 +43,8 @@ internal import PipelineCore
                 withExtendedLifetime(last.events) {}
                 return nil
             }, argument)
-        precondition(failed == 0, "cannot start a thread: \(failed)")
-        pthread_detach(thread)
+        // Without a thread the handle stays to the process's end, as ``Remains`` does: its callbacks may still come.
+        if failed == 0 { pthread_detach(thread) }
     }
 
     /// librdkafka before 2.3.0 aborts the process when a member of a group is destroyed before its first assignment

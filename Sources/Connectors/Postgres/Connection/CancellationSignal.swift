@@ -1,4 +1,5 @@
 internal import Glibc
+internal import PipelineCore
 internal import Synchronization
 
 /// Tells the thread that waits for the server that its caller has been cancelled.
@@ -7,37 +8,44 @@ internal import Synchronization
         /// Counts the loans, so that a late cancellation does not reach the next borrower.
         var loan: UInt64 = 0
         var requestedAt: UInt64?
+        /// A pipe, opened for the first loan; kept then.
+        var ends: (reading: Int32, writing: Int32)?
     }
     private let state = Mutex(State())
     /// Readable once cancellation is requested; for `poll`.
-    let descriptor: Int32
-    private let writingEnd: Int32
-
-    init() {
-        var ends: [Int32] = [-1, -1]
-        let failed = unsafe pipe(&ends)
-        precondition(failed == 0, "no file descriptor left: \(errno)")
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        descriptor = ends[0]
-        writingEnd = ends[1]
-    }
+    var descriptor: Int32 { state.withLock { $0.ends?.reading ?? -1 } }
 
     deinit {
-        close(descriptor)
-        close(writingEnd)
+        guard let ends = state.withLock({ $0.ends }) else { return }
+        close(ends.reading)
+        close(ends.writing)
     }
 
     /// A new loan begins.
-    func begin() -> UInt64 {
-        state.withLock { state in
+    /// - Throws: `store-unavailable`, retryable, when no descriptor is left.
+    func begin() throws(PipelineError) -> UInt64 {
+        try state.withLock { state throws(PipelineError) in
+            if state.ends == nil { state.ends = try Self.pipe() }
             state.loan += 1
             if state.requestedAt != nil {
                 var byte: UInt8 = 0
-                _ = unsafe read(descriptor, &byte, 1)
+                _ = unsafe read(state.ends?.reading ?? -1, &byte, 1)
             }
             state.requestedAt = nil
             return state.loan
         }
+    }
+
+    private static func pipe() throws(PipelineError) -> (reading: Int32, writing: Int32) {
+        var ends: [Int32] = [-1, -1]
+        guard unsafe Glibc.pipe(&ends) == 0 else {
+            throw .retryable(
+                "store-unavailable",
+                "no descriptor is left for a connection (\(unsafe String(cString: strerror(errno)))): raise the limit of open files (ulimit -n)"
+            )
+        }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        return (ends[0], ends[1])
     }
 
     func request(loan: UInt64) {
@@ -45,7 +53,7 @@ internal import Synchronization
             guard state.loan == loan, state.requestedAt == nil else { return }
             state.requestedAt = monotonicNanoseconds()
             var byte: UInt8 = 1
-            _ = unsafe write(writingEnd, &byte, 1)
+            _ = unsafe write(state.ends?.writing ?? -1, &byte, 1)
         }
     }
 

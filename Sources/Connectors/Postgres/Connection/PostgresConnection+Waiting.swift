@@ -23,7 +23,8 @@ extension PostgresConnection {
             // After the request only the grace's end is waited for; after that, the second grace's.
             let cancellation = requested.map {
                 $0 + graceNanoseconds <= now
-                    ? $0 + 2 * graceNanoseconds + 1_000_000_000 : $0 + graceNanoseconds
+                    ? $0 + 2 * graceNanoseconds + Self.cancellationNanoseconds
+                    : $0 + graceNanoseconds
             }
             let limit = min(deadline ?? .max, cancellation ?? .max)
             let milliseconds =
@@ -44,14 +45,20 @@ extension PostgresConnection {
         }
     }
 
+    /// What the server has for a cancellation, besides the grace: a process whose own grace is over waits for it.
+    private static let cancellationNanoseconds: UInt64 = 250_000_000
+
     private func cancelOnServer(after requested: UInt64, now: UInt64) throws {
         if !isSpent, let cancel = unsafe PQgetCancel(handle) {
-            var message = [CChar](repeating: 0, count: 256)
-            _ = unsafe PQcancel(cancel, &message, Int32(message.count))
-            unsafe PQfreeCancel(cancel)
+            // It connects and waits for the server, without end if that stands still: on a thread of its own, which
+            // nobody waits for.
+            let request = unsafe CancelRequest(cancel)
+            WorkerThread().enqueue { request.send() }
         }
         isSpent = true
-        if requested + 2 * graceNanoseconds + 1_000_000_000 <= now { throw CancellationError() }
+        if requested + 2 * graceNanoseconds + Self.cancellationNanoseconds <= now {
+            throw CancellationError()
+        }
     }
 
     /// Nothing new is begun once the grace after a cancellation has passed.
@@ -78,5 +85,19 @@ extension PostgresConnection {
             if unsafe PQconsumeInput(handle) == 0 { throw connectionError() }
         }
         return unsafe PQgetResult(handle).map { unsafe PostgresResult(owning: $0) }
+    }
+}
+
+/// libpq's copy of what a cancellation needs of its connection.
+///
+/// `Sendable`: the pointer never changes, and one thread uses it.
+@safe private final class CancelRequest: @unchecked Sendable {
+    private let cancel: OpaquePointer
+    init(_ cancel: OpaquePointer) { unsafe self.cancel = cancel }
+    deinit { unsafe PQfreeCancel(cancel) }
+
+    func send() {
+        var message = [CChar](repeating: 0, count: 256)
+        _ = unsafe PQcancel(cancel, &message, Int32(message.count))
     }
 }

@@ -56,7 +56,7 @@ public final class PostgresPool: Resource {
 
         public init(
             connections: Int = 6, settings: [String: String] = [:],
-            cancellationGrace: Duration = .seconds(5), idleLimit: Duration = .seconds(30),
+            cancellationGrace: Duration = .milliseconds(500), idleLimit: Duration = .seconds(30),
             log: PostgresLog? = nil
         ) {
             self.connections = connections
@@ -217,7 +217,7 @@ extension PostgresPool {
         _ slot: PostgresSlot, _ settings: PostgresScript,
         _ body: @escaping @Sendable (PostgresConnection) throws -> T
     ) async throws -> T {
-        let loan = slot.signal.begin()
+        let loan = try slot.signal.begin()
         let era = origin.era
         defer { if era != origin.era { dropOutdated() } }
         return try await withTaskCancellationHandler {

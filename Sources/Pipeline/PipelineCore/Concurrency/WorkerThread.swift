@@ -1,6 +1,8 @@
 internal import Glibc
+internal import Synchronization
 
-/// A thread for blocking calls. It ends when the last reference goes, after what was asked of it.
+/// A thread for blocking calls. It begins with the first call, and ends when the last reference goes, after what was
+/// asked of it.
 public final class WorkerThread: BlockingWorker {
     private let lane: Lane
 
@@ -15,37 +17,90 @@ public final class WorkerThread: BlockingWorker {
 
     private init(idleLimit: Duration?, whenIdle: @escaping @Sendable () -> Void) {
         lane = Lane(idleLimit: idleLimit, whenIdle: whenIdle)
-        var thread = pthread_t()
-        let retained = unsafe Unmanaged.passRetained(lane).toOpaque()
-        let failed = unsafe pthread_create(
-            &thread, nil,
-            { argument in
-                unsafe Unmanaged<Lane>.fromOpaque(argument!).takeRetainedValue().run()
-                return nil
-            }, retained)
-        precondition(failed == 0, "cannot start a thread: \(failed)")
-        pthread_detach(thread)
     }
 
     deinit { lane.stop() }
 
-    /// Runs `body` after all that was asked for earlier, without waiting for it.
-    public func enqueue(_ body: @escaping @Sendable () -> Void) { lane.add(body) }
+    /// Starts the thread, as the first call does otherwise.
+    /// - Throws: ``PipelineError`` `no-thread`, retryable: the system gives no more threads.
+    public func start() throws(PipelineError) {
+        let failed = lane.start()
+        if failed == 0 { return }
+        throw .retryable(
+            "no-thread",
+            "the system gives no thread (\(unsafe String(cString: strerror(failed)))): raise the limit of processes (ulimit -u)"
+        )
+    }
 
+    /// Runs `body` after all that was asked for earlier, without waiting for it. Without a thread it waits for one.
+    public func enqueue(_ body: @escaping @Sendable () -> Void) {
+        lane.add(body)
+        _ = lane.start()
+    }
+
+    /// - Throws: what `body` throws, and what ``start()`` does.
     public func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-        try await suspended { (resumption: Resumption<T>) in
+        try start()
+        return try await suspended { (resumption: Resumption<T>) in
             lane.add { resumption.resume(with: Result(catching: body)) }
         }
     }
 }
 
+extension WorkerThread {
+    /// Runs `body`; a cancellation ends the wait for it, not `body` itself.
+    /// - Throws: what `body` throws, what ``start()`` does, and `CancellationError`.
+    public func runAbandonably<T: Sendable>(
+        _ body: @escaping @Sendable () throws -> T
+    ) async throws -> T {
+        try start()
+        let wait = AbandonableWait<T>()
+        return try await withTaskCancellationHandler {
+            try await suspended { (resumption: Resumption<T>) in
+                wait.begin(resumption)
+                enqueue { wait.end(Result(catching: body)) }
+            }
+        } onCancel: {
+            wait.end(.failure(CancellationError()))
+        }
+    }
+}
+
+/// Ends with the first result, whoever has it.
+private final class AbandonableWait<T: Sendable>: Sendable {
+    private struct State {
+        var resumption: Resumption<T>?
+        var early: Result<T, any Error>?
+        var hasEnded = false
+    }
+    private let state = Mutex(State())
+
+    func begin(_ resumption: Resumption<T>) {
+        let early = state.withLock { state -> Result<T, any Error>? in
+            if state.early == nil { state.resumption = resumption }
+            return state.early
+        }
+        if let early { resumption.resume(with: early) }
+    }
+
+    func end(_ result: Result<T, any Error>) {
+        let resumption = state.withLock { state -> Resumption<T>? in
+            if state.hasEnded { return nil }
+            state.hasEnded = true
+            if state.resumption == nil { state.early = result }
+            return state.resumption.take()
+        }
+        resumption?.resume(with: result)
+    }
+}
+
 /// The thread's queue. Apart from the worker, so that the thread does not keep the worker alive.
 @safe private final class Lane: @unchecked Sendable {
-    // The pthread objects are touched through their functions only, and `jobs` and `isStopped` only while `mutex`
-    // is held.
+    // The pthread objects are touched through their functions only, and the variables only while `mutex` is held.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
     private var jobs: [@Sendable () -> Void] = []
+    private var isStarted = false
     private var isStopped = false
     private let idleLimit: Duration?
     private let whenIdle: @Sendable () -> Void
@@ -68,6 +123,28 @@ public final class WorkerThread: BlockingWorker {
         unsafe pthread_mutex_destroy(mutex)
         unsafe changed.deallocate()
         unsafe mutex.deallocate()
+    }
+
+    /// Starts the thread unless it runs; answers the system's error.
+    func start() -> Int32 {
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        if isStarted { return 0 }
+        var thread = pthread_t()
+        let retained = unsafe Unmanaged.passRetained(self)
+        let failed = unsafe pthread_create(
+            &thread, nil,
+            { argument in
+                unsafe Unmanaged<Lane>.fromOpaque(argument!).takeRetainedValue().run()
+                return nil
+            }, retained.toOpaque())
+        if failed != 0 {
+            unsafe retained.release()
+            return failed
+        }
+        isStarted = true
+        pthread_detach(thread)
+        return 0
     }
 
     func add(_ job: @escaping @Sendable () -> Void) {

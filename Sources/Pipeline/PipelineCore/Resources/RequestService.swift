@@ -2,8 +2,19 @@
 public protocol RequestService: Resource {
     /// Connects the service with the pipeline it feeds. Called once, before ``run()``.
     func attach(_ port: any RequestPort, reads: ReadPath) throws
-    /// Starts listening and serves until the task is cancelled, then finishes calls in flight.
-    func run() async throws
+    /// Starts listening and serves until the task is cancelled; then no further call is let in.
+    ///
+    /// - Parameter grace: how long calls in flight may take after that; then they are ended.
+    func run(grace: Duration) async throws
+    /// Says whether what the service needs is there, for those who ask it.
+    func setReady(_ isReady: Bool)
+    /// Why new callers can't come in, or not all; `nil` while all is well.
+    var problem: String? { get }
+}
+
+extension RequestService {
+    public func setReady(_ isReady: Bool) {}
+    public var problem: String? { nil }
 }
 
 /// Where callers' requests enter a pipeline.
@@ -12,6 +23,13 @@ public protocol RequestPort: Sendable {
     ///
     /// - Throws: ``PipelineError`` when nothing is promised (`retryable`: try again).
     func submit(_ record: Record) async throws -> SubmissionResult
+    /// Sees to it that no caller waits too long, until the task is cancelled.
+    func run() async throws
+}
+
+extension RequestPort {
+    /// Callers wait for as long as it takes.
+    public func run() async throws {}
 }
 
 /// How a submitted request settled.
@@ -38,6 +56,8 @@ public protocol CaseReader: Sendable {
     func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot]
     /// Those of the cases that a repeat of their request opens again. One statement for all.
     func reopenable(of ids: [UUID]) async throws -> Set<UUID>
+    /// Those of the cases that have an outcome; one statement for all.
+    func finished(of ids: [UUID]) async throws -> Set<UUID>
     /// When the open batch will be sealed at the latest, as far as the rule tells; the basis of `poll_after`.
     func expectedSealing() async throws -> ExpectedSealing
     /// Rings when outcomes have been committed by this process.
@@ -61,6 +81,13 @@ public struct ExpectedSealing: Sendable, Hashable {
     public init(at: Timestamp?, clock: Timestamp) {
         self.at = at
         self.clock = clock
+    }
+}
+
+extension CaseReader {
+    /// By the snapshots.
+    public func finished(of ids: [UUID]) async throws -> Set<UUID> {
+        Set(try await snapshots(of: ids).lazy.filter { $0.value.outcome != nil }.map(\.key))
     }
 }
 

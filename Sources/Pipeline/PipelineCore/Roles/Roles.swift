@@ -4,6 +4,13 @@ public protocol Source: Sendable {
     func run(into outlet: Outlet) async throws
     /// Called after everything sent has settled: commits, leaves groups, closes files.
     func close() async
+    /// Hears what keeps the pipeline from taking in what was sent; `nil` when nothing does any more.
+    func hindered(by error: PipelineError?)
+}
+
+extension Source {
+    /// Most sources simply wait.
+    public func hindered(by error: PipelineError?) {}
 }
 
 /// Where a stage hands on chunks. Sending suspends while the next stage is busy, so that a slow stage slows the source.
@@ -89,6 +96,8 @@ public protocol ClaimedBatch: Sendable {
     ) async throws -> Timestamp
     /// Gives the batch back: it can be claimed again after `delay`.
     func release(after delay: Duration, reason: String) async throws
+    /// Gives back a batch that this process has no time for: it can be claimed again at once, and it was no attempt.
+    func handBack() async throws
     /// Splits a batch that keeps failing into two; each is claimed on its own.
     func bisect() async throws
 }
@@ -102,6 +111,8 @@ public protocol ClaimedDelivery: Sendable {
     func delivered(refused: [OutcomeRefusal]) async throws
     /// Gives it back for another try after `delay`.
     func release(after delay: Duration) async throws
+    /// Gives it back because this process has no time for it: it can be claimed again at once, and it was no attempt.
+    func handBack() async throws
 }
 
 /// Answers the cases of a batch.

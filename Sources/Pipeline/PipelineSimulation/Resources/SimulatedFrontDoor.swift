@@ -19,7 +19,7 @@ public final class SimulatedFrontDoor: RequestService {
         return try await port.submit(record)
     }
 
-    public func run() async throws {}
+    public func run(grace: Duration) async throws {}
     public func probe() async throws {}
     public func close() async {}
 }

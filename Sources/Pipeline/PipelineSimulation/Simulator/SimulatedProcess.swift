@@ -86,10 +86,12 @@ public final class SimulatedProcess: TaskExecutor {
     ) {
         let task = Task(executorPreference: self) { [self] in
             await Self.$current.withValue(self) {
-                var failure: (any Error)?
-                do { try await body() } catch { failure = error }
-                self.finish()
-                ended(failure)
+                await OwnExecutor.$current.withValue(self) {
+                    var failure: (any Error)?
+                    do { try await body() } catch { failure = error }
+                    self.finish()
+                    ended(failure)
+                }
             }
         }
         state.withLock { $0.root = task }

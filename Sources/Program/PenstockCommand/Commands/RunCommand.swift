@@ -33,7 +33,8 @@ extension PenstockCommand {
             "run", RunOptions.self,
             details: """
                 Stops gracefully on SIGTERM and SIGINT: inputs end, what is in flight settles, nothing waits for a trigger; \
-                a second signal ends at once. Ends by itself when every input has ended and everything is delivered.
+                a second signal ends at once. Whatever hangs two seconds after the grace is named in the log, and the process \
+                ends with 70. Ends by itself when every input has ended and everything is delivered.
                 """,
             examples: [
                 .init("Pipelines/*.json", "Everything in one process."),
@@ -42,12 +43,15 @@ extension PenstockCommand {
         ) { options, console in
             let definitions = try PipelineFiles.read(
                 options.files, catalogue: catalogue, console: console)
-            let stop = Latch()
-            let signals = StopSignals(stop)
-            defer { withExtendedLifetime(signals) {} }
-            let run = ProcessRun(
-                definitions: definitions, catalogue: catalogue, options: options, stop: stop)
-            do { try await run.run() } catch let error as PipelineError {
+            let logger = options.service.logger("penstock")
+            ProcessEnvironment.raiseFileLimit()
+            do {
+                let stop = try ProcessStop(grace: options.service.grace, logger: logger)
+                try await ProcessRun(
+                    definitions: definitions, catalogue: catalogue, options: options,
+                    logger: logger, stop: stop
+                ).run()
+            } catch let error as PipelineError {
                 // Whoever closes a pipe has seen enough, and is not told.
                 if error.exitCode == .outputClosed { return .outputClosed }
                 let doubt =

@@ -10,10 +10,10 @@ internal import StandardCatalogue
 struct GeneratorRun: Sendable {
     let options: GenerateOptions
     let catalogue: Catalogue
-    let stop: Latch
+    let logger: Logger
+    let stop: ProcessStop
 
     func run() async throws {
-        let logger = options.service.logger("penstock")
         logger.takeGRPCLog()
         let clock = PipelineClock.system
         var resources = OpenResources(
@@ -30,7 +30,7 @@ struct GeneratorRun: Sendable {
         }
         if store.migratesItself { try await store.migrate() }
         let registry = MetricRegistry()
-        let admin = try AdminServer(options.service.admin, registry: registry, stop: stop)
+        let admin = try AdminServer(options.service.admin, registry: registry, stop: stop.latch)
         let metrics = GeneratorMetrics(registry: registry)
         var settings = ReportGeneratorServer.Configuration(
             address: String(options.listen.dropFirst("grpc://".count)))
@@ -41,17 +41,22 @@ struct GeneratorRun: Sendable {
         logger.notice(
             "running",
             metadata: ["store": "\(address)", "version": "\(PenstockCommand.version)"])
-        try await OpenResources.refuseMistakes(in: [store], until: stop)
-        try await serve(server)
-        await resources.close()
+        try await OpenResources.refuseMistakes(in: [store], until: stop.latch)
+        do { try await serve(server) } catch {
+            stop.request()
+            throw error
+        }
+        await resources.close(stop.openWork)
         withExtendedLifetime(admin) {}
         logger.notice("stopped")
     }
 
     private func serve(_ server: ReportGeneratorServer) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await server.run() }
-            group.addTask { [stop] in try? await stop.wait() }
+            group.addTask { [stop] in
+                try await stop.openWork.during("calls of the generator") { try await server.run() }
+            }
+            group.addTask { [stop] in try? await stop.latch.wait() }
             // The stop ends the server, and a server that can't listen ends the wait for the stop.
             try await group.next()
             group.cancelAll()

@@ -15,6 +15,12 @@ struct OpenResources {
     }
 
     var all: [any Resource] { byAddress.sorted { $0.key < $1.key }.map(\.value) }
+    /// All, by their addresses without credentials.
+    var named: [(name: String, resource: any Resource)] {
+        byAddress.sorted { $0.key < $1.key }.map { key, resource in
+            (Redaction.withoutCredentials(String(key.prefix { $0 != "\n" })), resource)
+        }
+    }
     var stores: [any StandardStore] { all.compactMap { $0 as? any StandardStore } }
 
     /// - Throws: ``PipelineError`` for an address that its connector refuses.
@@ -67,7 +73,17 @@ struct OpenResources {
         }
     }
 
-    func close() async {
-        for resource in all { await resource.close() }
+    /// Closes all, side by side: one that hangs keeps no other from its farewell.
+    func close(_ openWork: OpenWork = OpenWork()) async {
+        await withTaskGroup(of: Void.self) { group in
+            for (key, resource) in byAddress {
+                let url = key.prefix { $0 != "\n" }
+                group.addTask {
+                    await openWork.during("closing \(Redaction.withoutCredentials(String(url)))") {
+                        await resource.close()
+                    }
+                }
+            }
+        }
     }
 }

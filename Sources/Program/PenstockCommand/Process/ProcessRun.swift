@@ -10,12 +10,12 @@ struct ProcessRun: Sendable {
     let definitions: [PipelineDefinition]
     let catalogue: Catalogue
     let options: RunOptions
-    let stop: Latch
+    let logger: Logger
+    let stop: ProcessStop
 
     private static let metrics = MetricRegistry()
 
     func run() async throws {
-        let logger = options.service.logger("penstock")
         logger.takeGRPCLog()
         let clock = PipelineClock.system
         let random = RandomSource()
@@ -31,18 +31,26 @@ struct ProcessRun: Sendable {
                     definition, opened, clock: clock, random: random, logger: logger))
         }
         for store in resources.stores where store.migratesItself { try await store.migrate() }
-        let admin = try AdminServer(options.service.admin, registry: Self.metrics, stop: stop)
+        let services =
+            options.role == .worker
+            ? [] : resources.all.compactMap { $0 as? any RequestService }
+        let monitor = ReadinessMonitor(
+            resources: resources.named, runs: runs, services: services, stop: stop.latch,
+            clock: clock)
+        let admin = try AdminServer(
+            options.service.admin, registry: Self.metrics, monitor: monitor)
         logger.notice(
             "running",
             metadata: [
                 "pipelines": "\(definitions.map(\.name).joined(separator: ","))",
                 "role": "\(options.role.rawValue)", "version": "\(PenstockCommand.version)",
             ])
-        let services =
-            options.role == .worker
-            ? [] : resources.all.compactMap { $0 as? any RequestService }
-        try await run(runs, services, asking: resources.all)
-        await resources.close()
+        do { try await run(runs, services, monitor, asking: resources.all) } catch {
+            // What is left to do must end in time as well.
+            stop.request()
+            throw error
+        }
+        await resources.close(stop.openWork)
         withExtendedLifetime(admin) {}
         logger.notice("stopped")
     }
@@ -66,20 +74,24 @@ struct ProcessRun: Sendable {
         let environment = RunEnvironment(
             clock: clock, random: random, logger: logger, worker: context.worker, stop: Latch(),
             grace: options.service.grace,
-            observer: metrics)
-        return PipelineRun(
-            graph, role: RunRole(rawValue: options.role.rawValue) ?? .all,
-            environment: environment)
+            observer: metrics, openWork: stop.openWork)
+        return PipelineRun(graph, role: options.role.ofRun, environment: environment)
     }
 
-    /// Front doors close first: calls in flight are settled by pipelines that still run.
+    /// Front doors and pipelines stop together, so that one grace bounds both: a pipeline settles what it has taken
+    /// from callers, and front doors wait for that no longer than it has time.
     private func run(
-        _ runs: [PipelineRun], _ services: [any RequestService], asking resources: [any Resource]
+        _ runs: [PipelineRun], _ services: [any RequestService], _ monitor: ReadinessMonitor,
+        asking resources: [any Resource]
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await OpenResources.refuseMistakes(in: resources, until: stop) }
             group.addTask {
-                try await serve(services)
+                try await OpenResources.refuseMistakes(in: resources, until: stop.latch)
+            }
+            group.addTask { await stop.openWork.during("probes") { await monitor.run() } }
+            group.addTask { try await serve(services) }
+            group.addTask {
+                try await stop.latch.wait()
                 for run in runs { run.stop() }
             }
             group.addTask {
@@ -87,28 +99,40 @@ struct ProcessRun: Sendable {
                     for run in runs { pipelines.addTask { try await run.run() } }
                     try await pipelines.waitForAllOrFirstFailure()
                 }
-                stop.open()
+                stop.request()
             }
             try await group.waitForAllOrFirstFailure()
         }
     }
 
-    /// Serves until the stop; returns when the last call has ended.
+    /// Serves until the stop; returns when the last call has ended, or was ended.
     private func serve(_ services: [any RequestService]) async throws {
         try await withThrowingTaskGroup(of: Bool.self) { group in
             for service in services {
                 group.addTask {
-                    try await service.run()
+                    try await stop.openWork.during("calls of the API") {
+                        try await service.run(grace: options.service.grace)
+                    }
                     return false
                 }
             }
             group.addTask {
-                try await stop.wait()
+                try await stop.latch.wait()
                 return true
             }
             while let isStop = try await group.next() {
                 if isStop { group.cancelAll() }
             }
+        }
+    }
+}
+
+extension RunOptions.Role {
+    fileprivate var ofRun: RunRole {
+        switch self {
+        case .all: .all
+        case .api: .api
+        case .worker: .worker
         }
     }
 }

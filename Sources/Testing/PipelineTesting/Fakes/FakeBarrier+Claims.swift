@@ -17,6 +17,10 @@ struct FakeClaim: ClaimedBatch {
         barrier.pauses.note(delay)
         barrier.giveBack(batch)
     }
+    func handBack() async throws {
+        try barrier.perform(.handBack, "\(batch.number)")
+        barrier.giveBack(batch, countsAsAttempt: false)
+    }
     func bisect() async throws {
         try barrier.perform(.bisect, "\(batch.number)")
         barrier.bisect(batch)
@@ -39,6 +43,10 @@ struct FakeDeliveryClaim: ClaimedDelivery {
         barrier.pauses.note(delay)
         var batch = batch
         batch.attempts += 1
+        barrier.giveBack(batch, to: sink)
+    }
+    func handBack() async throws {
+        try barrier.perform(.handBackDelivery, "\(batch.number) to \(sink)")
         barrier.giveBack(batch, to: sink)
     }
 }

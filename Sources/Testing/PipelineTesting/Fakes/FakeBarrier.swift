@@ -5,7 +5,8 @@ internal import Synchronization
 public final class FakeBarrier: Barrier {
     /// Calls that can be made to fail, and that are noted.
     public enum Call: String, Sendable, CaseIterable {
-        case prepare, accept, extend, commit, release, bisect, delivered, releaseDelivery
+        case prepare, accept, extend, commit, release, handBack, bisect
+        case delivered, releaseDelivery, handBackDelivery
     }
     private struct State {
         var batches: [Batch] = []
@@ -170,9 +171,9 @@ public final class FakeBarrier: Barrier {
         for sink in sinks { bell(sink).ring() }
     }
 
-    func giveBack(_ batch: Batch) {
+    func giveBack(_ batch: Batch, countsAsAttempt: Bool = true) {
         var batch = batch
-        batch.attempts += 1
+        if countsAsAttempt { batch.attempts += 1 }
         batch.token += 1
         state.withLock { $0.batches.append(batch) }
         sealed.ring()

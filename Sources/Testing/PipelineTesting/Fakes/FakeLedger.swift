@@ -154,6 +154,7 @@ public final class FakeLedger: Ledger {
     public func release(
         batch: Int64, token: Int64, after delay: Duration, reason: String
     ) async throws {}
+    public func handBack(batch: Int64, token: Int64) async throws {}
     public func bisect(batch: Int64, token: Int64) async throws {}
     /// The next claim of a delivery gets this one.
     public func put(_ delivery: OutcomeBatch) { deliveries.withLock { $0.append(delivery) } }
@@ -172,5 +173,6 @@ public final class FakeLedger: Ledger {
     public func releaseDelivery(
         batch: Int64, sink: String, token: Int64, after delay: Duration
     ) async throws {}
+    public func handBackDelivery(batch: Int64, sink: String, token: Int64) async throws {}
     public func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int { 0 }
 }

@@ -152,6 +152,26 @@ extension LedgerConformance {
             try require(
                 try await ledger.claim(worker: "w", lease: .hours(1)) == nil, "not delayed")
         },
+        check("a batch that was handed back is claimed again at once, and it was no attempt") {
+            fixture in
+            let (ledger, _) = try await fixture.sealed(1)
+            let first = try await ledger.claimOne()
+            try await ledger.handBack(batch: first.number, token: first.token)
+            try await requireError(.fenced, "lease-lost") {
+                try await ledger.commit(fixture.commit(first))
+            }
+            try await requireError(.fenced, "lease-lost") {
+                try await ledger.handBack(batch: first.number, token: first.token)
+            }
+            let second = try await ledger.claimOne()
+            try require(second.token > first.token, "the token has not grown")
+            try requireEqual(second.attempts, 1, "attempts")
+            try requireEqual(second.cases, first.cases, "cases")
+            try await ledger.commit(fixture.commit(second))
+            try await requireError(.fenced, "lease-lost") {
+                try await ledger.handBack(batch: second.number, token: second.token)
+            }
+        },
         check("extending keeps the batch") { fixture in
             let (ledger, _) = try await fixture.sealed(1)
             let batch = try requireValue(

@@ -105,5 +105,20 @@ extension LedgerConformance {
                 batch: number, sink: "s", token: second.token, after: .hours(1))
             try require(try await ledger.claimDelivery("s") == nil, "not delayed")
         },
+        check("a delivery that was handed back is claimed again at once") { fixture in
+            let (ledger, batch, _) = try await fixture.committed(sinks: ["s"])
+            let first = try requireValue(try await ledger.claimDelivery("s"), "delivery")
+            let number = batch.number
+            try await ledger.handBackDelivery(batch: number, sink: "s", token: first.token)
+            try await requireError(.fenced, "lease-lost") {
+                try await ledger.delivered(batch: number, sink: "s", token: first.token)
+            }
+            let second = try requireValue(try await ledger.claimDelivery("s"), "delivery")
+            try require(second.token > first.token, "the token has not grown")
+            try await ledger.delivered(batch: number, sink: "s", token: second.token)
+            try await requireError(.fenced, "lease-lost") {
+                try await ledger.handBackDelivery(batch: number, sink: "s", token: second.token)
+            }
+        },
     ]
 }

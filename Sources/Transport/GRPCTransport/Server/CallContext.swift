@@ -4,11 +4,13 @@
 /// told of a client that went away, or of a deadline that passed, by its task's cancellation.
 public struct CallContext: ~Copyable {
     private let request: RequestedCall
+    private let connections: Connections
     /// The method's path, for example `/grpc.health.v1.Health/Check`.
     public let path: String
 
-    init(_ request: RequestedCall, path: String) {
+    init(_ request: RequestedCall, path: String, on connections: Connections) {
         self.request = request
+        self.connections = connections
         self.path = path
     }
 
@@ -21,7 +23,10 @@ public struct CallContext: ~Copyable {
     }
 
     /// The client's address as gRPC writes it, for example `ipv4:127.0.0.1:40000`.
-    public var peer: String { unsafe CallHandle.peer(of: request.call) }
+    public var peer: String {
+        let name = unsafe CallHandle.peer(of: request.call)
+        return connections.named(name)?.peer ?? name
+    }
 
     /// The first value of a metadata key (in lower case), as text.
     public func metadata(_ key: String) -> String? {

@@ -12,11 +12,20 @@ extension GRPCServer {
         public var maxMessageBytes = 4 << 20
         /// The most metadata of a call, in bytes.
         public var maxMetadataBytes = 8 << 10
+        /// The most connections. There are fewer where the process may not open so many files: connections leave some
+        /// to everything else. When all are taken, those without a call make room for new ones.
+        public var maxConnections = 10_000
+        /// Calls that have not ended, over all connections: those in the hands of tasks, and those whose client has
+        /// not taken the answer yet. More are refused with RESOURCE_EXHAUSTED. Each keeps about 17 kB.
+        public var maxOpenCalls = 20_480
+        /// A client that has not taken an answer by then is disconnected; after a tenth of it when half of the open
+        /// calls that there may be are open.
+        public var unreadTimeout = Duration.seconds(20)
         /// Calls in the hands of tasks, over all connections; more are refused with
         /// RESOURCE_EXHAUSTED.
         public var maxConcurrentCalls = 16_384
         /// Calls open at once on a connection; a client's further calls wait at the client.
-        public var maxStreamsPerConnection = 1_024
+        public var maxStreamsPerConnection = 256
         /// How often a client may send keepalive pings.
         public var minPingInterval = Duration.seconds(10)
         /// How many too early pings a connection survives.
@@ -25,11 +34,9 @@ extension GRPCServer {
         public var keepaliveTime = Duration.seconds(60)
         /// A client that gives none within this time is disconnected, and its calls are cancelled.
         public var keepaliveTimeout = Duration.seconds(20)
-        /// The time in which a new connection must have said what HTTP/2 asks of it.
+        /// The time in which a new connection must have said something.
         public var handshakeTimeout = Duration.seconds(10)
 
-        /// Creates a configuration of the default limits.
-        ///
         /// What is wrong with an address, found out without listening; `nil` if nothing is.
         public static func objection(to address: String) -> String? {
             do throws(GRPCError) {
@@ -40,13 +47,13 @@ extension GRPCServer {
             }
         }
 
+        /// Creates a configuration of the default limits.
+        ///
         /// - Parameter address: See ``address``.
         public init(address: String = "127.0.0.1:0") { self.address = address }
 
         var arguments: ChannelArguments {
             ChannelArguments([
-                // Two processes must not share a port by accident.
-                "grpc.so_reuseport": 0,
                 "grpc.max_receive_message_length": maxMessageBytes,
                 "grpc.max_metadata_size": maxMetadataBytes,
                 "grpc.absolute_max_metadata_size": maxMetadataBytes,
@@ -57,7 +64,6 @@ extension GRPCServer {
                 "grpc.keepalive_permit_without_calls": 1,
                 "grpc.keepalive_time_ms": keepaliveTime.wholeMilliseconds,
                 "grpc.keepalive_timeout_ms": keepaliveTimeout.wholeMilliseconds,
-                "grpc.server_handshake_timeout_ms": handshakeTimeout.wholeMilliseconds,
             ])
         }
     }

@@ -9,16 +9,24 @@ internal import Synchronization
 public final class GRPCServer: Sendable {
     private enum State {
         case configuring(ServerMethods)
-        case running([(lane: ServerLane, thread: NativeThread)], services: [String], port: Int)
+        case running(Running)
         case stopping
     }
+
+    private struct Running: Sendable {
+        let listener: Listener
+        let lanes: [ServerLane]
+        let threads: [NativeThread]
+        let services: [String]
+    }
+
+    /// What is left to a call after the grace to be answered that the server is shutting down, and to its handler to end.
+    private static let farewell = Duration.milliseconds(300)
 
     /// The settings that the server was created with.
     public let configuration: Configuration
     private let runner: any GRPCTaskRunner
-    private let handle: ServerHandle
     private let openCalls: OpenCalls
-    private let shutdownQueue = PluckQueue()
     private let state = Mutex(State.configuring(ServerMethods()))
     private let stopped = Latch()
 
@@ -33,9 +41,7 @@ public final class GRPCServer: Sendable {
     ) {
         self.configuration = configuration
         self.runner = runner
-        handle = ServerHandle(configuration.arguments)
         openCalls = OpenCalls(limit: configuration.maxConcurrentCalls)
-        handle.add(shutdownQueue)
     }
 
     /// Adds a unary method. Only before ``start()``, and once for each path.
@@ -48,11 +54,9 @@ public final class GRPCServer: Sendable {
         _ path: String, atShutdown policy: ShutdownPolicy = .finish,
         _ handler: @escaping UnaryHandler
     ) {
-        add { methods in
+        add(path) { methods in
             methods.unary.append(
-                ServerMethods.Unary(
-                    path: path, policy: policy,
-                    registration: register(path, readsMessage: true), handler: handler))
+                ServerMethods.Unary(path: path, policy: policy, handler: handler))
         }
     }
 
@@ -66,42 +70,41 @@ public final class GRPCServer: Sendable {
         _ path: String, atShutdown policy: ShutdownPolicy = .interrupt,
         _ handler: @escaping StreamHandler
     ) {
-        add { methods in
+        add(path) { methods in
             methods.streams.append(
-                ServerMethods.Stream(
-                    path: path, policy: policy,
-                    registration: register(path, readsMessage: false), handler: handler))
+                ServerMethods.Stream(path: path, policy: policy, handler: handler))
         }
     }
 
-    private func add(_ change: (inout ServerMethods) -> Void) {
+    private func add(_ path: String, _ change: (inout ServerMethods) -> Void) {
         state.withLock { state in
             guard case .configuring(var methods) = state else {
                 preconditionFailure("methods are added before the start")
             }
+            precondition(!methods.has(path), "the method \(path) was added twice")
             change(&methods)
             state = .configuring(methods)
         }
     }
 
-    private func register(_ path: String, readsMessage: Bool) -> RegisteredMethod {
-        guard let method = handle.register(path, readsMessage: readsMessage) else {
-            preconditionFailure("the method \(path) was added twice")
-        }
-        return method
-    }
-
     /// The port that the server listens on; 0 unless it is running, and for Unix sockets.
     public var port: Int {
         state.withLock { state in
-            if case .running(_, _, let port) = state { port } else { 0 }
+            if case .running(let running) = state { running.listener.port } else { 0 }
         }
     }
 
     /// The full names of the services of which it has methods, sorted; empty unless it is running.
     public var services: [String] {
         state.withLock { state in
-            if case .running(_, let services, _) = state { services } else { [] }
+            if case .running(let running) = state { running.services } else { [] }
+        }
+    }
+
+    /// Why new clients can't connect, or not all of them; `nil` while all is well, and unless it is running.
+    public var problem: String? {
+        state.withLock { state in
+            if case .running(let running) = state { running.listener.problem } else { nil }
         }
     }
 
@@ -114,33 +117,37 @@ public final class GRPCServer: Sendable {
             guard case .configuring(let methods) = state else {
                 preconditionFailure("a server is started once")
             }
-            let address = try ListenAddress(configuration.address)
-            let port = handle.listen(on: configuration.address)
-            if port == 0 { throw address.failure() }
+            let listener = try Listener(configuration)
             let lanes = (0..<max(1, configuration.queues)).map { _ in
                 ServerLane(
-                    server: handle, methods: methods, openCalls: openCalls, runner: runner)
+                    configuration, methods: methods, connections: listener.connections,
+                    openCalls: openCalls, runner: runner)
             }
-            handle.start()
             let threads: [NativeThread]
-            do throws(GRPCError) { threads = try startThreads(lanes) } catch {
+            do throws(GRPCError) { threads = try startThreads(listener, lanes) } catch {
                 state = .stopping
                 stopped.open()
                 throw error
             }
             state = .running(
-                Array(zip(lanes, threads)), services: methods.services, port: port)
+                Running(
+                    listener: listener, lanes: lanes, threads: threads, services: methods.services))
         }
     }
 
-    private func startThreads(_ lanes: [ServerLane]) throws(GRPCError) -> [NativeThread] {
+    private func startThreads(
+        _ listener: Listener, _ lanes: [ServerLane]
+    ) throws(GRPCError) -> [NativeThread] {
         var threads: [NativeThread] = []
         do throws(GRPCError) {
             for (number, lane) in lanes.enumerated() {
                 threads.append(try NativeThread(name: "grpc-server-\(number)") { lane.run() })
             }
+            try listener.start(lanes)
         } catch {
-            handle.shutdown(grace: .zero, queue: shutdownQueue)
+            let queue = PluckQueue()
+            for lane in lanes { lane.handle.beginShutdown(queue) }
+            for _ in lanes { _ = queue.pluck(within: nil) }
             for lane in lanes { lane.queue.shutdown() }
             for thread in threads { thread.join() }
             throw error
@@ -163,13 +170,16 @@ public final class GRPCServer: Sendable {
         await shutdown(grace: grace)
     }
 
-    /// Stops accepting calls, lets those in flight finish, and ends the server's threads.
+    /// Takes no more calls, lets those in flight finish, and ends the server's threads.
     ///
-    /// Returns when no handler is at work any more: after `grace` calls are cancelled, but a
-    /// handler that ignores its task's cancellation is still waited for.
+    /// After `grace` the tasks of calls in flight are cancelled, and their clients told that the server is shutting
+    /// down; a handler that does not listen to that is not waited for. Its call ends with the connection, and what the
+    /// server holds stays in memory, since the handler may still use it.
     ///
-    /// - Parameter grace: How long calls in flight may go on.
-    public func shutdown(grace: Duration) async {
+    /// - Parameter grace: How long calls in flight may go on. The method returns less than a second after it.
+    /// - Returns: whether every handler has ended.
+    @discardableResult
+    public func shutdown(grace: Duration) async -> Bool {
         let previous = state.withLock { state in
             let previous = state
             state = .stopping
@@ -178,15 +188,56 @@ public final class GRPCServer: Sendable {
         switch previous {
         case .stopping: await stopped.wait()
         case .configuring: stopped.open()
-        case .running(let lanes, _, _):
-            openCalls.close()
-            await Self.block { [handle, shutdownQueue] in
-                handle.shutdown(grace: grace, queue: shutdownQueue)
+        case .running(let running):
+            let isDone = Atomic(false)
+            await Self.block { [self] in
+                isDone.store(end(running, grace: grace), ordering: .releasing)
             }
-            await openCalls.waitUntilDrained()
-            for (lane, _) in lanes { lane.queue.shutdown() }
-            for (_, thread) in lanes { await Self.block { thread.join() } }
             stopped.open()
+            return isDone.load(ordering: .acquiring)
+        }
+        return true
+    }
+
+    /// Blocks.
+    private func end(_ running: Running, grace: Duration) -> Bool {
+        running.listener.stop()
+        openCalls.close()
+        let queue = PluckQueue()
+        for lane in running.lanes { lane.handle.beginShutdown(queue) }
+        var left = running.lanes.count
+        func isShut(within limit: Duration) -> Bool {
+            let end = ContinuousClock.now.advanced(by: limit)
+            while left > 0, queue.pluck(within: max(.zero, ContinuousClock.now.duration(to: end))) {
+                left -= 1
+            }
+            return left == 0
+        }
+        if !isShut(within: grace) {
+            openCalls.cancelAll()
+            if !isShut(within: Self.farewell) {
+                for lane in running.lanes { lane.handle.cancelAllCalls() }
+                _ = isShut(within: Self.farewell)
+            }
+        }
+        guard left == 0, openCalls.waitUntilDrained(within: Self.farewell) else {
+            unsafe _ = Unmanaged.passRetained(Remains(server: self, running: running, queue: queue))
+            return false
+        }
+        for lane in running.lanes { lane.queue.shutdown() }
+        for thread in running.threads { thread.join() }
+        return true
+    }
+
+    /// What a handler that did not end may still use.
+    private final class Remains: Sendable {
+        private let server: GRPCServer
+        private let running: Running
+        private let queue: PluckQueue
+        init(server: GRPCServer, running: Running, queue: PluckQueue) {
+            self.server = server
+            self.running = running
+            self.queue = queue
         }
     }
 
@@ -197,6 +248,7 @@ public final class GRPCServer: Sendable {
             body()
             done.open()
         }
+        // Without a thread to be had the caller's must do.
         guard let thread else { return body() }
         await done.wait()
         thread.join()

@@ -4,10 +4,12 @@ public final class GRPCServerStream: Sendable {
     public let path: String
     private let request: RequestedCall
     private let messages: MessageStream
+    let connection: ClientConnection?
 
-    init(_ request: RequestedCall, path: String) {
+    init(_ request: RequestedCall, path: String, on connections: Connections) {
         self.path = path
         self.request = request
+        connection = unsafe connections.named(CallHandle.peer(of: request.call))
         messages = MessageStream(request.takeCall(), sendsInitialMetadata: true)
     }
 
@@ -15,7 +17,7 @@ public final class GRPCServerStream: Sendable {
     public var remaining: Duration? { request.remaining }
 
     /// The client's address as gRPC writes it, for example `ipv4:127.0.0.1:40000`.
-    public var peer: String { unsafe CallHandle.peer(of: messages.call.pointer) }
+    public var peer: String { connection?.peer ?? "unknown" }
 
     /// The first value of a metadata key (in lower case), as text.
     public func metadata(_ key: String) -> String? {

@@ -1,9 +1,7 @@
+internal import CGRPC
 internal import Glibc
 
 /// An address to listen on.
-///
-/// The C core takes `localhost` for `localhost:443` and port 99999 for 34463, and tells its log
-/// only why it cannot listen; both are made good here.
 struct ListenAddress {
     private let text: String
     /// `nil` for a Unix socket.
@@ -28,54 +26,229 @@ struct ListenAddress {
         endpoint = (String(host), String(text[text.index(after: colon)...]))
     }
 
-    /// Finds out why the C core could not listen, by trying it with the system's own functions.
-    func failure() -> GRPCError {
-        if endpoint == nil {
-            return refusal(.addressRefused, "the path is in use, too long or not writable")
+    /// Opens sockets that listen, one for each address of the host.
+    ///
+    /// - Parameters:
+    ///   - unacknowledged: connections end when the peer has not acknowledged data for so long.
+    ///   - port: the one to take where the address leaves it open.
+    /// - Returns: the sockets, and their port; 0 for a Unix socket.
+    func listen(
+        _ unacknowledged: Duration, port: Int = 0
+    ) throws(GRPCError) -> (sockets: [Int32], port: Int) {
+        guard let endpoint else { return (try [listenOnPath()], 0) }
+        var chosen = UInt16(endpoint.port) ?? 0
+        if chosen == 0 { chosen = UInt16(clamping: port) }
+        var sockets: [Int32] = []
+        var obstacle: Obstacle?
+        for address in try Self.addresses(of: endpoint, refusal) {
+            let (socket, error) = address.bound(port: chosen)
+            guard let socket else {
+                obstacle = Self.obstacle(error)
+                // A machine without IPv6 still has the other half of `localhost`.
+                if error == EADDRNOTAVAIL || error == EAFNOSUPPORT { continue }
+                close(sockets)
+                sockets = []
+                break
+            }
+            sockets.append(socket)
+            var timeout = UInt32(unacknowledged.wholeMilliseconds)
+            unsafe setsockopt(
+                socket, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &timeout,
+                socklen_t(MemoryLayout<UInt32>.size))
+            guard Glibc.listen(socket, 4_096) == 0 else {
+                obstacle = Self.obstacle(errno)
+                close(sockets)
+                sockets = []
+                break
+            }
+            if chosen == 0 { chosen = Self.port(of: socket) }
         }
-        guard let obstacle = obstacle(listening: true) else {
-            return refusal(.addressRefused, "the reason is in gRPC's log")
-        }
-        return refusal(obstacle.code, obstacle.reason)
+        if let obstacle, sockets.isEmpty { throw refusal(obstacle.code, obstacle.reason) }
+        return (sockets, Int(chosen))
     }
 
-    /// Why the address can't be had; `nil` for one that is free, and for a Unix socket.
-    ///
-    /// - Parameter listening: whether to listen as well, so that for a moment somebody could connect.
-    func obstacle(listening: Bool) -> (code: GRPCError.Code, reason: String)? {
+    /// Closes sockets, and takes a Unix socket's path away.
+    func close(_ sockets: [Int32]) {
+        for socket in sockets { Glibc.close(socket) }
+        if endpoint == nil, !sockets.isEmpty { unsafe unlink(path) }
+    }
+
+    /// Why the address can't be had; `nil` for one that is free, and for a Unix socket. Does not listen: nobody can
+    /// connect meanwhile.
+    func obstacle() -> (code: GRPCError.Code, reason: String)? {
         guard let endpoint else { return nil }
-        var hints = unsafe addrinfo()
-        unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        unsafe hints.ai_flags = AI_PASSIVE
-        var found: UnsafeMutablePointer<addrinfo>? = nil
-        let outcome = unsafe getaddrinfo(endpoint.host, endpoint.port, &hints, &found)
-        guard outcome == 0, let first = unsafe found else {
-            return unsafe (.invalidAddress, String(cString: gai_strerror(outcome)))
+        let addresses: [Address]
+        do throws(GRPCError) {
+            addresses = try Self.addresses(of: endpoint) { GRPCError($0, $1) }
+        } catch { return (error.code, error.message) }
+        for address in addresses {
+            let (socket, error) = address.bound(port: UInt16(endpoint.port) ?? 0)
+            guard let socket else { return Self.obstacle(error) }
+            Glibc.close(socket)
         }
-        defer { unsafe freeaddrinfo(first) }
-        let number = unsafe Self.error(ofBinding: first.pointee, listening: listening)
-        if number == 0 { return nil }
-        return unsafe (
-            number == EADDRINUSE ? .addressInUse : .addressRefused,
-            String(cString: strerror(number))
-        )
+        return nil
     }
 
     func refusal(_ code: GRPCError.Code, _ reason: String) -> GRPCError {
         GRPCError(code, "cannot listen on \(text): \(reason)")
     }
+}
 
-    private static func error(ofBinding address: addrinfo, listening: Bool) -> Int32 {
-        let descriptor = unsafe socket(
-            address.ai_family, address.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return errno }
-        defer { close(descriptor) }
-        // As the C core does, so that connections that linger do not count. It shares ports (SO_REUSEPORT) as well, which
-        // must not be asked for here: a port that another process shares would seem free.
-        var yes: Int32 = 1
-        unsafe setsockopt(
-            descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-        if unsafe bind(descriptor, address.ai_addr, address.ai_addrlen) != 0 { return errno }
-        return !listening || listen(descriptor, 1) == 0 ? 0 : errno
+extension ListenAddress {
+    private typealias Obstacle = (code: GRPCError.Code, reason: String)
+
+    private static func obstacle(_ number: Int32) -> Obstacle {
+        (
+            number == EADDRINUSE ? .addressInUse : .addressRefused,
+            unsafe String(cString: strerror(number))
+        )
+    }
+
+    /// One address of a host.
+    private struct Address {
+        var place: sockaddr_storage
+        var length: socklen_t
+        /// Whether IPv4 has an address of its own beside this one.
+        var isIPv6Only: Bool
+
+        /// - Returns: a socket that is bound, or the system's error.
+        func bound(port: UInt16) -> (socket: Int32?, error: Int32) {
+            let descriptor = socket(
+                Int32(place.ss_family),
+                Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+            guard descriptor >= 0 else { return (nil, errno) }
+            // Connections that linger do not count. Ports are not shared (SO_REUSEPORT): a port that another process
+            // shares would seem free.
+            var yes: Int32 = 1
+            let size = socklen_t(MemoryLayout<Int32>.size)
+            unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, size)
+            var only: Int32 = isIPv6Only ? 1 : 0
+            if Int32(place.ss_family) == AF_INET6 {
+                unsafe setsockopt(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &only, size)
+            }
+            var place = place
+            let failed = unsafe withUnsafeMutablePointer(to: &place) { pointer in
+                // The port lies at the same place in both families.
+                unsafe pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                    unsafe $0.pointee.sin_port = port.bigEndian
+                }
+                return unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    unsafe bind(descriptor, $0, length)
+                }
+            }
+            if failed == 0 { return (descriptor, 0) }
+            let number = errno
+            Glibc.close(descriptor)
+            return (nil, number)
+        }
+    }
+
+    private static func addresses(
+        of endpoint: (host: String, port: String), _ refusal: (GRPCError.Code, String) -> GRPCError
+    ) throws(GRPCError) -> [Address] {
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        unsafe hints.ai_flags = AI_PASSIVE
+        var found: UnsafeMutablePointer<addrinfo>? = nil
+        let outcome =
+            endpoint.host.isEmpty
+            ? unsafe getaddrinfo(nil, endpoint.port, &hints, &found)
+            : unsafe getaddrinfo(endpoint.host, endpoint.port, &hints, &found)
+        guard outcome == 0, let first = unsafe found else {
+            throw refusal(.invalidAddress, unsafe String(cString: gai_strerror(outcome)))
+        }
+        defer { unsafe freeaddrinfo(first) }
+        var addresses: [Address] = []
+        var next = unsafe found
+        while let address = unsafe next {
+            var place = sockaddr_storage()
+            unsafe memcpy(&place, address.pointee.ai_addr, Int(address.pointee.ai_addrlen))
+            addresses.append(
+                Address(
+                    place: place, length: unsafe address.pointee.ai_addrlen,
+                    isIPv6Only: unsafe first.pointee.ai_next != nil))
+            unsafe next = address.pointee.ai_next
+        }
+        return addresses
+    }
+
+    private static func port(of socket: Int32) -> UInt16 {
+        var place = sockaddr_in6()
+        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        _ = unsafe withUnsafeMutablePointer(to: &place) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe getsockname(socket, $0, &length)
+            }
+        }
+        return UInt16(bigEndian: place.sin6_port)
+    }
+
+    /// A peer's address as gRPC writes it: `ipv4:127.0.0.1:40000`, `ipv6:[::1]:40000`.
+    static func text(of peer: sockaddr_storage, length: socklen_t) -> String {
+        guard peer.ss_family != AF_UNIX else { return "unix:" }
+        var peer = peer
+        var host = [CChar](repeating: 0, count: 64)
+        var port = [CChar](repeating: 0, count: 8)
+        let failed = unsafe withUnsafePointer(to: &peer) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe getnameinfo(
+                    $0, length, &host, socklen_t(host.count), &port, socklen_t(port.count),
+                    NI_NUMERICHOST | NI_NUMERICSERV)
+            }
+        }
+        if failed != 0 { return "unknown" }
+        func text(_ bytes: [CChar]) -> String {
+            String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+        return peer.ss_family == AF_INET6
+            ? "ipv6:[\(text(host))]:\(text(port))" : "ipv4:\(text(host)):\(text(port))"
+    }
+}
+
+// MARK: - Unix sockets
+
+extension ListenAddress {
+    private var path: String { String(text.dropFirst("unix:".count)) }
+
+    /// A socket file that nobody listens at, left by a process that was killed, is replaced.
+    private func listenOnPath() throws(GRPCError) -> Int32 {
+        var place = sockaddr_un()
+        place.sun_family = sa_family_t(AF_UNIX)
+        let isCopied = unsafe withUnsafeMutableBytes(of: &place.sun_path) { target in
+            guard path.utf8.count < target.count else { return false }
+            unsafe target.copyBytes(from: path.utf8)
+            return true
+        }
+        guard isCopied else { throw refusal(.addressRefused, "the path is too long") }
+        let kind = Int32(
+            SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        let descriptor = socket(AF_UNIX, kind, 0)
+        guard descriptor >= 0 else { throw .noDescriptor() }
+        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        func trying(
+            _ call: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32, _ descriptor: Int32
+        ) -> Int32 {
+            unsafe withUnsafePointer(to: &place) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    unsafe call(descriptor, $0, length)
+                }
+            }
+        }
+        var failed = unsafe trying(bind, descriptor)
+        if failed != 0, errno == EADDRINUSE {
+            let prober = socket(AF_UNIX, kind, 0)
+            let isDead =
+                unsafe trying(connect, prober) != 0 && errno == ECONNREFUSED
+            if prober >= 0 { Glibc.close(prober) }
+            errno = EADDRINUSE
+            if isDead {
+                unsafe unlink(path)
+                failed = unsafe trying(bind, descriptor)
+            }
+        }
+        if failed == 0, Glibc.listen(descriptor, 4_096) == 0 { return descriptor }
+        let obstacle = Self.obstacle(errno)
+        Glibc.close(descriptor)
+        throw refusal(obstacle.code, obstacle.reason)
     }
 }

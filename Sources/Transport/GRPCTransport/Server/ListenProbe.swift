@@ -6,7 +6,7 @@ public enum ListenProbe {
     ///   be found out.
     public static func check(_ address: String) throws(GRPCError) {
         let address = try ListenAddress(address)
-        guard let obstacle = address.obstacle(listening: false) else { return }
+        guard let obstacle = address.obstacle() else { return }
         var reason = obstacle.reason
         if obstacle.code == .addressInUse, let port = address.endpoint.flatMap({ UInt16($0.port) }),
             let holder = ListeningProcess.of(port: port)

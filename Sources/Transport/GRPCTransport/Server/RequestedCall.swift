@@ -43,6 +43,16 @@ final class RequestedCall: @unchecked Sendable {
 
     var call: OpaquePointer { unsafe memory.pointee.call! }
 
+    /// Ends the call without an answer, so that nothing of it stays in memory.
+    func refuse(_ code: GRPCStatusCode, _ reason: String) {
+        unsafe _ = grpc_call_cancel_with_status(
+            call, penstock_status_code(code.rawValue), reason, nil)
+        releaseCall()
+    }
+
+    /// Ends the call at this side; what was started completes, as failed.
+    func cancel() { unsafe _ = grpc_call_cancel(call, nil) }
+
     /// Takes the reference to the call out of this place.
     func takeCall() -> CallHandle {
         let call = unsafe memory.pointee.call.take()!

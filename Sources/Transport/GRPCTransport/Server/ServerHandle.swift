@@ -22,20 +22,20 @@ final class ServerHandle: @unchecked Sendable {
 
     deinit { unsafe grpc_server_destroy(pointer) }
 
-    /// - Returns: `nil` if the path is registered already.
-    func register(_ path: String, readsMessage: Bool) -> RegisteredMethod? {
+    /// Registers a path, once.
+    func register(_ path: String, readsMessage: Bool) -> RegisteredMethod {
         let handling =
             readsMessage ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER : GRPC_SRM_PAYLOAD_NONE
         guard let key = unsafe grpc_server_register_method(pointer, path, nil, handling, 0)
-        else { return nil }
+        else { preconditionFailure("the method \(path) was added twice") }
         return unsafe RegisteredMethod(key: key)
     }
 
-    /// - Returns: the port, or 0 if the address cannot be listened on.
-    func listen(on address: String) -> Int {
+    /// Serves a connection that was accepted. The C core owns its descriptor from now on.
+    func add(connection descriptor: Int32) {
         let credentials = unsafe grpc_insecure_server_credentials_create()
         defer { unsafe grpc_server_credentials_release(credentials) }
-        return unsafe Int(grpc_server_add_http2_port(pointer, address, credentials))
+        unsafe grpc_server_add_channel_from_fd(pointer, descriptor, credentials)
     }
 
     func add(_ queue: CompletionQueue) {
@@ -74,17 +74,11 @@ final class ServerHandle: @unchecked Sendable {
         return false
     }
 
-    /// Stops accepting, waits for the calls in flight, and cancels them after `grace`. Blocks.
-    ///
-    /// - Parameter queue: A queue for plucking, added before the start.
-    func shutdown(grace: Duration, queue: PluckQueue) {
+    /// Takes no more calls. The queue has an event more once every connection is closed.
+    func beginShutdown(_ queue: PluckQueue) {
         unsafe grpc_server_shutdown_and_notify(pointer, queue.pointer, nil)
-        if queue.pluck(within: grace) { return }
-        unsafe grpc_server_cancel_all_calls(pointer)
-        _ = queue.pluck(within: nil)
     }
 
-    func add(_ queue: PluckQueue) {
-        unsafe grpc_server_register_completion_queue(pointer, queue.pointer, nil)
-    }
+    /// Ends the calls in flight, and their connections.
+    func cancelAllCalls() { unsafe grpc_server_cancel_all_calls(pointer) }
 }

@@ -1,5 +1,9 @@
-/// A completion queue of a server with all that its one thread does: asking for calls, answering
-/// them or handing them to tasks, and taking their slots back.
+internal import Synchronization
+
+/// A server of the C core with one completion queue, and all that the queue's one thread does: asking for calls,
+/// answering them or handing them to tasks, and taking their slots back.
+///
+/// Each lane has a server of its own, so that it has all the calls of its connections, and lanes share no lock.
 ///
 /// `Sendable`: everything mutable is used on the lane's thread only.
 final class ServerLane: @unchecked Sendable {
@@ -7,22 +11,41 @@ final class ServerLane: @unchecked Sendable {
     private static let requestsAhead = 128
 
     let queue = CompletionQueue()
-    let server: ServerHandle
+    let handle: ServerHandle
     let methods: ServerMethods
+    let registrations: (unary: [RegisteredMethod], streams: [RegisteredMethod])
+    let connections: Connections
     let openCalls: OpenCalls
     let runner: any GRPCTaskRunner
+    /// Seconds that the lane has run, from 1: the time by which unread answers are told.
+    let second = Atomic<UInt32>(1)
+    private let maxOpenCalls: Int
+    private let unreadSeconds: UInt32
+    /// Every slot there is, to be looked through for unread answers.
+    private var slots: [UnaryCall] = []
     private var freeSlots: [[UnaryCall]]
+    /// Slots whose call has arrived and not ended.
+    private var openSlots = 0
 
     init(
-        server: ServerHandle, methods: ServerMethods, openCalls: OpenCalls,
-        runner: any GRPCTaskRunner
+        _ configuration: GRPCServer.Configuration, methods: ServerMethods,
+        connections: Connections, openCalls: OpenCalls, runner: any GRPCTaskRunner
     ) {
-        self.server = server
+        let handle = ServerHandle(configuration.arguments)
+        self.handle = handle
         self.methods = methods
+        self.connections = connections
         self.openCalls = openCalls
         self.runner = runner
+        maxOpenCalls = max(1, configuration.maxOpenCalls / max(1, configuration.queues))
+        unreadSeconds = UInt32(clamping: max(1, configuration.unreadTimeout.components.seconds))
+        registrations = (
+            methods.unary.map { handle.register($0.path, readsMessage: true) },
+            methods.streams.map { handle.register($0.path, readsMessage: false) }
+        )
         freeSlots = Array(repeating: [], count: methods.unary.count)
-        server.add(queue)
+        handle.add(queue)
+        handle.start()
     }
 
     /// Serves until the queue has been shut down and is empty.
@@ -34,27 +57,45 @@ final class ServerLane: @unchecked Sendable {
             for _ in 0..<8 { StreamRequest(method: method, lane: self).start() }
         }
         for _ in 0..<8 { UnknownCall(lane: self).start() }
-        queue.drain()
+        queue.drain(everySecond: disconnectSlowReaders)
     }
 
     private func requestUnaryCall(of method: Int) {
-        let call = freeSlots[method].popLast() ?? UnaryCall(method: method, lane: self)
+        let call = freeSlots[method].popLast() ?? newSlot(for: method)
         call.prepareForRequest()
-        let isRequested = server.requestCall(
-            of: methods.unary[method].registration, readsMessage: true, into: call.request,
-            on: queue, tag: call)
+        let isRequested = handle.requestCall(
+            of: registrations.unary[method], readsMessage: true, into: call.request, on: queue,
+            tag: call)
         if !isRequested { recycle(call) }
+    }
+
+    private func newSlot(for method: Int) -> UnaryCall {
+        let call = UnaryCall(method: method, lane: self)
+        slots.append(call)
+        return call
     }
 
     func recycle(_ call: UnaryCall) { freeSlots[call.method].append(call) }
 
+    /// The client has the answer, or is gone.
+    func ended(_ call: UnaryCall) {
+        openSlots -= 1
+        recycle(call)
+    }
+
     /// A call has arrived.
     func received(_ call: UnaryCall) {
         requestUnaryCall(of: call.method)
+        openSlots += 1
+        if openSlots > maxOpenCalls {
+            call.request.refuse(.resourceExhausted, "too many calls are open")
+            return ended(call)
+        }
         let method = methods.unary[call.method]
         do throws(GRPCStatusError) {
             let answer = try call.request.withMessage { request throws(GRPCStatusError) in
-                try method.handler(request, CallContext(call.request, path: method.path))
+                try method.handler(
+                    request, CallContext(call.request, path: method.path, on: connections))
             }
             switch answer {
             case .reply(let response): call.finish(.success(response))
@@ -69,7 +110,8 @@ final class ServerLane: @unchecked Sendable {
         for call: UnaryCall, _ policy: ShutdownPolicy,
         _ work: @escaping @concurrent @Sendable () async throws(GRPCStatusError) -> [UInt8]
     ) throws(GRPCStatusError) {
-        let ticket = try openCalls.enter(policy)
+        let connection = unsafe connections.named(CallHandle.peer(of: call.request.call))
+        let ticket = try openCalls.enter(policy, on: connection)
         let watch = call.watchForClose()
         let cancel = runner.start { [openCalls] in
             do throws(GRPCStatusError) {
@@ -80,6 +122,29 @@ final class ServerLane: @unchecked Sendable {
             openCalls.leave(ticket)
         }
         watch.cancelTask = cancel
-        if policy == .interrupt { openCalls.setCancellation(ticket, cancel) }
+        openCalls.setCancellation(ticket, cancel)
+    }
+
+    /// Ends the connections of clients that do not take their answers: each keeps the call's memory. The more there are,
+    /// the less time they have.
+    private func disconnectSlowReaders() {
+        second.add(1, ordering: .relaxed)
+        if openSlots == 0 { return }
+        let limit =
+            openSlots > maxOpenCalls / 2
+            ? min(unreadSeconds, max(2, unreadSeconds / 10)) : unreadSeconds
+        var ended: Set<String> = []
+        for call in slots where call.secondsUnread > limit {
+            let name = unsafe CallHandle.peer(of: call.request.call)
+            guard ended.insert(name).inserted else { continue }
+            // One that has come since has nothing to do with the call.
+            if let connection = connections.named(name),
+                connection.since.duration(to: .now) >= .seconds(limit)
+            {
+                connections.end(connection)
+            } else {
+                call.request.cancel()
+            }
+        }
     }
 }

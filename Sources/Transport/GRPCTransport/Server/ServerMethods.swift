@@ -1,21 +1,23 @@
-/// The methods of a server, registered in the C core.
+/// The methods of a server.
 struct ServerMethods: Sendable {
     struct Unary: Sendable {
         let path: String
         let policy: ShutdownPolicy
-        let registration: RegisteredMethod
         let handler: UnaryHandler
     }
 
     struct Stream: Sendable {
         let path: String
         let policy: ShutdownPolicy
-        let registration: RegisteredMethod
         let handler: StreamHandler
     }
 
     var unary: [Unary] = []
     var streams: [Stream] = []
+
+    func has(_ path: String) -> Bool {
+        unary.contains { $0.path == path } || streams.contains { $0.path == path }
+    }
 
     /// The full names of the services to which the methods belong.
     var services: [String] {

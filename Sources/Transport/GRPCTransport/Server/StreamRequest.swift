@@ -12,8 +12,8 @@ final class StreamRequest: Completion, @unchecked Sendable {
     }
 
     func start() {
-        _ = lane.server.requestCall(
-            of: lane.methods.streams[method].registration, readsMessage: false, into: request,
+        _ = lane.handle.requestCall(
+            of: lane.registrations.streams[method], readsMessage: false, into: request,
             on: lane.queue, tag: self)
     }
 
@@ -21,11 +21,11 @@ final class StreamRequest: Completion, @unchecked Sendable {
         guard succeeded else { return }
         StreamRequest(method: method, lane: lane).start()
         let method = lane.methods.streams[method]
-        let stream = GRPCServerStream(request, path: method.path)
+        let stream = GRPCServerStream(request, path: method.path, on: lane.connections)
         let watch = stream.watchForClose()
         let openCalls = lane.openCalls
         do throws(GRPCStatusError) {
-            let ticket = try openCalls.enter(method.policy)
+            let ticket = try openCalls.enter(method.policy, on: stream.connection)
             let cancel = lane.runner.start {
                 do throws(GRPCStatusError) {
                     try await method.handler(stream)
@@ -36,7 +36,7 @@ final class StreamRequest: Completion, @unchecked Sendable {
                 openCalls.leave(ticket)
             }
             watch.cancelTask = cancel
-            if method.policy == .interrupt { openCalls.setCancellation(ticket, cancel) }
+            openCalls.setCancellation(ticket, cancel)
         } catch {
             stream.finish(error)
         }

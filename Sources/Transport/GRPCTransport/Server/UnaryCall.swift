@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// A slot for one unary call after the other.
 ///
 /// `Sendable`: owned by its lane's thread, except that a handler's task may call ``finish(_:)``
@@ -16,6 +18,8 @@ final class UnaryCall: Completion, @unchecked Sendable {
     /// Whether the close has its own completion; fixed before a task borrows the slot.
     private var isWatched = false
     private var outgoingStatus: OutgoingStatus?
+    /// The lane's second in which the answer was sent; 0 while there is none.
+    private let answeredAt = Atomic<UInt32>(0)
 
     init(method: Int, lane: ServerLane) {
         self.method = method
@@ -26,12 +30,22 @@ final class UnaryCall: Completion, @unchecked Sendable {
         outstanding = 1
         isWatched = false
         phase = .awaitingRequest
+        answeredAt.store(0, ordering: .relaxed)
+    }
+
+    /// For how many seconds the answer has waited for the client to take it; on the lane's thread.
+    var secondsUnread: UInt32 {
+        let second = answeredAt.load(ordering: .relaxed)
+        return second == 0 ? 0 : lane.second.load(ordering: .relaxed) - second
     }
 
     override func complete(succeeded: Bool) {
         switch phase {
         case .awaitingRequest where succeeded: lane.received(self)
-        case .awaitingRequest, .answering: completeOne()
+        case .awaitingRequest:
+            request.releaseCall()
+            lane.recycle(self)
+        case .answering: completeOne()
         }
     }
 
@@ -67,6 +81,7 @@ final class UnaryCall: Completion, @unchecked Sendable {
 
     private func start(_ batch: borrowing OperationBatch) {
         phase = .answering
+        answeredAt.store(lane.second.load(ordering: .relaxed), ordering: .relaxed)
         unsafe batch.start(on: request.call, tag: self)
     }
 
@@ -75,6 +90,6 @@ final class UnaryCall: Completion, @unchecked Sendable {
         guard outstanding == 0 else { return }
         outgoingStatus = nil
         request.releaseCall()
-        lane.recycle(self)
+        lane.ended(self)
     }
 }

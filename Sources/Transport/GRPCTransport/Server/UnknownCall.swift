@@ -9,7 +9,7 @@ final class UnknownCall: Completion, @unchecked Sendable {
     init(lane: ServerLane) { self.lane = lane }
 
     func start() {
-        _ = lane.server.requestCall(
+        _ = lane.handle.requestCall(
             of: nil, readsMessage: false, into: request, on: lane.queue, tag: self)
     }
 

@@ -10,6 +10,8 @@ public struct GRPCError: Error, Sendable, Equatable {
         case addressRefused
         /// A thread could not be created.
         case noThread
+        /// No file descriptor is left.
+        case noDescriptor
     }
 
     /// What kind of failure it is.
