@@ -93,10 +93,8 @@ struct PostgresInspectionTests {
             }
             await pool.close()
             let ledger = try await findings(database)[1]
-            #expect(
-                ledger.detail
-                    == "its tables have version 99, this program knows \(LedgerSchema.migration.steps.count)"
-            )
+            let known = LedgerSchema.migration.steps.count
+            #expect(ledger.detail == "its tables have version 99, this program knows \(known)")
         }
     }
 
@@ -114,6 +112,52 @@ struct PostgresInspectionTests {
             var conflicting = Self.need
             conflicting.revision = 7
             #expect(try await findings(database, [conflicting])[2].verdict == .wrong)
+        }
+    }
+
+    @Test("names the rights that the role lacks")
+    func privileges() async throws {
+        try await PostgresTestDatabase.withLedgers { database, _ in
+            let pool = try database.pool(connections: 1)
+            let role = "\(database.name)_role"
+            try await pool.withConnection {
+                try $0.run(
+                    """
+                    create role \(identifier: role);
+                    grant usage on schema penstock to \(identifier: role);
+                    grant select, insert, update, delete on all tables in schema penstock
+                      to \(identifier: role);
+                    grant usage, select on all sequences in schema penstock to \(identifier: role);
+                    """)
+            }
+            func look() async throws -> ResourceFinding {
+                try await pool.inspect(timeout: .seconds(10)) {
+                    try $0.run("set local role \(identifier: role)")
+                    return try PostgresLedgerProvider.findings(on: [Self.need], $0)
+                }[1]
+            }
+            #expect(try await look().verdict == .ok)
+            try await pool.withConnection {
+                try $0.run(
+                    """
+                    revoke insert on penstock.cases from \(identifier: role);
+                    revoke usage on sequence penstock.case_numbers from \(identifier: role);
+                    revoke execute on function penstock.purge from public;
+                    """)
+            }
+            let found = try await look()
+            #expect(found.verdict == .wrong)
+            #expect(
+                found.detail
+                    == "\(role) lacks USAGE on penstock.case_numbers, INSERT on penstock.cases, EXECUTE on function penstock.purge"
+            )
+            #expect(
+                found.hint
+                    == "as their owner: GRANT USAGE on penstock.case_numbers TO \(role), and so on")
+            try await pool.withConnection {
+                try $0.run("drop owned by \(identifier: role); drop role \(identifier: role)")
+            }
+            await pool.close()
         }
     }
 

@@ -11,11 +11,11 @@ struct GenerationLoopTests {
 
     /// Runs the loop until `body` returns.
     private func generating(
-        _ generator: FakeGenerator, _ body: () async throws -> Void
+        _ generator: FakeGenerator, _ other: FakeBarrier? = nil, _ body: () async throws -> Void
     ) async throws {
         let environment = world.environment()
         let loop = GenerationLoop(
-            stage: "reports", barrier: barrier, generator: generator, sinks: ["ready"],
+            stage: "reports", barrier: other ?? barrier, generator: generator, sinks: ["ready"],
             environment: environment)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await loop.run() }
@@ -33,6 +33,16 @@ struct GenerationLoopTests {
         #expect(batch.cases.map(\.number) == [5, 3, 9])
         #expect(generated.results.map(\.report) == [[5], [3], [9]])
         #expect(world.observer.generations.entries.map(\.cases) == [3])
+    }
+
+    @Test("counts as late what the store's clock says, an hour off this process's")
+    func late() async throws {
+        let store = world.time.timestamp.advanced(by: .hours(-1))
+        let barrier = FakeBarrier(storeTime: store)
+        barrier.seal([1, 2], deadline: store.advanced(by: .minutes(30)))
+        barrier.seal([3], deadline: store.advanced(by: .microseconds(-1)))
+        try await generating(FakeGenerator(), barrier) { try await barrier.commits.reaches(2) }
+        #expect(world.observer.generations.entries.map(\.late) == [0, 1])
     }
 
     @Test("extends its lease three times in its length for as long as it takes")
@@ -211,6 +221,19 @@ struct GenerationLoopTests {
         #expect(error?.code == "generator-mismatch")
         #expect(error?.message.hasPrefix("the generator answered 1 of 2 cases") == true)
         #expect(barrier.calls.entries == ["handBack 1"])
+    }
+
+    @Test("fails the case whose report the store refuses, not its batch for ever")
+    func refusedReport() async throws {
+        let refusal = PipelineError.permanent("store-constraint", "the report is too long")
+        barrier.seal([1, 2])
+        barrier.fail(.commit, refusal, refusal)
+        try await generating(FakeGenerator()) { try await barrier.commits.reaches(2) }
+        #expect(barrier.calls.entries.prefix(2) == ["bisect 1", "commit 2"])
+        let commits = barrier.commits.entries.sorted { $0.batch.number < $1.batch.number }
+        #expect(commits.map(\.batch.cases.count) == [1, 1])
+        #expect(commits[0].generated.results[0].failureCode == "store-constraint")
+        #expect(commits[1].generated.results[0].report == [2])
     }
 
     @Test("stops the pipeline when it can't go on")

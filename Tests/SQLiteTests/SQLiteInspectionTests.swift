@@ -29,6 +29,22 @@ struct SQLiteInspectionTests {
         #expect(!exists(folder.file("data")))
     }
 
+    @Test("tells of a disk with little room, and refuses one without")
+    func disk() {
+        #expect(SQLiteDatabase.findings(freeBytes: nil).isEmpty)
+        #expect(SQLiteDatabase.findings(freeBytes: 1 << 30).isEmpty)
+        let little = SQLiteDatabase.findings(freeBytes: 500 << 20)
+        #expect(little.map(\.verdict) == [.ok])
+        #expect(little.first?.hint?.hasPrefix("below 1 GiB") == true)
+        let none = SQLiteDatabase.findings(freeBytes: 63 << 20)
+        #expect(none.map(\.verdict) == [.wrong])
+        #expect(none.first?.detail == "63 MiB are free, the log alone takes up to 64")
+        // Of the disk that the folder will be on.
+        for path in [folder.file("a/b/c.sqlite"), "a.sqlite", "/a.sqlite"] {
+            #expect((DatabaseFile(path: path).freeBytes ?? 0) > 0)
+        }
+    }
+
     @Test("says where no file can be made")
     func impossible() async throws {
         let database = SQLiteDatabase(path: "/proc/self/nowhere/file.sqlite")

@@ -1,4 +1,5 @@
 public import PipelineCore
+internal import Synchronization
 
 /// Kafka as a ``PipelineCore/Bus``, by [librdkafka](https://github.com/confluentinc/librdkafka).
 ///
@@ -12,6 +13,8 @@ public final class KafkaBus: Bus {
     private let settings: KafkaSettings
     private let clock: PipelineClock
     private let log: KafkaLog?
+    /// Kept: a client of librdkafka's is expensive, and probes come every few seconds.
+    private let prober = Mutex<KafkaAdmin?>(nil)
 
     /// Reads the address without connecting.
     ///
@@ -37,7 +40,12 @@ public final class KafkaBus: Bus {
     /// - Throws: ``PipelineCore/PipelineError``: `bus-unavailable` (retryable) with the last
     ///   connection error, `bus-authentication` (fatal).
     public func probe() async throws {
-        try await blocking { [settings, log] in try KafkaAdmin(settings, log).probe() }
+        let prober = try prober.withLock { held in
+            let prober = try held ?? KafkaAdmin(settings, nil)
+            held = prober
+            return prober
+        }
+        try await WorkerThread().runAbandonably { try prober.probe() }
     }
 
     /// Asks a broker for its cluster and all its topics; creates none, joins no group, reads and writes no record.

@@ -10,7 +10,8 @@ public import PipelineCore
 public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes {
     /// Creates the stage's row, or takes note of its rule: the higher revision wins. A rule without a revision takes
     /// the stored one if its text is the same, else the next.
-    /// - Throws: `fatal` `rule-conflict` when the stored rule has the same revision and another text.
+    /// - Throws: `fatal` `rule-conflict` when the stored rule has the same revision and another text, `state-unowned`
+    ///   when the stage's owners leave something behind, see ``StateOwnership``.
     func register() async throws
 
     /// Inserts a chunk's cases and advances its positions, both or neither.
@@ -48,7 +49,9 @@ public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes {
     /// Writes the outcomes, the batch's end and a delivery for each sink in one transaction under the token.
     ///
     /// The same commit repeated (a lost answer) succeeds again and changes nothing.
-    func commit(_ commit: BatchCommit) async throws
+    /// - Returns: when the batch was committed, on the store's clock; the first time, for a repeat.
+    @discardableResult
+    func commit(_ commit: BatchCommit) async throws -> Timestamp
     /// Ends the lease: the batch can be claimed again after `delay`.
     func release(batch: Int64, token: Int64, after delay: Duration, reason: String) async throws
     /// Ends the lease as if the batch had not been claimed: it can be claimed again at once, and the claim was no
@@ -111,9 +114,11 @@ public struct LedgerStage: Sendable, Hashable {
     public var revision: Int64?
     /// For cases that name no deadline: this long after acceptance.
     public var sla: Duration
+    /// The stages of the files at hand, this one among them; empty where that plays no part.
+    public var owners: [StateOwner]
     public init(
         pipeline: String, stage: String, rule: BatchingRule, ruleText: String, revision: Int64?,
-        sla: Duration
+        sla: Duration, owners: [StateOwner] = []
     ) {
         self.pipeline = pipeline
         self.stage = stage
@@ -121,6 +126,7 @@ public struct LedgerStage: Sendable, Hashable {
         self.ruleText = ruleText
         self.revision = revision
         self.sla = sla
+        self.owners = owners
     }
 }
 
@@ -130,4 +136,12 @@ public protocol LedgerProvider: Resource {
     func ledger(for stage: LedgerStage) throws -> any Ledger
     /// Creates or updates the ledger's tables. Safe to run again, and by two processes at once.
     func migrateLedger() async throws
+    /// Creates the stage's row if there is none. The rule of one that is there stays as it is.
+    /// - Throws: `fatal` `state-unowned` as ``Ledger/register()``.
+    func enter(_ stage: LedgerNeed) async throws
+}
+
+extension LedgerProvider {
+    /// Leaves it to ``Ledger/register()``.
+    public func enter(_ stage: LedgerNeed) async throws {}
 }

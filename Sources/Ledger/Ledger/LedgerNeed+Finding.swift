@@ -1,6 +1,27 @@
 public import PipelineCore
 
 extension LedgerNeed {
+    /// What of the ledger's state would be stranded, or is somebody else's.
+    ///
+    /// - Parameter stored: what the ledger holds, of all stages.
+    public func findings(stored: [StageState]) -> [ResourceFinding] {
+        if owners.isEmpty { return [] }
+        let subject = ResourceNeed.ledger(self).subject
+        // Other files may be run beside this one.
+        let ownership = StateOwnership(owners: owners, stored: stored, isExclusive: false)
+        let objections = ownership.objections(pipeline: pipeline, stage: stage)
+        if !objections.isEmpty {
+            return objections.map {
+                ResourceFinding(subject, .wrong, $0.problem, hint: $0.remedy)
+            }
+        }
+        return ownership.elsewhere.map {
+            ResourceFinding(
+                subject, .ok,
+                "it holds \($0.openWork) of \($0.name), too: `run` has to have that file as well")
+        }
+    }
+
     /// What a ledger is going to make of the rule, see ``Ledger/register()``.
     ///
     /// - Parameter stored: the rule that the ledger has; `nil` for a new stage.

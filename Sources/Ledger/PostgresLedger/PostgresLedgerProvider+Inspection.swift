@@ -8,19 +8,24 @@ extension PostgresLedgerProvider {
         on needs: [LedgerNeed], _ connection: PostgresConnection
     ) throws -> [ResourceFinding] {
         if needs.isEmpty { return [] }
+        if let lacking = try connection.finding("ledger", lacking: LedgerSchema.privileges) {
+            return [lacking]
+        }
         let state = try connection.state(of: LedgerSchema.migration)
         let tables = state.finding("ledger")
         guard tables.verdict == .ok else { return [tables] }
+        let states = needs.allSatisfy(\.owners.isEmpty) ? [] : try connection.stageStates()
         return try [tables]
-            + needs.map { need in
+            + needs.flatMap { need in
                 let stored = try connection.query(
                     "select rule, revision from penstock.stages where pipeline = $1 and name = $2"
                 ) {
                     $0.add(text: need.pipeline)
                     $0.add(text: need.stage)
                 }
-                if stored.rowCount == 0 { return need.finding(stored: nil) }
-                return need.finding(stored: (stored.text(0, 0), stored.int64(0, 1)))
+                let rule: (String, Int64)? =
+                    stored.rowCount == 0 ? nil : (stored.text(0, 0), stored.int64(0, 1))
+                return [need.finding(stored: rule)] + need.findings(stored: states)
             }
     }
 }

@@ -4,7 +4,7 @@ public import Postgres
 
 /// Keeps ledgers in a PostgreSQL database, in the schema `penstock`.
 public struct PostgresLedgerProvider: LedgerProvider {
-    private let pool: PostgresPool
+    let pool: PostgresPool
 
     public init(pool: PostgresPool) { self.pool = pool }
 
@@ -14,18 +14,11 @@ public struct PostgresLedgerProvider: LedgerProvider {
 
     public func migrateLedger() async throws { try await pool.migrate(LedgerSchema.migration) }
 
-    /// - Throws: `fatal` `store-schema` when the tables are not there or not up to date.
+    /// - Throws: `fatal` `store-schema` when the tables are not there or not up to date,
+    ///   `store-changed` when another program has made them.
     public func probe() async throws {
         try await pool.probe()
-        let (version, known) = (
-            try await pool.version(of: LedgerSchema.migration), LedgerSchema.migration.steps.count
-        )
-        guard version >= known else {
-            throw PipelineError.fatal(
-                "store-schema",
-                "the ledger's tables in PostgreSQL at \(pool.server) have version \(version), not"
-                    + " \(known): run `penstock migrate`")
-        }
+        try await pool.check(LedgerSchema.migration)
     }
 
     public func close() async { await pool.close() }

@@ -14,12 +14,13 @@ extension SQLiteLedgerProvider {
         }
         let tables = try connection.finding("ledger", of: LedgerSchema.migration)
         guard tables.verdict == .ok else { return [tables] }
-        return try needs.map { need in
+        let states = needs.allSatisfy(\.owners.isEmpty) ? [] : try connection.stageStates()
+        return try needs.flatMap { need in
             let stored = try connection.first(
                 "SELECT rule, revision FROM ledger_stages WHERE pipeline = ?1 AND stage = ?2",
                 need.pipeline, need.stage
             ) { (ruleText: $0.text(0), revision: $0.int64(1)) }
-            return need.finding(stored: stored)
+            return [need.finding(stored: stored)] + need.findings(stored: states)
         }
     }
 }

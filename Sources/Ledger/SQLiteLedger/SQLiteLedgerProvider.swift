@@ -6,21 +6,27 @@ public import SQLite
 ///
 /// The store's clock is the injected one: one process runs pipelines on a file at a time.
 public struct SQLiteLedgerProvider: LedgerProvider {
-    private let database: SQLiteDatabase
-    private let clock: PipelineClock
-    private let random: RandomSource
+    let database: SQLiteDatabase
+    let clock: PipelineClock
+    let random: RandomSource
+    let isExclusive: Bool
 
-    /// - Parameter random: names the outcomes of cases that end without being generated.
+    /// - Parameters:
+    ///   - random: names the outcomes of cases that end without being generated.
+    ///   - isExclusive: whether this process runs everything that is run on the file.
     public init(
-        database: SQLiteDatabase, clock: PipelineClock, random: RandomSource = RandomSource()
+        database: SQLiteDatabase, clock: PipelineClock, random: RandomSource = RandomSource(),
+        isExclusive: Bool = false
     ) {
+        self.isExclusive = isExclusive
         self.database = database
         self.clock = clock
         self.random = random
     }
 
     public func ledger(for stage: LedgerStage) -> any Ledger {
-        SQLiteLedger(stage, database: database, clock: clock, random: random)
+        SQLiteLedger(
+            stage, database: database, clock: clock, random: random, isExclusive: isExclusive)
     }
 
     public func migrateLedger() async throws {

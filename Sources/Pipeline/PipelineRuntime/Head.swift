@@ -20,6 +20,25 @@ struct Head: Sendable {
 
     /// Returns when every source has ended, by itself or by the stop, and what it sent has settled.
     func run() async throws {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            for case .transform(let transform) in graph.head.map(\.role) {
+                group.addTask {
+                    do { try await transform.run() } catch is CancellationError {}
+                    return false
+                }
+            }
+            group.addTask {
+                try await pump()
+                return true
+            }
+            while let isFinished = try await group.next(), !isFinished {}
+            group.cancelAll()
+        }
+        await close()
+    }
+
+    /// Returns when every source has ended and what it sent has settled.
+    private func pump() async throws {
         let channels = (0...graph.head.count).map { _ in
             Channel<Item>(capacity: Self.handOffCapacity)
         }
@@ -37,7 +56,6 @@ struct Head: Sendable {
             group.addTask { try await settle(from: channels[graph.head.count]) }
             try await group.waitForAllOrFirstFailure()
         }
-        await close()
     }
 
     /// Lets go of what sources and sinks hold.
@@ -127,6 +145,10 @@ struct Head: Sendable {
             return
         }
         while let item = try await channel.receive() {
+            guard item.chunk.delivery.isAwaited else {
+                item.chunk.delivery.settle(.failed(Self.abandoned))
+                continue
+            }
             observe(item.chunk, at: barrier.id)
             let row = ArrivalRow(item.chunk) {
                 guard let item = channel.poll() else { return nil }
@@ -146,13 +168,26 @@ struct Head: Sendable {
         _ chunk: Chunk, into barrier: PipelineGraph.Node<any Barrier>
     ) async throws {
         do {
-            try await environment.retrying("stage \(barrier.id): accept") {
-                try await barrier.role.accept(chunk)
-            }
+            try await environment.retrying(
+                "stage \(barrier.id): accept", isWanted: { chunk.delivery.isAwaited },
+                whileHindered: hindered
+            ) { try await barrier.role.accept(chunk) }
         } catch let error as PipelineError where error.disposition == .fenced {
             giveUp(chunk, error, at: barrier.id)
+        } catch let error as PipelineError where error.disposition == .retryable {
+            // Its callers have been told that nothing is known.
+            chunk.delivery.settle(.failed(error))
         }
     }
+
+    /// Tells every source what keeps the pipeline from taking in what it sends.
+    func hindered(by error: PipelineError?) {
+        environment.condition.hindered(by: error)
+        for source in graph.sources.flatMap(\.role) { source.hindered(by: error) }
+    }
+
+    private static let abandoned = PipelineError.retryable(
+        "abandoned", "nobody waited for the request any more")
 
     /// Tells the observer how long the chunk takes from now on until it is safe.
     private func observe(_ chunk: Chunk, at stage: String) {

@@ -66,13 +66,23 @@ public struct PipelineRun: Sendable {
         }
     }
 
+    /// The pipeline's name.
+    public var name: String { graph.name }
+
+    /// Why it does not run, or not as it should; `nil` while all is well.
+    public var problem: String? { environment.condition.problem }
+
     /// Asks the pipeline to stop.
     public func stop() { processStop.open() }
 
     private func work() async throws {
-        guard let tail = graph.tail else { return try await named("head") { try await head.run() } }
+        guard let tail = graph.tail else {
+            environment.condition.prepared()
+            return try await named("head") { try await head.run() }
+        }
         do {
             guard try await prepare(tail.barrier) else { return await head.close() }
+            environment.condition.prepared()
         } catch {
             // Nothing was read, but callers may wait at a source already.
             await head.close()
@@ -91,9 +101,9 @@ public struct PipelineRun: Sendable {
     /// Answers whether the barrier is ready; not if the stop came first.
     private func prepare(_ barrier: PipelineGraph.Node<any Barrier>) async throws -> Bool {
         let prepared: Bool? = try await environment.unlessStopped {
-            try await environment.retrying("stage \(barrier.id): prepare") {
-                try await barrier.role.prepare()
-            }
+            try await environment.retrying(
+                "stage \(barrier.id): prepare", whileHindered: head.hindered
+            ) { try await barrier.role.prepare() }
             return true
         }
         return prepared != nil

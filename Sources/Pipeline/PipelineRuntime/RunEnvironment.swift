@@ -16,6 +16,9 @@ public struct RunEnvironment: Sendable {
     public var observer: any RuntimeObserver
     /// What runs, for whoever has to say what hangs.
     public var openWork: OpenWork
+    /// What fails and is tried again: told of when it begins and when it ends, not at each try.
+    let outages = Outages()
+    let condition = RunCondition()
 
     public init(
         clock: PipelineClock, random: RandomSource, logger: Logger, worker: String,
@@ -34,18 +37,31 @@ public struct RunEnvironment: Sendable {
     }
 
     /// Runs `body` until it succeeds or fails for another reason than a retryable one.
+    ///
+    /// - Parameters:
+    ///   - isWanted: asked after a failure; the error is thrown when nobody waits for a success any more.
+    ///   - tell: hears each failure, and `nil` when it has succeeded after that.
     func retrying<T>(
-        _ what: String, limit: Int = .max, _ body: () async throws -> T
+        _ what: String, limit: Int = .max, isWanted: () -> Bool = { true },
+        whileHindered tell: (PipelineError?) -> Void = { _ in }, _ body: () async throws -> T
     ) async throws -> T {
         var attempt = 0
         while true {
             do {
-                return try await body()
+                let result = try await body()
+                outages.succeeded(what)
+                if attempt > 0 { tell(nil) }
+                return result
             } catch let error as PipelineError where error.disposition == .retryable {
                 attempt += 1
                 observer.retried(what)
-                if attempt >= limit { throw error }
-                try await pause(what, after: error, attempt: attempt, retry)
+                outages.failed(
+                    what, error, clock: clock, logger: logger,
+                    metadata: ["attempt": "\(attempt)"])
+                tell(error)
+                if attempt >= limit || !isWanted() { throw error }
+                try await clock.sleep(for: retry.pause(after: attempt, random: random))
+                if !isWanted() { throw error }
             }
         }
     }
@@ -64,27 +80,32 @@ public struct RunEnvironment: Sendable {
         while true {
             let start = clock.now
             do {
-                return try await body()
+                if attempt == 0 { return try await body() }
+                return try await hopeful(what, after: policy.longest, body)
             } catch let error as PipelineError where error.disposition == .retryable {
                 if start.duration(to: clock.now) >= policy.longest { attempt = 0 }
                 attempt += 1
                 observer.retried(what)
-                try await pause(what, after: error, attempt: attempt, policy)
+                outages.failed(
+                    what, error, clock: clock, logger: logger,
+                    metadata: ["attempt": "\(attempt)"])
+                try await clock.sleep(for: policy.pause(after: attempt, random: random))
             }
         }
     }
 
-    private func pause(
-        _ what: String, after error: PipelineError, attempt: Int, _ policy: RetryPolicy
+    /// Runs a body that has failed before: once it has worked for so long, the outage is over.
+    private func hopeful(
+        _ what: String, after wait: Duration, _ body: () async throws -> Void
     ) async throws {
-        let pause = policy.pause(after: attempt, random: random)
-        logger.warning(
-            "trying again",
-            metadata: [
-                "what": "\(what)", "error": "\(error)", "attempt": "\(attempt)",
-                "pause_seconds": "\(pause.inSeconds)",
-            ])
-        try await clock.sleep(for: pause)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await clock.sleep(for: wait)
+                outages.succeeded(what)
+            }
+            try await body()
+            group.cancelAll()
+        }
     }
 
     /// Runs `body` unless the stop has been asked for, or comes first; `nil` then.

@@ -22,6 +22,22 @@ extension GRPCStatusError {
             .invalidArgument, sentence, details: (try? status.serializedBytes()) ?? [])
     }
 
+    /// How long a client should leave the service alone before it tries again.
+    private static let retryDelay: Duration = .seconds(1)
+
+    /// UNAVAILABLE with the reason, and `google.rpc.RetryInfo` for programs.
+    static func unavailable(_ reason: String) -> GRPCStatusError {
+        var status = Google_Rpc_Status()
+        status.code = GRPCStatusCode.unavailable.rawValue
+        status.message = reason
+        let info = Google_Rpc_RetryInfo.with {
+            $0.retryDelay = Google_Protobuf_Duration(retryDelay)
+        }
+        if let packed = try? Google_Protobuf_Any(packing: info) { status.details = [packed] }
+        return GRPCStatusError(
+            .unavailable, reason, details: (try? status.serializedBytes()) ?? [])
+    }
+
     /// What a refused request means to its caller.
     init(_ rejection: Rejection) {
         if rejection.code == "conflict" {
@@ -38,7 +54,7 @@ extension GRPCStatusError {
         case let status as GRPCStatusError: self = status
         case is CancellationError: self.init(.cancelled, "the call was cancelled")
         case let error as PipelineError where error.mayBeRepeated:
-            self.init(.unavailable, error.message)
+            self = .unavailable(error.message)
         case let error as PipelineError: self.init(.internal, error.message)
         default: self.init(.internal, "internal error")
         }

@@ -26,6 +26,8 @@ public final class ReportAPI: RequestService {
     /// Opens when the API listens; for those who started it.
     public let isListening = Latch()
     private let boundPort = Mutex(0)
+    private let health = HealthService()
+    private let server = Mutex<GRPCServer?>(nil)
 
     public init(
         configuration: Configuration, encoder: any OutcomeEncoder, clock: PipelineClock,
@@ -64,32 +66,38 @@ public final class ReportAPI: RequestService {
         let answers = CaseAnswers(
             reads: reads, encoder: encoder, memoryBytes: configuration.memoryBytes,
             window: configuration.window, clock: clock, random: random)
+        let waiting = reads.cases.map { WaitingReaders(cases: $0, clock: clock) }
         let methods = ReportMethods(
-            port: port, answers: answers, committed: reads.cases?.outcomesCommitted, clock: clock,
+            port: port, answers: answers, waiting: waiting, clock: clock,
             source: "grpc://\(configuration.address)")
         let server = GRPCServer(configuration: .init(address: configuration.address))
-        let health = HealthService()
         health.set(.serving, for: ReportServiceMethods.serviceName)
         server.add(health)
         server.addReflection(of: ReportDescriptors.files)
         methods.add(to: server)
         do { try server.start() } catch { throw PipelineError.cannotListen(error) }
         boundPort.withLock { $0 = server.port }
+        self.server.withLock { $0 = server }
         logger.notice(
             "serving", metadata: ["address": "\(configuration.address)", "port": "\(server.port)"])
         isListening.open()
-        await serve(server, health, answers, grace: grace)
+        await serve(server, grace: grace) { group in
+            group.addTask { try? await answers.run() }
+            group.addTask { try? await waiting?.run() }
+            group.addTask { try? await port.run() }
+        }
     }
 
     /// Reads are answered until the last call has ended.
     private func serve(
-        _ server: GRPCServer, _ health: HealthService, _ answers: CaseAnswers, grace: Duration
+        _ server: GRPCServer, grace: Duration,
+        _ addHelpers: @escaping @Sendable (inout TaskGroup<Void>) -> Void
     ) async {
         let asked = Latch()
         await withTaskCancellationHandler {
-            await withoutCancellation {
+            await withoutCancellation { [health] in
                 await withTaskGroup(of: Void.self) { group in
-                    group.addTask { try? await answers.run() }
+                    addHelpers(&group)
                     try? await asked.wait()
                     health.setAllNotServing()
                     await server.shutdown(grace: grace)
@@ -99,6 +107,17 @@ public final class ReportAPI: RequestService {
         } onCancel: {
             asked.open()
         }
+    }
+
+    public func setReady(_ isReady: Bool) {
+        let status: HealthService.Status = isReady ? .serving : .notServing
+        health.set(status, for: "")
+        health.set(status, for: ReportServiceMethods.serviceName)
+    }
+
+    public var problem: String? {
+        guard let server = server.withLock({ $0 }) else { return "does not listen yet" }
+        return server.problem
     }
 
     public func probe() async throws {

@@ -7,12 +7,10 @@ internal import ReportMessages
 struct ReportMethods: Sendable {
     /// WaitReport waits no longer, whatever is asked for.
     static let longestWait: Duration = .seconds(60)
-    /// How often a waiting call looks for outcomes that another process has committed.
-    static let look: Duration = .seconds(1)
 
     let port: any RequestPort
     let answers: CaseAnswers
-    let committed: Doorbell?
+    let waiting: WaitingReaders?
     let clock: PipelineClock
     /// Names the API in the origin of records.
     let source: String
@@ -46,10 +44,12 @@ struct ReportMethods: Sendable {
         _ request: ReportRequest
     ) async throws(GRPCStatusError) -> CreateReportResponse {
         do {
+            // By the store's clock it is decided whether a deadline has passed already.
+            let now = request.deadline == nil ? clock.timestamp : await answers.storeTime()
             let record = Record(
                 payload: try request.serializedBytes()[...],
                 headers: [Header("content-type", "application/x-protobuf")],
-                timestamp: clock.timestamp, origin: Origin(source: source, offset: 0))
+                timestamp: now, origin: Origin(source: source, offset: 0))
             switch try await port.submit(record) {
             case .rejected(let rejection): throw GRPCStatusError(rejection)
             case .accepted: return await accepted(request)
@@ -65,10 +65,13 @@ struct ReportMethods: Sendable {
         response.caseID = UUID(request.caseID)?.description ?? request.caseID
         guard let id = UUID(request.caseID) else { return response }
         switch try? await answers.answer(id, fresh: true) {
-        case .open(let status)?: response.status = status
+        case .open(let status, let revision)?:
+            response.status = status
+            response.revision = Int32(clamping: revision)
         case .final(let encoded)?:
             let known = try? GetReportResponse(serializedBytes: encoded.span)
             response.status = known?.status ?? .done
+            response.revision = known?.revision ?? 0
         case .unknown?, nil:
             response.status = .with {
                 $0.state = .pending
@@ -93,9 +96,10 @@ struct ReportMethods: Sendable {
     private func encoded(_ answer: CaseAnswers.Answer, of id: UUID) throws -> [UInt8] {
         switch answer {
         case .final(let bytes): return Array(bytes)
-        case .open(let status):
+        case .open(let status, let revision):
             return try GetReportResponse.with {
                 $0.caseID = id.description
+                $0.revision = Int32(clamping: revision)
                 $0.result = .status(status)
             }.serializedBytes()
         case .unknown:
@@ -112,11 +116,10 @@ struct ReportMethods: Sendable {
                 guard case .open = answer, clock.now < deadline else {
                     return try encoded(answer, of: id)
                 }
-                let look = min(deadline, clock.now.advanced(by: Self.look))
-                if let committed {
-                    try await committed.wait(until: look, clock: clock)
+                if let waiting {
+                    try await waiting.wait(for: id, until: deadline)
                 } else {
-                    try await clock.sleep(until: look)
+                    try await clock.sleep(until: deadline)
                 }
             }
         } catch {
@@ -138,10 +141,10 @@ struct ReportMethods: Sendable {
     private func waitTimeout(
         _ given: Google_Protobuf_Duration?
     ) throws(GRPCStatusError) -> Duration {
-        guard let given else { return .seconds(30) }
-        guard given.isValid, given.duration >= .zero, given.duration <= Self.longestWait else {
+        guard let given else { return Self.longestWait }
+        guard given.isValid, given.duration > .zero, given.duration <= Self.longestWait else {
             throw .badRequest([
-                FieldViolation(field: "timeout", description: "must be 0s to 60s")
+                FieldViolation(field: "timeout", description: "must be above 0s, at most 60s")
             ])
         }
         return given.duration

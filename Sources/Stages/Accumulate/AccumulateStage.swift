@@ -136,6 +136,7 @@ public struct AccumulateStage: StagePlugin {
     private func ledgerStage(_ context: StageContext) -> LedgerStage {
         LedgerStage(
             pipeline: context.pipeline, stage: context.stage, rule: rule,
-            ruleText: ruleText, revision: revision.map(Int64.init), sla: context.sla)
+            ruleText: ruleText, revision: revision.map(Int64.init), sla: context.sla,
+            owners: context.owners)
     }
 }

@@ -56,16 +56,54 @@ final class LedgerBarrier: Barrier {
             if records.isEmpty && chunk.advances.isEmpty {
                 return chunk.delivery.settle(.acknowledged)
             }
-            switch try await ledger.accept(Submissions(records, chunk.advances)) {
-            case .accepted(let counts): return settle(chunk, counts, of: records)
-            case .conflicts(let indices):
-                // Nothing was written yet: the conflicts are kept first, so that no crash can lose them.
-                try await chunk.delivery.reject(indices.map { conflict(records[$0]) })
-                let conflicting = Set(indices)
-                records = records.enumerated().filter { !conflicting.contains($0.offset) }
-                    .map(\.element)
+            do {
+                switch try await ledger.accept(Submissions(records, chunk.advances)) {
+                case .accepted(let counts): return settle(chunk, counts, of: records)
+                case .conflicts(let indices):
+                    // Nothing was written yet: the conflicts are kept first, so that no crash can lose them.
+                    try await chunk.delivery.reject(indices.map { conflict(records[$0]) })
+                    records.remove(at: indices)
+                }
+            } catch let error as PipelineError where error.disposition == .permanent {
+                if records.isEmpty { throw error }
+                try await acceptParts(of: chunk, records, refusedAs: error)
+                records = []
             }
         }
+    }
+
+    /// Accepts what the store takes of a chunk that it refuses as a whole, and rejects the rest.
+    ///
+    /// Positions stand still meanwhile: they move when the refused records are kept. After a crash in between the
+    /// accepted ones come again, as repeats.
+    private func acceptParts(
+        of chunk: Chunk, _ records: [Record], refusedAs error: PipelineError
+    ) async throws {
+        let standing = chunk.advances.map { advance in
+            var advance = advance
+            advance.next = advance.expected
+            return advance
+        }
+        var rejections: [Int: Rejection] = [:]
+        let refused = try await records.refused(as: error) { part in
+            var part = Array(part)
+            while true {
+                switch try await ledger.accept(Submissions(part, standing)) {
+                case .accepted(let counts): return note(counts, of: part)
+                case .conflicts(let indices):
+                    for index in indices {
+                        rejections[part[index].ordinal] = conflict(part[index])
+                    }
+                    part.remove(at: indices)
+                }
+            }
+        }
+        for (record, error) in refused {
+            rejections[record.ordinal] = Rejection(
+                record, stage: context.stage, code: error.code, reason: error.message)
+        }
+        try await chunk.delivery.reject(
+            rejections.sorted { $0.key < $1.key }.map(\.value))
     }
 
     func accept(rowFrom next: @escaping @Sendable () -> Chunk?) async throws {
@@ -119,5 +157,12 @@ final class LedgerBarrier: Barrier {
             bells[sink] = bell
             return bell
         }
+    }
+}
+
+extension [Record] {
+    fileprivate mutating func remove(at indices: [Int]) {
+        let gone = Set(indices)
+        self = enumerated().filter { !gone.contains($0.offset) }.map(\.element)
     }
 }

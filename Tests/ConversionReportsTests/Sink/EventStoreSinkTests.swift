@@ -1,5 +1,8 @@
 import ConversionReports
 import PipelineCore
+import PipelineTesting
+import Postgres
+import SQLite
 import Synchronization
 import Testing
 
@@ -29,11 +32,23 @@ struct EventStoreSinkTests {
         let foldError = Mutex<PipelineError?>(nil)
         init(_ base: any ReportStore) { self.base = base }
         func migrate() async throws { try await base.migrate() }
-        func positions(of source: String, initial: [Int32: Int64]) async throws -> [Int32: Int64] {
-            try await base.positions(of: source, initial: initial)
+        func owned(byPipeline pipeline: String, stage: String) -> any ReportStore {
+            WatchedStore(base.owned(byPipeline: pipeline, stage: stage))
         }
+        func positions(of log: LogName, initial: [Int32: Int64]) async throws -> StoredPositions {
+            try await base.positions(of: log, initial: initial)
+        }
+        func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
+            try await base.keep(witnesses, of: source)
+        }
+        func restart(
+            _ log: LogName, after source: String, at starts: [Int32: Int64]
+        ) async throws { try await base.restart(log, after: source, at: starts) }
         func append(_ events: EventBatch, advances: [PositionAdvance]) async throws {
             try await base.append(events, advances: advances)
+        }
+        func tryAppending(_ events: EventBatch) async throws {
+            try await base.tryAppending(events)
         }
         func fold(limit: Int) async throws -> FoldResult {
             folds.withLock { $0 += 1 }
@@ -103,6 +118,54 @@ struct EventStoreSinkTests {
         }
     }
 
+    @Test("rejects an event that the store refuses for itself, and stores the others once")
+    func refusedSQLite() async throws {
+        let database = SQLiteDatabase.inMemory()
+        let store = SQLiteReportStore(database, clock: .system)
+        try await store.migrate()
+        try await database.write {
+            try $0.execute(
+                """
+                CREATE TRIGGER refuse BEFORE INSERT ON conversion_events
+                WHEN substr(hex(NEW.event_id), -1) IN ('1', '3')
+                BEGIN SELECT RAISE(ABORT, 'not that one'); END
+                """)
+        }
+        try await refused(store, code: "store-constraint")
+    }
+
+    @Test("does so in PostgreSQL")
+    func refusedPostgres() async throws {
+        try await TestDatabase.with { database in
+            try await database.withStore { store in
+                let pool = try database.pool()
+                try await pool.withConnection {
+                    try $0.run(
+                        """
+                        ALTER TABLE conversion.events ADD CHECK
+                          (right(event_id::text, 1) NOT IN ('1', '3'))
+                        """)
+                }
+                await pool.close()
+                try await refused(store, code: "store-constraint")
+            }
+        }
+    }
+
+    private func refused(_ store: any ReportStore, code: String) async throws {
+        let sink = EventStoreSink(store: store, stage: "counts", clock: .system)
+        _ = try await store.positions(of: "events", initial: [0: 0])
+        let handler = Handler()
+        try await sink.deliver(Self.chunk(0..<6, handler: handler))
+        // The same again, after a lost answer.
+        try await sink.deliver(Self.chunk(0..<6))
+        let refused = handler.rejections.withLock { $0 }
+        #expect(refused.map(\.record.ordinal) == [1, 3])
+        #expect(refused.allSatisfy { $0.code == code && $0.stage == "counts" })
+        #expect(try await Self.views(store) == 4)
+        #expect(try await store.positions(of: "events", initial: [0: 0]) == [0: 6])
+    }
+
     @Test("folds after so many events, after a while, and when it closes")
     func cadence() async throws {
         try await StoreKind.sqlite.withStore { base in
@@ -134,7 +197,7 @@ struct EventStoreSinkTests {
             let failures = Mutex(0)
             let sink = EventStoreSink(
                 store: store, stage: "counts", cadence: .init(events: 1), clock: .system,
-                onFoldFailure: { _ in failures.withLock { $0 += 1 } })
+                onFold: { error in if error != nil { failures.withLock { $0 += 1 } } })
             _ = try await store.positions(of: "events", initial: [0: 0])
             try await sink.deliver(Self.chunk(0..<2))
             #expect(failures.withLock { $0 } == 1)

@@ -1,5 +1,6 @@
 import PipelineCore
 import Postgres
+import SQLite
 import Testing
 
 @testable import ConversionReports
@@ -15,6 +16,19 @@ struct PostgresInspectionTests {
         return Array(found.dropFirst())
     }
 
+    /// Databases keep what these identify: append a step, never change one.
+    @Test("knows steps that are what they were when they were shipped, in both stores")
+    func digests() {
+        #expect(
+            PostgresReportStore.migration.digests == [
+                "156ec51b103491d984c067631e13e03f", "5c40e2452c644ea9ddd22a389839f16c",
+            ])
+        #expect(
+            SQLiteReportStore.migration.digests == [
+                "c8c9d071dd1aaeffaf6a6e13b66f2792", "7fcc9a762010cd64492f3b70ced394a3",
+            ])
+    }
+
     @Test("says whether the tables are there")
     func tables() async throws {
         try await TestDatabase.with { database in
@@ -22,7 +36,7 @@ struct PostgresInspectionTests {
             try await database.withStore { _ in }
             #expect(
                 try await findings(database) == [
-                    ResourceFinding("events and reports", .ok, "its tables have version 1")
+                    ResourceFinding("events and reports", .ok, "its tables have version 2")
                 ])
         }
     }

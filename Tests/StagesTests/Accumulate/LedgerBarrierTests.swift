@@ -62,6 +62,30 @@ struct LedgerBarrierTests {
         #expect(try await settlement.outcome() == nil)
     }
 
+    @Test("keeps what the store refuses for itself in the dead letters, and accepts the rest")
+    func refusals() async throws {
+        let stored = InMemoryPositions()
+        _ = try await stored.positions(of: "topic", initial: [0: 0])
+        let ledger = FakeLedger(
+            conflicts: [.testing(4)], refused: [.testing(2), .testing(7)], stored: stored,
+            sealing: nothing())
+        let (chunk, settlement) = Chunk.testing(Array(1...8), at: 0)
+        settlement.failures.add(.retryable("bus-unavailable", "away"))
+        let barrier = barrier(ledger)
+        await #expect(throws: PipelineError.self) { try await barrier.accept(chunk) }
+        // The chunk's positions stand still while a refused record is not kept.
+        #expect(settlement.settlements.count == 0)
+        try await barrier.accept(chunk)
+        #expect(settlement.rejectedOrdinals == [1, 3, 6])
+        let rejections = settlement.rejections.entries
+        #expect(rejections.map(\.code) == ["store-data", "conflict", "store-data"])
+        #expect(rejections[0].reason == "there is no such character")
+        #expect(rejections[0].stage == "batch")
+        let accepted = Set(ledger.accepted.entries.flatMap(\.self))
+        #expect(accepted == Set([1, 3, 5, 6, 8].map { .testing($0) }))
+        #expect(try await settlement.outcome() == nil)
+    }
+
     @Test("moves positions even when every record of a chunk is a conflict, or it has none")
     func emptyChunks() async throws {
         let ledger = FakeLedger(conflicts: [.testing(1)], sealing: nothing())

@@ -82,7 +82,8 @@ struct RequestGateTests {
             let error = await #expect(throws: PipelineError.self) {
                 _ = try await gate.submit(.testing(1))
             }
-            #expect(error?.code == "store-unavailable")
+            #expect(error?.code == "acceptance-unknown")
+            #expect(error?.message.hasPrefix("away; ") == true)
         }
     }
 
@@ -119,6 +120,62 @@ struct RequestGateTests {
         #expect(sizes.entries.reduce(0, +) == 26)
         #expect(sizes.entries.allSatisfy { $0 <= 10 })
         #expect(sizes.count <= 6)
+    }
+
+    @Test(
+        "tells a caller within its patience that nothing was accepted, and why, and takes its request no more"
+    )
+    func impatience() async throws {
+        let gate = gate()
+        let caller = Task { try await gate.submit(.testing(1)) }
+        let watch = Task { try await gate.run() }
+        gate.hindered(by: .retryable("store-unavailable", "PostgreSQL is away"))
+        try await time.sleepers()
+        time.advance(by: RequestGate.patience)
+        let error = await #expect(throws: PipelineError.self) { try await caller.value }
+        #expect(error?.code == "not-accepted")
+        #expect(error?.message == "PostgreSQL is away; nothing was accepted: try again")
+        let chunks = Journal<Chunk>()
+        try await running(gate, { chunks.note($0) }) {
+            let other = Task { try await gate.submit(.testing(2)) }
+            let chunk = try await chunks.reaches(1)[0]
+            #expect(chunk.records.count == 1)
+            chunk.delivery.settle(.acknowledged)
+            _ = try await other.value
+        }
+        watch.cancel()
+    }
+
+    @Test(
+        "tells a caller whose request is on its way that its acceptance is not known; nobody waits for it then"
+    )
+    func unknownAcceptance() async throws {
+        let gate = gate()
+        let chunks = Journal<Chunk>()
+        let watch = Task { try await gate.run() }
+        try await running(gate, { chunks.note($0) }) {
+            let caller = Task { try await gate.submit(.testing(1)) }
+            let chunk = try await chunks.reaches(1)[0]
+            #expect(chunk.delivery.isAwaited)
+            try await time.sleepers()
+            time.advance(by: RequestGate.patience)
+            let error = await #expect(throws: PipelineError.self) { try await caller.value }
+            #expect(error?.code == "acceptance-unknown")
+            #expect(error?.message.hasSuffix("repeat it with the same case_id") == true)
+            #expect(!chunk.delivery.isAwaited)
+            // It may be accepted all the same.
+            chunk.delivery.settle(.acknowledged)
+        }
+        watch.cancel()
+    }
+
+    @Test("lets a caller go that is cancelled")
+    func cancelled() async throws {
+        let gate = gate()
+        let caller = Task { try await gate.submit(.testing(1)) }
+        for _ in 0..<500 { await Task.yield() }
+        caller.cancel()
+        await #expect(throws: CancellationError.self) { try await caller.value }
     }
 
     @Test("turns callers away once it is shut, those who wait too")

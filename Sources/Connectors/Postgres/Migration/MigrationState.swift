@@ -8,6 +8,8 @@ public struct MigrationState: Sendable, Hashable {
     public var known: Int
     /// Tables and columns that should be there, as `schema.table.column`; empty for an older version.
     public var missing: [String]
+    /// Steps, counted from 1, whose text was another when the database saw them.
+    public var changed: [Int]
 
     /// What is to be told about it.
     public func finding(_ subject: String) -> ResourceFinding {
@@ -25,6 +27,12 @@ public struct MigrationState: Sendable, Hashable {
                 subject, .wrong,
                 "its tables have version \(version), this program knows \(known)",
                 hint: "use the newer program")
+        }
+        if let step = changed.first {
+            return ResourceFinding(
+                subject, .wrong,
+                "step \(step) of its tables was made by another program: its text has changed since",
+                hint: "use the build that made it, or one that leaves old steps as they were")
         }
         if !missing.isEmpty {
             return ResourceFinding(
@@ -44,9 +52,10 @@ extension PostgresConnection {
             $0.add(text: migration.schema)
         }
         let version = table.bool(0, 0) ? try self.version(of: migration) : 0
-        if version != known { return MigrationState(version: version, known: known, missing: []) }
+        let changed = version == 0 ? [] : try changedSteps(of: migration)
         return MigrationState(
-            version: version, known: known, missing: try missingColumns(of: migration))
+            version: version, known: known,
+            missing: version == known ? try missingColumns(of: migration) : [], changed: changed)
     }
 
     private func missingColumns(of migration: PostgresMigration) throws -> [String] {

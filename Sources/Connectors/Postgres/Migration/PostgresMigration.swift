@@ -5,7 +5,8 @@ public struct PostgresMigration: Sendable {
     /// The schema that holds the tables and `schema_versions`.
     public var schema: String
     public var component: String
-    /// Scripts; the first makes version 1. Each runs once.
+    /// Scripts; the first makes version 1. Each runs once, and is never changed afterwards: a
+    /// database keeps the digests of those it has seen.
     public var steps: [PostgresScript]
     /// The columns of each table after the last step, for whoever looks whether they are there.
     public var tables: [String: [String]]
@@ -19,15 +20,21 @@ public struct PostgresMigration: Sendable {
         self.component = component
         self.steps = steps
     }
+
+    /// What identifies the text of each step.
+    public var digests: [String] { steps.map { Digest(of: Bytes($0.text.utf8)).hexadecimal } }
 }
 
 extension PostgresPool {
     /// Runs the steps that the database has not seen, in one transaction, one process at a time.
     ///
-    /// - Throws: `fatal` `store-newer` when the database is ahead of this program.
+    /// - Throws: `fatal` `store-newer` when the database is ahead of this program, `store-changed`
+    ///   when a step that it has seen is not this program's, `store-encoding` when it can't hold
+    ///   every text.
     public func migrate(_ migration: PostgresMigration) async throws {
         try await withTransaction { connection in
             try connection.run("SET LOCAL statement_timeout = 0")
+            try connection.checkEncoding()
             // One number for all components: they share the schema and its table of versions.
             try connection.query("select pg_advisory_xact_lock(7091326645287318633)")
             try connection.prepareSchema(migration.schema)
@@ -38,26 +45,41 @@ extension PostgresPool {
                     "\(migration.component) in \(connection.server) has version \(current), this"
                         + " program knows \(migration.steps.count): use the newer program")
             }
+            let changed = try connection.changedSteps(of: migration)
+            if let step = changed.first {
+                throw migration.changedError(step, server: connection.server)
+            }
+            let digests = migration.digests
             for (index, step) in migration.steps.enumerated().dropFirst(current) {
                 try connection.run(step)
                 try connection.run(
                     """
-                    INSERT INTO \(identifier: migration.schema).schema_versions(component, version)
-                    VALUES (\(migration.component), \(index + 1))
+                    INSERT INTO \(identifier: migration.schema).schema_versions
+                      (component, version, digest)
+                    VALUES (\(migration.component), \(index + 1), \(digests[index]))
                     """)
             }
+            try connection.recordDigests(of: migration)
         }
     }
 
-    /// The version that the database has; 0 without any.
-    public func version(of migration: PostgresMigration) async throws -> Int {
-        try await withConnection { connection in
-            let table = try connection.query("select to_regclass($1 || '.schema_versions') is null")
-            {
-                $0.add(text: migration.schema)
-            }
-            return table.bool(0, 0) ? 0 : try connection.version(of: migration)
-        }
+    /// Looks whether `run` can work with the component's tables. Only reads.
+    ///
+    /// - Throws: `fatal` `store-schema` when they are not there or not up to date, `store-changed`
+    ///   when a step that made them is not this program's, `store-encoding` when the database
+    ///   can't hold every text.
+    public func check(_ migration: PostgresMigration) async throws {
+        try await withConnection { try $0.check(migration) }
+    }
+}
+
+extension PostgresMigration {
+    fileprivate func changedError(_ step: Int, server: String) -> PipelineError {
+        .fatal(
+            "store-changed",
+            "step \(step) of \(component) in PostgreSQL at \(server) was made by another program:"
+                + " its text has changed since; use the build that made it, or one that leaves old"
+                + " steps as they were")
     }
 }
 
@@ -74,6 +96,66 @@ extension PostgresConnection {
               applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
               PRIMARY KEY (component, version))
             """)
+        if try !keepsDigests(schema) {
+            try run(
+                "ALTER TABLE \(identifier: schema).schema_versions ADD COLUMN digest text")
+        }
+    }
+
+    fileprivate func check(_ migration: PostgresMigration) throws {
+        try checkEncoding()
+        let state = try state(of: migration)
+        if state.version < state.known {
+            throw PipelineError.fatal(
+                "store-schema",
+                "the tables of \(migration.component) in PostgreSQL at \(server) have version"
+                    + " \(state.version), not \(state.known): run `penstock migrate`")
+        }
+        if let step = state.changed.first {
+            throw migration.changedError(step, server: server)
+        }
+    }
+
+    private func keepsDigests(_ schema: String) throws -> Bool {
+        let found = try query(
+            """
+            select 1 from pg_attribute
+            where attrelid = to_regclass(quote_ident($1) || '.schema_versions')
+              and attname = 'digest' and not attisdropped
+            """
+        ) { $0.add(text: schema) }
+        return found.rowCount > 0
+    }
+
+    /// The steps, counted from 1, whose text was another when the database saw them.
+    func changedSteps(of migration: PostgresMigration) throws -> [Int] {
+        guard try keepsDigests(migration.schema) else { return [] }
+        let found = try query(
+            """
+            select x.version::int from unnest($2::text[]) with ordinality x(digest, version)
+            join \(migration.schema).schema_versions v on v.version = x.version
+            where v.component = $1 and v.digest <> x.digest order by 1
+            """
+        ) {
+            $0.add(text: migration.component)
+            $0.add(texts: migration.digests)
+        }
+        return (0..<found.rowCount).map { found.int($0, 0) }
+    }
+
+    /// Steps that an earlier program has made without a word about their text: it is taken to be
+    /// this program's, once.
+    fileprivate func recordDigests(of migration: PostgresMigration) throws {
+        try query(
+            """
+            update \(migration.schema).schema_versions v set digest = x.digest
+            from unnest($2::text[]) with ordinality x(digest, version)
+            where v.component = $1 and v.version = x.version and v.digest is null
+            """
+        ) {
+            $0.add(text: migration.component)
+            $0.add(texts: migration.digests)
+        }
     }
 
     func version(of migration: PostgresMigration) throws -> Int {

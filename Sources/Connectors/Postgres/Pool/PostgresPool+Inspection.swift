@@ -19,6 +19,26 @@ extension PostgresPool {
 }
 
 extension PostgresConnection {
+    /// What is wrong with the encoding of the database; `nil` when every text can be kept in it.
+    private func encodingProblem() throws -> String? {
+        let answer = try query("select current_setting('server_encoding')").text(0, 0)
+        if answer == "UTF8" || answer == "SQL_ASCII" { return nil }
+        return "has the encoding \(answer), which lacks most characters"
+    }
+
+    private static let encodingRemedy =
+        "make one with `createdb --encoding UTF8 --template template0`"
+
+    /// - Throws: `fatal` `store-encoding` for a database that can't hold every text.
+    func checkEncoding() throws {
+        guard let problem = try encodingProblem() else { return }
+        let database = try query("select current_database()::text").text(0, 0)
+        throw PipelineError.fatal(
+            "store-encoding",
+            "the database \(database) in PostgreSQL at \(server) \(problem); \(Self.encodingRemedy)"
+        )
+    }
+
     fileprivate func serverFinding() throws -> ResourceFinding {
         let answer = try query(
             """
@@ -34,6 +54,10 @@ extension PostgresConnection {
             return ResourceFinding(
                 .wrong, "\(server), which takes no writes",
                 hint: "the address must name the primary server")
+        }
+        if let problem = try encodingProblem() {
+            return ResourceFinding(
+                .wrong, "\(server), which \(problem)", hint: Self.encodingRemedy)
         }
         return ResourceFinding(.ok, server)
     }

@@ -12,6 +12,13 @@ public struct PostgresScript: Sendable, ExpressibleByStringInterpolation {
     public init(stringLiteral value: String) { text = value }
     public init(stringInterpolation: Interpolation) { text = stringInterpolation.text }
 
+    /// The same functions, in the place of older ones of the same signature.
+    public var replacingFunctions: PostgresScript {
+        var script = self
+        script.text = text.replacing("create function", with: "create or replace function")
+        return script
+    }
+
     public struct Interpolation: StringInterpolationProtocol {
         var text = ""
         public init(literalCapacity: Int, interpolationCount: Int) {

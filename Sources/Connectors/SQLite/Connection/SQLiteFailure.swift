@@ -3,6 +3,10 @@ internal import PipelineCore
 
 /// Turns SQLite's result codes ([list](https://www.sqlite.org/rescode.html)) into operating errors.
 enum SQLiteFailure {
+    /// CHECK, NOT NULL, a trigger's RAISE and DATATYPE: what a row holds is not allowed. Others
+    /// (UNIQUE) are about what is there already.
+    private static let rowConstraints: Set<Int32> = [1, 5, 7, 12]
+
     /// What the connection says about its last call.
     static func last(of handle: OpaquePointer, while doing: String) -> PipelineError {
         let code = unsafe sqlite3_extended_errcode(handle)
@@ -23,6 +27,10 @@ enum SQLiteFailure {
             return .retryable("store-unavailable", said)
         case SQLITE_TOOBIG:
             return .permanent("too-large", said)
+        case SQLITE_MISMATCH:
+            return .permanent("store-data", said)
+        case SQLITE_CONSTRAINT where rowConstraints.contains(code >> 8):
+            return .permanent("store-constraint", said)
         case SQLITE_CORRUPT:
             return .fatal(
                 "store-corrupt",

@@ -62,6 +62,16 @@ struct DatabaseFile: Sendable {
         return unsafe stat(path, &status) == 0 ? Int(status.st_size) : 0
     }
 
+    /// What is free for this user on the disk of the innermost folder that exists; `nil` if it does not tell.
+    var freeBytes: Int? {
+        let existing = folders.last { unsafe access($0, F_OK) == 0 }
+        var status = statvfs()
+        guard unsafe statvfs(existing ?? (path.hasPrefix("/") ? "/" : "."), &status) == 0 else {
+            return nil
+        }
+        return Int(status.f_bavail) * Int(status.f_frsize)
+    }
+
     var exists: Bool { unsafe access(path, F_OK) == 0 }
 
     /// Bytes in the write-ahead log; 0 without one.
@@ -70,10 +80,54 @@ struct DatabaseFile: Sendable {
         return unsafe stat(path + "-wal", &status) == 0 ? Int(status.st_size) : 0
     }
 
+    /// Its path with every symbolic link followed; `nil` without a file.
+    var realPath: String? {
+        guard let resolved = unsafe realpath(path, nil) else { return nil }
+        defer { unsafe free(resolved) }
+        return unsafe String(cString: resolved)
+    }
+
+    /// Its path with every symbolic link followed, as far as it is there.
+    var location: String {
+        if let realPath { return realPath }
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let folder = parts.count == 1 ? "." : parts.dropLast().joined(separator: "/") + "/"
+        return DatabaseFile(path: folder).realPath.map { "\($0)/\(parts.last ?? "")" } ?? path
+    }
+
     static func failure(_ doing: String) -> PipelineError {
         let reason = unsafe String(cString: strerror(errno))
         return .fatal(
             "store-not-writable",
             "cannot \(doing): \(reason); name another file or change the folder's owner")
+    }
+}
+
+/// What a file is, whatever it is called.
+struct FileIdentity: Sendable, Hashable {
+    let device: UInt
+    let inode: UInt
+
+    init?(path: String) {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        (device, inode) = (UInt(status.st_dev), UInt(status.st_ino))
+    }
+
+    init?(_ descriptor: Int32) {
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { return nil }
+        (device, inode) = (UInt(status.st_dev), UInt(status.st_ino))
+    }
+
+    /// As `/proc/locks` writes it: major and minor number in hexadecimal digits, inode.
+    var inLocks: String {
+        func digits(_ number: UInt) -> String {
+            let text = String(number, radix: 16)
+            return text.count < 2 ? "0\(text)" : text
+        }
+        let major = (device >> 8) & 0xFFF | (device >> 32) & ~0xFFF
+        let minor = device & 0xFF | (device >> 12) & ~0xFF
+        return "\(digits(major)):\(digits(minor)):\(inode)"
     }
 }

@@ -15,10 +15,12 @@ extension SQLiteDatabase {
         return try await WorkerThread().run {
             guard file.exists else {
                 try file.checkCreatable()
-                return try [ResourceFinding(.ok, "will be created")] + body(nil)
+                return try [ResourceFinding(.ok, "will be created")]
+                    + Self.findings(freeBytes: file.freeBytes) + body(nil)
             }
             try file.checkWritable()
             var found = [ResourceFinding(.ok, "is there, \(file.bytes >> 10) KiB")]
+            found += Self.findings(freeBytes: file.freeBytes)
             if let holder = try SQLiteRunLock.holder(of: file) {
                 found.append(
                     ResourceFinding(
@@ -36,6 +38,28 @@ extension SQLiteDatabase {
             _ = try DatabaseOpening.checkOwner(connection, of: file)
             return try found + body(connection)
         }
+    }
+
+    /// The write-ahead log may take that much by itself before it is emptied.
+    static let leastFreeBytes = 64 << 20
+    /// Less is worth a word.
+    static let fewFreeBytes = 1 << 30
+
+    /// Nothing while there is room.
+    static func findings(freeBytes: Int?) -> [ResourceFinding] {
+        guard let freeBytes, freeBytes < fewFreeBytes else { return [] }
+        let free = "\(freeBytes >> 20) MiB are free"
+        if freeBytes < leastFreeBytes {
+            return [
+                ResourceFinding(
+                    "disk", .wrong, "\(free), the log alone takes up to \(leastFreeBytes >> 20)",
+                    hint: "free some space, or name a file on another disk")
+            ]
+        }
+        return [
+            ResourceFinding(
+                "disk", .ok, free, hint: "below 1 GiB: a full disk stops everything but reads")
+        ]
     }
 
     /// Without a log nobody is using the file, and it can be read as it is; with one, the memory that its users share has
@@ -73,6 +97,12 @@ extension SQLiteConnection {
             return ResourceFinding(
                 subject, .wrong, "its tables have version \(version), this program knows \(known)",
                 hint: "use the newer program, or another file")
+        }
+        if let step = try changedSteps(of: migration).first {
+            return ResourceFinding(
+                subject, .wrong,
+                "step \(step) of its tables was made by another program: its text has changed since",
+                hint: "use the build that made it, or one that leaves old steps as they were")
         }
         let state = version == 0 ? "are not there" : "have version \(version)"
         return ResourceFinding(

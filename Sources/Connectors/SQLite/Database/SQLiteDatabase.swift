@@ -49,6 +49,12 @@ public final class SQLiteDatabase: Resource {
 
     public var isInMemory: Bool { file.isInMemory }
 
+    /// What paths to the same file have in common.
+    public static func location(of path: String) -> String {
+        let file = DatabaseFile(path: path)
+        return file.isInMemory ? path : file.location
+    }
+
     /// Runs `body` in a transaction that holds the write lock from its beginning (`BEGIN
     /// IMMEDIATE`).
     ///
@@ -80,8 +86,15 @@ public final class SQLiteDatabase: Resource {
 
     /// Opens an existing file and reads its catalogue; of one that is to be created, tries the
     /// folder.
+    ///
+    /// - Throws: also `store-full`, retryable, when the disk has hardly any room left.
     public func probe() async throws {
         if !isInMemory && !file.exists { return try file.checkCreatable() }
+        if !isInMemory, let free = file.freeBytes, free < Self.leastFreeBytes {
+            throw PipelineError.retryable(
+                "store-full",
+                "the disk of \(path) has \(free >> 10) KiB left: free space on it")
+        }
         try await read { connection in
             _ = try connection.first("SELECT count(*) FROM sqlite_schema") { $0.int(0) }
         }

@@ -1,3 +1,5 @@
+internal import Postgres
+
 extension LedgerSchema {
     /// The columns of each table; a test compares them with what a migration makes.
     static let columns: [String: [String]] = [
@@ -6,7 +8,10 @@ extension LedgerSchema {
             "fired_no", "draining", "drain_through", "gate", "clamp", "floor", "floor_no",
             "gate_no", "sealed_due", "since_gate", "purged_cases", "purged_seconds",
         ],
-        "positions": ["stage", "source", "part", "next_offset"],
+        "positions": [
+            "stage", "source", "part", "next_offset", "log", "incarnation", "witness_offset",
+            "witness_digest",
+        ],
         "cases": [
             "case_no", "accepted_at", "deadline", "key", "digest", "stage", "attempt", "parameters",
         ],
@@ -34,4 +39,18 @@ extension LedgerSchema {
             "header_names", "header_values",
         ],
     ]
+
+    /// What `run` does with them, `migrate` needs more. Locking a row takes the right to change it.
+    static var privileges: PostgresPrivileges {
+        let rights = [
+            "schema_versions": ["SELECT"],
+            "case_numbers": ["USAGE", "SELECT"],
+            "stages": ["SELECT", "INSERT", "UPDATE"],
+            "pending": ["SELECT", "INSERT", "DELETE"],
+            "outcomes": ["SELECT", "INSERT", "DELETE"],
+        ]
+        let others = columns.keys.map { ($0, ["SELECT", "INSERT", "UPDATE", "DELETE"]) }
+        return PostgresPrivileges(
+            schema: migration.schema, relations: rights.merging(others) { first, _ in first })
+    }
 }

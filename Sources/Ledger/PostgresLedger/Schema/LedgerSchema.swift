@@ -21,6 +21,19 @@ enum LedgerSchema {
             \(deliveries)
             \(snapshots)
             \(upkeep)
-            """, refusals,
+            """,
+            renewal, revisions, refusals, logs,
         ], tables: columns)
+
+    /// Builds of the first step's early days made functions of an older text, and one column less.
+    private static let renewal: PostgresScript = """
+        alter table penstock.stages add column if not exists fired_no bigint not null default 0;
+        drop function if exists penstock.open_batch(smallint, int);
+        drop function if exists penstock.look(smallint, int);
+        \(accept.replacingFunctions)
+        \(openBatch.replacingFunctions)
+        \(seal.replacingFunctions)
+        \(commit.replacingFunctions)
+        \(upkeep.replacingFunctions)
+        """
 }

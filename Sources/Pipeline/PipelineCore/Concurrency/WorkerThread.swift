@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Synchronization
 
 /// A thread for blocking calls. It begins with the first call, and ends when the last reference goes, after what was
 /// asked of it.
@@ -32,6 +33,53 @@ public final class WorkerThread: BlockingWorker {
         return try await suspended { (resumption: Resumption<T>) in
             lane.add { resumption.resume(with: Result(catching: body)) }
         }
+    }
+}
+
+extension WorkerThread {
+    /// Runs `body`; a cancellation ends the wait for it, not `body` itself.
+    /// - Throws: what `body` throws, what ``start()`` does, and `CancellationError`.
+    public func runAbandonably<T: Sendable>(
+        _ body: @escaping @Sendable () throws -> T
+    ) async throws -> T {
+        try start()
+        let wait = AbandonableWait<T>()
+        return try await withTaskCancellationHandler {
+            try await suspended { (resumption: Resumption<T>) in
+                wait.begin(resumption)
+                enqueue { wait.end(Result(catching: body)) }
+            }
+        } onCancel: {
+            wait.end(.failure(CancellationError()))
+        }
+    }
+}
+
+/// Ends with the first result, whoever has it.
+private final class AbandonableWait<T: Sendable>: Sendable {
+    private struct State {
+        var resumption: Resumption<T>?
+        var early: Result<T, any Error>?
+        var hasEnded = false
+    }
+    private let state = Mutex(State())
+
+    func begin(_ resumption: Resumption<T>) {
+        let early = state.withLock { state -> Result<T, any Error>? in
+            if state.early == nil { state.resumption = resumption }
+            return state.early
+        }
+        if let early { resumption.resume(with: early) }
+    }
+
+    func end(_ result: Result<T, any Error>) {
+        let resumption = state.withLock { state -> Resumption<T>? in
+            if state.hasEnded { return nil }
+            state.hasEnded = true
+            if state.resumption == nil { state.early = result }
+            return state.resumption.take()
+        }
+        resumption?.resume(with: result)
     }
 }
 

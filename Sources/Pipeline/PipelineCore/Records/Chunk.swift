@@ -16,9 +16,41 @@ public struct Chunk: Sendable {
     }
 }
 
+extension [Record] {
+    /// Finds the records that a store refuses for themselves: by halves, until each stands alone.
+    ///
+    /// - Parameters:
+    ///   - whole: why all of them together were refused.
+    ///   - attempt: hands in a part; throws `permanent` when something in it is refused.
+    /// - Returns: those that were refused alone, with the reason, in order.
+    /// - Throws: what `attempt` throws that is not `permanent`.
+    public func refused(
+        as whole: PipelineError, by attempt: (ArraySlice<Record>) async throws -> Void
+    ) async throws -> [(record: Record, error: PipelineError)] {
+        var found: [(record: Record, error: PipelineError)] = []
+        var open: [(part: ArraySlice<Record>, refusal: PipelineError)] = [(self[...], whole)]
+        while let (part, refusal) = open.popLast() {
+            guard part.count > 1 else {
+                found += part.map { ($0, refusal) }
+                continue
+            }
+            let middle = part.startIndex + part.count / 2
+            // The later half waits: what is found stays in order.
+            for half in [part[middle...], part[..<middle]] {
+                do {
+                    try await attempt(half)
+                } catch let error as PipelineError where error.disposition == .permanent {
+                    open.append((half, error))
+                }
+            }
+        }
+        return found
+    }
+}
+
 /// A conditional step of a stored position: from `expected` to `next`, or not at all.
 public struct PositionAdvance: Sendable, Hashable {
-    /// The topic or file that the position belongs to.
+    /// The log that the position belongs to, as ``StoredPositions/source`` names it.
     public var source: String
     public var partition: Int32
     /// What the store must hold for the step to be allowed; anything else means that another process has taken over.

@@ -19,6 +19,14 @@ public struct Digest: Sendable, Hashable {
     /// The digest of `bytes`.
     public init(of bytes: Bytes) { self.init(of: unsafe bytes.span.bytes) }
 
+    /// 32 digits.
+    public var hexadecimal: String {
+        [high, low].map { word in
+            let digits = String(word, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+
     init(of bytes: borrowing RawSpan, key: (UInt64, UInt64)) {
         var state = SipState(key: key)
         let count = bytes.byteCount

@@ -6,6 +6,15 @@ public protocol RequestService: Resource {
     ///
     /// - Parameter grace: how long calls in flight may take after that; then they are ended.
     func run(grace: Duration) async throws
+    /// Says whether what the service needs is there, for those who ask it.
+    func setReady(_ isReady: Bool)
+    /// Why new callers can't come in, or not all; `nil` while all is well.
+    var problem: String? { get }
+}
+
+extension RequestService {
+    public func setReady(_ isReady: Bool) {}
+    public var problem: String? { nil }
 }
 
 /// Where callers' requests enter a pipeline.
@@ -14,6 +23,13 @@ public protocol RequestPort: Sendable {
     ///
     /// - Throws: ``PipelineError`` when nothing is promised (`retryable`: try again).
     func submit(_ record: Record) async throws -> SubmissionResult
+    /// Sees to it that no caller waits too long, until the task is cancelled.
+    func run() async throws
+}
+
+extension RequestPort {
+    /// Callers wait for as long as it takes.
+    public func run() async throws {}
 }
 
 /// How a submitted request settled.
@@ -38,15 +54,48 @@ public struct ReadPath: Sendable {
 public protocol CaseReader: Sendable {
     /// One statement for all; unknown ids are missing from the answer.
     func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot]
+    /// Those of the cases that a repeat of their request opens again. One statement for all.
+    func reopenable(of ids: [UUID]) async throws -> Set<UUID>
+    /// Those of the cases that have an outcome; one statement for all.
+    func finished(of ids: [UUID]) async throws -> Set<UUID>
     /// When the open batch will be sealed at the latest, as far as the rule tells; the basis of `poll_after`.
-    func expectedSealing() async throws -> Timestamp?
+    func expectedSealing() async throws -> ExpectedSealing
     /// Rings when outcomes have been committed by this process.
     var outcomesCommitted: Doorbell { get }
 }
 
-/// Reads outcomes as a `cache` stage lays them out.
+extension CaseReader {
+    public func reopenable(of ids: [UUID]) async throws -> Set<UUID> {
+        try await Set(
+            snapshots(of: Array(Set(ids))).values.filter { $0.state.isFinal && !$0.state.isLasting }
+                .map(\.id))
+    }
+}
+
+/// When the open batch will be sealed, on the store's clock.
+public struct ExpectedSealing: Sendable, Hashable {
+    /// `nil`: nobody knows.
+    public var at: Timestamp?
+    /// The store's clock at the look. A process's own may be an hour off.
+    public var clock: Timestamp
+    public init(at: Timestamp?, clock: Timestamp) {
+        self.at = at
+        self.clock = clock
+    }
+}
+
+extension CaseReader {
+    /// By the snapshots.
+    public func finished(of ids: [UUID]) async throws -> Set<UUID> {
+        Set(try await snapshots(of: ids).lazy.filter { $0.value.outcome != nil }.map(\.key))
+    }
+}
+
+/// Reads outcomes as a `cache` stage lays them out: only those that last, so that none is older than what somebody
+/// was told of.
 public protocol OutcomeCache: Sendable {
-    /// The encoded outcome of each id, in order; `nil` for a miss. Errors count as misses.
+    /// The encoded outcome of each id, in order; `nil` for a miss. Errors count as misses, and so does whatever is
+    /// not the answer of that very case.
     func lookup(_ ids: [UUID]) async -> [Bytes?]
     /// Puts back what the ledger answered, so that the next reader hits.
     func store(_ outcomes: [Outcome]) async

@@ -14,6 +14,13 @@ public protocol DeliveryHandler: Sendable {
     func reject(_ rejections: [Rejection]) async throws
     /// Called once, after every rejection has returned. Must not block.
     func settled(_ settlement: Settlement)
+    /// Whether anybody still waits for the settlement: what failed is not tried again for nobody.
+    var isAwaited: Bool { get }
+}
+
+extension DeliveryHandler {
+    /// A source waits for as long as it takes.
+    public var isAwaited: Bool { true }
 }
 
 /// The obligation to settle a chunk exactly once.
@@ -66,6 +73,9 @@ public final class Delivery: Sendable {
 
     /// The ordinals of the records that were refused.
     public var rejectedOrdinals: Set<Int> { state.withLock { $0.rejected } }
+
+    /// Whether anybody still waits for the settlement.
+    public var isAwaited: Bool { handler.isAwaited }
 
     public var isSettled: Bool { state.withLock { $0.settlement != nil } }
 

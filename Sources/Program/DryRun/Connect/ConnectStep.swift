@@ -37,7 +37,11 @@ struct ConnectStep {
             }
         }
         for stage in definition.stages {
-            for need in stage.contract.needs(definition.name, stage.id) {
+            for var need in stage.contract.needs(definition.name, stage.id) {
+                if case .ledger(var ledger) = need.need {
+                    ledger.owners = definition.stateOwners
+                    need.need = .ledger(ledger)
+                }
                 guard let index = found.firstIndex(where: { $0.names.contains(need.resource) }),
                     !found[index].needs.contains(need.need)
                 else { continue }

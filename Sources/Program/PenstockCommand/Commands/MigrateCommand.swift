@@ -1,13 +1,33 @@
+internal import Ledger
 internal import Logging
+internal import PipelineConfiguration
 internal import PipelineCore
 internal import Specification
 internal import StandardCatalogue
 
 struct MigrateOptions: Settings {
-    static let summary = "Creates or updates the tables of the stores that pipelines name."
+    static let summary =
+        "Creates or updates the tables of the stores that pipelines name; moves or ends what is kept under old names."
+    let rename: [Renaming]
+    let abandon: [AbandonedName]
+    let yes: Bool
     let files: [String]
 
     init(_ field: Fields) {
+        rename =
+            field.optional(
+                "rename",
+                "Moves what a pipeline, stage or sink has stored to its new name: OLD=NEW, each a PIPELINE or PIPELINE/ID.",
+                example: [
+                    Renaming(old: .init(pipeline: "reports"), new: .init(pipeline: "answers"))
+                ])
+            ?? []
+        abandon =
+            field.optional(
+                "abandon",
+                "Cancels the open cases of a pipeline or stage, and gives up the deliveries of a sink: PIPELINE or PIPELINE/ID.",
+                example: [AbandonedName(name: .init(pipeline: "reports", part: "batch"))]) ?? []
+        yes = field("yes", "Does what --abandon otherwise only counts.", default: false)
         files = field.arguments(
             "FILE", "Pipeline files; any *.schema.json among them is passed over.",
             example: ["Pipelines/conversion-reports.json"],
@@ -15,31 +35,158 @@ struct MigrateOptions: Settings {
     }
 }
 
+/// `OLD=NEW`
+struct Renaming: TextValue, Hashable {
+    static let kind = "renaming"
+    let old: StateName
+    let new: StateName
+
+    init(old: StateName, new: StateName) {
+        self.old = old
+        self.new = new
+    }
+
+    init(parsing text: String) throws(Refusal) {
+        let sides = text.split(separator: "=", omittingEmptySubsequences: false)
+        guard sides.count == 2, let old = StateName(String(sides[0])),
+            let new = StateName(String(sides[1])), (old.part == nil) == (new.part == nil)
+        else {
+            throw Refusal(
+                .invalidValue, "is not a renaming",
+                hint: "write PIPELINE=PIPELINE or PIPELINE/ID=PIPELINE/ID")
+        }
+        self.init(old: old, new: new)
+    }
+
+    var text: String { "\(old)=\(new)" }
+}
+
+/// A pipeline, or one of its stages or sinks.
+struct AbandonedName: TextValue, Hashable {
+    static let kind = "name"
+    let name: StateName
+
+    init(name: StateName) { self.name = name }
+
+    init(parsing text: String) throws(Refusal) {
+        guard let name = StateName(text) else {
+            throw Refusal(
+                .invalidValue, "is no such name", hint: "write PIPELINE or PIPELINE/ID")
+        }
+        self.name = name
+    }
+
+    var text: String { "\(name)" }
+}
+
+extension StateName {
+    /// `PIPELINE` or `PIPELINE/ID`; `nil` for anything else.
+    fileprivate init?(_ text: String) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard (1...2).contains(parts.count), !parts.contains(where: \.isEmpty) else { return nil }
+        self.init(pipeline: String(parts[0]), part: parts.count == 2 ? String(parts[1]) : nil)
+    }
+}
+
 extension PenstockCommand {
     static func migrate(_ catalogue: Catalogue) -> Command {
         Command(
             "migrate", MigrateOptions.self,
-            details: "Safe to run again, while pipelines run, and by two processes at once.",
-            examples: [.init("Pipelines/*.json", "Before the first run, and after an update.")]
+            details: """
+                Safe to run again, while pipelines run, and by two processes at once. --rename and --abandon are for \
+                names that nothing runs under any more; an embedded store is refused while anything runs on it.
+                """,
+            examples: [
+                .init("Pipelines/*.json", "Before the first run, and after an update."),
+                .init(
+                    "--rename reports=answers Pipelines/*.json",
+                    "After the pipeline was given another name in its file."),
+                .init(
+                    "--abandon reports/copy Pipelines/*.json",
+                    "Counts what a removed sink has missed."
+                ),
+            ]
         ) { options, console in
             var resources = OpenResources(
                 catalogue: catalogue,
                 context: ResourceContext(
                     clock: .system, random: RandomSource(),
                     logger: Logger(label: "penstock", level: .warning), isRunning: false))
-            for definition in try PipelineFiles.read(
+            let definitions = try PipelineFiles.read(
                 options.files, catalogue: catalogue, console: console)
-            {
-                _ = try resources.open(definition)
+            var stages: [(any StandardStore, LedgerNeed)] = []
+            for definition in definitions {
+                let opened = try resources.open(definition)
+                stages += definition.ledgers(in: opened, owners: definitions.flatMap(\.stateOwners))
             }
             do {
                 for store in resources.stores { try await store.migrate() }
+                let names = NameMigration(stores: resources.stores, console: console)
+                for renaming in options.rename { try await names.move(renaming) }
+                for name in options.abandon {
+                    try await names.end(name.name, isTrial: !options.yes)
+                }
+                for (store, need) in stages { try await store.enter(need) }
             } catch let error as PipelineError {
                 throw CommandFailure(error.exitCode, error.description)
             }
             console.err("\(resources.stores.count) store(s) up to date\n")
             await resources.close()
             return .success
+        }
+    }
+}
+
+extension PipelineDefinition {
+    /// The stages with a ledger, and the store that keeps it.
+    fileprivate func ledgers(
+        in opened: [ResourceName: any Resource], owners: [StateOwner]
+    ) -> [(any StandardStore, LedgerNeed)] {
+        stages.flatMap { stage in
+            stage.contract.needs(name, stage.id).compactMap { need in
+                guard case .ledger(var ledger) = need.need,
+                    let store = opened[need.resource] as? any StandardStore
+                else { return nil }
+                ledger.owners = owners
+                return (store, ledger)
+            }
+        }
+    }
+}
+
+/// Moves and ends what stores keep under names.
+private struct NameMigration {
+    let stores: [any StandardStore]
+    let console: Console
+
+    func move(_ renaming: Renaming) async throws {
+        var moved: [String] = []
+        for store in stores { moved += try await store.rename(renaming.old, to: renaming.new) }
+        for line in moved { console.err("\(line)\n") }
+        if moved.isEmpty {
+            return console.err("nothing is kept under \(renaming.old): nothing was moved\n")
+        }
+        console.err(
+            """
+            not moved: the keys of a dedupe memory in a cache (repeats go on to the ledger, which knows them), and \
+            what Kafka keeps of the consumer groups \(renaming.old.pipeline).* (which counts only for pipelines \
+            without a store)
+
+            """)
+    }
+
+    func end(_ name: StateName, isTrial: Bool) async throws {
+        let reason = "abandoned: an operator gave up what was open under \(name)"
+        var ended: [String] = []
+        for store in stores {
+            ended += try await store.abandon(name, reason: reason, isTrial: isTrial)
+        }
+        for line in ended { console.err("\(isTrial ? "would end" : "ended") \(line)\n") }
+        if ended.isEmpty { return console.err("nothing is open under \(name)\n") }
+        if isTrial {
+            throw CommandFailure(
+                .usage, "nothing was ended: --yes cancels these cases and gives up these deliveries"
+            )
         }
     }
 }

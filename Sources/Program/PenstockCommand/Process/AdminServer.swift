@@ -8,6 +8,21 @@ struct AdminServer {
 
     /// - Parameter address: `host:port`, `:port` or `port`; loopback where no host is named.
     init(_ address: String?, registry: MetricRegistry, stop: Latch) throws {
+        try self.init(
+            address, registry: registry,
+            readiness: { stop.isOpen ? .notReady(reason: "stopping") : .ready }, details: { "" })
+    }
+
+    init(_ address: String?, registry: MetricRegistry, monitor: ReadinessMonitor) throws {
+        try self.init(
+            address, registry: registry, readiness: { monitor.readiness },
+            details: { monitor.details })
+    }
+
+    private init(
+        _ address: String?, registry: MetricRegistry,
+        readiness: @escaping @Sendable () -> Readiness, details: @escaping @Sendable () -> String
+    ) throws {
         guard let address else {
             endpoint = nil
             return
@@ -21,7 +36,7 @@ struct AdminServer {
         do {
             endpoint = try AdminEndpoint(
                 host: host.isEmpty ? "127.0.0.1" : host, port: port, registry: registry,
-                readiness: { stop.isOpen ? .notReady(reason: "stopping") : .ready })
+                readiness: readiness, details: details)
         } catch {
             throw CommandFailure(.unavailable, "\(error)")
         }

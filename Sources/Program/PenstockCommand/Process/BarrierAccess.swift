@@ -27,10 +27,11 @@ struct BarrierAccess {
             catalogue: catalogue,
             context: ResourceContext(
                 clock: clock, random: random, logger: logger, isRunning: false))
-        let context = StageContext(
+        var context = StageContext(
             pipeline: definition.name, stage: id, sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
             catalogue: catalogue, resources: try resources.open(definition))
+        context.owners = definition.stateOwners
         guard case .barrier(let barrier) = try stage.settings.build(context) else {
             throw CommandFailure(
                 .usage,

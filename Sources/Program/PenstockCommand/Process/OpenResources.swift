@@ -15,6 +15,12 @@ struct OpenResources {
     }
 
     var all: [any Resource] { byAddress.sorted { $0.key < $1.key }.map(\.value) }
+    /// All, by their addresses without credentials.
+    var named: [(name: String, resource: any Resource)] {
+        byAddress.sorted { $0.key < $1.key }.map { key, resource in
+            (Redaction.withoutCredentials(String(key.prefix { $0 != "\n" })), resource)
+        }
+    }
     var stores: [any StandardStore] { all.compactMap { $0 as? any StandardStore } }
 
     /// - Throws: ``PipelineError`` for an address that its connector refuses.
@@ -29,12 +35,12 @@ struct OpenResources {
     mutating func open(_ address: ResourceAddress) throws -> any Resource {
         let properties = address.properties.sorted { $0.key < $1.key }
             .map { "\($0.key)=\($0.value)" }
-        let key = ([address.url] + properties).joined(separator: "\n")
-        if let known = byAddress[key] { return known }
         guard let connector = catalogue.connector(address.scheme) else {
             throw PipelineError.fatal(
                 "unknown-scheme", "there is no connector for \(address.scheme): addresses")
         }
+        let key = ([connector.identity(address)] + properties).joined(separator: "\n")
+        if let known = byAddress[key] { return known }
         let new = try connector.open(address, context)
         byAddress[key] = new
         return new

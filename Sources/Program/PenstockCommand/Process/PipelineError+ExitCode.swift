@@ -8,8 +8,10 @@ extension PipelineError {
         "address-in-use", "bus-authentication", "bus-forbidden", "bus-unsupported", "cache-login",
         "cannot-listen",
         "file-unusable", "foreign-database", "line-too-long", "not-a-database",
-        "position-missing", "position-out-of-range", "rule-conflict", "schema-newer",
-        "store-authentication", "store-corrupt", "store-in-use", "store-missing", "store-newer",
+        "position-missing", "rule-conflict", "schema-newer",
+        "state-owned", "state-unowned",
+        "store-authentication", "store-changed", "store-corrupt", "store-encoding", "store-in-use",
+        "store-linked", "store-missing", "store-newer",
         "store-not-writable", "store-permission", "store-schema", "store-version",
         "topic-missing", "unknown-topic",
     ]

@@ -75,6 +75,18 @@ enum ProcessEnvironment {
         }
     }
 
+    /// Lets this process open as many files as it may: a server's connections are bounded by that.
+    static func raiseFileLimit() {
+        let resource = __rlimit_resource_t(7)  // RLIMIT_NOFILE
+        var limit = rlimit()
+        guard unsafe getrlimit(resource, &limit) == 0 else { return }
+        // Beyond that nothing is won, and libraries that look through all descriptors are slow.
+        let wanted = min(limit.rlim_max, 65_536)
+        guard wanted > limit.rlim_cur else { return }
+        limit.rlim_cur = wanted
+        unsafe setrlimit(resource, &limit)
+    }
+
     /// Names this process in leases: `host:pid`.
     static var worker: String {
         var name = [CChar](repeating: 0, count: 256)

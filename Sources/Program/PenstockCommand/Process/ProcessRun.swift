@@ -30,17 +30,21 @@ struct ProcessRun: Sendable {
                     definition, opened, clock: clock, random: random, logger: logger))
         }
         for store in resources.stores where store.migratesItself { try await store.migrate() }
-        let admin = try AdminServer(options.service.admin, registry: Self.metrics, stop: stop.latch)
+        let services =
+            options.role == .worker
+            ? [] : resources.all.compactMap { $0 as? any RequestService }
+        let monitor = ReadinessMonitor(
+            resources: resources.named, runs: runs, services: services, stop: stop.latch,
+            clock: clock)
+        let admin = try AdminServer(
+            options.service.admin, registry: Self.metrics, monitor: monitor)
         logger.notice(
             "running",
             metadata: [
                 "pipelines": "\(definitions.map(\.name).joined(separator: ","))",
                 "role": "\(options.role.rawValue)", "version": "\(PenstockCommand.version)",
             ])
-        let services =
-            options.role == .worker
-            ? [] : resources.all.compactMap { $0 as? any RequestService }
-        do { try await run(runs, services) } catch {
+        do { try await run(runs, services, monitor) } catch {
             // What is left to do must end in time as well.
             stop.request()
             throw error
@@ -56,25 +60,30 @@ struct ProcessRun: Sendable {
     ) throws -> PipelineRun {
         var logger = logger
         logger[metadataKey: "pipeline"] = "\(definition.name)"
-        let context = StageContext(
+        let metrics = PipelineMetrics(registry: Self.metrics, pipeline: definition.name)
+        var context = StageContext(
             pipeline: definition.name, stage: "", sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
             catalogue: catalogue, resources: opened, servesCallers: options.role != .worker)
+        context.owners = definitions.flatMap(\.stateOwners)
+        context.meter = metrics.counted
         let graph = try PipelineGraph(
             stages: definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
             context: context)
         let environment = RunEnvironment(
             clock: clock, random: random, logger: logger, worker: context.worker, stop: Latch(),
             grace: options.service.grace,
-            observer: PipelineMetrics(registry: Self.metrics, pipeline: definition.name),
-            openWork: stop.openWork)
+            observer: metrics, openWork: stop.openWork)
         return PipelineRun(graph, role: options.role.ofRun, environment: environment)
     }
 
     /// Front doors and pipelines stop together, so that one grace bounds both: a pipeline settles what it has taken
     /// from callers, and front doors wait for that no longer than it has time.
-    private func run(_ runs: [PipelineRun], _ services: [any RequestService]) async throws {
+    private func run(
+        _ runs: [PipelineRun], _ services: [any RequestService], _ monitor: ReadinessMonitor
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await stop.openWork.during("probes") { await monitor.run() } }
             group.addTask { try await serve(services) }
             group.addTask {
                 try await stop.latch.wait()

@@ -18,7 +18,8 @@ final class EmbeddedStore: StandardStore, Bus {
         database = SQLiteDatabase(path: address.rest)
         bus = EmbeddedBus(database: database, clock: context.clock)
         ledgers = SQLiteLedgerProvider(
-            database: database, clock: context.clock, random: context.random)
+            database: database, clock: context.clock, random: context.random,
+            isExclusive: context.isRunning)
         reports = SQLiteReportStore(database, clock: context.clock)
         isRunning = context.isRunning
     }
@@ -27,15 +28,32 @@ final class EmbeddedStore: StandardStore, Bus {
 
     /// Takes the right to run on the file, too, if this process runs pipelines.
     func migrate() async throws {
-        if isRunning {
-            try lock.withLock { held in
-                if held == nil { held = try database.acquireRunLock(command: "penstock run") }
-            }
-        }
+        if isRunning { try claim("penstock run") }
         try await ledgers.migrateLedger()
         try await reports.migrate()
     }
 
+    /// Held until the store is closed.
+    private func claim(_ command: String) throws {
+        try lock.withLock { held in
+            if held == nil { held = try database.acquireRunLock(command: command) }
+        }
+    }
+
+    /// While nobody runs anything on the file.
+    func rename(_ old: StateName, to new: StateName) async throws -> [String] {
+        try claim("penstock migrate")
+        return try await ledgers.rename(old, to: new) + bus.rename(old, to: new)
+    }
+
+    func abandon(
+        _ name: StateName, reason: String, isTrial: Bool
+    ) async throws -> [String] {
+        if !isTrial { try claim("penstock migrate") }
+        return try await ledgers.abandon(name, reason: reason, isTrial: isTrial)
+    }
+
+    func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }
     func migrateLedger() async throws { try await ledgers.migrateLedger() }
     func ledger(for stage: LedgerStage) throws -> any Ledger { ledgers.ledger(for: stage) }
 

@@ -23,6 +23,17 @@ final class PostgresStore: StandardStore {
         try await reports.migrate()
     }
 
+    func rename(_ old: StateName, to new: StateName) async throws -> [String] {
+        try await ledgers.rename(old, to: new)
+    }
+
+    func abandon(
+        _ name: StateName, reason: String, isTrial: Bool
+    ) async throws -> [String] {
+        try await ledgers.abandon(name, reason: reason, isTrial: isTrial)
+    }
+
+    func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }
     func migrateLedger() async throws { try await ledgers.migrateLedger() }
     func ledger(for stage: LedgerStage) throws -> any Ledger { try ledgers.ledger(for: stage) }
     func probe() async throws { try await ledgers.probe() }
@@ -32,7 +43,10 @@ final class PostgresStore: StandardStore {
     ) async throws -> [ResourceFinding] {
         try await pool.inspect(timeout: timeout) { connection in
             try PostgresLedgerProvider.findings(on: needs.ledgers, connection)
-                + (needs.includeReports ? PostgresReportStore.findings(connection) : [])
+                + (needs.includeReports
+                    ? PostgresReportStore.findings(
+                        connection, storing: needs.contains(.writing),
+                        reading: needs.contains { $0.isGeneration }) : [])
         }
     }
 

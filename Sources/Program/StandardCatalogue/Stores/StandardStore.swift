@@ -4,7 +4,7 @@ internal import Logging
 public import PipelineCore
 
 /// A store as Penstock uses it: ledgers, events and reports in one place.
-public protocol StandardStore: LedgerProvider, RecordStore {
+public protocol StandardStore: LedgerProvider, RecordStore, StateAdministration {
     var reports: any ReportStore { get }
     /// Creates or updates all tables. Safe to run again, and by two processes at once.
     func migrate() async throws
@@ -20,9 +20,12 @@ extension StandardStore {
             throw PipelineError.fatal(
                 "wrong-kind", "stage \(context.stage): a store takes events, not \(kind)")
         }
-        let logger = context.logger
-        return EventStoreSink(store: reports, stage: context.stage, clock: context.clock) { error in
-            logger.warning("deltas were not folded", metadata: ["error": "\(error)"])
+        let store = reports.owned(byPipeline: context.pipeline, stage: context.stage)
+        let folding = Outage(
+            "stage \(context.stage): fold", "deltas were not folded", clock: context.clock,
+            logger: context.logger)
+        return EventStoreSink(store: store, stage: context.stage, clock: context.clock) { error in
+            if let error { folding.failed(error) } else { folding.succeeded() }
         }
     }
 }
@@ -43,4 +46,9 @@ extension [ResourceNeed] {
             }
         }
     }
+}
+
+extension ResourceNeed {
+    /// Whether reports are read.
+    var isGeneration: Bool { if case .generation = self { true } else { false } }
 }

@@ -32,22 +32,22 @@ public final class EventStoreSink: Sink {
     private let stage: String
     private let cadence: Cadence
     private let clock: PipelineClock
-    private let onFoldFailure: @Sendable (any Error) -> Void
+    private let onFold: @Sendable ((any Error)?) -> Void
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - stage: the stage's id, for rejections.
-    ///   - onFoldFailure: told when folding fails. The events are safe and reports are right
-    ///     without it, so the sink goes on and tries again later.
+    ///   - onFold: told of each fold, with the error of one that failed. The events are safe and
+    ///     reports are right without it, so the sink goes on and tries again later.
     public init(
         store: any ReportStore, stage: String, cadence: Cadence = Cadence(), clock: PipelineClock,
-        onFoldFailure: @escaping @Sendable (any Error) -> Void = { _ in }
+        onFold: @escaping @Sendable ((any Error)?) -> Void = { _ in }
     ) {
         self.store = store
         self.stage = stage
         self.cadence = cadence
         self.clock = clock
-        self.onFoldFailure = onFoldFailure
+        self.onFold = onFold
         state = Mutex(State(lastFold: clock.now))
     }
 
@@ -56,19 +56,46 @@ public final class EventStoreSink: Sink {
     /// - Throws: As ``ReportStore/append(_:advances:)``. A chunk that has been stored already
     ///   succeeds again.
     public func deliver(_ chunk: Chunk) async throws {
+        var (events, rejections) = read(chunk.records[...])
+        if !rejections.isEmpty { try await chunk.delivery.reject(rejections) }
+        do {
+            try await store.append(events, advances: chunk.advances)
+        } catch let error as PipelineError where error.disposition == .permanent {
+            if events.isEmpty { throw error }
+            events = try await rejectRefused(of: chunk, as: error)
+            try await store.append(events, advances: chunk.advances)
+        }
+        await foldIfDue(stored: events.count)
+    }
+
+    private func read(_ records: ArraySlice<Record>) -> (EventBatch, [Rejection]) {
         var events = EventBatch()
-        events.reserveCapacity(chunk.records.count)
+        events.reserveCapacity(records.count)
         var rejections: [Rejection] = []
-        for record in chunk.records {
+        for record in records {
             do {
                 try events.append(canonical: record.body)
             } catch {
                 rejections.append(error.rejection(of: record, stage: stage))
             }
         }
-        if !rejections.isEmpty { try await chunk.delivery.reject(rejections) }
-        try await store.append(events, advances: chunk.advances)
-        await foldIfDue(stored: events.count)
+        return (events, rejections)
+    }
+
+    /// Rejects the events that the store refuses for what they are; answers the others.
+    ///
+    /// Nothing is stored on the way: events count once by the positions that advance with them.
+    private func rejectRefused(of chunk: Chunk, as error: PipelineError) async throws -> EventBatch
+    {
+        let refused = try await chunk.records.refused(as: error) { part in
+            try await store.tryAppending(read(part).0)
+        }
+        try await chunk.delivery.reject(
+            refused.map { record, error in
+                Rejection(record, stage: stage, code: error.code, reason: error.message)
+            })
+        let ordinals = Set(refused.map(\.record.ordinal))
+        return read(chunk.records.filter { !ordinals.contains($0.ordinal) }[...]).0
     }
 
     /// Outcomes have no place in a store of events.
@@ -98,12 +125,13 @@ public final class EventStoreSink: Sink {
         }
         do {
             let result = try await store.fold(limit: cadence.limit)
+            onFold(nil)
             // There are more: go on after the next chunk.
             if result == .folded(cadence.limit) {
                 state.withLock { $0.unfolded = cadence.events }
             }
         } catch {
-            onFoldFailure(error)
+            onFold(error)
         }
     }
 }

@@ -6,6 +6,9 @@ public import PipelineCore
 /// events at the period's edges add up to; each event is in exactly one of them for any reader,
 /// since each statement or transaction here moves it in one step.
 public protocol ReportStore: PositionStore {
+    /// The same store, whose positions are those of a stage: other stages and other pipelines have their own.
+    func owned(byPipeline pipeline: String, stage: String) -> any ReportStore
+
     /// Creates or updates the tables. Safe to run again, and by two processes at once.
     func migrate() async throws
 
@@ -20,6 +23,11 @@ public protocol ReportStore: PositionStore {
     ///   one of the inputs; `retryable` while the store can't be reached. Nothing has been written,
     ///   or (if an answer was lost) everything.
     func append(_ events: EventBatch, advances: [PositionAdvance]) async throws
+
+    /// Stores the events and takes them back again: says whether the store takes them.
+    ///
+    /// - Throws: ``PipelineError`` `permanent` when it refuses something in them for what it is.
+    func tryAppending(_ events: EventBatch) async throws
 
     /// Moves up to `limit` deltas into the rollups. One folder at a time: others leave at once.
     ///
@@ -44,3 +52,6 @@ public enum FoldResult: Sendable, Hashable {
     /// Somebody else is folding.
     case busy
 }
+
+/// Rolls a transaction back that was made to be.
+struct TakenBack: Error {}

@@ -7,6 +7,8 @@ internal import Synchronization
 public final class FakeLedger: Ledger {
     /// The ids of each chunk that was asked to be accepted, conflicts included.
     public let submissions = Journal<[UUID]>()
+    /// The ids of each chunk that was accepted.
+    public let accepted = Journal<[UUID]>()
     /// `accept` fails with these first.
     public let failures = Failures()
     /// How often the rule was evaluated.
@@ -23,6 +25,7 @@ public final class FakeLedger: Ledger {
     public let purgeGate = Latch()
     private let finished: Int
     private let conflicts: Set<UUID>
+    private let refused: Set<UUID>
     private let stored: InMemoryPositions?
     private let ahead: Int
     private let sealing: @Sendable (Int) -> SealingResult
@@ -31,16 +34,19 @@ public final class FakeLedger: Ledger {
 
     /// - Parameters:
     ///   - conflicts: ids that are known with other parameters.
+    ///   - refused: ids that the store can't keep.
     ///   - stored: where chunks have to go on from; anywhere without it.
     ///   - ahead: how many chunks of a row are taken before the first is answered.
     ///   - isOpen: whether the gates are.
     ///   - finished: how many batches there are to purge.
     ///   - sealing: what the evaluation of that number (from 1) finds.
     public init(
-        conflicts: Set<UUID> = [], stored: InMemoryPositions? = nil, ahead: Int = 1,
-        isOpen: Bool = true, finished: Int = 0, sealing: @escaping @Sendable (Int) -> SealingResult
+        conflicts: Set<UUID> = [], refused: Set<UUID> = [], stored: InMemoryPositions? = nil,
+        ahead: Int = 1, isOpen: Bool = true, finished: Int = 0,
+        sealing: @escaping @Sendable (Int) -> SealingResult
     ) {
         self.conflicts = conflicts
+        self.refused = refused
         self.stored = stored
         self.ahead = ahead
         if isOpen {
@@ -54,9 +60,13 @@ public final class FakeLedger: Ledger {
     public func accept(_ submissions: Submissions) async throws -> Acceptance {
         try failures.throwNext()
         self.submissions.note(submissions.ids)
+        if !refused.isDisjoint(with: submissions.ids) {
+            throw PipelineError.permanent("store-data", "there is no such character")
+        }
         let known = submissions.ids.indices.filter { conflicts.contains(submissions.ids[$0]) }
         if !known.isEmpty { return .conflicts(known) }
         try stored?.advance(submissions.advances)
+        accepted.note(submissions.ids)
         return .accepted(AcceptedCounts(new: submissions.count, reopened: 0, repeated: 0))
     }
 
@@ -116,17 +126,31 @@ public final class FakeLedger: Ledger {
     public func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
         try await cases.snapshots(of: ids)
     }
-    public func expectedSealing() async throws -> Timestamp? { try await cases.expectedSealing() }
+    public func expectedSealing() async throws -> ExpectedSealing {
+        try await cases.expectedSealing()
+    }
     public func positions(
-        of source: String, initial: [Int32: Int64]
-    ) async throws -> [Int32: Int64] {
-        try await stored?.positions(of: source, initial: initial) ?? initial
+        of log: LogName, initial: [Int32: Int64]
+    ) async throws -> StoredPositions {
+        try await stored?.positions(of: log, initial: initial)
+            ?? StoredPositions(
+                source: log.key, next: initial, partitions: Set(initial.keys))
+    }
+    public func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
+        try await stored?.keep(witnesses, of: source)
+    }
+    public func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws {
+        try await stored?.restart(log, after: source, at: starts)
     }
     public func register() async throws {}
     public func requestFlush() async throws { flushes.note(()) }
     public func claim(worker: String, lease: Duration) async throws -> Batch? { nil }
     public func extend(batch: Int64, token: Int64, lease: Duration) async throws {}
-    public func commit(_ commit: BatchCommit) async throws {}
+    public func commit(_ commit: BatchCommit) async throws -> Timestamp {
+        Timestamp(microseconds: 0)
+    }
     public func release(
         batch: Int64, token: Int64, after delay: Duration, reason: String
     ) async throws {}

@@ -5,7 +5,7 @@ internal import Glibc
 /// [libmicrohttpd](https://www.gnu.org/software/libmicrohttpd/manual/libmicrohttpd.html)'s own.
 ///
 /// `/metrics` answers in Prometheus' text format, `/healthz` whenever the process lives, `/readyz`
-/// with 200 or with 503 and the reason. There is no authentication: it listens on loopback unless
+/// with 200 or with 503 and the reason; `/readyz?verbose` says it of each part. There is no authentication: it listens on loopback unless
 /// told otherwise.
 @safe public final class AdminEndpoint: Sendable {
     /// The port it listens on.
@@ -29,13 +29,16 @@ internal import Glibc
     ///   - connectionLimit: further connections wait until one is closed.
     ///   - timeoutSeconds: a connection that is silent for so long is closed.
     ///   - readiness: called on the endpoint's thread; must not block.
+    ///   - details: how each part is, a line each; as `readiness`.
     public init(
         host: String = "127.0.0.1", port: UInt16, registry: MetricRegistry,
         connectionLimit: UInt32 = 64, timeoutSeconds: UInt32 = 10,
-        readiness: @escaping @Sendable () -> Readiness = { .ready }
+        readiness: @escaping @Sendable () -> Readiness = { .ready },
+        details: @escaping @Sendable () -> String = { "" }
     ) throws(AdminEndpointError) {
         let socket = try ListeningSocket(host: host, port: port)
-        let context = Context(AdminRoutes(registry: registry, readiness: readiness))
+        let context = Context(
+            AdminRoutes(registry: registry, readiness: readiness, details: details))
         let daemon = unsafe Self.start(
             socket.descriptor, connectionLimit: connectionLimit, timeoutSeconds: timeoutSeconds,
             context: Unmanaged.passUnretained(context).toOpaque())
@@ -76,13 +79,31 @@ internal import Glibc
         }
     }
 
+    /// Whether the URL ends in `?name`, with a value or without.
+    private static func hasArgument(_ name: StaticString, _ connection: OpaquePointer) -> Bool {
+        var search = (name: name, isFound: false)
+        unsafe withUnsafeMutablePointer(to: &search) { search in
+            _ = unsafe MHD_get_connection_values(
+                connection, .GET_ARGUMENT_KIND,
+                { context, _, key, _ in
+                    let search = unsafe context!.assumingMemoryBound(
+                        to: (name: StaticString, isFound: Bool).self)
+                    let isSame = unsafe String(cString: key!) == search.pointee.name.description
+                    if isSame { unsafe search.pointee.isFound = true }
+                    return isSame ? .NO : .YES
+                }, search)
+        }
+        return search.isFound
+    }
+
     private static func handle(
         _ context: UnsafeMutableRawPointer, _ connection: OpaquePointer,
         _ url: UnsafePointer<CChar>, _ method: UnsafePointer<CChar>
     ) -> MHD_Result {
         let context = unsafe Unmanaged<Context>.fromOpaque(context).takeUnretainedValue()
         let answer = unsafe context.routes.answer(
-            method: String(cString: method), path: String(cString: url))
+            method: String(cString: method), path: String(cString: url),
+            isVerbose: hasArgument("verbose", connection))
         var body = answer.body
         let response = body.withUTF8 { bytes in
             unsafe MHD_create_response_from_buffer(

@@ -16,8 +16,10 @@ struct AdminResponse: Sendable, Hashable {
 struct AdminRoutes: Sendable {
     var registry: MetricRegistry
     var readiness: @Sendable () -> Readiness
+    var details: @Sendable () -> String = { "" }
 
-    func answer(method: String, path: String) -> AdminResponse {
+    /// - Parameter isVerbose: whether `/readyz` shall say how each part is.
+    func answer(method: String, path: String, isVerbose: Bool = false) -> AdminResponse {
         guard method == "GET" || method == "HEAD" else {
             return AdminResponse(status: 405, body: "only GET and HEAD\n")
         }
@@ -30,8 +32,11 @@ struct AdminRoutes: Sendable {
             return AdminResponse(status: 200, body: "alive\n")
         case "/readyz":
             switch readiness() {
-            case .ready: return AdminResponse(status: 200, body: "ready\n")
-            case .notReady(let reason): return AdminResponse(status: 503, body: "\(reason)\n")
+            case .ready:
+                return AdminResponse(status: 200, body: (isVerbose ? details() : "") + "ready\n")
+            case .notReady(let reason):
+                let body = isVerbose ? "\(details())not ready\n" : "\(reason)\n"
+                return AdminResponse(status: 503, body: body)
             }
         default:
             return AdminResponse(

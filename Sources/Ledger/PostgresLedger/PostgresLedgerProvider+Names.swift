@@ -1,0 +1,289 @@
+internal import Ledger
+public import PipelineCore
+internal import Postgres
+
+extension PostgresLedgerProvider: StateAdministration {
+    public func enter(_ stage: LedgerNeed) async throws {
+        try await pool.withTransaction { connection in
+            try connection.checkOwners(stage.owners, pipeline: stage.pipeline, stage: stage.stage)
+            try connection.query(
+                """
+                insert into penstock.stages(pipeline, name, rule, revision)
+                select $1, $2, $3, coalesce($4, 1) where not exists (
+                  select from penstock.stages where pipeline = $1 and name = $2)
+                on conflict do nothing
+                """
+            ) {
+                $0.add(text: stage.pipeline)
+                $0.add(text: stage.stage)
+                $0.add(text: stage.ruleText)
+                $0.add(int8: stage.revision)
+            }
+        }
+    }
+
+    /// Processes that still work under the old name go on under the new one: they know the stage by
+    /// its number.
+    public func rename(_ old: StateName, to new: StateName) async throws -> [String] {
+        try await pool.withTransaction { connection in
+            var moved = try connection.stages(old).compactMap { row in
+                try connection.move(row, to: (new.pipeline, new.part ?? row.state.stage))
+            }
+            if let sink = old.part, let newSink = new.part, old.pipeline == new.pipeline {
+                moved += try connection.stages(StateName(pipeline: old.pipeline)).compactMap {
+                    try connection.move(deliveriesTo: sink, of: $0, to: newSink)
+                }
+            }
+            return moved + (try connection.moveDeadLetters(old, to: new))
+        }
+    }
+
+    public func abandon(
+        _ name: StateName, reason: String, isTrial: Bool
+    ) async throws -> [String] {
+        var ended: [String] = []
+        let stages = try await pool.withConnection { try $0.stages(name) }
+        for row in stages where row.state.hasOpenWork {
+            if !isTrial { try await end(row.number, reason: reason) }
+            ended.append("\(row.state.name): \(row.state.openWork)")
+        }
+        guard let sink = name.part else { return ended }
+        for row in try await pool.withConnection({
+            try $0.stages(StateName(pipeline: name.pipeline))
+        }) {
+            guard row.state.openSinks.contains(sink) else { continue }
+            if !isTrial { try await giveUp(row.number, sink: sink) }
+            ended.append("\(row.state.name): \(row.state.openWork(of: sink))")
+        }
+        return ended
+    }
+
+    /// In steps, so that nothing is locked for long.
+    private func end(_ stage: Int16, reason: String) async throws {
+        try await repeated {
+            try $0.query(
+                """
+                select penstock.end_pending($1, array(
+                  select c.key from (
+                    select case_no from penstock.pending where stage = $1
+                    order by case_no limit 1000) p
+                  join penstock.cases c using (case_no)), 'c', 'abandoned', $2)
+                """
+            ) {
+                $0.add(int2: stage)
+                $0.add(text: reason)
+            }.int(0, 0)
+        }
+        // The token is spent: whoever generates the batch has lost its lease.
+        try await repeated {
+            try $0.query(
+                """
+                with ended as (
+                  update penstock.batches set token = token + 1, lease_until = null,
+                    last_error = $2, committed_at = clock_timestamp(), done_at = clock_timestamp()
+                  where batch_no = (
+                    select batch_no from penstock.batches
+                    where stage = $1 and committed_at is null order by batch_no limit 1 for update)
+                  returning batch_no, cases, committed_at)
+                insert into penstock.outcomes(
+                  case_no, batch_no, written_at, outcome_id, state, reason)
+                select no, batch_no, committed_at, gen_random_uuid(), 'c', $2
+                from ended cross join unnest(cases) no
+                """
+            ) {
+                $0.add(int2: stage)
+                $0.add(text: reason)
+            }.affectedRows
+        }
+        try await giveUp(stage, sink: nil)
+    }
+
+    private func giveUp(_ stage: Int16, sink: String?) async throws {
+        try await pool.withTransaction { connection in
+            try connection.query(
+                """
+                delete from penstock.parked
+                where stage = $1 and ($2::text is null or sink = $2)
+                """
+            ) {
+                $0.add(int2: stage)
+                $0.add(text: sink)
+            }
+            try connection.query(
+                """
+                delete from penstock.deliveries
+                where stage = $1 and delivered_at is null and ($2::text is null or sink = $2)
+                """
+            ) {
+                $0.add(int2: stage)
+                $0.add(text: sink)
+            }
+            // A statement of its own: it sees what is gone.
+            try connection.query(
+                """
+                select penstock.finish_batch(batch_no) from penstock.batches
+                where stage = $1 and committed_at is not null and done_at is null
+                """
+            ) { $0.add(int2: stage) }
+        }
+    }
+
+    private func repeated(
+        _ step: @escaping @Sendable (PostgresConnection) throws -> Int
+    ) async throws {
+        while try await pool.withConnection(step) > 0 { try Task.checkCancellation() }
+    }
+}
+
+/// A stage's row with what it holds.
+private struct StageRow: Sendable {
+    var number: Int16
+    var state: StageState
+}
+
+extension PostgresConnection {
+    /// - Throws: `fatal` `state-unowned`.
+    func checkOwners(_ owners: [StateOwner], pipeline: String, stage: String) throws {
+        if owners.isEmpty { return }
+        let ownership = StateOwnership(
+            owners: owners, stored: try stageStates(), isExclusive: false)
+        try ownership.check(pipeline: pipeline, stage: stage)
+    }
+
+    /// What the ledger holds, by stage.
+    func stageStates() throws -> [StageState] { try stages(nil).map(\.state) }
+
+    /// - Parameter name: a pipeline or a stage; `nil` for all.
+    fileprivate func stages(_ name: StateName?) throws -> [StageRow] {
+        let rows = try query(
+            """
+            select s.stage, s.pipeline, s.name,
+              (select count(*)::int from (
+                select from penstock.pending p where p.stage = s.stage limit 10000) x),
+              (select count(*)::int from penstock.batches b
+                where b.stage = s.stage and b.committed_at is null)
+            from penstock.stages s
+            where ($1::text is null or s.pipeline = $1) and ($2::text is null or s.name = $2)
+            order by s.stage
+            """
+        ) {
+            $0.add(text: name?.pipeline)
+            $0.add(text: name?.part)
+        }
+        return try (0..<rows.rowCount).map { row in
+            let number = Int16(rows.int64(row, 0))
+            var state = StageState(
+                pipeline: rows.text(row, 1), stage: rows.text(row, 2), waiting: rows.int(row, 3),
+                openBatches: rows.int(row, 4))
+            let deliveries = try query(
+                """
+                select sink, count(*)::int from penstock.deliveries
+                where stage = $1 and delivered_at is null group by sink
+                """
+            ) { $0.add(int2: number) }
+            for row in 0..<deliveries.rowCount {
+                state.undelivered[deliveries.text(row, 0)] = deliveries.int(row, 1)
+            }
+            let parked = try query(
+                "select sink, count(*)::int from penstock.parked where stage = $1 group by sink"
+            ) { $0.add(int2: number) }
+            for row in 0..<parked.rowCount {
+                state.parked[parked.text(row, 0)] = parked.int(row, 1)
+            }
+            let sources = try query(
+                "select distinct source from penstock.positions where stage = $1"
+            ) { $0.add(int2: number) }
+            state.sources = Set((0..<sources.rowCount).map { sources.text($0, 0) })
+            return StageRow(number: number, state: state)
+        }
+    }
+
+    /// Gives a stage's row another name, if it holds anything. A row of that name that holds nothing
+    /// gets the old one in exchange: a process that knows it by its number must not lose it.
+    fileprivate func move(
+        _ row: StageRow, to new: (pipeline: String, stage: String)
+    ) throws -> String? {
+        let (old, number) = (row.state, row.number)
+        guard try holdsState(number), (old.pipeline, old.stage) != new else { return nil }
+        if let other = try stages(StateName(pipeline: new.pipeline, part: new.stage)).first {
+            if try holdsState(other.number) {
+                throw PipelineError.stateOwned(other.state)
+            }
+            try name(number, "~", "\(number)")
+            try name(other.number, old.pipeline, old.stage)
+        }
+        try name(number, new.pipeline, new.stage)
+        let work = old.hasOpenWork ? " (\(old.openWork))" : ""
+        return "\(old.name) is \(new.pipeline)/\(new.stage) now\(work)"
+    }
+
+    private func name(_ number: Int16, _ pipeline: String, _ stage: String) throws {
+        try query("update penstock.stages set pipeline = $2, name = $3 where stage = $1") {
+            $0.add(int2: number)
+            $0.add(text: pipeline)
+            $0.add(text: stage)
+        }
+    }
+
+    /// Whether anything was ever accepted, or read up to somewhere.
+    private func holdsState(_ number: Int16) throws -> Bool {
+        try query(
+            """
+            select exists (select from penstock.positions where stage = $1)
+              or exists (select from penstock.pending where stage = $1)
+              or exists (select from penstock.batches where stage = $1)
+              or exists (select from penstock.stages where stage = $1 and purged_cases > 0)
+            """
+        ) { $0.add(int2: number) }.bool(0, 0)
+    }
+
+    fileprivate func moveDeadLetters(_ old: StateName, to new: StateName) throws -> [String] {
+        let count = try query(
+            """
+            update penstock.dead_letters set pipeline = $3, stage = coalesce($4, stage)
+            where pipeline = $1 and ($2::text is null or stage = $2)
+            """
+        ) {
+            $0.add(text: old.pipeline)
+            $0.add(text: old.part)
+            $0.add(text: new.pipeline)
+            $0.add(text: new.part)
+        }.affectedRows
+        return count == 0 ? [] : ["\(count) dead letters of \(old) are kept for \(new) now"]
+    }
+
+    fileprivate func move(
+        deliveriesTo sink: String, of row: StageRow, to new: String
+    ) throws -> String? {
+        guard row.state.openSinks.contains(sink) else { return nil }
+        let both = try query(
+            """
+            select count(*)::int from penstock.deliveries o
+            join penstock.deliveries n on n.batch_no = o.batch_no and n.sink = $3
+            where o.stage = $1 and o.sink = $2 and (o.delivered_at is null or exists (
+              select from penstock.parked k where k.batch_no = o.batch_no and k.sink = o.sink))
+            """
+        ) {
+            $0.add(int2: row.number)
+            $0.add(text: sink)
+            $0.add(text: new)
+        }.int(0, 0)
+        if both > 0 {
+            throw PipelineError.sinkOwned(both, new, row.state)
+        }
+        for update in [
+            """
+            update penstock.deliveries d set sink = $3
+            where stage = $1 and sink = $2 and (delivered_at is null or exists (
+              select from penstock.parked k where k.batch_no = d.batch_no and k.sink = d.sink))
+            """, "update penstock.parked set sink = $3 where stage = $1 and sink = $2",
+        ] {
+            try query(update) {
+                $0.add(int2: row.number)
+                $0.add(text: sink)
+                $0.add(text: new)
+            }
+        }
+        return "\(row.state.name): \(row.state.openWork(of: sink)) will go to \(new)"
+    }
+}

@@ -1,0 +1,65 @@
+import PipelineCore
+import Postgres
+import Testing
+
+@testable import PostgresLedger
+
+/// Databases keep what these digests identify: a step that has been shipped is never changed. What
+/// it made is changed by a step of its own, whose digest goes to the end of the list.
+@Suite("Steps of the ledger in PostgreSQL", .timeLimit(.minutes(2)))
+struct MigrationTests {
+    @Test("are what they were when they were shipped")
+    func digests() {
+        #expect(
+            LedgerSchema.migration.digests == [
+                "b457ece4d94c2a285485929544ebd37e", "6b68f06bfdeb41df5c7dd9cf4a9019e7",
+                "e893259c0f4181bdf6051b1902630097", "1a76f203c1b61ed1828582c6f368eab0",
+                "36f47874a0b977f73739dacfa4f141f0",
+            ])
+    }
+
+    @Test("give a database whose functions are of an older text the present ones")
+    func renewal() async throws {
+        try await PostgresTestDatabase.with { database in
+            let pool = try database.pool()
+            var first = LedgerSchema.migration
+            first.steps.removeLast(first.steps.count - 1)
+            try await pool.migrate(first)
+            // As it was made before: another clause in `accept`, functions of fewer parameters.
+            try await pool.withConnection {
+                try $0.run(
+                    """
+                    do $do$ begin
+                      execute replace(
+                        pg_get_functiondef('penstock.accept'::regproc),
+                        'on conflict (key, stage, attempt) do nothing', 'on conflict do nothing');
+                    end $do$;
+                    create function penstock.look(p_stage smallint, p_limit int) returns int
+                      language sql as 'select 1';
+                    alter table penstock.stages drop column fired_no;
+                    alter table penstock.schema_versions drop column digest;
+                    """)
+            }
+            let text = "pg_get_functiondef('penstock.accept'::regproc)"
+            let before = try await pool.withConnection {
+                try $0.query("select \(text) like '%(key, stage, attempt) do nothing%'").bool(0, 0)
+            }
+            #expect(!before)
+            let provider = PostgresLedgerProvider(pool: pool)
+            try await provider.migrateLedger()
+            let (after, looks) = try await pool.withConnection { connection in
+                let answer = try connection.query(
+                    """
+                    select \(text) like '%(key, stage, attempt) do nothing%',
+                      (select count(*)::int from pg_proc where proname = 'look'
+                        and pronamespace = 'penstock'::regnamespace)
+                    """)
+                return (answer.bool(0, 0), answer.int(0, 1))
+            }
+            #expect(after)
+            #expect(looks == 1)
+            try await provider.probe()
+            await provider.close()
+        }
+    }
+}

@@ -1,0 +1,16 @@
+import SQLite
+import Testing
+
+@testable import SQLiteLedger
+
+struct SQLiteMigrationTests {
+    /// A file keeps what these identify: append a step, never change one.
+    @Test func `The steps of the embedded ledger are what they were when they were shipped`() {
+        #expect(
+            LedgerSchema.migration.digests == [
+                "43ee97bf959c2ea97c34b45d656c3579", "2a0fa109f9666c21058be706a80cce4e",
+                "176511584648a18ad4fa7a256f343fb6", "5d5e1c4b8c912d515d2ff6ae1101adef",
+                "9881fca28ba87acefb5293c08df31eee", "d2897f549c5d5d271e990377fdc043bc",
+            ])
+    }
+}

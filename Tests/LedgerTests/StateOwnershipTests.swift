@@ -1,0 +1,99 @@
+import Ledger
+import PipelineCore
+import Testing
+
+@Suite("State that is owned by a name")
+struct StateOwnershipTests {
+    private func owner(
+        _ pipeline: String, _ stage: String = "batch", sinks: Set<String> = ["ready"],
+        inputs: Set<String> = ["requests"], servesCallers: Bool = false
+    ) -> StateOwner {
+        StateOwner(
+            pipeline: pipeline, stage: stage, sinks: sinks, inputs: inputs,
+            servesCallers: servesCallers)
+    }
+
+    private func state(
+        _ pipeline: String, _ stage: String = "batch", waiting: Int = 5,
+        undelivered: [String: Int] = [:], sources: Set<String> = ["requests"]
+    ) -> StageState {
+        StageState(
+            pipeline: pipeline, stage: stage, waiting: waiting, undelivered: undelivered,
+            sources: sources)
+    }
+
+    private func objections(
+        _ owners: StateOwner..., stored: StageState..., isExclusive: Bool = false
+    ) -> [StateOwnership.Objection] {
+        StateOwnership(owners: owners, stored: stored, isExclusive: isExclusive)
+            .objections(pipeline: owners[0].pipeline, stage: owners[0].stage)
+    }
+
+    @Test("is left alone when nothing is open, or it is the stage's own")
+    func fine() {
+        #expect(objections(owner("p")).isEmpty)
+        #expect(objections(owner("p"), stored: state("p")).isEmpty)
+        #expect(objections(owner("q"), stored: state("p", waiting: 0)).isEmpty)
+        #expect(objections(owner("p"), stored: state("p", undelivered: ["ready": 1])).isEmpty)
+    }
+
+    @Test("is missed when a stage is called something else in the pipeline's file")
+    func stage() {
+        let found = objections(owner("p", "collect"), stored: state("p"))
+        #expect(found.count == 1)
+        #expect(
+            found.first?.problem
+                == "the ledger holds 5 waiting cases of p/batch, a stage that the file of p does not have"
+        )
+        #expect(
+            found.first?.remedy
+                == "`penstock migrate --rename p/batch=p/collect` moves it, `--abandon p/batch` ends it"
+        )
+        // Even when the new one has been at work already.
+        #expect(
+            objections(owner("p", "collect"), stored: state("p"), state("p", "collect")).count == 1)
+    }
+
+    @Test(
+        "is missed when a new pipeline is going to read what another one's stage reads",
+        arguments: [["requests"], ["kafka:abc/requests"], ["kafka:abc/requests#2"]])
+    func pipeline(sources: [String]) {
+        let found = objections(owner("q"), stored: state("p", sources: Set(sources)))
+        #expect(found.first?.remedy.hasPrefix("`penstock migrate --rename p=q` moves it") == true)
+        // Once it has a row of its own, or both are at hand, nothing is taken for a renaming.
+        #expect(
+            objections(
+                owner("q"), stored: state("p", sources: Set(sources)), state("q", waiting: 0)
+            ).isEmpty)
+        #expect(
+            objections(owner("q"), owner("p"), stored: state("p", sources: Set(sources))).isEmpty)
+    }
+
+    @Test("is not confused with that of a pipeline that reads something else")
+    func separate() {
+        #expect(objections(owner("q"), stored: state("p", sources: ["others"])).isEmpty)
+        #expect(objections(owner("q"), stored: state("p", sources: ["more-requests"])).isEmpty)
+        #expect(objections(owner("q"), stored: state("p", sources: [])).isEmpty)
+        #expect(
+            objections(owner("q", servesCallers: true), stored: state("p", sources: [])).count == 1)
+    }
+
+    @Test("is missed whatever it is where nobody else can be at work")
+    func exclusive() {
+        let found = objections(
+            owner("q"), stored: state("q"), state("p", sources: ["others"]), isExclusive: true)
+        #expect(found.count == 1)
+        #expect(found.first?.problem.hasSuffix("and nobody else can work on it") == true)
+    }
+
+    @Test("is missed when a sink is gone that has not got everything")
+    func sink() {
+        let found = objections(
+            owner("p", sinks: ["announce"]),
+            stored: state("p", waiting: 0, undelivered: ["ready": 2, "announce": 1]))
+        #expect(
+            found.map(\.problem) == [
+                "the ledger holds 2 batches not delivered to ready of p/batch, and ready is no sink behind it"
+            ])
+    }
+}
