@@ -123,6 +123,34 @@ struct ConnectionTests {
         }
     }
 
+    @Test("A connection that says everything at once and waits is not ended")
+    func saysAllAtOnce() async throws {
+        let arrived = Signal()
+        let gate = Gate()
+        var configuration = GRPCServer.Configuration()
+        configuration.handshakeTimeout = .milliseconds(200)
+        try await withServer(configuration) { server in
+            server.unary("/test.Echo/Held") { _, _ in
+                .async {
+                    arrived.send()
+                    await gate.pass()
+                    return [7]
+                }
+            }
+        } _: { server, _ in
+            let client = try GRPCClient(target: "127.0.0.1:\(server.port)")
+            async let held = client.unary(
+                "/test.Echo/Held", [], timeout: .seconds(60), waitForReady: true)
+            await arrived.receive()
+            // Another one that is ended meanwhile tells that the first was looked at.
+            let silent = try RawClient(port: server.port)
+            #expect(silent.isEnded())
+            gate.open()
+            #expect(try await held == [7])
+            await client.shutdown()
+        }
+    }
+
     @Test("A listening socket that fails is opened again on the same port")
     func deadListener() async throws {
         try await withServer { server in
