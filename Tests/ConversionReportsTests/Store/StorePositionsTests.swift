@@ -50,32 +50,39 @@ struct StorePositionsTests {
             })
     }
 
-    @Test("belong to one stage of one pipeline", arguments: StoreKind.allCases)
+    @Test(
+        "belong to one stage of one pipeline, which can be renamed", arguments: StoreKind.allCases)
     func owners(_ kind: StoreKind) async throws {
         try await kind.withStore { store in
             let log = LogName("kafka:c/events", formerly: "events")
-            let owners = [("a", "s"), ("a", "t"), ("b", "s")].map {
-                store.owned(byPipeline: $0.0, stage: $0.1)
+            let other = LogName("kafka:d/events", formerly: "events")
+            let (first, second) = (
+                store.owned(byPipeline: "a", stage: "s"), store.owned(byPipeline: "b", stage: "s")
+            )
+            #expect(try await first.positions(of: log, initial: [0: 4]).next == [0: 4])
+            #expect(try await second.positions(of: other, initial: [0: 7]).next == [0: 7])
+            // The other one would store the same events again.
+            let error = await #expect(throws: PipelineError.self) {
+                _ = try await second.positions(of: log, initial: [0: 0])
             }
-            for (index, owner) in owners.enumerated() {
-                let stored = try await owner.positions(of: log, initial: [0: 0])
-                #expect(stored.next == [0: 0])
-                try await owner.append(
-                    EventBatch(),
-                    advances: [
-                        PositionAdvance(
-                            source: stored.source, partition: 0, expected: 0,
-                            next: Int64(10 + index))
-                    ])
-                try await owner.keep(
-                    [0: LogWitness(offset: Int64(index), digest: 1)], of: stored.source)
+            #expect(error?.code == "state-owned")
+            #expect(error?.message.contains("--rename a/s=b/s") == true)
+
+            let (old, new) = (
+                StateName(pipeline: "a", part: "s"), StateName(pipeline: "c", part: "t")
+            )
+            let refused = await #expect(throws: PipelineError.self) {
+                _ = try await store.rename(old, to: StateName(pipeline: "b"))
             }
-            try await owners[1].restart(log, after: log.key, at: [0: 5])
-            var found: [[Int32: Int64]] = []
-            for owner in owners {
-                found.append(try await owner.positions(of: log, initial: [0: 0]).next)
-            }
-            #expect(found == [[0: 10], [0: 5], [0: 12]])
+            #expect(refused?.code == "state-owned")
+            #expect(try await store.rename(old, to: new) == ["a/s: where its events were read"])
+            #expect(try await store.rename(old, to: new) == [])
+            let renamed = store.owned(byPipeline: "c", stage: "t")
+            #expect(try await renamed.positions(of: log, initial: [0: 0]).next == [0: 4])
+            #expect(try await store.abandon(new, isTrial: true).count == 1)
+            #expect(try await renamed.positions(of: log, initial: [0: 0]).next == [0: 4])
+            #expect(try await store.abandon(new, isTrial: false).count == 1)
+            #expect(try await renamed.positions(of: log, initial: [0: 0]).next == [0: 0])
         }
     }
 

@@ -62,7 +62,7 @@ public struct Origin: Sendable, Hashable, CustomStringConvertible {
     /// The topic, the file's path, `stdin`, or the address of the API.
     public var source: String
     public var partition: Int32
-    /// Offset in the partition; for files the line, counted from 1.
+    /// Offset in the partition; for files the byte that the line begins at.
     public var offset: Int64
     public init(source: String, partition: Int32 = 0, offset: Int64) {
         self.source = source

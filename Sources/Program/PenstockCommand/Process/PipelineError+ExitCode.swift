@@ -12,7 +12,7 @@ extension PipelineError {
         "state-owned", "state-unowned",
         "store-authentication", "store-changed", "store-corrupt", "store-encoding", "store-in-use",
         "store-linked", "store-missing", "store-newer",
-        "store-not-writable", "store-permission", "store-schema", "store-version",
+        "store-not-writable", "store-permission", "store-replaced", "store-schema", "store-version",
         "topic-missing", "unknown-topic",
     ]
 

@@ -44,6 +44,7 @@ final class EmbeddedStore: StandardStore, Bus {
     func rename(_ old: StateName, to new: StateName) async throws -> [String] {
         try claim("penstock migrate")
         return try await ledgers.rename(old, to: new) + bus.rename(old, to: new)
+            + reports.rename(old, to: new)
     }
 
     func abandon(
@@ -51,6 +52,7 @@ final class EmbeddedStore: StandardStore, Bus {
     ) async throws -> [String] {
         if !isTrial { try claim("penstock migrate") }
         return try await ledgers.abandon(name, reason: reason, isTrial: isTrial)
+            + reports.abandon(name, isTrial: isTrial)
     }
 
     func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }
@@ -81,5 +83,42 @@ final class EmbeddedStore: StandardStore, Bus {
     func close() async {
         await database.close()
         lock.withLock { $0 = nil }
+    }
+}
+
+extension EmbeddedStore: LogInspection, PositionInspection {
+    func contradiction(
+        in topic: String, timeout: Duration,
+        to stored: @Sendable (LogName) async throws -> StoredPositions?
+    ) async throws -> LogContradiction? {
+        let log = try await looking { try EmbeddedBus.logName(of: topic, $0) }
+        guard let log, let positions = try await stored(log) else { return nil }
+        return try await looking {
+            try EmbeddedBus.contradiction(in: topic, to: positions, $0)
+        }
+    }
+
+    func storedPositions(
+        of log: LogName, pipeline: String, timeout: Duration
+    ) async throws -> StoredPositions? {
+        try await looking { connection in
+            try SQLiteLedgerProvider.storedPositions(of: log, pipeline: pipeline, connection)
+                ?? SQLiteReportStore.storedPositions(of: log, pipeline: pipeline, connection)
+        }
+    }
+
+    /// What `body` makes of a connection that can't write; `nil` without a file, or one that can't be looked at.
+    private func looking<Result: Sendable>(
+        _ body: @escaping @Sendable (SQLiteConnection) throws -> Result?
+    ) async throws -> Result? {
+        let found = Mutex<Result?>(nil)
+        _ = try await database.inspect { connection in
+            if let connection {
+                let result = try body(connection)
+                found.withLock { $0 = result }
+            }
+            return []
+        }
+        return found.withLock { $0 }
     }
 }

@@ -24,13 +24,14 @@ final class PostgresStore: StandardStore {
     }
 
     func rename(_ old: StateName, to new: StateName) async throws -> [String] {
-        try await ledgers.rename(old, to: new)
+        try await ledgers.rename(old, to: new) + reports.rename(old, to: new)
     }
 
     func abandon(
         _ name: StateName, reason: String, isTrial: Bool
     ) async throws -> [String] {
         try await ledgers.abandon(name, reason: reason, isTrial: isTrial)
+            + reports.abandon(name, isTrial: isTrial)
     }
 
     func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }
@@ -53,5 +54,18 @@ final class PostgresStore: StandardStore {
     func close() async {
         await reports.close()
         await pool.close()
+    }
+}
+
+extension PostgresStore: PositionInspection {
+    func storedPositions(
+        of log: LogName, pipeline: String, timeout: Duration
+    ) async throws -> StoredPositions? {
+        try await pool.withTransaction("BEGIN READ ONLY") { connection in
+            try connection.run("SET LOCAL statement_timeout = \(timeout.wholeMilliseconds)")
+            return try PostgresLedgerProvider.storedPositions(
+                of: log, pipeline: pipeline, connection)
+                ?? PostgresReportStore.storedPositions(of: log, pipeline: pipeline, connection)
+        }
     }
 }

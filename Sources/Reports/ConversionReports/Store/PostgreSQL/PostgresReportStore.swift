@@ -9,7 +9,7 @@ public final class PostgresReportStore: ReportStore {
     /// Sessions with the planner settings of the read statement.
     private let readers: PostgresPool
     private let partitions: EventPartitions
-    private let owner: PositionOwner
+    let owner: PositionOwner
 
     /// Connects to nothing yet.
     ///
@@ -127,54 +127,8 @@ public final class PostgresReportStore: ReportStore {
     public func close() async { await readers.close() }
 }
 
-extension PostgresReportStore {
-    public func positions(
-        of log: LogName, initial: [Int32: Int64]
-    ) async throws -> StoredPositions {
-        let wanted = initial.sorted { $0.key < $1.key }
-        try await pool.check(Self.migration)
-        return try await pool.withConnection { [owner] connection in
-            try connection.query(PostgresReportSQL.positions) {
-                $0.add(owner)
-                $0.add(text: log.key)
-                $0.add(text: log.formerKey)
-                $0.add(int4s: wanted.map(\.key))
-                $0.add(int8s: wanted.map(\.value))
-            }.positions(of: log, wanted: initial)
-        }
-    }
-
-    public func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
-        let witnesses = witnesses.sorted { $0.key < $1.key }
-        try await pool.withConnection { [owner] connection in
-            _ = try connection.query(PostgresReportSQL.keepWitnesses) {
-                $0.add(owner)
-                $0.add(text: source)
-                $0.add(int4s: witnesses.map(\.key))
-                $0.add(int8s: witnesses.map(\.value.offset))
-                $0.add(int8s: witnesses.map { Int64(bitPattern: $0.value.digest) })
-            }
-        }
-    }
-
-    public func restart(
-        _ log: LogName, after source: String, at starts: [Int32: Int64]
-    ) async throws {
-        let starts = starts.sorted { $0.key < $1.key }
-        try await pool.withConnection { [owner] connection in
-            _ = try connection.query(PostgresReportSQL.restart) {
-                $0.add(owner)
-                $0.add(text: log.key)
-                $0.add(text: source)
-                $0.add(int4s: starts.map(\.key))
-                $0.add(int8s: starts.map(\.value))
-            }
-        }
-    }
-}
-
 extension PostgresParameters {
-    fileprivate func add(_ owner: PositionOwner) {
+    func add(_ owner: PositionOwner) {
         add(text: owner.pipeline)
         add(text: owner.stage)
     }
