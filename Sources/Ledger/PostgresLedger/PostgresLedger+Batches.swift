@@ -78,7 +78,7 @@ extension PostgresLedger {
             $0.add(int8: batch)
             $0.add(int8: token)
             $0.add(int8: delay.wholeMicroseconds)
-            $0.add(text: reason.withoutNUL)
+            $0.add(text: reason.storable)
         }
     }
 
@@ -115,7 +115,7 @@ extension CaseResult {
     fileprivate var reason: String? {
         switch self {
         case .report: nil
-        case .failure(let code, let reason): "\(code): \(reason)".withoutNUL
+        case .failure(let code, let reason): "\(code): \(reason)".storable
         }
     }
 
@@ -124,14 +124,5 @@ extension CaseResult {
         case .report(let bytes): bytes
         case .failure: nil
         }
-    }
-}
-
-extension String {
-    /// A reason is for people, and may come from elsewhere: what the server can't hold is shown by
-    /// the replacement character.
-    var withoutNUL: String {
-        utf8.contains(0)
-            ? String(unicodeScalars.map { $0 == "\0" ? "\u{FFFD}" : Character($0) }) : self
     }
 }

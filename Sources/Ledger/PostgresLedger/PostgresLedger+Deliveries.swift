@@ -88,6 +88,7 @@ extension PostgresLedger {
 }
 
 extension String {
-    /// PostgreSQL's text holds every character but one.
+    /// PostgreSQL's text holds every character but one. For texts that are for people and may come
+    /// from elsewhere.
     var storable: String { contains("\0") ? String(map { $0 == "\0" ? "\u{FFFD}" : $0 }) : self }
 }

@@ -6,6 +6,7 @@ internal import PipelineCore
 internal import Postgres
 internal import Redis
 internal import ReportService
+internal import SQLite
 
 extension Catalogue {
     static var connectors: [Connector] {
@@ -31,7 +32,10 @@ extension Catalogue {
             summary: "PostgreSQL: ledgers, events and reports. Properties are libpq's.",
             example: "postgres://penstock@db:5432/penstock", kinds: [.store],
             check: { address in objection { try PostgresPool(address) } }
-        ) { address, _ in try PostgresStore(address) }
+        ) { address, context in
+            let logger = context.logger
+            return try PostgresStore(address) { line in logger.log(line) }
+        }
     }
 
     private static var redis: Connector {
@@ -44,12 +48,14 @@ extension Catalogue {
     }
 
     private static var embedded: Connector {
-        Connector(
+        var connector = Connector(
             schemes: ["embedded"],
             summary: "A file of SQLite that is a bus and a store; one `run` at a time.",
             example: "embedded:data/penstock.sqlite", kinds: [.bus, .store],
             check: { plain($0, needs: "a path") }
         ) { address, context in EmbeddedStore(address, context: context) }
+        connector.identity = { "embedded:\(SQLiteDatabase.location(of: $0.rest))" }
+        return connector
     }
 
     private static var memory: Connector {
@@ -65,7 +71,9 @@ extension Catalogue {
             schemes: ["grpc"], summary: "The report API, on that address.",
             example: "grpc://127.0.0.1:50051", kinds: [.api],
             check: { address in
-                plain(address) ?? ReportAPI.objection(to: address.rest)
+                plain(address)
+                    ?? (address.rest.contains("@") ? "it has no user and no password" : nil)
+                    ?? ReportAPI.objection(to: address.rest)
             }
         ) { address, context in
             ReportAPI(
@@ -114,6 +122,16 @@ extension Catalogue {
 }
 
 extension Logger {
+    fileprivate func log(_ line: PostgresLogLine) {
+        let level: Level =
+            switch line.severity {
+            case .notice: .notice
+            case .warning: .warning
+            case .error: .error
+            }
+        log(level: level, "\(line.message)")
+    }
+
     /// What librdkafka has to say; its own news are details to us.
     fileprivate func log(_ line: KafkaLogLine) {
         log(

@@ -10,10 +10,10 @@ final class PostgresStore: StandardStore {
     private let ledgers: PostgresLedgerProvider
     let reports: any ReportStore
 
-    init(_ address: ResourceAddress) throws {
-        pool = try PostgresPool(address)
+    init(_ address: ResourceAddress, log: PostgresLog? = nil) throws {
+        pool = try PostgresPool(address, options: PostgresPool.Options(log: log))
         ledgers = PostgresLedgerProvider(pool: pool)
-        reports = try PostgresReportStore(address, pool: pool)
+        reports = PostgresReportStore(pool: pool)
     }
 
     var migratesItself: Bool { false }
