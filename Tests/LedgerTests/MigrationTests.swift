@@ -13,7 +13,7 @@ struct MigrationTests {
         #expect(
             LedgerSchema.migration.digests == [
                 "b457ece4d94c2a285485929544ebd37e", "6b68f06bfdeb41df5c7dd9cf4a9019e7",
-                "436e759dc14006ce554eedf8234d9fac",
+                "436e759dc14006ce554eedf8234d9fac", "36f47874a0b977f73739dacfa4f141f0",
             ])
     }
 

@@ -8,12 +8,13 @@ internal import PostgresLedger
 final class PostgresStore: StandardStore {
     private let pool: PostgresPool
     private let ledgers: PostgresLedgerProvider
-    let reports: any ReportStore
+    private let events: PostgresReportStore
+    var reports: any ReportStore { events }
 
     init(_ address: ResourceAddress) throws {
         pool = try PostgresPool(address)
         ledgers = PostgresLedgerProvider(pool: pool)
-        reports = try PostgresReportStore(address, pool: pool)
+        events = try PostgresReportStore(address, pool: pool)
     }
 
     var migratesItself: Bool { false }
@@ -24,7 +25,7 @@ final class PostgresStore: StandardStore {
     }
 
     func rename(_ old: StateName, to new: StateName) async throws -> [String] {
-        try await ledgers.rename(old, to: new)
+        try await ledgers.rename(old, to: new) + events.rename(old, to: new)
     }
 
     func abandon(

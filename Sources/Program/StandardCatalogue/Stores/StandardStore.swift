@@ -21,7 +21,8 @@ extension StandardStore {
                 "wrong-kind", "stage \(context.stage): a store takes events, not \(kind)")
         }
         let logger = context.logger
-        let store = reports.owned(byPipeline: context.pipeline, stage: context.stage)
+        let store = reports.owned(
+            byPipeline: context.pipeline, stage: context.stage, beside: context.owners)
         return EventStoreSink(store: store, stage: context.stage, clock: context.clock) { error in
             logger.warning("deltas were not folded", metadata: ["error": "\(error)"])
         }
