@@ -39,7 +39,6 @@ final class LineSource: Source {
     private func send(
         _ read: [Line], from offset: inout Int64, _ isStored: Bool, into outlet: Outlet
     ) async throws {
-        let now = intake.context.clock.timestamp
         var records: [Record] = []
         records.reserveCapacity(read.count)
         var start = offset
@@ -47,7 +46,7 @@ final class LineSource: Source {
             if !line.text.isEmpty {
                 records.append(
                     Record(
-                        payload: line.text, timestamp: now,
+                        payload: line.text, timestamp: .distantPast,
                         origin: Origin(source: lines.name, offset: start), ordinal: records.count))
             }
             start = line.next

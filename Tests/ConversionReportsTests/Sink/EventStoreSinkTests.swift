@@ -197,7 +197,7 @@ struct EventStoreSinkTests {
             let failures = Mutex(0)
             let sink = EventStoreSink(
                 store: store, stage: "counts", cadence: .init(events: 1), clock: .system,
-                onFoldFailure: { _ in failures.withLock { $0 += 1 } })
+                onFold: { error in if error != nil { failures.withLock { $0 += 1 } } })
             _ = try await store.positions(of: "events", initial: [0: 0])
             try await sink.deliver(Self.chunk(0..<2))
             #expect(failures.withLock { $0 } == 1)

@@ -59,10 +59,10 @@ struct ObservedLedger: Ledger {
         await stall()
         try await inner.extend(batch: batch, token: token, lease: lease)
     }
-    func commit(_ commit: BatchCommit) async throws {
+    func commit(_ commit: BatchCommit) async throws -> Timestamp {
         try fault("commit")
         await stall()
-        try await observed(.commit(batch: commit.batch, token: commit.token)) {
+        return try await observed(.commit(batch: commit.batch, token: commit.token)) {
             try await inner.commit(commit)
         }
     }
@@ -140,7 +140,10 @@ struct ObservedLedger: Ledger {
     func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
         try await inner.snapshots(of: ids)
     }
-    func expectedSealing() async throws -> Timestamp? { try await inner.expectedSealing() }
+    func reopenable(of ids: [UUID]) async throws -> Set<UUID> {
+        try await inner.reopenable(of: ids)
+    }
+    func expectedSealing() async throws -> ExpectedSealing { try await inner.expectedSealing() }
     var outcomesCommitted: Doorbell { inner.outcomesCommitted }
 }
 

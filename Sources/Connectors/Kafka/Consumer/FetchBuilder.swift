@@ -53,9 +53,8 @@ struct FetchBuilder: ~Copyable {
     }
 
     /// Copies the messages.
-    /// - Parameter now: the timestamp of messages without one.
     consuming func build(
-        from buffer: borrowing MessageBuffer, now: Timestamp
+        from buffer: borrowing MessageBuffer
     ) -> (fetch: Fetch, ends: [Ends]) {
         let entries = entries
         let ends = ends(in: buffer)
@@ -89,7 +88,7 @@ struct FetchBuilder: ~Copyable {
                 }
                 return unsafe Record(
                     key: key, payload: payload, headers: headers,
-                    timestamp: Self.timestamp(of: message) ?? now,
+                    timestamp: Self.timestamp(of: message) ?? .distantPast,
                     origin: Origin(
                         source: topic, partition: entry.partition, offset: entry.offset),
                     ordinal: ordinal)

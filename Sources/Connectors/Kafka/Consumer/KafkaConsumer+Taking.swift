@@ -13,7 +13,6 @@ extension KafkaConsumer {
     /// Takes what has arrived, within the subscription's limits.
     /// - Throws: what librdkafka reports about the subscription.
     func take() throws(PipelineError) -> Taken {
-        let now = clock.timestamp
         let result: Result<Taken, PipelineError> = buffer.withLock { buffer in
             if buffer.count == 0 { buffer.fill(from: queue) }
             // Filling serves callbacks, and the changes they bring come first.
@@ -32,7 +31,7 @@ extension KafkaConsumer {
                 buffer.remove(first: seen)
                 return .success(.again)
             }
-            let (fetch, ends) = builder.build(from: buffer, now: now)
+            let (fetch, ends) = builder.build(from: buffer)
             progress.withLock { progress in
                 for end in ends {
                     progress.continuity.note(first: end.first, last: end.last, of: end.partition)

@@ -126,7 +126,9 @@ public final class FakeLedger: Ledger {
     public func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
         try await cases.snapshots(of: ids)
     }
-    public func expectedSealing() async throws -> Timestamp? { try await cases.expectedSealing() }
+    public func expectedSealing() async throws -> ExpectedSealing {
+        try await cases.expectedSealing()
+    }
     public func positions(
         of log: LogName, initial: [Int32: Int64]
     ) async throws -> StoredPositions {
@@ -146,7 +148,9 @@ public final class FakeLedger: Ledger {
     public func requestFlush() async throws { flushes.note(()) }
     public func claim(worker: String, lease: Duration) async throws -> Batch? { nil }
     public func extend(batch: Int64, token: Int64, lease: Duration) async throws {}
-    public func commit(_ commit: BatchCommit) async throws {}
+    public func commit(_ commit: BatchCommit) async throws -> Timestamp {
+        Timestamp(microseconds: 0)
+    }
     public func release(
         batch: Int64, token: Int64, after delay: Duration, reason: String
     ) async throws {}
