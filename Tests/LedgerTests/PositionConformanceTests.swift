@@ -68,7 +68,13 @@ struct PositionConformanceTests {
             former.steps = Array(former.steps.prefix(1))
             try await pool.migrate(former)
             let ledger = PostgresLedger(pool: pool, stage: Self.stage)
-            try await ledger.register()
+            try await pool.withConnection { connection in
+                _ = try connection.query("select penstock.register($1, $2, $3, null)") {
+                    $0.add(text: Self.stage.pipeline)
+                    $0.add(text: Self.stage.stage)
+                    $0.add(text: Self.stage.ruleText)
+                }
+            }
             try await Self.keep([0: 450], of: "requests", in: pool)
             try await pool.migrate(LedgerSchema.migration)
             let stored = try await ledger.positions(
