@@ -18,12 +18,6 @@ struct GatedStore: ReportStore {
     }
     func tryAppending(_ events: EventBatch) async throws { try await inner.tryAppending(events) }
     func fold(limit: Int) async throws -> FoldResult { try await inner.fold(limit: limit) }
-    func rename(_ old: StateName, to new: StateName) async throws -> [String] {
-        try await inner.rename(old, to: new)
-    }
-    func abandon(_ name: StateName, isTrial: Bool) async throws -> [String] {
-        try await inner.abandon(name, isTrial: isTrial)
-    }
     func owned(byPipeline pipeline: String, stage: String) -> any ReportStore {
         GatedStore(inner: inner.owned(byPipeline: pipeline, stage: stage), gate: gate)
     }

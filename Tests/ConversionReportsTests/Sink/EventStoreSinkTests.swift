@@ -32,12 +32,6 @@ struct EventStoreSinkTests {
         let foldError = Mutex<PipelineError?>(nil)
         init(_ base: any ReportStore) { self.base = base }
         func migrate() async throws { try await base.migrate() }
-        func rename(_ old: StateName, to new: StateName) async throws -> [String] {
-            try await base.rename(old, to: new)
-        }
-        func abandon(_ name: StateName, isTrial: Bool) async throws -> [String] {
-            try await base.abandon(name, isTrial: isTrial)
-        }
         func owned(byPipeline pipeline: String, stage: String) -> any ReportStore {
             WatchedStore(base.owned(byPipeline: pipeline, stage: stage))
         }

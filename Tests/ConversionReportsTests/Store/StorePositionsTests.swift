@@ -50,39 +50,69 @@ struct StorePositionsTests {
             })
     }
 
-    @Test(
-        "belong to one stage of one pipeline, which can be renamed", arguments: StoreKind.allCases)
+    @Test("belong to one stage of one pipeline", arguments: StoreKind.allCases)
     func owners(_ kind: StoreKind) async throws {
         try await kind.withStore { store in
             let log = LogName("kafka:c/events", formerly: "events")
-            let other = LogName("kafka:d/events", formerly: "events")
-            let (first, second) = (
-                store.owned(byPipeline: "a", stage: "s"), store.owned(byPipeline: "b", stage: "s")
-            )
-            #expect(try await first.positions(of: log, initial: [0: 4]).next == [0: 4])
-            #expect(try await second.positions(of: other, initial: [0: 7]).next == [0: 7])
-            // The other one would store the same events again.
-            let error = await #expect(throws: PipelineError.self) {
-                _ = try await second.positions(of: log, initial: [0: 0])
+            let owners = [("a", "s"), ("a", "t"), ("b", "s")].map {
+                store.owned(byPipeline: $0.0, stage: $0.1)
             }
-            #expect(error?.code == "state-owned")
-            #expect(error?.message.contains("--rename a/s=b/s") == true)
+            for (index, owner) in owners.enumerated() {
+                let stored = try await owner.positions(of: log, initial: [0: 0])
+                #expect(stored.next == [0: 0])
+                try await owner.append(
+                    EventBatch(),
+                    advances: [
+                        PositionAdvance(
+                            source: stored.source, partition: 0, expected: 0,
+                            next: Int64(10 + index))
+                    ])
+                try await owner.keep(
+                    [0: LogWitness(offset: Int64(index), digest: 1)], of: stored.source)
+            }
+            try await owners[1].restart(log, after: log.key, at: [0: 5])
+            var found: [[Int32: Int64]] = []
+            for owner in owners {
+                found.append(try await owner.positions(of: log, initial: [0: 0]).next)
+            }
+            #expect(found == [[0: 10], [0: 5], [0: 12]])
+        }
+    }
 
-            let (old, new) = (
-                StateName(pipeline: "a", part: "s"), StateName(pipeline: "c", part: "t")
+    @Test(
+        "are not begun anew under another name: events would count twice",
+        arguments: StoreKind.allCases)
+    func names(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            let log = LogName("kafka:c/events", formerly: "events")
+            let (a, b) = (
+                StateOwner(pipeline: "a", stage: "stored"), StateOwner(pipeline: "b", stage: "kept")
             )
-            let refused = await #expect(throws: PipelineError.self) {
-                _ = try await store.rename(old, to: StateName(pipeline: "b"))
+            func position(_ owner: StateOwner, beside owners: [StateOwner]) async throws -> Int64? {
+                try await store.owned(
+                    byPipeline: owner.pipeline, stage: owner.stage, beside: owners
+                ).positions(of: log, initial: [0: 7]).next[0]
             }
-            #expect(refused?.code == "state-owned")
-            #expect(try await store.rename(old, to: new) == ["a/s: where its events were read"])
-            #expect(try await store.rename(old, to: new) == [])
-            let renamed = store.owned(byPipeline: "c", stage: "t")
-            #expect(try await renamed.positions(of: log, initial: [0: 0]).next == [0: 4])
-            #expect(try await store.abandon(new, isTrial: true).count == 1)
-            #expect(try await renamed.positions(of: log, initial: [0: 0]).next == [0: 4])
-            #expect(try await store.abandon(new, isTrial: false).count == 1)
-            #expect(try await renamed.positions(of: log, initial: [0: 0]).next == [0: 0])
+            #expect(try await position(a, beside: [a]) == 7)
+            let error = await #expect(throws: PipelineError.self) {
+                try await position(b, beside: [b])
+            }
+            #expect(error?.code == "state-unowned")
+            #expect(error?.message.contains("--rename a/stored=b/kept") == true)
+            let names = try #require(store as? any StateAdministration)
+            let (old, new) = (
+                StateName(pipeline: "a", part: "stored"), StateName(pipeline: "b", part: "kept")
+            )
+            #expect(
+                try await names.rename(old, to: new) == [
+                    "b/kept stores events where a/stored was: 1 partition(s)"
+                ])
+            #expect(try await names.rename(old, to: new).isEmpty)
+            #expect(try await position(b, beside: [b]) == 7)
+            // Both are meant: they are named together once, and then have a place of their own each.
+            #expect(try await position(a, beside: [a, b]) == 7)
+            #expect(try await position(a, beside: [a]) == 7)
+            await #expect(throws: PipelineError.self) { try await names.rename(old, to: new) }
         }
     }
 

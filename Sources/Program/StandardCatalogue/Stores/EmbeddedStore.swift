@@ -10,7 +10,8 @@ final class EmbeddedStore: StandardStore, Bus {
     private let database: SQLiteDatabase
     private let bus: EmbeddedBus
     private let ledgers: SQLiteLedgerProvider
-    let reports: any ReportStore
+    private let events: SQLiteReportStore
+    var reports: any ReportStore { events }
     private let isRunning: Bool
     private let lock = Mutex<SQLiteRunLock?>(nil)
 
@@ -20,7 +21,7 @@ final class EmbeddedStore: StandardStore, Bus {
         ledgers = SQLiteLedgerProvider(
             database: database, clock: context.clock, random: context.random,
             isExclusive: context.isRunning)
-        reports = SQLiteReportStore(database, clock: context.clock)
+        events = SQLiteReportStore(database, clock: context.clock)
         isRunning = context.isRunning
     }
 
@@ -43,8 +44,8 @@ final class EmbeddedStore: StandardStore, Bus {
     /// While nobody runs anything on the file.
     func rename(_ old: StateName, to new: StateName) async throws -> [String] {
         try claim("penstock migrate")
-        return try await ledgers.rename(old, to: new) + bus.rename(old, to: new)
-            + reports.rename(old, to: new)
+        return try await ledgers.rename(old, to: new) + events.rename(old, to: new)
+            + bus.rename(old, to: new)
     }
 
     func abandon(
@@ -52,7 +53,6 @@ final class EmbeddedStore: StandardStore, Bus {
     ) async throws -> [String] {
         if !isTrial { try claim("penstock migrate") }
         return try await ledgers.abandon(name, reason: reason, isTrial: isTrial)
-            + reports.abandon(name, isTrial: isTrial)
     }
 
     func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }

@@ -8,12 +8,13 @@ internal import PostgresLedger
 final class PostgresStore: StandardStore {
     private let pool: PostgresPool
     private let ledgers: PostgresLedgerProvider
-    let reports: any ReportStore
+    private let events: PostgresReportStore
+    var reports: any ReportStore { events }
 
-    init(_ address: ResourceAddress, log: PostgresLog? = nil) throws {
-        pool = try PostgresPool(address, options: PostgresPool.Options(log: log))
+    init(_ address: ResourceAddress) throws {
+        pool = try PostgresPool(address)
         ledgers = PostgresLedgerProvider(pool: pool)
-        reports = PostgresReportStore(pool: pool)
+        events = try PostgresReportStore(address, pool: pool)
     }
 
     var migratesItself: Bool { false }
@@ -24,14 +25,13 @@ final class PostgresStore: StandardStore {
     }
 
     func rename(_ old: StateName, to new: StateName) async throws -> [String] {
-        try await ledgers.rename(old, to: new) + reports.rename(old, to: new)
+        try await ledgers.rename(old, to: new) + events.rename(old, to: new)
     }
 
     func abandon(
         _ name: StateName, reason: String, isTrial: Bool
     ) async throws -> [String] {
         try await ledgers.abandon(name, reason: reason, isTrial: isTrial)
-            + reports.abandon(name, isTrial: isTrial)
     }
 
     func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }

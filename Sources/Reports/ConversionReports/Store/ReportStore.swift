@@ -9,14 +9,10 @@ public protocol ReportStore: PositionStore {
     /// The same store, whose positions are those of a stage: other stages and other pipelines have their own.
     func owned(byPipeline pipeline: String, stage: String) -> any ReportStore
 
-    /// Moves the positions of a stage, or of a pipeline, to another name.
-    /// - Returns: what was moved, in sentences without a full stop.
-    /// - Throws: `fatal` `state-owned` when there are some under the new name.
-    func rename(_ old: StateName, to new: StateName) async throws -> [String]
-    /// Forgets the positions of a stage, or of a pipeline.
-    /// - Parameter isTrial: only says what would be forgotten.
-    /// - Returns: what was forgotten, in sentences without a full stop.
-    func abandon(_ name: StateName, isTrial: Bool) async throws -> [String]
+    /// The same, which refuses to begin anew in a log that another stage has stored, unless that is among `owners`.
+    func owned(
+        byPipeline pipeline: String, stage: String, beside owners: [StateOwner]
+    ) -> any ReportStore
 
     /// Creates or updates the tables. Safe to run again, and by two processes at once.
     func migrate() async throws
@@ -52,6 +48,13 @@ public protocol ReportStore: PositionStore {
 
 extension ReportStore {
     public func close() async {}
+
+    /// Takes no heed of others.
+    public func owned(
+        byPipeline pipeline: String, stage: String, beside owners: [StateOwner]
+    ) -> any ReportStore {
+        owned(byPipeline: pipeline, stage: stage)
+    }
 }
 
 /// What became of a call to fold.

@@ -87,28 +87,4 @@ extension PostgresReportSQL {
         SELECT next_offset FROM conversion.event_positions
         WHERE pipeline = $1::text AND stage = $2::text AND source = $3::text AND partition = $4::int
         """
-
-    /// Another owner of a log's positions, if the asking one has none.
-    static let otherOwner = """
-        SELECT p.pipeline, p.stage FROM conversion.event_positions p
-        WHERE p.log = $3::text AND NOT EXISTS (
-          SELECT FROM conversion.event_positions o
-          WHERE o.pipeline = $1::text AND o.stage = $2::text AND o.log = $3::text)
-        LIMIT 1
-        """
-
-    static let owned = """
-        SELECT DISTINCT stage FROM conversion.event_positions
-        WHERE pipeline = $1::text AND ($2::text IS NULL OR stage = $2::text)
-        """
-
-    static let renameOwner = """
-        UPDATE conversion.event_positions SET pipeline = $3::text, stage = coalesce($4::text, stage)
-        WHERE pipeline = $1::text AND ($2::text IS NULL OR stage = $2::text)
-        """
-
-    static let abandonOwner = """
-        DELETE FROM conversion.event_positions
-        WHERE pipeline = $1::text AND ($2::text IS NULL OR stage = $2::text)
-        """
 }

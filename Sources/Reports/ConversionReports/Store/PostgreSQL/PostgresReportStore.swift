@@ -6,14 +6,27 @@ public import Postgres
 /// Any number of processes may append, fold and read at once.
 public final class PostgresReportStore: ReportStore {
     let pool: PostgresPool
+    /// Sessions with the planner settings of the read statement.
+    private let readers: PostgresPool
     private let partitions: EventPartitions
-    let owner: PositionOwner
+    private let owner: PositionOwner
 
-    /// Opens nothing.
-    public init(pool: PostgresPool) {
+    /// Connects to nothing yet.
+    ///
+    /// - Parameters:
+    ///   - address: the pool's; reading needs sessions with other settings.
+    ///   - pool: for everything that writes.
+    ///   - readers: most connections that read.
+    /// - Throws: `fatal` `invalid-address`.
+    public init(_ address: ResourceAddress, pool: PostgresPool, readers: Int = 2) throws {
+        var address = address
+        address.properties["connections"] = nil
         self.pool = pool
         owner = PositionOwner(pipeline: "", stage: "")
         partitions = EventPartitions(pool: pool)
+        self.readers = try PostgresPool(
+            address,
+            options: PostgresPool.Options(connections: readers, settings: Self.readSettings))
     }
 
     private init(_ store: PostgresReportStore, owner: PositionOwner) {
@@ -25,6 +38,13 @@ public final class PostgresReportStore: ReportStore {
 
     public func owned(byPipeline pipeline: String, stage: String) -> any ReportStore {
         PostgresReportStore(self, owner: PositionOwner(pipeline: pipeline, stage: stage))
+    }
+
+    public func owned(
+        byPipeline pipeline: String, stage: String, beside owners: [StateOwner]
+    ) -> any ReportStore {
+        PostgresReportStore(
+            self, owner: PositionOwner(pipeline: pipeline, stage: stage, atHand: owners))
     }
 
     /// The read statement is fast by one plan only: nested loops over index-only scans. An empty
@@ -79,8 +99,7 @@ public final class PostgresReportStore: ReportStore {
     }
 
     public func fold(limit: Int) async throws -> FoldResult {
-        try await pool.withTransaction("BEGIN ISOLATION LEVEL READ COMMITTED", for: .bulk) {
-            connection in
+        try await pool.withTransaction("BEGIN ISOLATION LEVEL READ COMMITTED") { connection in
             // A statement of its own: the next one's snapshot must be younger than the lock.
             let lock = try connection.query("SELECT pg_try_advisory_xact_lock($1::bigint)") {
                 $0.add(int8: PostgresReportSQL.folderLock)
@@ -92,7 +111,7 @@ public final class PostgresReportStore: ReportStore {
     }
 
     public func read(_ queries: [ConversionQuery]) async throws -> ConversionReading {
-        try await pool.withConnection(for: .bulk, settings: Self.readSettings) { connection in
+        try await readers.withConnection { connection in
             if queries.isEmpty {
                 let clock = try connection.query("SELECT statement_timestamp()")
                 return ConversionReading(
@@ -112,11 +131,58 @@ public final class PostgresReportStore: ReportStore {
         }
     }
 
-    public func close() async {}
+    public func close() async { await readers.close() }
+}
+
+extension PostgresReportStore {
+    public func positions(
+        of log: LogName, initial: [Int32: Int64]
+    ) async throws -> StoredPositions {
+        let wanted = initial.sorted { $0.key < $1.key }
+        try await pool.check(Self.migration)
+        return try await pool.withConnection { [owner] connection in
+            try owner.check(connection.storers(of: log), of: log)
+            return try connection.query(PostgresReportSQL.positions) {
+                $0.add(owner)
+                $0.add(text: log.key)
+                $0.add(text: log.formerKey)
+                $0.add(int4s: wanted.map(\.key))
+                $0.add(int8s: wanted.map(\.value))
+            }.positions(of: log, wanted: initial)
+        }
+    }
+
+    public func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
+        let witnesses = witnesses.sorted { $0.key < $1.key }
+        try await pool.withConnection { [owner] connection in
+            _ = try connection.query(PostgresReportSQL.keepWitnesses) {
+                $0.add(owner)
+                $0.add(text: source)
+                $0.add(int4s: witnesses.map(\.key))
+                $0.add(int8s: witnesses.map(\.value.offset))
+                $0.add(int8s: witnesses.map { Int64(bitPattern: $0.value.digest) })
+            }
+        }
+    }
+
+    public func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws {
+        let starts = starts.sorted { $0.key < $1.key }
+        try await pool.withConnection { [owner] connection in
+            _ = try connection.query(PostgresReportSQL.restart) {
+                $0.add(owner)
+                $0.add(text: log.key)
+                $0.add(text: source)
+                $0.add(int4s: starts.map(\.key))
+                $0.add(int8s: starts.map(\.value))
+            }
+        }
+    }
 }
 
 extension PostgresParameters {
-    func add(_ owner: PositionOwner) {
+    fileprivate func add(_ owner: PositionOwner) {
         add(text: owner.pipeline)
         add(text: owner.stage)
     }

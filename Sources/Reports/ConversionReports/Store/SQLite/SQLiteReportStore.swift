@@ -7,7 +7,7 @@ public import SQLite
 public struct SQLiteReportStore: ReportStore {
     let database: SQLiteDatabase
     let clock: PipelineClock
-    private(set) var owner = PositionOwner(pipeline: "", stage: "")
+    private var owner = PositionOwner(pipeline: "", stage: "")
 
     /// - Parameter clock: tells when a reading's snapshot was taken.
     public init(_ database: SQLiteDatabase, clock: PipelineClock) {
@@ -18,6 +18,14 @@ public struct SQLiteReportStore: ReportStore {
     public func owned(byPipeline pipeline: String, stage: String) -> any ReportStore {
         var copy = self
         copy.owner = PositionOwner(pipeline: pipeline, stage: stage)
+        return copy
+    }
+
+    public func owned(
+        byPipeline pipeline: String, stage: String, beside owners: [StateOwner]
+    ) -> any ReportStore {
+        var copy = self
+        copy.owner = PositionOwner(pipeline: pipeline, stage: stage, atHand: owners)
         return copy
     }
 
@@ -35,6 +43,32 @@ public struct SQLiteReportStore: ReportStore {
     public static func findings(_ connection: SQLiteConnection?) throws -> [ResourceFinding] {
         guard let connection else { return [] }
         return [try connection.finding("events and reports", of: migration)]
+    }
+
+    public func positions(
+        of log: LogName, initial: [Int32: Int64]
+    ) async throws -> StoredPositions {
+        try await database.write { [owner] connection in
+            try owner.check(connection.storers(of: log), of: log)
+            return try SQLiteReportSQL.positions.positions(
+                of: log, initial: initial, in: connection, owner: owner.pipeline, owner.stage)
+        }
+    }
+
+    public func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
+        try await database.write { [owner] connection in
+            try SQLiteReportSQL.positions.keep(
+                witnesses, of: source, in: connection, owner: owner.pipeline, owner.stage)
+        }
+    }
+
+    public func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws {
+        try await database.write { [owner] connection in
+            try SQLiteReportSQL.positions.restart(
+                log, after: source, at: starts, in: connection, owner: owner.pipeline, owner.stage)
+        }
     }
 
     public func append(_ events: EventBatch, advances: [PositionAdvance]) async throws {
@@ -87,6 +121,16 @@ public struct SQLiteReportStore: ReportStore {
             }
             return reading
         }
+    }
+}
+
+extension SQLiteReportStore {
+    /// Where a pipeline goes on in a log; `nil` without positions. Only reads.
+    public static func storedPositions(
+        of log: LogName, pipeline: String, _ connection: SQLiteConnection
+    ) throws -> StoredPositions? {
+        try SQLiteReportSQL.positions.find(
+            log, in: connection, where: "pipeline IN (?3, '')", owner: pipeline)
     }
 }
 
