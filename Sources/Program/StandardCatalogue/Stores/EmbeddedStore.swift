@@ -26,6 +26,7 @@ final class EmbeddedStore: StandardStore, Bus {
     }
 
     var migratesItself: Bool { true }
+    var isThere: Bool { database.exists }
 
     /// Takes the right to run on the file, too, if this process runs pipelines.
     func migrate() async throws {

@@ -11,13 +11,14 @@ final class PostgresStore: StandardStore {
     private let events: PostgresReportStore
     var reports: any ReportStore { events }
 
-    init(_ address: ResourceAddress) throws {
-        pool = try PostgresPool(address)
+    init(_ address: ResourceAddress, log: PostgresLog? = nil) throws {
+        pool = try PostgresPool(address, options: PostgresPool.Options(log: log))
         ledgers = PostgresLedgerProvider(pool: pool)
-        events = try PostgresReportStore(address, pool: pool)
+        events = PostgresReportStore(pool: pool)
     }
 
     var migratesItself: Bool { false }
+    var isThere: Bool { true }
 
     func migrate() async throws {
         try await ledgers.migrateLedger()
