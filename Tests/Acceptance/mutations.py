@@ -10,11 +10,11 @@ KINDS = ("delete", "duplicate", "retype", "rename key", "rename value", "move", 
 
 # What somebody might have written instead: other types, other settings' values, nothing at all.
 WRONG = [
-    None, True, False, 0, -1, 5, 1.5, 10**30, "", "x", "12h", "-5s", "0s", "500ms", "ingest", "accumulate", "cache",
+    None, True, False, 0, -1, 5, 1.5, 10**30, "", "x", "12h", "-5s", "0s", "500ms", "10 min", "10m ", "1h 30m", "ingest", "accumulate", "cache",
     "publish", "generate", "bus", "store", "api", "raw", "report-request", "conversion-event", "report-ready", "é" * 300,
     "\0", "report-requests", "memory:", "memory:1MiB", "stdio:", "file:lines", "embedded:", "embedded:other.sqlite",
     "kafka://", "redis://a:99999", "grpc://", "grpc://127.0.0.1:0", "conversion:x", [], [[]], {}, {"$env": "UNSET"},
-    {"$env": 5}, {"$file": "nowhere"}, {"$env": "UNSET", "default": {"a": 1}}, {"count": 0}, {"count": 5},
+    {"$env": 5}, {"$file": "nowhere"}, {"$file": "duration"}, {"$env": "UNSET", "default": {"a": 1}}, {"count": 0}, {"count": 5},
     {"max_age": "900d"}, {"manual": True}, {"idle": "1m"}, {"cron": "0 0 30 2 *"}, {"cron": "0 6 * * *"}, {"any": []},
     {"all": [{"count": 5}, {"every": "1h"}]}, {"partitions": 0},
 ]

@@ -1,5 +1,6 @@
 """How the program ends, as a script that starts it sees it."""
 
+import fcntl
 import http.server
 import os
 import pathlib
@@ -7,10 +8,11 @@ import pty
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
-from stack import LIMIT, PENSTOCK, ROOT
+from stack import LIMIT, PENSTOCK, ROOT, free_port
 
 REPORTS = str(ROOT / "Pipelines" / "conversion-reports.json")
 
@@ -92,18 +94,167 @@ def test_validate_reads_standard_input(tmp_path):
 def test_a_person_at_a_terminal_sees_the_line_in_colour_and_a_pipe_does_not(tmp_path, broken):
     assert "\033" not in penstock(tmp_path, "validate", broken).stdout
     for more, is_coloured in (({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False)):
-        master, slave = pty.openpty()
-        environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
-        process = subprocess.Popen([PENSTOCK, "validate", broken], cwd=tmp_path, env={**environment, **more},
-                                   stdout=slave, stderr=subprocess.DEVNULL)
-        os.close(slave)
-        said = b""
-        try:
-            while data := os.read(master, 4096):
-                said += data
-        except OSError:
-            pass  # The terminal is gone with the program.
-        os.close(master)
-        assert process.wait(LIMIT) == 78
-        assert "^" in said.decode() and "max_bacth" in said.decode()
-        assert ("\033[1;31m" in said.decode()) == is_coloured
+        code, said = at_a_terminal(tmp_path, "validate", broken, **more)
+        assert code == 78
+        assert "^" in said and "max_bacth" in said
+        assert ("\033[1;31m" in said) == is_coloured
+
+
+COPY = """{ "version": 1, "name": "copy", "resources": { "in": { "url": "file:in" }, "out": { "url": "stdio:" } },
+  "stages": [ { "id": "read", "type": "ingest", "from": [ { "resource": "in" } ] },
+              { "id": "write", "type": "publish", "to": "out" } ] }"""
+
+# Every command that prints a result; the rest print nothing but help.
+PRINTING = [
+    ["--help"], ["--version"], ["help"], ["run", "--help"], ["run", "copy.json"], ["validate", REPORTS],
+    ["validate", "--format", "json", REPORTS], ["validate", "broken.json"],
+    ["dry-run", "--offline", "--arrivals", "uniform 60/h for 1h", REPORTS],
+    ["dry-run", "--offline", "--format", "html", "--arrivals", "uniform 60/h for 1h", REPORTS],
+    ["explain-error"], ["explain-error", "unknown-key"], ["stages"], ["stages", "ingest"], ["schema"],
+    ["completion", "bash"], ["sample-data", "--help"], ["migrate", "--help"], ["report", "--help"],
+    ["report", "get", "--help"], ["flush", "--help"], ["generate", "--help"], ["health", "--help"],
+]
+
+
+def to(stream, folder, *arguments):
+    """Runs a command with its output somewhere else than in a pipe that is read."""
+    (folder / "copy.json").write_text(COPY)
+    (folder / "in").write_text("a line\n" * 10)
+    (folder / "broken.json").write_text("{}")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PENSTOCK_")}
+    more = ["--log-level", "error"] if arguments == ("run", "copy.json") else []
+    return subprocess.run([PENSTOCK, *arguments, *more], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                          stdout=stream, stderr=subprocess.PIPE, text=True, timeout=LIMIT)
+
+
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_74_when_the_output_cannot_be_written(tmp_path, arguments):
+    with open("/dev/full", "w") as full:
+        result = to(full, tmp_path, *arguments)
+    assert result.returncode == 74, result
+    assert result.stderr.count("No space left on device") == 1, result
+
+
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_141_and_not_a_word_when_the_reader_has_gone(tmp_path, arguments):
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = to(writing, tmp_path, *arguments)
+    os.close(writing)
+    assert (result.returncode, result.stderr) == (141, ""), result
+
+
+def test_a_stream_that_is_closed_is_not_the_next_file_to_be_opened(tmp_path):
+    for redirection, code in ((">&-", 74), ("<&- 2>&-", 0)):
+        result = subprocess.run(["bash", "-c", f"exec {redirection}; exec '{PENSTOCK}' explain-error"], cwd=tmp_path,
+                                capture_output=True, text=True, timeout=LIMIT)
+        assert result.returncode == code, result
+    subprocess.run(["bash", "-c", f"'{PENSTOCK}' sample-data --days 1 --store embedded:s.sqlite >&- 2>&- <&-"],
+                   cwd=tmp_path, timeout=LIMIT, check=True)
+    assert (tmp_path / "s.sqlite").read_bytes().startswith(b"SQLite format 3")
+
+
+def test_a_slow_reader_gets_all_of_it_through_a_pipe_that_does_not_wait(tmp_path):
+    whole = penstock(tmp_path, "explain-error", "--format", "markdown").stdout
+    reading, writing = os.pipe()
+    assert len(whole) > 2 * fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096), "too short for a pipe to be full"
+    os.set_blocking(writing, False)
+    process = subprocess.Popen([PENSTOCK, "explain-error", "--format", "markdown"], stdout=writing, cwd=tmp_path)
+    os.close(writing)
+    time.sleep(0.5)
+    with open(reading) as pipe:
+        assert pipe.read() == whole
+    assert process.wait(LIMIT) == 0
+
+
+def at_a_terminal(folder, *arguments, **more):
+    """(exit code, what a person at a terminal sees on both streams)"""
+    master, slave = pty.openpty()
+    environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "TERM")}
+    process = subprocess.Popen([PENSTOCK, *arguments], cwd=folder, env={**environment, **more}, stdout=slave, stderr=slave)
+    os.close(slave)
+    said = b""
+    try:
+        while data := os.read(master, 4096):
+            said += data
+    except OSError:
+        pass  # The terminal is gone with the program.
+    os.close(master)
+    return process.wait(LIMIT), said.decode()
+
+
+def test_a_terminal_without_colours_gets_no_escapes(tmp_path, broken):
+    for command in (["validate", broken], ["dry-run", "--offline", "--arrivals", "uniform 60/h for 1h", REPORTS]):
+        assert "\033" in at_a_terminal(tmp_path, *command, TERM="xterm")[1]
+        for more in ({"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}):
+            code, said = at_a_terminal(tmp_path, *command, **more)
+            assert code in (0, 78) and len(said) > 100 and "\033" not in said, (command, more, said)
+
+
+def test_a_used_port_is_told_in_log_lines_of_ours_only(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = penstock(tmp_path, "run", "--log-format", "json", REPORTS,
+                          PENSTOCK_LISTEN=f"grpc://127.0.0.1:{taken.getsockname()[1]}")
+    assert result.returncode == 69
+    lines = result.stderr.splitlines()
+    assert all(line.startswith("{") for line in lines[:-1]), result.stderr
+    assert "the files are in order" in lines[-1]
+
+
+def test_report_and_health_take_the_scheme_of_a_pipeline_file(embedded):
+    embedded.start(embedded.write())
+    for server in (f"grpc://127.0.0.1:{embedded.port}", f"grpc://127.0.0.1:{embedded.port}/", f"127.0.0.1:{embedded.port}"):
+        assert embedded.call("health", "--server", server).stdout == "serving\n"
+        result = embedded.call("report", "get", "--server", server, "6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11", check=False)
+        assert "NOT_FOUND" in result.stderr, result
+    assert embedded.call("report", "get", "--server", "https://a:1", "x", check=False).returncode == 64
+
+
+def test_report_wait_takes_as_long_as_it_is_told(embedded):
+    embedded.start(embedded.write())
+    case = embedded.call("report", "create", "--server", f"127.0.0.1:{embedded.port}", "--product", "product-1", "--from",
+                         "2026-11-01", "--to", "2026-11-02").stdout.strip()
+    begun = time.monotonic()
+    result = embedded.call("report", "wait", "--server", f"127.0.0.1:{embedded.port}", "--timeout", "2s", case, check=False)
+    assert result.returncode == 75, result
+    assert 1.5 < time.monotonic() - begun < 10
+    begun = time.monotonic()
+    result = embedded.call("report", "wait", "--server", f"127.0.0.1:{free_port()}", "--timeout", "2s", case, check=False)
+    assert result.returncode == 69, result
+    assert result.stderr.count("trying again") == 1
+    assert 1.5 < time.monotonic() - begun < 10
+
+
+def test_report_wait_lasts_through_a_restart(embedded):
+    path = embedded.write()
+    process = embedded.start(path)
+    server = f"127.0.0.1:{embedded.port}"
+    case = embedded.call("report", "create", "--server", server, "--product", "product-1", "--from", "2026-11-01", "--to",
+                         "2026-11-02").stdout.strip()
+    waiting = subprocess.Popen([PENSTOCK, "report", "wait", "--server", server, "--for", "60s", case], cwd=embedded.folder,
+                               env=embedded.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(1)
+    embedded.stop(process)
+    time.sleep(1)
+    embedded.start(path)
+    embedded.call("flush", path, "batch")
+    out, err = waiting.communicate(timeout=LIMIT)
+    assert waiting.returncode == 0, (out, err)
+    assert case in out
+
+
+def test_flush_says_where_it_looked_and_makes_nothing(embedded, tmp_path):
+    path = embedded.write()
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    embedded.start(path)
+    result = subprocess.run([PENSTOCK, "flush", path, "batch"], cwd=other, env=embedded.environment, capture_output=True,
+                            text=True, timeout=LIMIT)
+    assert result.returncode == 69, result
+    assert result.stderr == (
+        "penstock flush: the ledger of batch is not in embedded:data/penstock.sqlite: the file is not there. "
+        "PENSTOCK_STORE is not set here: set it as `run` was started with it\n")
+    assert list(other.iterdir()) == []
+    assert embedded.call("flush", path, "batch").stderr == "flush of batch requested\n"

@@ -4,9 +4,11 @@ import collections
 import concurrent.futures
 import json
 import os
+import re
 import signal
 import subprocess
 
+import jsonschema
 import pytest
 
 from mutations import KINDS, Mutator
@@ -40,7 +42,7 @@ def codes(tmp_path_factory):
 def is_of_several(problem):
     """Whether it is about files that were given together, which these only are to save time."""
     return problem["code"] in ("duplicate-name", "topic-cycle") or (
-        problem["code"] == "repeated-input" and ".from" not in problem["path"])
+        problem["code"] in ("repeated-input", "file-conflict") and re.fullmatch(r"\$\.stages\[\d+\]", problem["path"]))
 
 
 def validated(folder, files):
@@ -63,18 +65,27 @@ def check_place(problem, data, codes):
     assert 1 <= problem["column"] <= width + 1, problem
 
 
-def test_ten_thousand_damaged_files_are_refused_in_place_or_accepted(tmp_path, codes):
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory):
+    """Ten thousand files: (kinds, bytes and what `validate` says), each by name."""
+    folder = tmp_path_factory.mktemp("damaged")
+    (folder / "duration").write_text("10m")
     mutator = Mutator(SHIPPED, SEED)
     kinds, datas = {}, {}
     for number in range(10_000):
         file = f"{number}.json"
         kinds[file], datas[file] = mutator.mutation(KINDS[number % len(KINDS)])
-        (tmp_path / file).write_bytes(datas[file])
+        (folder / file).write_bytes(datas[file])
     files = list(kinds)
     found = {}
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        for some in pool.map(lambda start: validated(tmp_path, files[start:start + 250]), range(0, len(files), 250)):
+        for some in pool.map(lambda start: validated(folder, files[start:start + 250]), range(0, len(files), 250)):
             found.update(some)
+    return kinds, datas, found
+
+
+def test_ten_thousand_damaged_files_are_refused_in_place_or_accepted(damaged, codes):
+    kinds, datas, found = damaged
     refused = collections.Counter()
     for file, problems in found.items():
         for problem in problems:
@@ -88,6 +99,73 @@ def test_ten_thousand_damaged_files_are_refused_in_place_or_accepted(tmp_path, c
     assert 7_000 < refused.total() < 9_900, table
     named = {problem["code"] for problems in found.values() for problem in problems}
     assert len(named) > 25, f"these codes only were met: {sorted(named)}"
+
+
+def schema_verdicts(datas):
+    """Whether the JSON Schema takes each file; None for what is no JSON."""
+    schema = json.loads(penstock("schema", cwd="/").stdout)
+    validator = jsonschema.Draft202012Validator(schema)
+    verdicts = []
+    for data in datas:
+        try:
+            document = json.loads(data)
+        except ValueError:
+            verdicts.append(None)
+            continue
+        verdicts.append(validator.is_valid(document))
+    return verdicts
+
+
+def test_the_schema_refuses_what_validate_refuses_and_nothing_else(damaged):
+    _, datas, found = damaged
+    files = list(datas)
+    parts = [files[start::WORKERS] for start in range(WORKERS)]
+    with concurrent.futures.ProcessPoolExecutor(WORKERS) as pool:
+        verdicts = {}
+        for part, some in zip(parts, pool.map(schema_verdicts, [[datas[file] for file in part] for part in parts])):
+            verdicts.update(zip(part, some))
+    strict, loose, agreed = [], [], collections.Counter()
+    for file, is_taken in verdicts.items():
+        errors = {problem["code"] for problem in found[file] if problem["severity"] == "error"}
+        if is_taken is None:
+            continue
+        if not is_taken and not errors:
+            strict.append(f"{file}: {datas[file].decode()}")
+        # What a schema can say; it knows nothing of names, of the environment, and of keys that stand twice.
+        if is_taken and errors & {"unknown-key", "missing-key", "unknown-stage"}:
+            loose.append(f"{file}: {errors} {datas[file].decode()}")
+        agreed[is_taken, not errors] += 1
+    print(f"schema and validate: {dict(agreed)}")
+    assert not strict, f"{len(strict)} refused by the schema only:\n" + "\n".join(strict[:3])
+    assert not loose, f"{len(loose)} taken by the schema:\n" + "\n".join(loose[:3])
+    assert agreed[True, True] > 500 and agreed[False, False] > 2_000, agreed
+
+
+def test_the_schema_takes_every_spelling_that_validate_takes(tmp_path):
+    (tmp_path / "duration").write_text("10m")
+    report = json.loads(SHIPPED[0])
+    spellings = ["10m", "10 min", "10m ", " 10  m", "10min", "0h 10m", {"$file": "duration"}, {"$env": "UNSET", "default": "10 min"},
+                 {"$env": "UNSET", "default": 10, "unit": "min"}]
+    places = [("sla",), ("stages", 1, "window"), ("stages", 2, "lease"), ("stages", 2, "min_interval"), ("stages", 3, "timeout"),
+              ("stages", 5, "ttl"), ("stages", 2, "trigger", "any", 1, "max_age"), ("stages", 2, "trigger", "any", 2, "deadline_margin")]
+    datas = {}
+    for place in places:
+        for spelling in spellings:
+            document = json.loads(json.dumps(report))
+            document["stages"][2]["trigger"]["any"] = [{"max_age": "1m"}, {"max_age": "2m"}, {"deadline_margin": "1m"}]
+            document["stages"][2]["lease"] = document["stages"][3]["timeout"] = "1s"
+            holder = document
+            for step in place[:-1]:
+                holder = holder[step]
+            holder[place[-1]] = spelling
+            datas[f"{len(datas)}.json"] = json.dumps(document).encode()
+    for file, data in datas.items():
+        (tmp_path / file).write_bytes(data)
+    found = validated(tmp_path, list(datas))
+    for (file, data), is_taken in zip(datas.items(), schema_verdicts(list(datas.values()))):
+        errors = [problem for problem in found[file]
+                  if problem["severity"] == "error" and problem["code"] != "sla-exceeded"]
+        assert is_taken and not errors, (errors, data.decode())
 
 
 def line(problem):

@@ -129,6 +129,17 @@ struct BatchingRuleTests {
         }
     }
 
+    @Test("knows how many cases make a full batch")
+    func full() {
+        func full(_ trigger: Trigger) -> Int {
+            BatchingRule(trigger: trigger, maxBatch: 512, minInterval: .zero).fullBatch
+        }
+        #expect(full(.any([.any([.count(100), .maxAge(.hours(1))]), .count(200)])) == 100)
+        #expect(full(.any([.count(700), .manual])) == 512)
+        #expect(full(.all([.count(5), .maxAge(.hours(1))])) == 512)
+        #expect(full(.maxAge(.hours(1))) == 512)
+    }
+
     @Test("counts no further than makes a difference")
     func bound() {
         let rule = BatchingRule(

@@ -32,14 +32,22 @@ struct CronTests {
         #expect(try schedule("0 6 * * *").next(after: just)?.text == "2026-01-01T06:00:00Z")
     }
 
-    @Test("takes either day where both are given, and both where one is any")
+    @Test(
+        "takes either day where both are given, and both where one begins with a star, as Vixie cron does"
+    )
     func days() throws {
         #expect(
             try ticks("0 0 13 * FRI", after: "2026-03-01T00:00:00Z")
                 == ["2026-03-06T00:00:00Z", "2026-03-13T00:00:00Z", "2026-03-20T00:00:00Z"])
         #expect(
             try ticks("0 0 */10 * MON", after: "2026-03-01T12:00:00Z")
-                == ["2026-03-02T00:00:00Z", "2026-03-09T00:00:00Z", "2026-03-11T00:00:00Z"])
+                == ["2026-05-11T00:00:00Z", "2026-06-01T00:00:00Z", "2026-08-31T00:00:00Z"])
+        #expect(
+            try ticks("0 0 13 * */5", after: "2026-03-01T12:00:00Z")
+                == ["2026-03-13T00:00:00Z", "2026-09-13T00:00:00Z", "2026-11-13T00:00:00Z"])
+        #expect(
+            try ticks("0 0 2-31/2 * MON", after: "2026-03-01T12:00:00Z")
+                == ["2026-03-02T00:00:00Z", "2026-03-04T00:00:00Z", "2026-03-06T00:00:00Z"])
         #expect(
             try ticks("0 0 29 2 *", after: "2026-01-01T00:00:00Z", count: 2)
                 == ["2028-02-29T00:00:00Z", "2032-02-29T00:00:00Z"])

@@ -1,5 +1,6 @@
 import Batching
 import PipelineCore
+import PipelineTesting
 import Specification
 import Testing
 
@@ -81,5 +82,59 @@ struct TriggerDecodingTests {
             try wait(#"{"any": [{"idle": "5m"}, {"every": "2h"}, {"cron": "0 6 * * *"}]}"#) == "2h")
         #expect(try wait(#"{"all": [{"every": "2h"}, {"cron": "0 6 * * *"}]}"#) == "24h")
         #expect(try wait(#"{"all": [{"every": "2h"}, {"idle": "5m"}]}"#) == nil)
+    }
+
+    @Test(
+        "counts ticks of several schedules together, as no one of them does",
+        arguments: [
+            // From Friday 02:30 to Saturday 09:00.
+            (#"{"cron": "30 2 * * MON-FRI"}, {"cron": "0 9 * * SAT,SUN"}"#, "30h30m"),
+            (#"{"cron": "0 0 * * *"}, {"cron": "0 12 * * *"}"#, "12h"),
+            // The night on which the clocks of one of them are put back.
+            (
+                #"{"cron": "0 0 * * *", "zone": "Europe/Berlin"}, {"cron": "0 12 * * *", "zone": "Europe/Berlin"}"#,
+                "13h"
+            ),
+            (#"{"cron": "0 0 * * *", "zone": "Asia/Kolkata"}, {"every": "24h"}"#, "18h30m"),
+            (#"{"every": "7h"}, {"every": "5h"}"#, "5h"),
+            (#"{"every": "36h"}, {"cron": "0 0 1 * *"}"#, "36h"),
+            (#"{"any": [{"cron": "0 0 * * *"}]}, {"any": [{"cron": "0 8 * * *"}]}"#, "16h"),
+            (#"{"max_age": "10h"}, {"cron": "0 0 * * *"}, {"cron": "0 12 * * *"}"#, "10h"),
+            (#"{"cron": "0 * * * *"}, {"cron": "30 * * * *"}, {"count": 5}"#, "30m"),
+        ])
+    func unions(_ rules: String, _ longest: String) throws {
+        let rule = try decode(#"{"any": [\#(rules)]}"#)
+        #expect(rule.longestWait(sla: .hours(24))?.text == longest)
+    }
+
+    @Test("finds the same for ticks taken one by one, through all changes of the clock")
+    func unionsByHand() throws {
+        let expressions = [
+            "30 2 * * MON-FRI", "0 9 * * SAT,SUN", "15 1,13 */3 * *", "0 0 1,15 * *", "45 23 * * 2",
+            "0 6-18/6 * 3-10 *",
+        ]
+        let zones = ["UTC", "America/New_York", "Australia/Lord_Howe", "Europe/London"]
+        var random = SplitMix64(seed: 3)
+        for _ in 0..<12 {
+            let schedules = try (0..<Int.random(in: 2...3, using: &random)).map { _ in
+                CronSchedule(
+                    try CronExpression(parsing: expressions.randomElement(using: &random)!),
+                    in: try TimeZone(parsing: zones.randomElement(using: &random)!))
+            }
+            var ticks: [Timestamp] = []
+            for schedule in schedules {
+                var tick = try Timestamp(parsing: "2024-01-01T00:00:00Z")
+                while tick < (try Timestamp(parsing: "2033-03-01T00:00:00Z")) {
+                    tick = try #require(schedule.next(after: tick))
+                    ticks.append(tick)
+                }
+            }
+            ticks.sort()
+            let last = ticks.firstIndex { $0 >= (try! Timestamp(parsing: "2033-01-01T00:00:00Z")) }!
+            let longest = zip(ticks, ticks[1...last]).map { $0.duration(to: $1) }.max()
+            #expect(
+                Trigger.any(schedules.map(Trigger.cron)).longestWait(sla: .zero) == longest,
+                "\(schedules.map(\.expression.text))")
+        }
     }
 }

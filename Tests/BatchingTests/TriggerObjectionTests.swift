@@ -1,5 +1,6 @@
 import Batching
 import PipelineCore
+import Specification
 import Testing
 
 @Suite("A trigger's objections")
@@ -54,6 +55,55 @@ struct TriggerObjectionTests {
         #expect(
             messages(.any([.manual, .all([.count(5), .count(5)])])).first?
                 .hasPrefix("trigger.any[1].all[1]: ") == true)
+    }
+
+    private func besides(
+        _ trigger: Trigger, maxBatch: Int = 512, minInterval: Duration = .zero
+    ) -> [String] {
+        BatchingRule(trigger: trigger, maxBatch: maxBatch, minInterval: minInterval)
+            .objections(field: "trigger", sla: .hours(24))
+            .map {
+                "\($0.field) \($0.code.rawValue): \($0.message)" + ($0.hint.map { "; \($0)" } ?? "")
+            }
+    }
+
+    @Test("tell of a count that no batch can hold")
+    func count() {
+        #expect(
+            besides(.any([.maxAge(.hours(1)), .count(600)])) == [
+                #"trigger.any[1] count-above-batch: waits for 600 cases and seals 512 of them ("max_batch"): 88 stay; a count of 512 seals as many, and waits for 88 cases less"#
+            ])
+        #expect(besides(.count(512)).isEmpty)
+        // What drains seals all of them, in two batches.
+        #expect(besides(.all([.count(600), .maxAge(.hours(1))])).isEmpty)
+    }
+
+    @Test("tell of a margin that makes each case due as it arrives")
+    func margin() {
+        #expect(
+            besides(.any([.count(5), .deadlineMargin(.hours(24))]), minInterval: .seconds(10)) == [
+                #"trigger.any[1] margin-above-sla: a case has 24h ("sla") and is due 24h before that: as it arrives; each arrival is a batch of its own, up to 8640 runs a day ("min_interval" 10s)"#
+            ])
+        #expect(besides(.deadlineMargin(.hours(25))).count == 1)
+        #expect(besides(.deadlineMargin(.hours(23))).isEmpty)
+    }
+
+    @Test("tell of a pause that is longer than what a rule promises")
+    func interval() throws {
+        #expect(
+            besides(.any([.count(5), .maxAge(.minutes(10))]), minInterval: .hours(1)) == [
+                #"trigger.any[1] interval-above-rule: a case may wait 1h ("min_interval") for this rule, and not 10m; shorten "min_interval", or write what really happens"#
+            ])
+        #expect(
+            besides(.deadlineMargin(.minutes(5)), minInterval: .hours(1)) == [
+                #"trigger interval-above-rule: a case that is due 5m before its deadline may be held back 1h ("min_interval"): until 55m after it; shorten "min_interval" below the margin"#
+            ])
+        let hourly = Trigger.cron(CronSchedule(try CronExpression(parsing: "0 * * * *")))
+        for rule in [Trigger.every(.minutes(30)), hourly] {
+            #expect(besides(rule, minInterval: .hours(2)).count == 1)
+            #expect(besides(rule, minInterval: .minutes(10)).isEmpty)
+        }
+        #expect(besides(.any([.idle(.minutes(1)), .manual]), minInterval: .hours(1)).isEmpty)
     }
 
     @Test("know what a pause, a period and a schedule imply")

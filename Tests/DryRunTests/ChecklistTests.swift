@@ -80,6 +80,36 @@ struct ChecklistTests {
         #expect(checklist.openings.entries.isEmpty)
     }
 
+    @Test(
+        "simulates a rule that may wait too long, so that it can be watched, and refuses it all the same"
+    )
+    func tooLong() async throws {
+        for (age, code) in [("36h", "sla-exceeded"), ("", "unbounded-wait")] {
+            let rule = age.isEmpty ? #"{ "count": 5 }"# : #"{ "max_age": "\#(age)" }"#
+            let text = """
+                { "version": 1, "name": "reports", "sla": "24h",
+                  "resources": { "db": { "url": "embedded:no/such/file" } },
+                  "stages": [
+                    { "id": "in", "type": "ingest", "codec": "report-request",
+                      "from": [ { "resource": "db", "topic": "requests", "create": {} } ] },
+                    { "id": "batch", "type": "accumulate", "store": "db", "trigger": \(rule) },
+                    { "id": "reports", "type": "generate", "generator": "conversion", "store": "db" },
+                    { "id": "out", "type": "publish", "to": "db", "topic": "ready" } ] }
+                """
+            var checklist = Checklist()
+            let simulated = Journal<String>()
+            checklist.simulate = { definition, _, _ in
+                simulated.note(definition.name)
+                throw SimulationSkipped("never")
+            }
+            let report = try await checklist.report(on: text)
+            #expect(simulated.entries == ["reports"])
+            #expect(report.diagnostics.list.contains { $0.code.rawValue == code })
+            #expect(entry(.static, report)?.status == .fail)
+            #expect(report.exitCode(strict: false) == .configuration)
+        }
+    }
+
     @Test("skips what the file's first problem hides", arguments: ["", "[]", "{ \"version\": 1"])
     func unreadable(_ text: String) async throws {
         let report = try await Checklist().report(on: text)

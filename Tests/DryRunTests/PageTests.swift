@@ -8,13 +8,14 @@ struct PageTests {
     private static let pages: [(name: String, report: DryRunReport)] = [
         ("day", page(SyntheticDay.shipped)),
         ("comparison", page(SyntheticDay.shipped, SyntheticDay.hasty)),
+        ("comparisons", page(SyntheticDay.shipped, SyntheticDay.hasty, SyntheticDay.late)),
         ("late", page(SyntheticDay.late)), ("unanswered", page(SyntheticDay.unanswered)),
         ("minutes", page(SyntheticDay.minutes)), ("events", page(SyntheticDay.events)),
         ("empty", page(SyntheticDay.empty)), ("refused", refused), ("hostile", hostile),
     ]
 
     private static func page(
-        _ simulation: SimulationReport, _ other: SimulationReport? = nil
+        _ simulation: SimulationReport, _ others: SimulationReport...
     ) -> DryRunReport {
         var report = DryRunReport(file: simulation.file)
         report.checks = [
@@ -28,7 +29,7 @@ struct PageTests {
             DryRunCheck(.simulate, "", .ok, "24 h in 310 ms"),
         ]
         report.simulation = simulation
-        report.other = other
+        report.others = others
         return report
     }
 

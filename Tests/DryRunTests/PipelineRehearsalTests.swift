@@ -1,4 +1,5 @@
 import PipelineCore
+import PipelineTesting
 import Testing
 
 @testable import DryRun
@@ -80,5 +81,73 @@ struct PipelineRehearsalTests {
             Rehearsal.trace("uniform 100/h for 1h", codec: "conversion-event"))
         #expect(report.stages.map(\.passed) == [100, 100])
         #expect(report.batches.isEmpty && report.generation == nil)
+    }
+
+    /// A trace of requests: case number, minute of arrival, and minute of the deadline if it has one.
+    private func requests(_ all: [(id: Int, at: Int64, deadline: Int64?)]) -> ArrivalTrace {
+        let start = Timestamp(microseconds: 1_767_225_600_000_000)
+        let arrivals = all.map { request in
+            let deadline = request.deadline.map {
+                #", "deadline": "\#(start.advanced(by: .seconds($0 * 60)).text)""#
+            }
+            let payload = """
+                { "case_id": "6f2c1f0e-8a0f-4a52-9c7e-0000000000\(request.id)", "product_id": "a",
+                  "period": { "start_time": "2025-11-01T00:00:00Z", "end_time": "2025-12-01T00:00:00Z" }
+                  \(deadline ?? "") }
+                """
+            return ArrivalTrace.Arrival(
+                at: .seconds(request.at * 60),
+                message: OutgoingRecord(key: nil, payload: Array(payload.utf8)[...]))
+        }
+        return ArrivalTrace(start: start, length: .hours(2), arrivals: arrivals, origin: "a test")
+    }
+
+    @Test("counts as late what comes after its case's own deadline, as `run` does, beside the SLA")
+    func deadlines() throws {
+        // A run begins five minutes before the deadline, or at once, and takes four.
+        let trace = requests([(10, 0, 3), (11, 1, 100), (12, 70, nil), (13, 71, 74)])
+        let report = try Rehearsal.run(Rehearsal.definition(), trace, cost: "4m")
+        #expect(report.unanswered == 0)
+        #expect(report.afterSLA == 0)
+        // Those that had less than four minutes; what was answered with them was in time.
+        #expect(report.late == 2)
+        #expect(!report.verdict.isGood)
+        #expect(
+            report.verdict.sentence.hasPrefix(
+                "2 of 4 cases answered after their deadline, none after the SLA of 24 h"))
+        #expect(report.check(subject: "").status == .fail)
+    }
+
+    @Test("books a late repeat where it ends: at the ledger, which knows its case")
+    func lateRepeats() throws {
+        let trace = requests([(10, 0, 30), (10, 20, 30), (11, 21, nil), (10, 90, 30)])
+        let report = try Rehearsal.run(Rehearsal.definition(), trace)
+        let stages = Dictionary(uniqueKeysWithValues: report.stages.map { ($0.id, $0) })
+        #expect(stages["batch"]?.received == 4)
+        #expect(stages["batch"]?.passed == 2)
+        #expect(report.remark(on: stages["batch"]!) == "2 known already or never sealed")
+        #expect(stages["reports"]?.received == 2 && stages["reports"]?.passed == 2)
+        #expect(report.remark(on: stages["reports"]!) == "")
+    }
+
+    @Test("measures fullness by the number that the rule calls full")
+    func fullness() throws {
+        let report = try Rehearsal.run(
+            Rehearsal.definition(changing: [(#""default": 512 }"#, #""default": 10 }"#)]),
+            Rehearsal.trace("burst 25 at 1h"))
+        #expect(report.batches.map(\.fill) == [1, 1, 0.5])
+        #expect(report.capacity == 10)
+    }
+
+    @Test("takes no longer for workers that wait for each other's news than for what they do")
+    func idleWorkers() throws {
+        let trace = try Rehearsal.trace("uniform 30/h for 24h")
+        let one = try Rehearsal.run(Rehearsal.definition(), trace)
+        let three = try Rehearsal.run(Rehearsal.definition(), trace, workers: 3)
+        #expect(three.batches.map(\.sealedAt) == one.batches.map(\.sealedAt))
+        #expect(three.batches.map(\.closedBy) == one.batches.map(\.closedBy))
+        #expect(three.unanswered == 0)
+        // Looking once a second, as processes do that can't be told, took sixty times as long.
+        #expect(three.took < one.took * 12 + .milliseconds(500), "\(three.took), alone \(one.took)")
     }
 }

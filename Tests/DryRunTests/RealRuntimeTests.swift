@@ -88,7 +88,7 @@ private struct RealRun {
             stand.make = { [cost, recorder, trace] _, _, context in
                 NotingGenerator(
                     inner: CostedGenerator(
-                        cost: cost, clock: context.clock, start: trace.start, largestBatch: nil,
+                        cost: cost, clock: context.clock, start: trace.start, fullBatch: nil,
                         recorder: recorder)
                 ) { if recorder.current.answered.count >= count { answered.open() } }
             }

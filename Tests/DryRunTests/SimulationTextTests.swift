@@ -42,6 +42,13 @@ struct SimulationTextTests {
         #expect(plain == comparison.text(width: 100))
     }
 
+    @Test("compares several rule sets with one as in the golden file")
+    func comparisons() throws {
+        let others = [SyntheticDay.hasty, SyntheticDay.late, SyntheticDay.unanswered]
+        let text = Comparisons(SyntheticDay.shipped, others).text(width: 100)
+        try GoldenText.expect(text, toBe: "comparisons.txt")
+    }
+
     /// The text without what sets colours.
     private static func uncoloured(_ text: String) -> String {
         let parts = text.split(separator: "\u{1B}", omittingEmptySubsequences: false)

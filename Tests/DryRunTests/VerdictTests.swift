@@ -15,7 +15,7 @@ struct VerdictTests {
     @Test("fails for late cases, and for those without an answer")
     func bad() {
         #expect(!SyntheticDay.late.verdict.isGood)
-        #expect(SyntheticDay.late.verdict.sentence.contains("answered late, up to"))
+        #expect(SyntheticDay.late.verdict.sentence.contains("answered after their deadline, "))
         #expect(!SyntheticDay.unanswered.verdict.isGood)
         #expect(SyntheticDay.unanswered.verdict.sentence.contains("not answered when"))
     }

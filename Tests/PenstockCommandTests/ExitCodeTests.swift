@@ -52,6 +52,22 @@ final class ExitCodeTests {
             (["dry-run"], "FILE"), (["dry-run", "--repeats", "500%", "f.json"], "0% to 100%"),
             (["dry-run", "--arrivals", "sometimes", "f.json"], "--arrivals"),
             (["sample-data", "--store", "nonsense"], "is not the address of a store"),
+            (
+                ["dry-run", "--input", "a", "--arrivals", "burst 9 at 1h", "f.json"],
+                "--arrivals has no effect beside --input"
+            ),
+            (["dry-run", "--input", "a", "--repeats", "5%", "f.json"], "--repeats has no effect"),
+            (["dry-run", "--offline", "--timeout", "1s", "f.json"], "--timeout has no effect"),
+            (["dry-run", "--seed", "1", "--seed=2", "f.json"], "--seed stands 2 times"),
+            (["run", "--role", "api", "--role", "worker", "f.json"], "--role stands 2 times"),
+            (
+                ["dry-run", "f.json"] + (1...6).flatMap { ["--compare", "\($0).json"] },
+                "--compare takes 5 files, not 6"
+            ),
+            (
+                ["health", "--server", "http://127.0.0.1:1/readyz", "--service", "a"],
+                "--service has no effect"
+            ),
         ])
     func usage(_ arguments: [String], _ hint: String) async {
         #expect(await terminal.penstock(arguments) == .usage)
@@ -106,6 +122,29 @@ final class ExitCodeTests {
         #expect(terminal.out.contains("SKIP  not asked: --offline"))
     }
 
+    @Test("is 0 for a dry run that compares several files, each of which is shown")
+    func comparisons() async throws {
+        let path = try pipeline()
+        var others: [String] = []
+        for age in ["10m", "20m"] {
+            others.append("\(folder.path)/\(age).json")
+            let text = try String(contentsOfFile: path, encoding: .utf8)
+            try Data(text.replacing("1h", with: age).utf8).write(to: URL(filePath: others.last!))
+        }
+        let arguments = ["dry-run", "--offline", "--arrivals", "uniform 60/h for 1h", path]
+        let compared = arguments + others.flatMap { ["--compare", $0] }
+        for format in ["text", "json", "html"] {
+            let terminal = Terminal()
+            #expect(await terminal.penstock(compared + ["--format", format]) == .success)
+            for name in ["pipeline.json", "10m.json", "20m.json"] {
+                #expect(terminal.out.contains(name), "\(format): \(name)")
+            }
+        }
+        #expect(await terminal.penstock(compared + ["--format", "json"]) == .success)
+        let json = try JSON(parsing: terminal.out)
+        #expect(json["comparisons"]?.items?.compactMap { $0["other"]?["file"]?.string } == others)
+    }
+
     @Test("is 69 when the server can't be reached")
     func unavailable() async {
         for arguments in [
@@ -135,11 +174,36 @@ final class ExitCodeTests {
     @Test("is 0 for a flush of an accumulate stage, and 64 for another stage")
     func flush() async throws {
         let path = try pipeline()
-        #expect(await terminal.penstock("migrate", path) == .success)
         #expect(await terminal.penstock("flush", path, "out") == .usage)
         #expect(terminal.err.contains("there is batch"))
+        // It looks, and makes nothing.
+        #expect(await terminal.penstock("flush", path, "batch") == .unavailable)
+        #expect(
+            terminal.err.contains(
+                "the ledger of batch is not in embedded:\(folder.path)/penstock.sqlite: the file is not there. "
+            ), "\(terminal.err)")
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["pipeline.json"])
+        #expect(await terminal.penstock("migrate", path) == .success)
         #expect(await terminal.penstock("flush", path, "batch") == .success)
         #expect(terminal.err.hasSuffix("flush of batch requested\n"))
+        // The store is there, and knows nothing of another pipeline.
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        _ = try file(text.replacing("\"reports\", \"sla\"", with: "\"others\", \"sla\""))
+        #expect(await terminal.penstock("flush", path, "batch") == .unavailable)
+        #expect(
+            terminal.err.contains("neither `run` nor `migrate` has made the stage there"),
+            "\(terminal.err)")
+    }
+
+    @Test("is 69 for a generator whose embedded store is not there, and none is made")
+    func generateWithoutStore() async throws {
+        let store = "embedded:\(folder.path)/s.sqlite"
+        let code = await terminal.penstock(
+            "generate", "--store", store, "--listen", "grpc://127.0.0.1:1")
+        #expect(code == .unavailable)
+        #expect(terminal.err.contains("\(store) is not there"), "\(terminal.err)")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
     }
 
     @Test("is 0 for sample data, which can be counted again")

@@ -83,6 +83,112 @@ struct RulesTests {
         ])
     func sinks(_ sink: String, _ expected: [String]) { #expect(codes(sink: sink) == expected) }
 
+    /// A pipeline of lines, from one address to another.
+    private func copy(_ from: String, to: String, name: String = "copy", more: String = "")
+        -> String
+    {
+        """
+        { "version": 1, "name": "\(name)",
+          "resources": { "in": { "url": "\(from)" }, "out": { "url": "\(to)" }\(more) },
+          "stages": [ { "id": "read", "type": "ingest", "from": [ { "resource": "in" } ] },
+                      { "id": "write", "type": "publish", "to": "out" } ] }
+        """
+    }
+
+    private func found(_ files: String...) -> [String] {
+        let named = files.enumerated().map { (name: "\($0).json", bytes: Array($1.utf8)) }
+        return PipelineReader(catalogue: .standard, environment: .empty).read(together: named)
+            .flatMap(\.diagnostics.list)
+            .filter { $0.severity != .note && $0.code != .unusedResource }
+            .map { "\($0.severity) \($0.code.rawValue): \($0.message)" }
+    }
+
+    @Test(
+        "refuse a file that is read and written, by whatever path",
+        arguments: [
+            ("file:data/a", "file:data/a"), ("file:data/a", "file:./data/a"),
+            ("file:data/a", "file:data/../data/a"),
+            ("file:/tmp/no-such-a", "file:/tmp/./no-such-a"),
+            ("file:/dev/../tmp/no-such-a", "file:/tmp/no-such-a"),
+        ])
+    func filesReadAndWritten(_ from: String, _ to: String) {
+        #expect(
+            found(copy(from, to: to)) == [
+                "error file-conflict: publish \"write\" writes to \(to), which ingest \"read\" reads"
+            ])
+        #expect(
+            found(copy(from, to: "stdio:"), copy("stdio:", to: to, name: "other")) == [
+                "error file-conflict: publish \"write\" writes to \(to), which ingest \"read\" of 0.json reads"
+            ])
+        #expect(
+            found(copy("stdio:", to: to), copy(from, to: "stdio:", name: "other")) == [
+                "error file-conflict: ingest \"read\" reads \(from), which publish \"write\" of 0.json writes to"
+            ])
+    }
+
+    @Test("refuse the place of refused lines, and a database, as a file of lines")
+    func filesOfOthers() {
+        #expect(
+            found(copy("file:a", to: "file:./a.dead-letters")) == [
+                "error file-conflict: publish \"write\" writes to file:./a.dead-letters, where ingest \"read\" keeps what it refuses of file:a"
+            ])
+        let dead = copy("file:a.dead-letters", to: "stdio:", name: "other")
+        #expect(
+            found(copy("file:a", to: "stdio:"), dead) == [
+                "error file-conflict: ingest \"read\" reads file:a.dead-letters, where ingest \"read\" of 0.json keeps what it refuses of file:a"
+            ])
+        #expect(
+            found(dead, copy("file:a", to: "stdio:")) == [
+                "error file-conflict: ingest \"read\" of 0.json reads file:a.dead-letters, where ingest \"read\" keeps what it refuses of file:a"
+            ])
+        let database = #", "db": { "url": "embedded:./a.sqlite" }"#
+        #expect(
+            found(copy("file:a", to: "file:a.sqlite", more: database)) == [
+                "error file-conflict: file:a.sqlite is the database of the resource \"db\""
+            ])
+    }
+
+    @Test("refuse two readers of one stream, in one pipeline or in several")
+    func streams() {
+        #expect(
+            found(copy("stdio:", to: "file:a"), copy("stdio://", to: "file:b", name: "other")) == [
+                "error repeated-input: stdio:// is an input of 0.json already"
+            ])
+        #expect(
+            found(
+                copy("file:/dev/stdin", to: "file:a"), copy("stdio:", to: "file:b", name: "other"))
+                == ["error repeated-input: stdio: is an input of 0.json already"])
+        let twice = copy("stdio:", to: "stdio:", more: #", "again": { "url": "stdio://" }"#)
+            .replacing(
+                #"{ "resource": "in" }"#, with: #"{ "resource": "in" }, { "resource": "again" }"#)
+        #expect(found(twice) == ["error repeated-input: \"again\" is an input already"])
+    }
+
+    @Test("warn of two writers of a file, and let the rest be")
+    func sharedFiles() {
+        #expect(
+            found(copy("file:a", to: "file:c"), copy("file:b", to: "file:./c", name: "other")) == [
+                "warning file-conflict: publish \"write\" writes to file:./c, as publish \"write\" of 0.json does"
+            ])
+        #expect(found(copy("stdio:", to: "stdio:")) == [])
+        #expect(found(copy("file:/dev/null", to: "file:/dev/null")) == [])
+        // Each keeps positions of its own.
+        #expect(
+            found(copy("file:a", to: "stdio:"), copy("file:a", to: "stdio:", name: "other")) == [])
+    }
+
+    @Test("take an embedded bus for one however its path is written")
+    func embeddedBuses() {
+        let disk = (
+            #""other": { "url": "kafka://broker:9092" }"#,
+            #""other": { "url": "embedded:./data/penstock.sqlite" }"#
+        )
+        #expect(
+            codes(
+                from: #"{ "resource": "disk", "topic": "requests" }"#,
+                sink: #""to": "other", "topic": "requests""#, disk) == ["topic-loop"])
+    }
+
     @Test("want a store for the ledger, unless it is given up in so many words, and for counting")
     func stores() {
         let store = #""accumulate", "store": "store""#

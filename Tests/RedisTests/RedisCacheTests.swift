@@ -49,6 +49,21 @@ struct RedisCacheTests {
         await cache.close()
     }
 
+    @Test func takesAValueLongerThanAllowedForAMiss() async throws {
+        let address = try sharedRedis()
+        let small = try RedisCache(
+            address: try #require(
+                ResourceAddress(url: address.url, properties: ["max_value": "16B"])))
+        let key = prefix + "long"
+        for (count, isFound) in [(16, true), (17, false)] {
+            let value = Bytes(repeating: 7, count: count)
+            try await cache.set([CacheEntry(key: key, value: value, timeToLive: .minutes(1))])
+            #expect(try await small.get([key]) == [isFound ? value : nil])
+        }
+        await small.close()
+        await cache.close()
+    }
+
     @Test func givesUpACallThatIsCancelledBeforeItIsSent() async throws {
         let cache = cache
         let key = prefix + "cancelled"

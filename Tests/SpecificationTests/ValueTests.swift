@@ -15,7 +15,8 @@ struct ValueTests {
             ("2d1h0.5s", .milliseconds(176_400_500), "2d1h500ms"),
             ("36h", .seconds(129_600), "36h"), ("0.5s", .milliseconds(500), "500ms"),
             ("0.25ms", .microseconds(250), "0.25ms"), ("0s", .zero, "0s"),
-            ("10 s", .seconds(10), "10s"),
+            ("10 s", .seconds(10), "10s"), ("10m ", .seconds(600), "10m"),
+            (" 10  min", .seconds(600), "10m"), ("1h 30m", .seconds(5400), "1h30m"),
             ("0.1d", .seconds(8640), "2h24m"),
         ])
     func durations(text: String, duration: Duration, written: String) throws {
@@ -28,7 +29,7 @@ struct ValueTests {
         "of time without a sensible number or unit is refused",
         arguments: [
             "", "s", "10", "ten s", "-5s", "5x", "5 hours", "1.s", ".5s", "1e3s", "5sm", "30m1h",
-            "1h1h", "1h30", "5s 5ms",
+            "1h1h", "1h30", "5s 5s", "10m\n", "1 h 3 0 m", " ",
             "99999999999d", "99999999999999999999s", "1.0000000001s", "٣s",
         ])
     func noDurations(text: String) {
@@ -48,7 +49,7 @@ struct ValueTests {
         arguments: [
             ("512B", 512, "512B"), ("64MiB", 64 << 20, "64MiB"), ("1.5GiB", 3 << 29, "1536MiB"),
             ("10kB", 10_000, "10000B"), ("2GB", 2_000_000_000, "1953125KiB"), ("0B", 0, "0B"),
-            ("1024KiB", 1 << 20, "1MiB"),
+            ("1024KiB", 1 << 20, "1MiB"), (" 64 MiB ", 64 << 20, "64MiB"),
         ])
     func sizes(text: String, bytes: Int, written: String) throws {
         #expect(try ByteCount(parsing: text).bytes == bytes)

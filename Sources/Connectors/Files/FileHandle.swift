@@ -78,14 +78,26 @@ final class FileHandle: Sendable {
             }
             if wrote >= 0 {
                 rest = rest.dropFirst(wrote)
+            } else if errno == EAGAIN {
+                var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                _ = unsafe poll(&waiting, 1, -1)
             } else if errno != EINTR {
-                throw Self.error("write", path)
+                throw isOwned ? Self.error("write", path) : outputError
             }
         }
     }
 
     func synchronize() throws {
         if fdatasync(descriptor) != 0, errno != EINVAL { throw Self.error("flush", path) }
+    }
+
+    /// A standard stream ends the process, as it does for every command: nobody can mend it from outside.
+    private var outputError: PipelineError {
+        errno == EPIPE
+            ? .fatal("output-closed", "the reader of \(path) has gone")
+            : .fatal(
+                "output-failed",
+                "can't write to \(path): \(unsafe String(cString: strerror(errno)))")
     }
 
     private static func error(_ what: String, _ path: String) -> PipelineError {

@@ -53,6 +53,7 @@ public final class RedisCache: Cache {
     /// What has been sent so far.
     public var statistics: Statistics { client.statistics }
 
+    /// A value that is longer than allowed counts as a miss.
     public func get(_ keys: [String]) async throws -> [Bytes?] {
         if keys.isEmpty { return [] }
         let replies = try await client.send(Self.sliced(keys).map(RedisCommand.get))
@@ -62,7 +63,8 @@ public final class RedisCache: Cache {
             guard case .array(let elements) = reply else { throw error(reply) }
             for element in elements {
                 switch element {
-                case .string(let value): values.append(value)
+                // What is longer than we write is not ours.
+                case .string(let value): values.append(value.count <= maxValueBytes ? value : nil)
                 case .null: values.append(nil)
                 default: throw error(element)
                 }

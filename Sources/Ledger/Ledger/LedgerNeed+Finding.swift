@@ -27,6 +27,12 @@ extension LedgerNeed {
     /// - Parameter stored: the rule that the ledger has; `nil` for a new stage.
     public func finding(stored: (ruleText: String, revision: Int64)?) -> ResourceFinding {
         let subject = ResourceNeed.ledger(self).subject
+        if mustExist {
+            return stored == nil
+                ? ResourceFinding(
+                    subject, .wrong, "neither `run` nor `migrate` has made the stage there")
+                : ResourceFinding(subject, .ok, "the stage is there")
+        }
         guard let stored else {
             return ResourceFinding(
                 subject, .ok, "a new stage, with revision \(revision ?? 1) of its rule")

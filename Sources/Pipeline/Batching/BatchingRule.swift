@@ -17,6 +17,15 @@ public struct BatchingRule: Sendable, Hashable {
     /// How far waiting cases need to be counted: more makes no difference to the rule.
     public var countBound: Int { max(maxBatch, trigger.largestCount) }
 
+    /// How many cases a batch has that is sealed for their number alone, the smallest such number;
+    /// the most that it can have where no number decides.
+    public var fullBatch: Int {
+        let counts = trigger.alternatives.compactMap { trigger in
+            if case .count(let count) = trigger { count } else { nil as Int? }
+        }
+        return min(maxBatch, counts.min() ?? maxBatch)
+    }
+
     /// Whether the rule asks when the newest case arrived.
     public var needsNewest: Bool { trigger.needsNewest }
 

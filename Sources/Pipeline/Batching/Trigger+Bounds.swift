@@ -1,5 +1,16 @@
+internal import PipelineCore
+
 /// How long a rule may leave a case waiting.
 extension Trigger {
+    /// The shortest wait of one of them; ticks count together, since each may come in another's gap.
+    private static func longestWait(ofAny triggers: [Trigger], sla: Duration) -> Duration? {
+        guard let shortest = triggers.compactMap({ $0.longestWait(sla: sla) }).min() else {
+            return nil
+        }
+        var ticks = MergedTicks(of: triggers)
+        return ticks?.longestGap(within: shortest) ?? shortest
+    }
+
     /// The longest that a case waits for the trigger, whatever else arrives; `nil` when nothing
     /// bounds it.
     ///
@@ -14,7 +25,7 @@ extension Trigger {
         case .cron(let schedule): schedule.longestGap
         case .deadlineMargin(let margin): max(.zero, sla - margin)
         case .manual: nil
-        case .any(let triggers): triggers.compactMap { $0.longestWait(sla: sla) }.min()
+        case .any: Self.longestWait(ofAny: alternatives, sla: sla)
         case .all(let triggers):
             triggers.reduce(.zero as Duration?) { longest, trigger in
                 guard let longest, let wait = trigger.longestWait(sla: sla) else { return nil }

@@ -46,11 +46,27 @@ extension Trigger {
         case .idle(let pause):
             let last = [open.newest, open.lastFired].compactMap(\.self).max()
             return last?.advanced(by: pause)
-        case .every(let period): return open.oldest?.nextMultiple(of: period)
-        case .cron(let schedule): return open.oldest.flatMap(schedule.next(after:))
+        case .every, .cron: return open.oldest.flatMap(tick(after:))
         case .deadlineMargin(let margin):
             return open.earliestDeadline?.advanced(by: .zero - margin)
         case .count, .manual, .any, .all: return nil
+        }
+    }
+
+    /// Whether it holds from times on that nothing but the calendar decides.
+    var isTick: Bool {
+        switch self {
+        case .every, .cron: true
+        case .count, .maxAge, .idle, .deadlineMargin, .manual, .any, .all: false
+        }
+    }
+
+    /// The first tick after an instant, of a rule that has ticks.
+    func tick(after instant: Timestamp) -> Timestamp? {
+        switch self {
+        case .every(let period): instant.nextMultiple(of: period)
+        case .cron(let schedule): schedule.next(after: instant)
+        case .count, .maxAge, .idle, .deadlineMargin, .manual, .any, .all: nil
         }
     }
 
@@ -109,7 +125,7 @@ extension TriggerState {
 
 extension Timestamp {
     /// The next whole multiple of a period since 1970, later than this instant.
-    fileprivate func nextMultiple(of period: Duration) -> Timestamp {
+    func nextMultiple(of period: Duration) -> Timestamp {
         let length = max(1, period.wholeMicroseconds)
         let since = microseconds.flooredDivision(by: length).remainder
         return advanced(by: .microseconds(length - since))

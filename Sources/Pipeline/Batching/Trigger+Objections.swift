@@ -14,6 +14,108 @@ extension Diagnostic.Code {
             at: "stages[2].trigger", #"{ "any": [ { "max_age": "2h" }, { "max_age": "1h" } ] }"#))
 }
 
+extension Diagnostic.Code {
+    /// A rule waits for more cases than it seals.
+    public static let countAboveBatch = Self(
+        "count-above-batch", "The rule waits for more cases than it seals.",
+        """
+        A "count" above "max_batch" holds when so many cases wait, and then seals a batch of "max_batch" \
+        only: the rest has waited for nothing, and stays. It works, and so this is a warning. Lower the \
+        count, or raise "max_batch".
+        """,
+        example: .file(
+            at: "stages[2].trigger", #"{ "any": [ { "count": 600 }, { "max_age": "1h" } ] }"#))
+
+    /// A margin is as long as the time that cases have.
+    public static let marginAboveSLA = Self(
+        "margin-above-sla", "A deadline margin is as long as the time that cases have.",
+        """
+        A case without a deadline of its own has to be answered within "sla". A "deadline_margin" of that \
+        or more makes it due in the moment it arrives: each arrival seals a batch, at most one in a \
+        "min_interval", and batching saves nothing. It works, and so this is a warning. The margin has to \
+        leave time for a run and a failed one; `penstock validate` adds that up.
+        """,
+        example: .file(at: "stages[2].trigger", #"{ "deadline_margin": "25h" }"#))
+
+    /// A pause is longer than what a rule promises.
+    public static let intervalAboveRule = Self(
+        "interval-above-rule", "The pause between firings is longer than a rule's own time.",
+        """
+        "min_interval" holds back every firing but those of full batches and flushes. Where it is longer \
+        than a rule's "max_age" or period, cases wait for it instead, and where it is longer than a \
+        "deadline_margin", for longer than until their deadline. It works, and so this is a warning. \
+        Shorten the interval, or let the rule say what really happens.
+        """,
+        example: .file(
+            at: "stages[2]",
+            """
+            { "id": "batch", "type": "accumulate", "store": "store", "trigger": { "max_age": "10m" },
+              "min_interval": "1h" }
+            """))
+}
+
+extension BatchingRule {
+    /// What is odd about the trigger beside the settings around it: it works otherwise than it reads.
+    ///
+    /// - Parameters:
+    ///   - field: where the trigger stands below its stage, `trigger`.
+    ///   - sla: how far away a case's deadline is when it arrives, if it names none.
+    public func objections(field: String, sla: Duration) -> [StageContract.Objection] {
+        objections(of: trigger, field: field, sla: sla)
+    }
+
+    private func objections(
+        of trigger: Trigger, field: String, sla: Duration
+    ) -> [StageContract.Objection] {
+        func warning(
+            _ code: Diagnostic.Code, _ message: String, _ hint: String
+        ) -> [StageContract.Objection] {
+            [.init(field: field, code: code, message, hint: hint, isWarning: true)]
+        }
+        func held(_ wait: Duration) -> [StageContract.Objection] {
+            guard wait < minInterval else { return [] }
+            return warning(
+                .intervalAboveRule,
+                "a case may wait \(minInterval.text) (\"min_interval\") for this rule, and not "
+                    + wait.text, "shorten \"min_interval\", or write what really happens")
+        }
+        switch trigger {
+        case .count(let count) where count > maxBatch:
+            let rest = count - maxBatch
+            return warning(
+                .countAboveBatch,
+                "waits for \(count) cases and seals \(maxBatch) of them (\"max_batch\"): \(rest) stay",
+                "a count of \(maxBatch) seals as many, and waits for \(rest) cases less")
+        case .deadlineMargin(let margin) where margin >= sla:
+            let most = minInterval > .zero ? Int(Duration.hours(24) / minInterval) : nil
+            return warning(
+                .marginAboveSLA,
+                "a case has \(sla.text) (\"sla\") and is due \(margin.text) before that: as it arrives",
+                "each arrival is a batch of its own"
+                    + (most.map {
+                        ", up to \($0) runs a day (\"min_interval\" \(minInterval.text))"
+                    }
+                        ?? "; a shorter margin, or a \"min_interval\""))
+        case .deadlineMargin(let margin) where margin < minInterval:
+            let late = minInterval - margin
+            return warning(
+                .intervalAboveRule,
+                "a case that is due \(margin.text) before its deadline may be held back "
+                    + "\(minInterval.text) (\"min_interval\"): until \(late.text) after it",
+                "shorten \"min_interval\" below the margin")
+        case .maxAge(let age): return held(age)
+        case .every(let period): return held(period)
+        case .cron(let schedule): return held(schedule.longestGap)
+        case .any(let triggers):
+            return triggers.enumerated().flatMap { index, trigger in
+                objections(of: trigger, field: "\(field).any[\(index)]", sla: sla)
+            }
+        // `all` drains, and `idle` and `manual` promise no time.
+        case .count, .deadlineMargin, .idle, .manual, .all: return []
+        }
+    }
+}
+
 /// What is odd about a rule although every part of it is right.
 extension Trigger {
     /// Rules that never decide anything, since another one beside them always does.

@@ -50,12 +50,6 @@ extension Trigger {
     private static func written<Value: FieldValue>(_: Value.Type, minimum: Int? = nil) -> JSON {
         var value = Value.schema.members?.map { ($0.key, $0.value) } ?? []
         if let minimum { value.append(("minimum", .number(minimum))) }
-        let substitution: JSON = [
-            "type": "object", "required": ["$env"], "additionalProperties": false,
-            "properties": [
-                "$env": ["type": "string"], "default": true, "unit": ["type": "string"],
-            ],
-        ]
-        return ["anyOf": [.object(value), substitution]]
+        return Schema.substitutable(.object(value))
     }
 }

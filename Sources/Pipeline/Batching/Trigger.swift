@@ -54,4 +54,10 @@ public indirect enum Trigger: Sendable, Hashable {
         case .count, .maxAge, .idle, .every, .cron, .deadlineMargin, .manual: []
         }
     }
+
+    /// The rules of which one is enough, however deep an `any` stands in another.
+    var alternatives: [Trigger] {
+        if case .any(let triggers) = self { return triggers.flatMap(\.alternatives) }
+        return [self]
+    }
 }

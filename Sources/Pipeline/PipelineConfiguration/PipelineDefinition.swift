@@ -19,6 +19,8 @@ public struct PipelineDefinition: Sendable {
     public var stages: [StageDefinition]
     /// Every setting with its value and where that came from, for whoever shows them.
     public var settings: [DecodedSetting]
+    /// The variables and files that the text refers to, in its order.
+    public var references: [SubstitutionReference]
 
     /// The stage with that id.
     public func stage(_ id: String) -> StageDefinition? { stages.first { $0.id == id } }
@@ -36,8 +38,13 @@ public struct ResourceDefinition: Sendable {
     public var address: ResourceAddress
     /// What it can be used as.
     public var kinds: [ResourceKind]
+    /// Which files of this machine it is, if any.
+    public var place: ResourcePlace?
     /// Where its name stands in the file.
     public var position: Position?
+
+    /// Equal for two resources that are one: two addresses may lead to one file.
+    var identity: String { place?.owns ?? place?.reads ?? address.url }
 }
 
 /// An entry of `stages`.

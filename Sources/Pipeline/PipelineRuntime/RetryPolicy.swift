@@ -1,8 +1,8 @@
 public import PipelineCore
 
-/// Bounded exponential back-off with full jitter on the injected clock.
+/// Bounded exponential back-off with equal jitter: half of each pause is fixed, the other half random.
 public struct RetryPolicy: Sendable {
-    /// The longest first pause.
+    /// The longest first pause; half of it is the shortest.
     public var first: Duration
     /// No pause is longer.
     public var longest: Duration

@@ -19,8 +19,10 @@ public enum PenstockCommand {
                   1   a check failed, or the work did
                   64  the command line was not understood
                   69  a server, a store or an address can't be used here
+                  74  the output could not be written
                   75  not ready yet: the same command may work later
                   78  a pipeline file is not in order
+                  141 the reader of the output went away
                 """,
             version: version,
             examples: [
@@ -42,7 +44,8 @@ public enum PenstockCommand {
     public static func main(
         _ arguments: [String], catalogue: Catalogue? = nil
     ) async -> Int32 {
-        StandardOutput.ignoreBrokenPipes()
-        return await tree(catalogue ?? .standard).run(arguments, console: .standard).rawValue
+        StandardOutput.prepare()
+        let code = await tree(catalogue ?? .standard).run(arguments, console: .standard)
+        return StandardOutput.exitCode(after: code).rawValue
     }
 }

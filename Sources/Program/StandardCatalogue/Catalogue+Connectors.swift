@@ -52,7 +52,8 @@ extension Catalogue {
             schemes: ["embedded"],
             summary: "A file of SQLite that is a bus and a store; one `run` at a time.",
             example: "embedded:data/penstock.sqlite", kinds: [.bus, .store],
-            check: { plain($0, needs: "a path") }
+            check: { plain($0, needs: "a path") },
+            place: { ResourcePlace(owns: FileIdentity(path: $0.rest)?.name) }
         ) { address, context in EmbeddedStore(address, context: context) }
         connector.identity = { "embedded:\(SQLiteDatabase.location(of: $0.rest))" }
         return connector
@@ -85,7 +86,8 @@ extension Catalogue {
     private static var file: Connector {
         Connector(
             schemes: ["file"], summary: "A file of lines, one record each.",
-            example: "file:requests.jsonl", kinds: [.lines], check: { plain($0, needs: "a path") }
+            example: "file:requests.jsonl", kinds: [.lines],
+            check: { plain($0, needs: "a path") }, place: { LineFile.place(of: $0.rest) }
         ) { address, _ in LineFile(path: address.rest) }
     }
 
@@ -95,7 +97,7 @@ extension Catalogue {
             example: "stdio:", kinds: [.lines],
             check: { address in
                 plain(address) ?? (address.rest.isEmpty ? nil : "nothing follows stdio:")
-            }
+            }, place: { _ in StandardStream.place }
         ) { _, _ in StandardStream() }
     }
 }

@@ -10,7 +10,12 @@ public struct AccumulateStage: StagePlugin {
     public static let type = "accumulate"
     public static let role = StageRole.barrier
     public static let summary = "Keeps what arrives, durably, until its trigger seals a batch."
-    public static var codes: [Diagnostic.Code] { [.missingStore, .unusedSetting, .idleRule] }
+    public static var codes: [Diagnostic.Code] {
+        [
+            .missingStore, .unusedSetting, .idleRule, .countAboveBatch, .marginAboveSLA,
+            .intervalAboveRule,
+        ]
+    }
     public static let guarantee = """
         With a store, a chunk is settled by the transaction that inserts its cases and advances its inputs' positions: \
         from then on every case gets exactly one outcome, whatever is killed. With "durability": "none" chunks stay open \
@@ -88,13 +93,14 @@ public struct AccumulateStage: StagePlugin {
                 return [.init(store, .ledger(need))]
             }
         }
-        contract.largestBatch = maxBatch
+        contract.fullBatch = rule.fullBatch
         contract.longestWait = { [trigger, minInterval, looking] sla in
             trigger.longestWait(sla: sla).map { max($0, minInterval) + looking }
         }
         // A worker that dies leaves its batch under a lease.
         contract.retryBudget = durability == .ledger ? lease : .zero
         contract.objections = objections + trigger.objections(field: "trigger")
+        contract.promiseObjections = { [rule] in rule.objections(field: "trigger", sla: $0) }
         return contract
     }
 

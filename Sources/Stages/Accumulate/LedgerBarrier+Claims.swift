@@ -56,7 +56,10 @@ private final class LedgerBatch: ClaimedBatch {
                 batch: batch.number, token: batch.token, cases: batch.cases.map(\.number),
                 outcomeIDs: outcomeIDs, results: generated.results, dataAsOf: generated.dataAsOf,
                 sinks: sinks, took: took, rowsRead: generated.rowsRead))
-        for sink in sinks { barrier.committed(sink).ring() }
+        for sink in sinks {
+            barrier.committed(sink).ring()
+            barrier.tell(.committed(sink: sink))
+        }
         return committedAt
     }
 
@@ -68,6 +71,7 @@ private final class LedgerBatch: ClaimedBatch {
     func bisect() async throws {
         try await barrier.ledger.bisect(batch: batch.number, token: batch.token)
         barrier.sealed.ring()
+        barrier.tell(.sealed)
     }
 }
 

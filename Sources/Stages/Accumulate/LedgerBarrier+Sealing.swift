@@ -20,6 +20,7 @@ extension LedgerBarrier {
             if !result.sealed.isEmpty {
                 for batch in result.sealed { log(batch) }
                 sealed.ring()
+                tell(.sealed)
                 continue
             }
             let untilNext = result.next.map { result.clock.duration(to: $0) } ?? poll

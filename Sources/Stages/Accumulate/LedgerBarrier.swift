@@ -37,11 +37,23 @@ final class LedgerBarrier: Barrier {
         self.ledger = ledger
         self.rule = rule
         self.lease = lease
-        self.poll = context.isAlone ? max(poll, Self.idlePoll) : poll
+        let isTold = context.isAlone || context.neighbours != nil
+        self.poll = isTold ? max(poll, Self.idlePoll) : poll
         self.retention = retention
         self.context = context
         forecast = Mutex(SealingForecast(rule: rule))
+        context.neighbours?.join(self) { [weak self] in self?.hear($0) }
     }
+
+    private func hear(_ news: Neighbours.News) {
+        switch news {
+        case .arrived(let count, let earliest): note(count, earliestDeadline: earliest)
+        case .sealed: sealed.ring()
+        case .committed(let sink): committed(sink).ring()
+        }
+    }
+
+    func tell(_ news: Neighbours.News) { context.neighbours?.tell(news, from: self) }
 
     var deliveryLease: Duration { min(lease, Self.longestDeliveryLease) }
     var positions: (any PositionStore)? { ledger }
@@ -133,6 +145,11 @@ final class LedgerBarrier: Barrier {
         let new = counts.new + counts.reopened
         if new == 0 { return }
         let earliest = records.lazy.compactMap(\.deadline).min()
+        note(new, earliestDeadline: earliest)
+        tell(.arrived(new, earliestDeadline: earliest))
+    }
+
+    private func note(_ new: Int, earliestDeadline earliest: Timestamp?) {
         let isDue = forecast.withLock { forecast in
             forecast.add(
                 new, earliestDeadline: earliest, sla: context.sla, at: context.clock.now)

@@ -7,7 +7,7 @@ internal import PipelineCore
 /// found it here would be told of less than somebody else knows already. For the same reason none can replace a newer
 /// one here, however late a slow reader or a repeated delivery writes it.
 struct CachedOutcomes: OutcomeCache {
-    /// Most outcomes that are written in one round trip.
+    /// Most entries of one write, so that a large batch does not hold up those who read.
     static let batchSize = 512
 
     let cache: any Cache
@@ -37,6 +37,7 @@ struct CachedOutcomes: OutcomeCache {
             clock: context.clock, logger: context.logger)
     }
 
+    /// A cache that does not answer is not waited for: the store does.
     func lookup(_ ids: [UUID]) async -> [Bytes?] {
         do {
             let found = try await cache.get(ids.map { key($0) })

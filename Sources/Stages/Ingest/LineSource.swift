@@ -139,7 +139,7 @@ final class LineSource: Source {
 
     private func record(_ line: Line, at offset: Int64, ordinal: Int) -> Record {
         Record(
-            payload: line.text, timestamp: .distantPast,
+            payload: line.text, timestamp: .epoch,
             origin: Origin(source: lines.name, offset: offset), ordinal: ordinal)
     }
 

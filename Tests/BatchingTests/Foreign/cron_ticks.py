@@ -52,12 +52,14 @@ def main(seed, count):
     for _ in range(count):
         expression = " ".join(field(source, *limits) for limits in FIELDS)
         days = [(expression.split()[i], croniter.expand(expression)[0][i]) for i in (2, 4)]
-        if any(text != "*" and values == ["*"] for text, values in days):
+        if any(not text.startswith("*") and values == ["*"] for text, values in days):
             continue  # all days, spelt out: * to croniter, but not to cron(8)
         name = source.choice(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"])
         zone = ZoneInfo(name)
         start = datetime.fromtimestamp(source.randint(1_600_000_000, 2_000_000_000), timezone.utc)
-        iterator = croniter(expression, start.astimezone(zone), max_years_between_matches=10)
+        # What croniter calls a bug is the rule of Vixie cron: both days where one of them begins with a star.
+        iterator = croniter(
+            expression, start.astimezone(zone), max_years_between_matches=10, implement_cron_bug=True)
         ticks = []
         try:
             for _ in range(5):

@@ -88,7 +88,7 @@ struct FetchBuilder: ~Copyable {
                 }
                 return unsafe Record(
                     key: key, payload: payload, headers: headers,
-                    timestamp: Self.timestamp(of: message) ?? .distantPast,
+                    timestamp: Self.timestamp(of: message) ?? .epoch,
                     origin: Origin(
                         source: topic, partition: entry.partition, offset: entry.offset),
                     ordinal: ordinal)

@@ -2,6 +2,9 @@ internal import Glibc
 public import PipelineCore
 
 extension SQLiteDatabase {
+    /// Whether there is a file, or none is needed.
+    public var exists: Bool { isInMemory || file.exists }
+
     /// Says whether the file is there and free, and lends a connection that can't write. Makes no file, not even those
     /// that SQLite keeps beside its own.
     ///

@@ -4,8 +4,10 @@ public import Specification
 /// Times of day on days of the calendar, as five cron fields: `0 6 * * MON-FRI`.
 ///
 /// Minute, hour, day of the month, month, day of the week; `*`, numbers, names, lists, ranges and
-/// steps as in [crontab(5)](https://manpages.debian.org/bookworm/cron/crontab.5.en.html). Where days
-/// of the month and of the week are both given (neither is `*`), either is enough.
+/// steps as in [crontab(5)](https://manpages.debian.org/bookworm/cron/crontab.5.en.html), the dialect of
+/// Vixie cron. Where days of the month and of the week are both given, either is enough, unless one
+/// of the two begins with `*` (`*`, `*/2`): then both must match, `0 6 */2 * MON` on Mondays with an
+/// odd number only.
 public struct CronExpression: Sendable, Hashable {
     public let text: String
     /// A bit a number that is allowed.
@@ -68,7 +70,7 @@ extension CronExpression: TextValue {
         days = try CronField.day.parse(fields[2])
         months = try CronField.month.parse(fields[3])
         weekdays = try CronField.weekday.parse(fields[4])
-        isEitherDay = fields[2] != "*" && fields[4] != "*"
+        isEitherDay = !fields[2].hasPrefix("*") && !fields[4].hasPrefix("*")
         // Leap days are at most eight years apart.
         let start = CivilDate(year: 2096, month: 1, day: 1).daysSinceEpoch
         guard (start..<start + 9 * 366).contains(where: includes(day:)) else {

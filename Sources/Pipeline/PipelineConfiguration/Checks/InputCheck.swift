@@ -17,7 +17,7 @@ struct InputCheck {
 
     /// Where records come from: a bus with a topic, or the resource as a whole.
     private struct Input: Hashable {
-        var url: String
+        var resource: String
         var topic: String?
     }
 
@@ -31,9 +31,9 @@ struct InputCheck {
             }.map { ($0.field, $0.name, nil) }
         var first: [Input: String] = [:]
         for (field, name, topic) in inputs {
-            guard let url = definition(name)?.address.url else { continue }
-            guard let earlier = first.updateValue(field, forKey: Input(url: url, topic: topic))
-            else { continue }
+            guard let resource = definition(name)?.identity else { continue }
+            let input = Input(resource: resource, topic: topic)
+            guard let earlier = first.updateValue(field, forKey: input) else { continue }
             let what = topic.map { "the topic \(JSON.quoted($0))" } ?? JSON.quoted(name.text)
             stage.report(
                 .repeatedInput, "\(what) is an input already", hint: "\(earlier) reads it",

@@ -8,8 +8,33 @@ public struct PipelineSetCheck {
     /// A check of these pipelines.
     public init(_ pipelines: [PipelineDefinition]) { self.pipelines = pipelines }
 
-    /// Names and APIs that are taken twice, and topics that lead from a pipeline back to itself.
-    public func run() -> Diagnostics { Diagnostics(repeatedNames() + sharedAPIs() + cycles()) }
+    /// Names and APIs that are taken twice, files that are used for two things, and topics that lead from a pipeline back
+    /// to itself.
+    public func run() -> Diagnostics {
+        Diagnostics(repeatedNames() + sharedAPIs() + sharedFiles() + cycles())
+    }
+
+    private func sharedFiles() -> [Diagnostic] {
+        let uses = pipelines.map { FileCheck.uses(of: $0.stages, $0.resources) }
+        var problems: [Diagnostic] = []
+        for (index, later) in pipelines.enumerated() {
+            for earlier in 0..<index {
+                let file = pipelines[earlier].file
+                for conflict in FileCheck.conflicts(of: uses[index], with: uses[earlier], in: file)
+                {
+                    problems.append(
+                        Diagnostic(
+                            conflict.code, conflict.message, hint: conflict.hint,
+                            severity: conflict.severity, file: later.file,
+                            at: conflict.stage?.position,
+                            path: conflict.stage.map {
+                                .root.appending("stages").appending($0.index)
+                            }))
+                }
+            }
+        }
+        return problems
+    }
 
     /// A caller's request can go into one pipeline only.
     private func sharedAPIs() -> [Diagnostic] {
@@ -55,7 +80,7 @@ public struct PipelineSetCheck {
 
     /// A topic by the bus it is on.
     private struct Topic: Hashable {
-        var url: String
+        var bus: String
         var topic: String
     }
 
@@ -65,7 +90,7 @@ public struct PipelineSetCheck {
         pipeline.stages.flatMap { stage in
             stage.contract.topics.filter { $0.direction == direction }.compactMap { use in
                 pipeline.resource(use.resource).map {
-                    (Topic(url: $0.address.url, topic: use.topic), stage)
+                    (Topic(bus: $0.identity, topic: use.topic), stage)
                 }
             }
         }

@@ -32,9 +32,9 @@ struct TopicCheck {
     private func isSame(_ left: StageContract.TopicUse, _ right: StageContract.TopicUse) -> Bool {
         guard left.topic == right.topic else { return false }
         if left.resource == right.resource { return true }
-        let urls = [left.resource, right.resource].map { name in
-            resources.first { $0.name == name }?.definition?.address.url
+        let buses = [left.resource, right.resource].map { name in
+            resources.first { $0.name == name }?.definition?.identity
         }
-        return urls[0] != nil && urls[0] == urls[1]
+        return buses[0] != nil && buses[0] == buses[1]
     }
 }

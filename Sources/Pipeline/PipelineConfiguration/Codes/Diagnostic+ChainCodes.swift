@@ -100,6 +100,28 @@ extension Diagnostic.Code {
         """,
         example: .file(at: "stages[4].topic", #""report-requests""#))
 
+    /// A file is used for two things that do not go together.
+    public static let fileConflict = Self(
+        "file-conflict", "A file is used for two things that do not go together.",
+        """
+        What a pipeline writes to a file that is read would come in again, for ever; what it writes to \
+        a database, or to the file where an input keeps its refused lines, would spoil that. Files are \
+        the same whatever their paths look like: relative or absolute, through links or not. Two stages \
+        that write to one file mix their lines: it works, and so this is a warning. Pipelines that are \
+        given together are looked at together.
+        """,
+        example: .files([
+            .init(
+                at: "",
+                """
+                { "version": 1, "name": "copy", "resources": {
+                    "in": { "url": "file:data/lines" }, "out": { "url": "file:./data/lines" } },
+                  "stages": [
+                    { "id": "read", "type": "ingest", "from": [ { "resource": "in" } ] },
+                    { "id": "write", "type": "publish", "to": "out" } ] }
+                """)
+        ]))
+
     /// Pipelines hand records round in a circle.
     public static let topicCycle = Self(
         "topic-cycle", "Pipelines that are given together hand records round in a circle.",

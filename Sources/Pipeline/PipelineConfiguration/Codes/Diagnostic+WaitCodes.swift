@@ -41,7 +41,7 @@ extension Diagnostic.Code {
         .duplicateID, .duplicateName, .unknownStage, .unknownScheme, .invalidAddress,
         .unknownResource, .wrongResource, .unusedResource,
         .misplacedStage, .edgeMismatch, .secondBarrier, .noBarrier, .noWorker, .noSink,
-        .repeatedInput, .topicLoop, .topicCycle, .ambiguousReads,
+        .repeatedInput, .topicLoop, .topicCycle, .fileConflict, .ambiguousReads,
         .unboundedWait, .slaExceeded, .worstCaseWait,
         .missingStore, .unknownCodec, .unusedSetting,
     ]

@@ -31,13 +31,20 @@ public struct PipelineReader: Sendable {
         let found = context.problems.list.map { named($0, by: references) }
         let problems = Diagnostics(parsed.problems + found).located(in: file)
         // A definition that leans on an example where a variable was missing must not run.
-        let isComplete = problems.list.allSatisfy {
-            $0.severity != .error && $0.code != .unknownEnvironment && $0.code != .unreadableFile
+        let leansOnExamples = problems.list.contains {
+            $0.code == .unknownEnvironment || $0.code == .unreadableFile
         }
-        return PipelineReading(
+        let isComplete = !leansOnExamples && !problems.hasErrors
+        // Whether a rule waits too long can be seen best by watching it.
+        let isRehearsable = problems.list.allSatisfy {
+            $0.severity != .error || $0.code == .slaExceeded || $0.code == .unboundedWait
+        }
+        var reading = PipelineReading(
             file: file, source: String(decoding: bytes, as: UTF8.self),
             definition: isComplete ? definition : nil, diagnostics: problems,
             references: references, settings: context.settings)
+        reading.rehearsal = isComplete || isRehearsable && !leansOnExamples ? definition : nil
+        return reading
     }
 
     /// Says which variable or file a value came from that somebody objects to.
@@ -98,7 +105,8 @@ public struct PipelineReader: Sendable {
             file: file, name: header.name.text, version: header.version, sla: header.sla,
             position: root["name"]?.position,
             resources: resources.compactMap(\.definition),
-            stages: stages.compactMap(\.definition), settings: context.settings)
+            stages: stages.compactMap(\.definition), settings: context.settings,
+            references: root.references)
     }
 }
 
@@ -110,6 +118,9 @@ public struct PipelineReading: Sendable {
     public var source: String
     /// The pipeline; nil when there are errors, or when it needs variables that are not set here.
     public var definition: PipelineDefinition?
+    /// The pipeline, if nothing is wrong with it but how long it may let cases wait: it must not run,
+    /// but may be simulated.
+    public var rehearsal: PipelineDefinition?
     /// Everything that was found, in the order of the text.
     public var diagnostics: Diagnostics
     /// The variables and files that the text refers to, in its order.
@@ -127,6 +138,7 @@ public struct PipelineReading: Sendable {
         self.file = file
         self.source = source
         self.definition = definition
+        rehearsal = definition
         self.diagnostics = diagnostics
         self.references = references
         self.settings = settings
@@ -142,7 +154,10 @@ public struct PipelineReading: Sendable {
 
     mutating func add(_ problem: Diagnostic) {
         diagnostics = Diagnostics(diagnostics.list + [problem]).sorted()
-        if problem.severity == .error { definition = nil }
+        if problem.severity == .error {
+            definition = nil
+            rehearsal = nil
+        }
     }
 
     /// Whether nothing is wrong with the file itself; only the environment may be missing.

@@ -65,12 +65,15 @@ public struct Connector: Sendable {
     public var check: @Sendable (ResourceAddress) -> String?
     /// What two addresses of the same thing have in common, where that is not how they are written.
     public var identity: @Sendable (ResourceAddress) -> String = { $0.url }
+    /// Which files of this machine an address leads to, opening none; `nil` where it leads to none.
+    public var place: @Sendable (ResourceAddress) -> ResourcePlace?
     /// Makes the resource. Opens nothing that may fail for the moment: the first use does.
     public var open: @Sendable (ResourceAddress, ResourceContext) throws -> any Resource
 
     public init(
         schemes: [String], summary: String, example: String, kinds: [ResourceKind],
         check: @escaping @Sendable (ResourceAddress) -> String? = { _ in nil },
+        place: @escaping @Sendable (ResourceAddress) -> ResourcePlace? = { _ in nil },
         open: @escaping @Sendable (ResourceAddress, ResourceContext) throws -> any Resource
     ) {
         self.schemes = schemes
@@ -78,6 +81,7 @@ public struct Connector: Sendable {
         self.example = example
         self.kinds = kinds
         self.check = check
+        self.place = place
         self.open = open
     }
 }

@@ -63,10 +63,12 @@ public struct StageContract: Sendable {
     public var retryBudget: Duration
     /// What is wrong although each setting is right.
     public var objections: [Objection]
+    /// What is odd beside what the pipeline promises, given that as ``longestWait`` is.
+    public var promiseObjections: @Sendable (_ sla: Duration) -> [Objection] = { _ in [] }
     /// The codec by which a source reads its inputs.
     public var codec: String?
-    /// Most records in what a barrier hands on at once.
-    public var largestBatch: Int?
+    /// How many records a barrier hands on at once when it calls a batch full.
+    public var fullBatch: Int?
 
     public init(
         resources: [ResourceUse] = [], topics: [TopicUse] = [],

@@ -54,6 +54,8 @@ public struct LedgerNeed: Sendable, Hashable {
     public var ruleText: String
     /// `nil`: one more than what is stored if that is another rule.
     public var revision: Int64?
+    /// Whether the stage has to be in the ledger already: for whoever works beside a `run`.
+    public var mustExist = false
     /// The stages of the files at hand, this one among them; empty where that plays no part.
     public var owners: [StateOwner] = []
     public init(pipeline: String, stage: String, ruleText: String, revision: Int64?) {

@@ -9,7 +9,7 @@ public struct Record: Sendable {
     public var payload: Bytes
     /// The message's headers as they arrived, in order; names may repeat.
     public var headers: [Header]
-    /// When the message was produced, by its producer or its broker; ``Timestamp/distantPast`` where nobody says.
+    /// When the message was produced, by its producer or its broker; ``Timestamp/epoch`` where nobody says.
     public var timestamp: Timestamp
     /// Where the message was read.
     public var origin: Origin
@@ -57,12 +57,12 @@ public struct Header: Sendable, Hashable {
     }
 }
 
-/// Where a record was read: a topic's partition and offset, a file's line, a call.
+/// Where a record was read: a topic's partition and offset, a file's bytes, a call.
 public struct Origin: Sendable, Hashable, CustomStringConvertible {
     /// The topic, the file's path, `stdin`, or the address of the API.
     public var source: String
     public var partition: Int32
-    /// Offset in the partition; for files the byte that the line begins at.
+    /// Offset in the partition; for files that of the line's first byte, from 0.
     public var offset: Int64
     public init(source: String, partition: Int32 = 0, offset: Int64) {
         self.source = source

@@ -50,3 +50,29 @@ public struct ResourceAddress: Sendable, Hashable, CustomStringConvertible {
     /// The URL without its credentials; safe to print.
     public var description: String { Redaction.withoutCredentials(url) }
 }
+
+/// The files behind an address, by names that are equal where the files are one, however the
+/// addresses are written.
+public struct ResourcePlace: Sendable, Hashable {
+    /// What lines are read from.
+    public var reads: String?
+    /// What lines are written to.
+    public var writes: String?
+    /// Where lines go that were read and refused.
+    public var rejects: String?
+    /// A file of the resource's own format, which nobody else may write to.
+    public var owns: String?
+    /// Whether what one reader has read is gone for every other: standard input, a pipe.
+    public var isStream: Bool
+
+    public init(
+        reads: String? = nil, writes: String? = nil, rejects: String? = nil, owns: String? = nil,
+        isStream: Bool = false
+    ) {
+        self.reads = reads
+        self.writes = writes
+        self.rejects = rejects
+        self.owns = owns
+        self.isStream = isStream
+    }
+}

@@ -5,8 +5,8 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 
     public static func < (a: Timestamp, b: Timestamp) -> Bool { a.microseconds < b.microseconds }
 
-    /// Before everything.
-    public static var distantPast: Timestamp { Timestamp(microseconds: .min) }
+    /// 1970-01-01T00:00:00Z. Of a record: nobody says when it was produced.
+    public static var epoch: Timestamp { Timestamp(microseconds: 0) }
 
     /// Drops what is less than a microsecond; saturates at the ends of time.
     public func advanced(by duration: Duration) -> Timestamp {

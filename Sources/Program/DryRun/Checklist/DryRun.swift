@@ -22,6 +22,9 @@ public struct DryRun: Sendable {
         }
     }
 
+    /// A page has colours for no more, and a table no room.
+    public static let mostComparisons = 5
+
     private let catalogue: Catalogue
     private let environment: Environment
     private let context: ResourceContext
@@ -50,14 +53,14 @@ public struct DryRun: Sendable {
 
     /// Goes through the checklist: every step that can be done is done, whatever failed before.
     ///
-    /// - Parameter other: a file to simulate on the same trace.
+    /// - Parameter others: files to simulate on the same trace, at most ``mostComparisons``.
     /// - Throws: what ``Simulate`` throws besides a skip.
-    public func report(on source: Source, comparedWith other: Source? = nil) async throws
+    public func report(on source: Source, comparedWith others: [Source] = []) async throws
         -> DryRunReport
     {
         var report = DryRunReport(file: source.file)
         let definition = read(source, into: &report)
-        let otherDefinition = other.flatMap { read($0, into: &report) }
+        let otherDefinitions = others.compactMap { read($0, into: &report) }
         if isOffline {
             report.checks.append(DryRunCheck(.connect, "", .skip, "not asked: --offline"))
         } else if let definition {
@@ -68,12 +71,12 @@ public struct DryRun: Sendable {
             report.checks.append(
                 DryRunCheck(.connect, "", .skip, "nothing to connect to: \(Self.reason(report))"))
         }
-        guard let definition, other == nil || otherDefinition != nil else {
+        guard let definition, otherDefinitions.count == others.count else {
             report.checks.append(
                 DryRunCheck(.simulate, "", .skip, "nothing to simulate: \(Self.reason(report))"))
             return report
         }
-        try await simulate(definition, otherDefinition, into: &report)
+        try await simulate(definition, otherDefinitions, into: &report)
         return report
     }
 
@@ -105,21 +108,22 @@ public struct DryRun: Sendable {
         report.checks.append(
             StaticStep(reading: reading, isAboutEnvironment: environment.owns).check(subject))
         report.checks += environment.checks(subject)
-        return reading.definition
+        return reading.rehearsal
     }
 
     private func simulate(
-        _ definition: PipelineDefinition, _ other: PipelineDefinition?,
+        _ definition: PipelineDefinition, _ others: [PipelineDefinition],
         into report: inout DryRunReport
     ) async throws {
         do {
             let first = try await simulate(definition, options, catalogue)
             report.simulation = first
             report.checks.append(first.check(subject: ""))
-            guard let other else { return }
-            let second = try await simulate(other, options, catalogue)
-            report.other = second
-            report.checks.append(second.check(subject: other.file))
+            for other in others {
+                let next = try await simulate(other, options, catalogue)
+                report.others.append(next)
+                report.checks.append(next.check(subject: other.file))
+            }
         } catch let skipped as SimulationSkipped {
             report.checks.append(DryRunCheck(.simulate, "", .skip, skipped.reason))
         } catch let problems as Diagnostics {

@@ -14,7 +14,8 @@ extension SimulationReport {
         }
         return DryRunCheck(
             .simulate, subject, .fail,
-            "\(ran): \(late) answers came later than the SLA of \(sla.text), \(unanswered) never",
+            "\(ran): \(late) answers came after their deadline, \(afterSLA) after the SLA of \(sla.text), "
+                + "\(unanswered) never",
             hint: "a smaller max_age, more workers, or a longer sla")
     }
 }

@@ -65,7 +65,7 @@ struct Page {
     private var origin: Markup {
         guard let simulation = report.simulation else { return "" }
         let text =
-            sets.map(\.report.file).joined(separator: " and ") + ": "
+            sets.map(\.report.file).joined(separator: ", ") + ": "
             + "\(simulation.arrivals.count.counting("message", "messages")) with "
             + "\(simulation.cases.count.counting("case", "cases")) in "
             + "\(simulation.traceLength.spoken), from "
@@ -78,8 +78,8 @@ struct Page {
     private var verdict: Markup {
         let isGood = failures == 0 && sets.allSatisfy { $0.report.verdict.isGood }
         var lines: [Markup] = []
-        if let base = report.simulation, let other = report.other {
-            lines.append("<p><b>\(Paragraph.glued(Comparison(base, other).verdict))</b></p>\n")
+        lines += (report.comparisons?.pairs ?? []).map { pair in
+            "<p><b>\(Paragraph.glued(pair.verdict))</b></p>\n"
         }
         lines += sets.map { set in
             let verdict = set.report.verdict
@@ -118,7 +118,7 @@ struct Page {
             figures.append(
                 (
                     "Answered in time", (Double(inTime) / Double(report.cases.count)).percent,
-                    "within \(report.sla.spoken)"
+                    "by their deadline; \(report.afterSLA.grouped) after the SLA"
                 ))
         }
         if let median = report.wait(quantile: 0.5), let tail = report.wait(quantile: 0.99),
@@ -152,8 +152,7 @@ struct Page {
     }
 
     private var sideBySide: Markup {
-        guard let base = report.simulation, let other = report.other else { return "" }
-        return ComparisonTable(comparison: Comparison(base, other)).section
+        report.comparisons.map { ComparisonTable(comparisons: $0).section } ?? ""
     }
 
     private var tables: [Markup] {
@@ -162,8 +161,8 @@ struct Page {
     }
 
     private var assumptions: Markup {
-        guard let base = report.simulation else { return "" }
-        let assumptions = report.other.map { Comparison(base, $0).assumptions } ?? base.assumptions
+        let assumptions =
+            report.comparisons?.assumptions ?? report.simulation?.assumptions ?? []
         if assumptions.isEmpty { return "" }
         return """
             <section aria-labelledby="assumptions">

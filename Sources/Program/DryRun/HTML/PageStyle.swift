@@ -4,13 +4,15 @@ enum PageStyle {
         :root {
           color-scheme: light dark;
           --paper: #ffffff; --raised: #f6f7f8; --ink: #1c2024; --muted: #565d66; --line: #dde1e5;
-          --a: #1f62ae; --b: #a8500a; --good: #17683a; --bad: #b3261e; --neutral: #8a939d;
+          --a: #1f62ae; --b: #a8500a; --c: #6b3fa0; --d: #0b6b6b; --e: #8a1f5c; --f: #5b5a00;
+          --good: #17683a; --bad: #b3261e; --neutral: #8a939d;
           --good-ground: #eaf5ee; --bad-ground: #fcedec;
         }
         @media (prefers-color-scheme: dark) {
           :root {
             --paper: #14171a; --raised: #1d2125; --ink: #e4e7ea; --muted: #a0a8b1; --line: #343a41;
-            --a: #6fb1f4; --b: #eda05c; --good: #62c68d; --bad: #ff8f85; --neutral: #78828c;
+            --a: #6fb1f4; --b: #eda05c; --c: #c19af0; --d: #5cc8c8; --e: #f08cc0; --f: #c5c45a;
+            --good: #62c68d; --bad: #ff8f85; --neutral: #78828c;
             --good-ground: #16261d; --bad-ground: #2d1a19;
           }
         }
@@ -55,7 +57,9 @@ enum PageStyle {
         .legend i {
           display: inline-block; width: .8em; height: .8em; margin-right: .45em; border-radius: 2px;
         }
-        i.a { background: var(--a); } i.b { background: var(--b); }
+        .a { --shade: var(--a); } .b { --shade: var(--b); } .c { --shade: var(--c); }
+        .d { --shade: var(--d); } .e { --shade: var(--e); } .f { --shade: var(--f); }
+        .legend i { background: var(--shade); }
         svg.picture { display: block; overflow: visible; font-size: 12px; }
         svg text { fill: var(--muted); }
         svg text.bad { fill: var(--bad); }
@@ -64,10 +68,10 @@ enum PageStyle {
         .base { stroke: var(--line); }
         .arrivals { fill: var(--neutral); }
         .after { fill: var(--raised); }
-        .area.a, .bars.a, .mark.a { fill: var(--a); } .area.b, .bars.b, .mark.b { fill: var(--b); }
+        .area, .bars, .mark { fill: var(--shade); }
         .area { fill-opacity: .18; } .bars { fill-opacity: .65; }
         .line { fill: none; stroke-width: 1.6; vector-effect: non-scaling-stroke; }
-        .line.a { stroke: var(--a); } .line.b { stroke: var(--b); }
+        .line { stroke: var(--shade); }
         .bars .late { fill: var(--bad); }
         .sla { stroke: var(--bad); stroke-width: 1.5; stroke-dasharray: 4 3; }
         .places rect { fill: transparent; }

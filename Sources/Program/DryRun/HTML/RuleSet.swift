@@ -2,23 +2,24 @@
 struct RuleSet {
     var report: SimulationReport
     var name: String
-    /// `a` or `b`, as the style sheet colours it.
+    /// From `a` on, as the style sheet colours it.
     var shade: String
 
     /// The name without what all have in common.
     var stem: String { name.hasSuffix(".json") ? String(name.dropLast(5)) : name }
 
-    /// What a report's page shows: one rule set, or two on the same trace.
+    /// As many as have a colour.
+    static let shades = ["a", "b", "c", "d", "e", "f"]
+
+    /// What a report's page shows: one rule set, or several on the same trace.
     static func all(of report: DryRunReport) -> [RuleSet] {
         guard let simulation = report.simulation else { return [] }
-        guard let other = report.other else {
-            return [RuleSet(report: simulation, name: simulation.file, shade: "a")]
+        guard let comparisons = report.comparisons else {
+            return [RuleSet(report: simulation, name: simulation.file, shade: shades[0])]
         }
-        let names = Comparison(simulation, other).names
-        return [
-            RuleSet(report: simulation, name: names.base, shade: "a"),
-            RuleSet(report: other, name: names.other, shade: "b"),
-        ]
+        return zip(zip(comparisons.reports, comparisons.names), shades).map {
+            RuleSet(report: $0.0, name: $0.1, shade: $1)
+        }
     }
 
     /// Which colour is whose; nothing for a single one.

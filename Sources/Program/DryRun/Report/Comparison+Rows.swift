@@ -12,10 +12,14 @@ extension Comparison {
         var isBetter: Bool?
     }
 
-    var rows: [Row] {
+    var rows: [Row] { rows(triggers: triggers) }
+
+    /// - Parameter triggers: those that have a row, whether they have sealed anything or not.
+    func rows(triggers: [String]) -> [Row] {
         var rows = [
             counts("cases answered", \.waits.count, moreIsBetter: true),
-            counts("answered late", \.late, moreIsBetter: false),
+            counts("after their deadline", \.late, moreIsBetter: false),
+            counts("after the SLA", \.afterSLA, moreIsBetter: false),
             counts("not answered", \.unanswered, moreIsBetter: false),
         ]
         for (name, share) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("max", 1)] {
@@ -37,7 +41,7 @@ extension Comparison {
     }
 
     /// In the order of the first, then what only the other has.
-    private var triggers: [String] {
+    var triggers: [String] {
         let first = base.batchesByTrigger.map(\.trigger)
         return first + other.batchesByTrigger.map(\.trigger).filter { !first.contains($0) }
     }
@@ -103,5 +107,32 @@ extension Comparison {
         if before == after { return "" }
         let sum = after > before ? "+\((after - before).grouped)" : (after - before).grouped
         return before > 0 && after > 0 ? "\(sum) (\((Double(after) / Double(before)).times))" : sum
+    }
+}
+
+extension Comparisons {
+    /// One figure of all.
+    struct Row: Sendable, Equatable {
+        var name: String
+        var base: String
+        /// Of the others, in their order.
+        var others: [Comparison.Row]
+    }
+
+    var rows: [Row] {
+        var triggers: [String] = []
+        for pair in pairs { triggers += pair.triggers.filter { !triggers.contains($0) } }
+        let columns = pairs.map { $0.rows(triggers: triggers) }
+        var names: [String] = []
+        for row in columns.joined() where !names.contains(row.name) { names.append(row.name) }
+        return names.map { name in
+            let figures = columns.map { column in column.first { $0.name == name } }
+            let base = figures.lazy.compactMap(\.self).first?.base ?? ""
+            return Row(
+                name: name, base: base,
+                others: figures.map {
+                    $0 ?? Comparison.Row(name: name, base: base, other: "none", difference: "")
+                })
+        }
     }
 }

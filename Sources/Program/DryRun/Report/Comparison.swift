@@ -7,18 +7,20 @@ public struct Comparison: Sendable {
     /// The other, which the verdict is about.
     public let other: SimulationReport
 
+    /// What the two are called.
+    public let names: (base: String, other: String)
+
     public init(_ base: SimulationReport, _ other: SimulationReport) {
-        self.base = base
-        self.other = other
+        let names = Comparisons.names(of: [base, other])
+        self.init(base, other, names: (names[0], names[1]))
     }
 
-    /// Short names of the two: their files, or the whole paths where the files' names are the same.
-    public var names: (base: String, other: String) {
-        func last(_ path: String) -> String {
-            path.split(separator: "/").last.map(String.init) ?? path
-        }
-        let names = (base: last(base.file), other: last(other.file))
-        return names.base == names.other ? (base.file, other.file) : names
+    init(
+        _ base: SimulationReport, _ other: SimulationReport, names: (base: String, other: String)
+    ) {
+        self.base = base
+        self.other = other
+        self.names = names
     }
 
     /// One sentence without a full stop.
@@ -63,5 +65,41 @@ public struct Comparison: Sendable {
         return after > before
             ? "costs \(ratio.times) the generation runs \(numbers)"
             : "saves \((1 - ratio).percent) of the generation runs \(numbers)"
+    }
+}
+
+/// Other rule sets beside one, each on the same trace.
+public struct Comparisons: Sendable {
+    /// Each of the others beside the first, in their order.
+    public let pairs: [Comparison]
+    /// Short names of all, the first one's first.
+    public let names: [String]
+
+    public init(_ base: SimulationReport, _ others: [SimulationReport]) {
+        let names = Self.names(of: [base] + others)
+        self.names = names
+        pairs = zip(others, names.dropFirst()).map { Comparison(base, $0, names: (names[0], $1)) }
+    }
+
+    /// All rule sets, the first first.
+    var reports: [SimulationReport] { pairs.prefix(1).map(\.base) + pairs.map(\.other) }
+
+    /// Their files, or the whole paths where two files have one name.
+    static func names(of reports: [SimulationReport]) -> [String] {
+        let names = reports.map { $0.file.split(separator: "/").last.map(String.init) ?? $0.file }
+        return Set(names).count == names.count ? names : reports.map(\.file)
+    }
+
+    /// Those of all, then those that only some rest on, which bear their names.
+    var assumptions: [String] {
+        let reports = reports
+        guard let base = reports.first else { return [] }
+        let shared = base.assumptions.filter { assumption in
+            reports.allSatisfy { $0.assumptions.contains(assumption) }
+        }
+        return shared
+            + zip(names, reports).flatMap { name, report in
+                report.assumptions.filter { !shared.contains($0) }.map { "\(name): \($0)" }
+            }
     }
 }

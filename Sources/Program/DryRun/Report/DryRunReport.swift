@@ -8,8 +8,14 @@ public struct DryRunReport: Sendable {
     /// What is wrong with the file, with positions.
     public var diagnostics = Diagnostics([])
     public var simulation: SimulationReport?
-    /// The other rule set on the same trace.
-    public var other: SimulationReport?
+    /// Other rule sets on the same trace.
+    public var others: [SimulationReport] = []
+
+    /// The others beside the file's own rule set; nil without any.
+    public var comparisons: Comparisons? {
+        guard let simulation, !others.isEmpty else { return nil }
+        return Comparisons(simulation, others)
+    }
 
     public init(file: String) { self.file = file }
 }

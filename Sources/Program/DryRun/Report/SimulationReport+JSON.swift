@@ -16,6 +16,7 @@ extension SimulationReport {
             ("took_seconds", .seconds(took)), ("sla_seconds", .seconds(sla)),
             ("messages", .number(arrivals.count)), ("cases", .number(cases.count)),
             ("answered", .number(waits.count)), ("late", .number(late)),
+            ("after_sla", .number(afterSLA)),
             ("unanswered", .number(unanswered)), ("deduplicated", .number(deduplicated)),
             ("dead_lettered", .number(deadLettered)), ("waits", waitsJSON),
         ]

@@ -27,6 +27,13 @@ public struct SimulationReport: Sendable {
     public var batches: [SimulatedBatch] = []
     /// How long each answered case waited from its first arrival to its outcome, ascending.
     public var waits: [Duration] = []
+    /// Answers that came after their case's own deadline, as `run` marks and counts them; those after
+    /// the SLA where nobody counts deadlines.
+    public var late: Int {
+        get { lateByDeadline ?? afterSLA }
+        set { lateByDeadline = newValue }
+    }
+    private var lateByDeadline: Int?
     /// What passed each stage, in the chain's order.
     public var stages: [StageCount] = []
     /// What was refused for good, by stage and code.
@@ -46,8 +53,8 @@ public struct SimulationReport: Sendable {
 
     /// Cases without an answer when nothing was left to happen, or the simulation's limit was reached.
     public var unanswered: Int { max(0, cases.count - waits.count) }
-    /// Answers that came after the SLA.
-    public var late: Int { waits.count - (waits.partitioningIndex { $0 > sla }) }
+    /// Answers that came after the SLA, whatever deadline their cases had.
+    public var afterSLA: Int { waits.count - (waits.partitioningIndex { $0 > sla }) }
 
     /// The wait that this share of the answered cases did not exceed (nearest rank); `nil` without any.
     public func wait(quantile: Double) -> Duration? {

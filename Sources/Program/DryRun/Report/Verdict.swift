@@ -51,10 +51,13 @@ extension SimulationReport {
                 "\(unanswered.grouped) of \(cases.count.counting("case", "cases")) not answered "
                     + "when the simulation ended after \(max(end, traceLength).spoken)")
         }
-        if late > 0, let worst = waits.last {
+        if late > 0 || afterSLA > 0 {
             faults.append(
-                "\(late.grouped) of \(cases.count.counting("case", "cases")) answered late, "
-                    + "up to \((worst - sla).spoken) after the SLA of \(sla.spoken)")
+                "\(late.grouped) of \(cases.count.counting("case", "cases")) answered after their "
+                    + "deadline, \(afterSLA == 0 ? "none" : afterSLA.grouped) after the SLA of "
+                    + sla.spoken
+                    + (afterSLA == 0
+                        ? "" : " (up to \(((waits.last ?? sla) - sla).spoken) after it)"))
         }
         return faults.isEmpty ? nil : faults.joined(separator: " and ")
     }

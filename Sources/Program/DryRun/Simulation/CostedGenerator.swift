@@ -5,11 +5,13 @@ struct CostedGenerator: Generator {
     let cost: GenerationCostModel
     let clock: PipelineClock
     let start: Timestamp
-    let largestBatch: Int?
+    /// How many cases a batch has that the rule calls full.
+    let fullBatch: Int?
     let recorder: SimulationRecorder
 
     func generate(_ batch: Batch) async throws -> GeneratedBatch {
         let begun = clock.timestamp
+        recorder.note(claimed: batch.cases.count)
         try await clock.sleep(for: cost.cost(of: batch.cases.count))
         recorder.note(
             SimulatedBatch(
@@ -17,7 +19,7 @@ struct CostedGenerator: Generator {
                 sealedAt: start.duration(to: batch.sealedAt),
                 generation: start.duration(to: begun)..<start.duration(to: clock.timestamp),
                 cases: batch.cases.map(\.id),
-                fill: largestBatch.map { Double(batch.cases.count) / Double($0) }))
+                fill: fullBatch.map { Double(batch.cases.count) / Double($0) }))
         return GeneratedBatch(
             results: batch.cases.map { _ in .report([]) }, dataAsOf: begun, rowsRead: 0)
     }

@@ -15,7 +15,8 @@ struct RehearsalWorker: Sendable {
 
     init(
         _ number: Int, plan: PipelineRehearsal, simulator: Simulator,
-        resources shared: [ResourceName: any Resource], recorder: SimulationRecorder
+        resources shared: [ResourceName: any Resource], recorder: SimulationRecorder,
+        neighbours: Neighbours
     ) throws {
         let process = SimulatedProcess("worker-\(number)", number: number, in: simulator)
         let random = RandomSource(seed: plan.seed &+ UInt64(number))
@@ -32,6 +33,7 @@ struct RehearsalWorker: Sendable {
             worker: process.name, clock: process.clock, random: random, logger: logger,
             catalogue: plan.catalogue.simulated(plan, process, recorder), resources: resources)
         context.isAlone = plan.workers == 1
+        context.neighbours = neighbours
         graph = try PipelineGraph(
             stages: plan.definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
             context: context)
@@ -70,13 +72,13 @@ extension Catalogue {
         _ plan: PipelineRehearsal, _ process: SimulatedProcess, _ recorder: SimulationRecorder
     ) -> Catalogue {
         var catalogue = self
-        let largest = plan.definition.stages.compactMap(\.contract.largestBatch).first
+        let full = plan.definition.stages.compactMap(\.contract.fullBatch).first
         catalogue.generators = generators.map { registration in
             var stand = registration
             stand.make = { _, _, context in
                 CostedGenerator(
                     cost: plan.cost, clock: context.clock, start: plan.trace.start,
-                    largestBatch: largest, recorder: recorder)
+                    fullBatch: full, recorder: recorder)
             }
             return stand
         }

@@ -21,6 +21,7 @@ extension RehearsalWorld {
         }.sorted { ($0.sealedAt, $0.number) < ($1.sealedAt, $1.number) }
         report.waits = noted.answered.compactMap { id, at in cases.arrival[id].map { at - $0 } }
             .sorted()
+        if keepsDeadlines { report.late = noted.late }
         report.stages = stageCounts(noted)
         report.deadLetters = deadLetters(noted)
         if plan.definition.stages.contains(where: { $0.role == .worker }) {
@@ -33,13 +34,24 @@ extension RehearsalWorld {
         return report
     }
 
+    /// Whether cases are kept with their deadlines: by a barrier whose batches a worker answers.
+    private var keepsDeadlines: Bool {
+        let stages = plan.definition.stages
+        let barrier = stages.first { $0.role == .barrier }
+        return barrier?.contract.edge(.requests) == .yields(.batches)
+            && stages.contains { $0.role == .worker }
+    }
+
     private var assumptions: [String] {
         var found = [plan.trace.origin, input.description]
         if plan.definition.stages.contains(where: { $0.role == .worker }) {
             found.append(
                 "a generation run of n cases takes \(plan.cost.text); every case succeeds")
         }
-        found.append("\(plan.workers) worker\(plan.workers == 1 ? "" : "s"); nothing fails")
+        found.append(
+            plan.workers == 1
+                ? "1 worker; nothing fails"
+                : "\(plan.workers) workers, which hear of each other at once; nothing fails")
         found.append("buses, stores and caches answer at once")
         return found
     }
@@ -50,6 +62,8 @@ extension RehearsalWorld {
         return plan.definition.stages.map { stage in
             let passed: Int
             switch stage.role {
+            // A repeat of a case that is known arrives and is settled, but goes no further.
+            case .barrier where keepsDeadlines: passed = noted.claimed
             case .worker: passed = noted.generated[stage.id, default: 0]
             case .sink where isBehindBarrier: passed = noted.delivered[stage.id, default: 0]
             default: passed = noted.passed[stage.id, default: 0]

@@ -42,9 +42,12 @@ final class RehearsalWorld: Sendable {
             case .api, nil: break
             }
         }
+        // A chain has one barrier: all that join here are of one stage.
+        let neighbours = Neighbours()
         workers = try (1...max(1, plan.workers)).map { [simulator, recorder] number in
             try RehearsalWorker(
-                number, plan: plan, simulator: simulator, resources: shared, recorder: recorder)
+                number, plan: plan, simulator: simulator, resources: shared, recorder: recorder,
+                neighbours: neighbours)
         }
     }
 

@@ -8,6 +8,10 @@ final class SimulationRecorder: RuntimeObserver {
         var batches: [SimulatedBatch] = []
         /// Ids that have an outcome, and when it was there.
         var answered: [UUID: Duration] = [:]
+        /// Answers that the runtime has found late.
+        var late = 0
+        /// Cases that have come to a generator.
+        var claimed = 0
         /// By stage.
         var passed: [String: Int] = [:]
         var generated: [String: Int] = [:]
@@ -37,6 +41,7 @@ final class SimulationRecorder: RuntimeObserver {
             }
         }
     }
+    func note(claimed cases: Int) { state.withLock { $0.claimed += cases } }
     func note(_ rejection: Rejection) { state.withLock { $0.rejections.append(rejection) } }
     func note(failure: String) { state.withLock { $0.failure = $0.failure ?? failure } }
 
@@ -44,7 +49,10 @@ final class SimulationRecorder: RuntimeObserver {
         state.withLock { $0.passed[stage, default: 0] += records }
     }
     func generated(stage: String, cases: Int, took: Duration, late: Int) {
-        state.withLock { $0.generated[stage, default: 0] += cases }
+        state.withLock {
+            $0.generated[stage, default: 0] += cases
+            $0.late += late
+        }
     }
     func delivered(stage: String, outcomes: Int, took: Duration) {
         state.withLock { $0.delivered[stage, default: 0] += outcomes }

@@ -9,6 +9,7 @@ final class TraceFeed: Sendable {
     private let deliver: @Sendable (OutgoingRecord) -> Void
     private let ended: @Sendable () -> Void
     private let next = Mutex(0)
+    private let isSettled = Mutex(false)
 
     init(
         _ trace: ArrivalTrace, simulator: Simulator,
@@ -21,13 +22,22 @@ final class TraceFeed: Sendable {
         self.ended = ended
     }
 
-    var isEnded: Bool { next.withLock { $0 } >= trace.arrivals.count }
+    /// Whether all have arrived, and the last one has been taken in: a repeat that comes when everything is answered
+    /// has to be booked, too.
+    var isEnded: Bool { isSettled.withLock { $0 } }
 
     func start() { scheduleNext() }
 
     private func scheduleNext() {
         let index = next.withLock { $0 }
-        guard index < trace.arrivals.count else { return ended() }
+        guard index < trace.arrivals.count else {
+            ended()
+            let last = trace.arrivals.last?.at ?? .zero
+            _ = simulator.schedule(
+                at: Instant(nanoseconds: 0).advanced(by: last + .seconds(1))
+            ) { [self] in isSettled.withLock { $0 = true } }
+            return
+        }
         let at = trace.arrivals[index].at
         simulator.schedule(at: Instant(nanoseconds: 0).advanced(by: at)) { [self] in
             // All of an instant arrive together.

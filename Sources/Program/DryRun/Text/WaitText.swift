@@ -22,7 +22,8 @@ struct WaitText {
             name, share in report.wait(quantile: share).map { "\(name) \($0.spoken)" }
         }
         var text = quantiles.joined(separator: ", ") + "; SLA \(report.sla.spoken)"
-        if report.late > 0 { text += ", \(report.late.grouped) late" }
+        if report.late > 0 { text += ", \(report.late.grouped) after their deadline" }
+        if report.afterSLA > 0 { text += ", \(report.afterSLA.grouped) after the SLA" }
         if report.unanswered > 0 { text += ", \(report.unanswered.grouped) without an answer" }
         return text
     }
@@ -38,7 +39,7 @@ struct WaitText {
             let bar = BarChart.bar(bin.cases, of: most, width: room)
             let end = bar.isEmpty ? bin.cases.grouped : " " + bin.cases.grouped
             return "  \(label)\(padding)  " + ink(bar, bin.isLate ? .bad : .blue) + end
-                + (bin.isLate && bin.cases > 0 ? " late" : "")
+                + (bin.isLate && bin.cases > 0 ? " after the SLA" : "")
         }
     }
 }

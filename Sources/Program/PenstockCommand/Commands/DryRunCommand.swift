@@ -13,7 +13,7 @@ struct DryRunOptions: Settings {
     let strict: Bool
     let format: Format
     let timeout: Duration
-    let compare: String?
+    let compare: [String]
     let arrivals: [ArrivalPattern]
     let input: String?
     let generation: GenerationCostModel
@@ -31,9 +31,9 @@ struct DryRunOptions: Settings {
         timeout = field(
             "timeout", "How long each backend may take to answer.", default: .seconds(5),
             in: .milliseconds(10) ... .seconds(600))
-        compare = field.optional(
-            "compare", "Another file, simulated on the same trace.",
-            example: "Pipelines/other-rule.json")
+        compare = field(
+            "compare", "Another file, simulated on the same trace; up to five.",
+            default: [], example: ["Pipelines/other-rule.json"])
         arrivals = field(
             "arrivals",
             "What arrives when: poisson, uniform or daily RATE for TIME [from TIME], burst N at TIME [over TIME]. Several are added up.",
@@ -56,6 +56,10 @@ struct DryRunOptions: Settings {
         malformed = field(
             "malformed", "Share of messages that can't be read.", default: Share(0),
             example: Share(0.01))
+        field.refuse(
+            ["arrivals", "start", "repeats", "malformed"], beside: "input",
+            because: "a recorded trace says what arrives and when")
+        field.refuse(["timeout"], beside: "offline", because: "no backend is asked")
         file = field.argument(
             "FILE", "The pipeline file.", example: "Pipelines/conversion-reports.json",
             completion: .files)
@@ -116,6 +120,11 @@ extension PenstockCommand {
                     "What a change of the rule buys and costs."),
             ]
         ) { options, console in
+            guard options.compare.count <= DryRun.mostComparisons else {
+                throw CommandFailure(
+                    .usage,
+                    "--compare takes \(DryRun.mostComparisons) files, not \(options.compare.count)")
+            }
             let wanted = try options.simulation(console)
             let run = DryRun(
                 catalogue: catalogue,
@@ -123,9 +132,9 @@ extension PenstockCommand {
                 context: inspection, isOffline: options.offline, timeout: options.timeout,
                 options: wanted
             ) { try DryRun.simulate($0, $1, $2) }
-            let other = options.compare.map { DryRun.Source(named: $0) }
+            let others = options.compare.map { DryRun.Source(named: $0) }
             let report = try await run.report(
-                on: DryRun.Source(named: options.file), comparedWith: other)
+                on: DryRun.Source(named: options.file), comparedWith: others)
             console.out(DryRunOutput(report: report, options: options).text)
             return report.exitCode(strict: options.strict)
         }

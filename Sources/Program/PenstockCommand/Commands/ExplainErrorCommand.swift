@@ -9,7 +9,8 @@ struct ExplainErrorOptions: Settings {
     init(_ field: Fields) {
         format = field("format", "How it is printed.", default: .text)
         code = field.optionalArgument(
-            "CODE", "What stands in brackets: error[CODE].", example: "unknown-key")
+            "CODE", "What stands in brackets: error[CODE] of a file, [CODE] of a running process.",
+            example: "unknown-key")
     }
 }
 
@@ -21,6 +22,9 @@ extension PenstockCommand {
                 .init("", "All codes, a line each."),
                 .init(
                     "sla-exceeded", "What it means, why it is refused, what to do, and an example."),
+                .init(
+                    "store-in-use",
+                    "What has happened, what to do, and what becomes of the process."),
                 .init("--format markdown", "All of them in full, as a document."),
             ]
         ) { options, console in
@@ -30,7 +34,12 @@ extension PenstockCommand {
                 return .success
             }
             guard let code = codes.first(where: { $0.rawValue == name }) else {
-                let hint = Suggestion.nearest(to: name, among: codes.map(\.rawValue))
+                if let code = RunTimeCode.all.first(where: { $0.code == name }) {
+                    console.out(code.rendered(as: options.format))
+                    return .success
+                }
+                let hint = Suggestion.nearest(
+                    to: name, among: codes.map(\.rawValue) + RunTimeCode.all.map(\.code))
                 throw CommandFailure(
                     .usage,
                     "there is no code \(JSON.quoted(name)); "
@@ -48,8 +57,20 @@ extension PenstockCommand {
         _ codes: [Diagnostic.Code], as format: Explanation.Format, _ catalogue: Catalogue
     ) async -> String {
         if format == .text {
-            return PlainText.aligned(codes.map { (head: $0.rawValue, text: $0.summary) })
-                + "\n\nMore about one: penstock explain-error CODE\n"
+            let files = codes.map { (head: $0.rawValue, text: $0.summary) }
+            let running = RunTimeCode.all.map { (head: $0.code, text: $0.meaning) }
+            return """
+                Of a file or a command line:
+
+                \(PlainText.aligned(files))
+
+                Of a running process, or in a dead letter:
+
+                \(PlainText.aligned(running))
+
+                More about one: penstock explain-error CODE
+
+                """
         }
         var explanations: [Explanation] = []
         for code in codes {
@@ -57,7 +78,9 @@ extension PenstockCommand {
                 await Explanation(of: code, catalogue: catalogue, program: tree(catalogue)))
         }
         return format == .json
-            ? JSON.array(explanations.map(\.json)).written(.pretty) + "\n"
-            : explanations.map { $0.rendered(as: .markdown) }.joined(separator: "\n")
+            ? JSON.array(explanations.map(\.json) + RunTimeCode.all.map(\.json)).written(.pretty)
+                + "\n"
+            : (explanations.map { $0.rendered(as: .markdown) }
+                + RunTimeCode.all.map { $0.rendered(as: .markdown) }).joined(separator: "\n")
     }
 }

@@ -32,12 +32,17 @@ extension PenstockCommand {
             ]
         ) { options, console in
             if options.server.hasPrefix("http://") {
+                guard options.service.isEmpty else {
+                    throw CommandFailure(
+                        .usage, "--service has no effect beside an admin endpoint: that has none")
+                }
                 let status = try AdminProbe(options.server).status(timeout: options.timeout)
                 console.out(status == 200 ? "ready\n" : "not ready: \(status)\n")
                 return status == 200 ? .success : .failure
             }
+            let target = try ServerTarget.of(options.server)
             do {
-                let client = try GRPCClient(target: options.server)
+                let client = try GRPCClient(target: target)
                 let response = try await client.call(
                     Grpc_Health_V1_HealthMethods.check,
                     Grpc_Health_V1_HealthCheckRequest.with { $0.service = options.service },

@@ -9,15 +9,16 @@ struct ReportClientOptions: Sendable {
     enum Format: String, Choice { case text, json }
     let server: String
     let format: Format
-    let timeout: Duration
+    let timeout: Duration?
 
-    init(_ field: Fields) {
+    /// - Parameter limit: what the timeout bounds.
+    init(_ field: Fields, timeout limit: String = "How long to wait for the server; 10s without.") {
         server = field(
-            "server", "The API.", default: "127.0.0.1:50051", example: "127.0.0.1:50051")
+            "server", "The API: host:port, or grpc://host:port as in a pipeline file.",
+            default: "127.0.0.1:50051", example: "127.0.0.1:50051")
         format = field("format", "How the answer is printed.", default: .text)
-        timeout = field(
-            "timeout", "How long to wait for the server.", default: .seconds(10),
-            in: .milliseconds(1) ... .seconds(3600))
+        timeout = field.optional(
+            "timeout", limit, example: .seconds(10), in: .milliseconds(1) ... .seconds(3600))
     }
 }
 
@@ -71,7 +72,8 @@ struct WaitReportOptions: Settings {
     let caseID: String
 
     init(_ field: Fields) {
-        client = ReportClientOptions(field)
+        client = ReportClientOptions(
+            field, timeout: "How long the command may take altogether, whatever it waits for.")
         wait = field(
             "for", "How long to wait for the report; exits with 75 when it is not there by then.",
             default: .seconds(60), in: .zero ... .seconds(86_400 * 7))
@@ -122,8 +124,10 @@ extension PenstockCommand {
     private static var waitReport: Command {
         Command(
             "wait", WaitReportOptions.self,
-            details:
-                "Exits with 0 for a report, 75 for one that is not ready, 1 for one that failed.",
+            details: """
+                Exits with 0 for a report, 75 for one that is not ready, 1 for one that failed, 69 when the server could not \
+                be reached until the end. A server that goes away meanwhile is waited for.
+                """,
             examples: [
                 .init("--for 5m 6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11", "Waits up to five minutes.")
             ]

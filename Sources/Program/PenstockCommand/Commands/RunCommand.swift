@@ -48,6 +48,8 @@ extension PenstockCommand {
             let run = ProcessRun(
                 definitions: definitions, catalogue: catalogue, options: options, stop: stop)
             do { try await run.run() } catch let error as PipelineError {
+                // Whoever closes a pipe has seen enough, and is not told.
+                if error.exitCode == .outputClosed { return .outputClosed }
                 let doubt =
                     error.isOfEnvironment ? "the files are in order, but here they can't run: " : ""
                 throw CommandFailure(error.exitCode, doubt + error.description)

@@ -17,17 +17,12 @@ struct DryRunOutput {
         }
     }
 
-    private var comparison: Comparison? {
-        guard let base = report.simulation, let other = report.other else { return nil }
-        return Comparison(base, other)
-    }
-
-    /// The checklist, what is wrong with the file, and what the simulation showed; a comparison's verdict first.
+    /// The checklist, what is wrong with the file, and what the simulation showed; the comparisons' verdicts first.
     private var plain: String {
         let problems = report.diagnostics.rendered(as: .text)
         let checklist = [report.checklist(isColored: isColored), problems]
         var paragraphs = checklist
-        if let text = comparison?.text(width: width, colour: isColored) {
+        if let text = report.comparisons?.text(width: width, colour: isColored) {
             let verdict = text.split(separator: "\n\n", maxSplits: 1)
             paragraphs = ["\(verdict[0])\n"] + checklist + verdict.dropFirst().map(String.init)
         } else if let text = report.simulation?.text(width: width, colour: isColored) {
@@ -38,8 +33,12 @@ struct DryRunOutput {
 
     private var json: JSON {
         var members = report.checklistJSON(strict: options.strict)
-        if let comparison {
-            members.append(("comparison", comparison.json))
+        if let pairs = report.comparisons?.pairs {
+            // Several are a list; whoever asks for one gets that one.
+            members.append(
+                pairs.count == 1
+                    ? ("comparison", pairs[0].json)
+                    : ("comparisons", .array(pairs.map(\.json))))
         } else if let simulation = report.simulation {
             members.append(("simulation", simulation.json))
         }

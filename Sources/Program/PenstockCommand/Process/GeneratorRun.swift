@@ -3,6 +3,7 @@ internal import Logging
 internal import Metrics
 internal import PipelineCore
 internal import ReportService
+internal import Specification
 internal import StandardCatalogue
 
 /// The generator of this process, served until the stop.
@@ -13,6 +14,7 @@ struct GeneratorRun: Sendable {
 
     func run() async throws {
         let logger = options.service.logger("penstock")
+        logger.takeGRPCLog()
         let clock = PipelineClock.system
         var resources = OpenResources(
             catalogue: catalogue,
@@ -20,6 +22,12 @@ struct GeneratorRun: Sendable {
                 clock: clock, random: RandomSource(), logger: logger, isRunning: false))
         let address = try StandardStoreAddress.of(options.store)
         let store = try resources.openStore(address)
+        guard store.isThere else {
+            throw CommandFailure(
+                .unavailable,
+                "\(address) is not there: --store or PENSTOCK_STORE must name the store with the events"
+            )
+        }
         if store.migratesItself { try await store.migrate() }
         let registry = MetricRegistry()
         let admin = try AdminServer(options.service.admin, registry: registry, stop: stop)

@@ -26,5 +26,11 @@ extension PipelineError {
     }
 
     /// How a command that this error ends exits.
-    var exitCode: ExitCode { isOfEnvironment ? .unavailable : .failure }
+    var exitCode: ExitCode {
+        switch code {
+        case "output-failed": .outputFailed
+        case "output-closed": .outputClosed
+        default: isOfEnvironment ? .unavailable : .failure
+        }
+    }
 }

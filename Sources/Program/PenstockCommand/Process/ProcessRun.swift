@@ -16,6 +16,7 @@ struct ProcessRun: Sendable {
 
     func run() async throws {
         let logger = options.service.logger("penstock")
+        logger.takeGRPCLog()
         let clock = PipelineClock.system
         let random = RandomSource()
         var resources = OpenResources(

@@ -8,6 +8,10 @@ internal import Specification
 struct ReportClient {
     /// The server waits no longer in one call.
     private static let longestCall: Duration = .seconds(60)
+    /// How long an answer may take where nobody says so.
+    private static let usualTimeout: Duration = .seconds(10)
+    /// Before a server that is away is asked again.
+    private static let pause: Duration = .milliseconds(200)
 
     private let options: ReportClientOptions
     private let console: Console
@@ -17,7 +21,8 @@ struct ReportClient {
     init(_ options: ReportClientOptions, _ console: Console) throws {
         self.options = options
         self.console = console
-        do { client = try GRPCClient(target: options.server) } catch {
+        let target = try ServerTarget.of(options.server)
+        do { client = try GRPCClient(target: target) } catch {
             throw CommandFailure(.usage, "--server \(options.server): \(error)")
         }
     }
@@ -50,19 +55,38 @@ struct ReportClient {
         try show(try await call(ReportServiceMethods.getReport, .with { $0.caseID = id }))
     }
 
+    /// Waits through restarts of the server, too: until the limit it is asked again.
     func wait(_ id: String, _ limit: Duration) async throws -> ExitCode {
-        let deadline = clock.now.advanced(by: limit)
+        let start = clock.now
+        let total = min(limit, options.timeout ?? limit)
+        let deadline = start.advanced(by: total)
+        // Beyond the wait, the answer may take its time, unless all of it is bounded.
+        let grace = options.timeout == nil ? Self.usualTimeout : .milliseconds(100)
+        var isAway = false
         while true {
             let rest = max(clock.now.duration(to: deadline), .zero)
             let step = min(rest, Self.longestCall)
-            let answer = try await call(
-                ReportServiceMethods.waitReport,
-                .with {
-                    $0.caseID = id
-                    $0.timeout = Google_Protobuf_Duration(step)
-                }, extra: step)
+            let answer: WaitReportResponse
+            do {
+                answer = try await client.call(
+                    ReportServiceMethods.waitReport,
+                    .with {
+                        $0.caseID = id
+                        $0.timeout = Google_Protobuf_Duration(step)
+                    }, timeout: step + grace)
+            } catch {
+                guard error.code == .unavailable, clock.now < deadline else {
+                    throw failure(error)
+                }
+                if !isAway { console.err("\(options.server): \(error); trying again\n") }
+                isAway = true
+                try await clock.sleep(
+                    for: min(Self.pause, max(clock.now.duration(to: deadline), .zero)))
+                continue
+            }
             let shown = GetReportResponse(answer)
             if shown.isFinal || clock.now >= deadline { return try show(shown) }
+            isAway = false
             if console.isTerminal { console.err("waiting: \(shown.status?.message ?? "")\n") }
         }
     }
@@ -84,14 +108,18 @@ struct ReportClient {
     }
 
     private func call<Request: Message, Response: Message>(
-        _ method: MethodDescriptor<Request, Response>, _ request: Request,
-        extra: Duration = .zero
+        _ method: MethodDescriptor<Request, Response>, _ request: Request
     ) async throws -> Response {
         do {
-            return try await client.call(method, request, timeout: options.timeout + extra)
+            return try await client.call(
+                method, request, timeout: options.timeout ?? Self.usualTimeout)
         } catch {
-            throw CommandFailure(error.exitCode, "\(options.server): \(error)")
+            throw failure(error)
         }
+    }
+
+    private func failure(_ error: GRPCStatusError) -> CommandFailure {
+        CommandFailure(error.exitCode, "\(options.server): \(error)")
     }
 }
 
@@ -130,5 +158,25 @@ extension GetReportResponse {
             default: return false
             }
         }
+    }
+}
+
+/// The servers that commands call.
+enum ServerTarget {
+    /// What the gRPC library calls a server that was written as `host:port`, or as in a pipeline file.
+    ///
+    /// - Throws: ``CommandFailure`` `usage` for another scheme than the API has.
+    static func of(_ written: String) throws -> String {
+        guard let end = written.firstRange(of: "://") else { return written }
+        guard written[..<end.lowerBound].lowercased() == "grpc" else {
+            // Names of the library's own resolvers.
+            if ["dns", "ipv4", "ipv6", "unix"].contains(String(written[..<end.lowerBound])) {
+                return written
+            }
+            throw CommandFailure(
+                .usage, "--server \(written): expected host:port or grpc://host:port")
+        }
+        let rest = written[end.upperBound...]
+        return String(rest.hasSuffix("/") ? rest.dropLast() : rest)
     }
 }

@@ -1,3 +1,4 @@
+internal import GRPCTransport
 internal import Logging
 internal import Specification
 
@@ -26,6 +27,15 @@ struct ServiceOptions: Sendable {
         let format = LogFormat(rawValue: logFormat.rawValue) ?? .auto
         return Logger(label: label, level: Logger.Level(rawValue: logLevel.rawValue) ?? .info) {
             StreamLogHandler.standardError(label: $0, format: format)
+        }
+    }
+}
+
+extension Logger {
+    /// Logs what the gRPC library has to say from now on.
+    func takeGRPCLog() {
+        GRPCLog.receive { line in
+            log(level: line.isError ? .warning : .debug, "gRPC: \(line.message)")
         }
     }
 }

@@ -10,6 +10,8 @@ public protocol StandardStore: LedgerProvider, RecordStore, StateAdministration 
     func migrate() async throws
     /// Whether `run` migrates by itself: where nobody else could be using the store.
     var migratesItself: Bool { get }
+    /// Whether opening the store would make none: a server's is there, or can't be reached.
+    var isThere: Bool { get }
 }
 
 extension StandardStore {

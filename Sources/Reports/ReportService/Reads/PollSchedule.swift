@@ -13,6 +13,8 @@ final class PollSchedule: Sendable {
     /// How long the batch's schedule is believed before it is looked at again.
     static let refresh: Duration = .seconds(1)
 
+    /// Nobody waits longer for a look at the store's clock.
+    static let longestLook: Duration = .seconds(1)
     /// How long the store's clock is told from the last look at it.
     static let clockRefresh: Duration = .seconds(60)
 
@@ -90,7 +92,12 @@ final class PollSchedule: Sendable {
         }
         try? await others?.wait()
         if let own {
-            try? await look()
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { try? await self.look() }
+                group.addTask { try? await self.clock.sleep(for: Self.longestLook) }
+                await group.next()
+                group.cancelAll()
+            }
             state.withLock { $0.looking = nil }
             own.open()
         }

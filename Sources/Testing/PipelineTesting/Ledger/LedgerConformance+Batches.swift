@@ -122,6 +122,21 @@ extension LedgerConformance {
                 try requireEqual(outcome?.report, item.parameters, "report")
             }
         },
+        check("a reason of any characters is kept, or what of it can be kept") { fixture in
+            let (ledger, _) = try await fixture.sealed(1)
+            let odd = "a\0b \u{1F980} \u{FEFF}\u{10FFFF}\r\n"
+            let given = try await ledger.claimOne()
+            try await ledger.release(
+                batch: given.number, token: given.token, after: .zero, reason: odd)
+            let batch = try await ledger.claimOne()
+            var commit = fixture.commit(batch)
+            commit.results = batch.cases.map { _ in .failure(code: "odd", reason: odd) }
+            try await ledger.commit(commit)
+            for item in batch.cases {
+                let outcome = try await ledger.snapshots(of: [item.id])[item.id]?.outcome
+                try requireEqual(outcome?.reason?.hasPrefix("odd: a"), true, "reason")
+            }
+        },
         check("a released batch waits for its delay, and its token is spent") { fixture in
             let (ledger, _) = try await fixture.sealed(1)
             let first = try await ledger.claimOne()

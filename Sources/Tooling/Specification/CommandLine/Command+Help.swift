@@ -20,7 +20,9 @@ extension Command {
         if version != nil { options.append(("--version", "Shows the version.")) }
         sections.append("Options:\n" + HelpText.aligned(options))
         if !examples.isEmpty {
-            let lines = examples.map { "  # \($0.meaning)\n  \(line) \($0.line)" }
+            let lines = examples.map {
+                "  # \($0.meaning)\n  \(($0.line.isEmpty ? [line] : [line, $0.line]).joined(separator: " "))"
+            }
             sections.append("Examples:\n" + lines.joined(separator: "\n"))
         }
         if !commands.isEmpty { sections.append("More about one: \(line) help COMMAND") }

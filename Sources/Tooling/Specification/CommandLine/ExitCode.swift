@@ -1,4 +1,4 @@
-/// How a command ended; the numbers above 1 are those of
+/// How a command ended; the numbers from 64 to 78 are those of
 /// [sysexits.h](https://man.freebsd.org/cgi/man.cgi?query=sysexits).
 public enum ExitCode: Int32, Sendable, CaseIterable {
     /// It did what it was asked for.
@@ -11,10 +11,14 @@ public enum ExitCode: Int32, Sendable, CaseIterable {
     case unavailable = 69
     /// It is broken itself.
     case `internal` = 70
+    /// What it printed could not be written.
+    case outputFailed = 74
     /// It failed for now; the same command may work later.
     case temporaryFailure = 75
     /// Its configuration is wrong.
     case configuration = 78
+    /// Whoever read its output has gone, as if SIGPIPE had ended it.
+    case outputClosed = 141
 }
 
 /// Why a command could not do what it was asked for, in a sentence for its user.

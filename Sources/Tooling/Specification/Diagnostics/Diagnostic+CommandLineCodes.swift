@@ -24,6 +24,25 @@ extension Diagnostic.Code {
         "The command can't guess it. `--help` behind the command shows what it takes, and an example.",
         example: .commandLine(["report", "create"]))
 
+    /// An option that takes one value stands more than once.
+    public static let repeatedOption = Self(
+        "repeated-option", "An option that takes one value stands more than once.",
+        """
+        Only one of the values could be used, and the others would be ignored. Leave all but one out. \
+        `--help` behind the command says which options may be repeated.
+        """,
+        example: .commandLine(["dry-run", "--seed", "1", "--seed", "2", "reports.json"]))
+
+    /// An option has no effect beside another one.
+    public static let conflictingOptions = Self(
+        "conflicting-options", "An option has no effect beside another one.",
+        """
+        The other option switches off what it is for, so that it would be ignored; but whoever wrote it \
+        expects something of it. Leave one of the two out.
+        """,
+        example: .commandLine(
+            ["dry-run", "--input", "trace.jsonl", "--arrivals", "burst 9 at 1h", "reports.json"]))
+
     /// An option stands without its value.
     public static let missingValue = Self(
         "missing-value", "An option stands without its value.",

@@ -5,6 +5,6 @@ extension Diagnostic.Code {
         .unknownKey, .missingKey, .wrongType, .invalidValue, .outOfRange, .unknownEnvironment,
         .unreadableFile, .invalidSubstitution,
         .unknownCommand, .unknownOption, .missingOption, .missingValue, .missingArgument,
-        .extraArgument,
+        .extraArgument, .repeatedOption, .conflictingOptions,
     ]
 }

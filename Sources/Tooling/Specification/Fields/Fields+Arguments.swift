@@ -52,6 +52,27 @@ extension Fields {
                 isRequired: fallback == nil, role: .arguments, completion: completion))
     }
 
+    /// Refuses options that would be ignored beside another one, where a command line gives both.
+    ///
+    /// - Parameter reason: why, in a sentence without a full stop.
+    public func refuse(_ others: [String], beside name: String, because reason: String) {
+        guard case .arguments(let arguments, let context) = source else { return }
+        let options = described.filter { $0.role == .option }
+        func isGiven(_ name: String) -> Bool {
+            let option = options.first { $0.name == name }?.option
+            return arguments.options.contains { $0.name == option }
+        }
+        guard isGiven(name), let kept = options.first(where: { $0.name == name })?.option else {
+            return
+        }
+        for other in options where others.contains(other.name) && isGiven(other.name) {
+            context.report(
+                .conflictingOptions, "--\(other.option) has no effect beside --\(kept)",
+                hint: reason, at: nil)
+            fail()
+        }
+    }
+
     /// An option of a command whose value a shell completes.
     public func callAsFunction(
         _ name: String, _ documentation: String, default fallback: String,

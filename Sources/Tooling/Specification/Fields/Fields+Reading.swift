@@ -65,6 +65,14 @@ extension Fields {
         case .option: texts = arguments.options.filter { $0.name == field.option }.map(\.text)
         }
         if field.role != .option { argumentsRead += texts.count }
+        if field.role == .option, !field.isFlag, texts.count > 1,
+            !(Value.self is any RepeatedValue.Type)
+        {
+            context.report(
+                .repeatedOption, "--\(field.option) stands \(texts.count) times",
+                hint: "it takes one value", at: nil)
+            return .refused
+        }
         guard !texts.isEmpty else { return .absent }
         var context = context
         context.isSecret = declaration.isSecret

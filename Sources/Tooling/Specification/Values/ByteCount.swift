@@ -20,7 +20,10 @@ public struct ByteCount: Sendable, Hashable, Comparable {
 extension ByteCount: TextValue {
     public static var kind: String { "byte size" }
     public static var schema: JSON {
-        ["type": "string", "pattern": #"^[0-9]+(\.[0-9]{1,9})?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)$"#]
+        [
+            "type": "string",
+            "pattern": #"^ *[0-9]+(\.[0-9]{1,9})? *(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB) *$"#,
+        ]
     }
 
     private static let bytesPerUnit: [(unit: String, bytes: Int64)] = [

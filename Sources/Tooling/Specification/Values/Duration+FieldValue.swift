@@ -1,7 +1,7 @@
 extension Duration: TextValue {
     public static var kind: String { "duration" }
     public static var schema: JSON {
-        ["type": "string", "pattern": #"^([0-9]+(\.[0-9]{1,9})?(ms|s|min|m|h|d))+$"#]
+        ["type": "string", "pattern": #"^ *([0-9]+(\.[0-9]{1,9})? *(ms|s|min|m|h|d) *)+$"#]
     }
 
     /// From the largest down, as they follow each other in a text.
@@ -10,7 +10,7 @@ extension Duration: TextValue {
         ("s", 1_000_000_000), ("ms", 1_000_000),
     ]
 
-    /// Reads `500ms`, `10s`, `5m` or `5min`, `1.5h`, `1h30m`, `7d`.
+    /// Reads `500ms`, `10s`, `5m` or `5min`, `1.5h`, `1h30m`, `7d`, with spaces between or around.
     public init(parsing text: String) throws(Refusal) { self = try Self.parse(text, unit: nil) }
 
     public static func parse(_ text: String, unit: String?) throws(Refusal) -> Duration {

@@ -6,15 +6,17 @@ struct Quantity {
     var whole: Int64
     /// The fraction in units of 10⁻⁹.
     var billionths: Int64
-    /// The letters behind the number, a space between allowed.
+    /// The letters behind the number, spaces between allowed.
     var unit: Substring
     /// What follows the unit.
     var rest: Substring
 
-    /// Reads a number and whatever follows it; nil when it does not begin with a digit, or has too
+    /// Reads a number and whatever follows it, spaces around each left out; nil when it does not begin with a digit, or has too
     /// many.
     init?(_ text: Substring) {
         let isDigit: (Character) -> Bool = { "0123456789".contains($0) }
+        let isSpace: (Character) -> Bool = { $0 == " " }
+        let text = text.drop(while: isSpace)
         let digits = text.prefix(while: isDigit)
         guard let whole = Int64(digits) else { return nil }
         var rest = text.dropFirst(digits.count)
@@ -28,9 +30,9 @@ struct Quantity {
         }
         self.whole = whole
         self.billionths = billionths
-        if rest.first == " " { rest = rest.dropFirst() }
-        self.unit = rest.prefix { !isDigit($0) }
-        self.rest = rest.dropFirst(unit.count)
+        rest = rest.drop(while: isSpace)
+        self.unit = rest.prefix { !isDigit($0) && !isSpace($0) }
+        self.rest = rest.dropFirst(unit.count).drop(while: isSpace)
     }
 
     /// The quantity in a smaller unit, of which this many make one; nil when it overflows.

@@ -6,7 +6,10 @@ internal import CGRPC
 /// served calls is about to end anyway.
 /// See <https://grpc.github.io/grpc/core/grpc_8h.html>.
 enum Library {
-    private static let started: Void = grpc_init()
+    private static let started: Void = {
+        GRPCLog.install()
+        grpc_init()
+    }()
 
     /// To be called before anything else of the C core.
     static func start() { _ = started }
