@@ -135,7 +135,7 @@ struct KafkaOwnershipTests {
         var consumer: KafkaConsumer? = try KafkaConsumer(
             settings, Subscription(topic: "t", group: "g"), positions: InMemoryPositions(),
             clock: .system, log: nil)
-        weak var client = consumer?.client
+        weak let client = consumer?.client
         let buffer = MessageBuffer(of: try #require(consumer).client, capacity: 1)
         consumer = nil
         #expect(client != nil)
