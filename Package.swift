@@ -68,7 +68,7 @@ let package = Package(
         layer("Connectors", "Postgres", ["PipelineCore", "CPostgres"]),
         layer("Connectors", "Redis", ["PipelineCore", "Specification", "CHiredis"]),
         layer("Connectors", "SQLite", ["PipelineCore", "CSQLite"]),
-        layer("Connectors", "Files", ["PipelineCore"]),
+        layer("Connectors", "Files", ["PipelineCore", "Specification"]),
 
         .target(
             name: "Stages",
@@ -150,7 +150,7 @@ let package = Package(
         tests("Postgres", ["Postgres", "PipelineCore", "PipelineTesting"]),
         tests("Redis", ["Redis", "PipelineCore", "PipelineTesting"]),
         tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting"]),
-        tests("Files", ["Files", "PipelineCore", "PipelineTesting"]),
+        tests("Files", ["Files", "Stages", "Logging", "PipelineCore", "PipelineTesting"]),
         tests(
             "Stages",
             [

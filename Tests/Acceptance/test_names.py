@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import uuid
 
 import grpc
 
@@ -84,6 +85,32 @@ def test_a_pipeline_and_its_stage_of_other_names_in_postgres(real):
     goes_on_under_other_names(
         real, events, real.write(change=manual), lambda: real.write(change=named("answers", batch="collect")),
         "conversion-reports/batch=answers/collect", ["--rename conversion-reports/batch=answers/collect"])
+
+
+def test_events_are_not_counted_twice_under_another_name(real):
+    lines = [{"event_id": str(uuid.uuid4()), "kind": "VIEW", "product_id": "p", "occurred_at": "2026-11-01T00:00:00Z"}
+             for _ in range(21)]
+
+    def stored(count):
+        eventually(lambda: real.sql("select count(*) from conversion.events") == [[str(count)]], f"{count} events")
+
+    path = real.write("conversion-events")
+    real.call("migrate", path)
+    real.produce("conversion-events", [(None, json.dumps(line).encode(), []) for line in lines[:20]])
+    process = real.start(path, serving=False)
+    stored(20)
+    real.stop(process)
+
+    def change(stages, document):
+        document["name"] = "events"
+
+    path = real.write("conversion-events", change=change)
+    result = real.call("run", path, check=False)
+    assert result.returncode == 69 and "--rename conversion-events/" in result.stderr, result.stderr
+    assert "partition(s)" in real.call("migrate", "--rename", "conversion-events=events", path).stderr
+    real.start(path, serving=False)
+    real.produce("conversion-events", [(None, json.dumps(lines[20]).encode(), [])])
+    stored(21)
 
 
 def test_what_is_abandoned_is_counted_first_and_then_cancelled(embedded):

@@ -94,12 +94,4 @@ final class LineFileTests {
         try await file.append(lines: Array("raw\n".utf8)[...])
         #expect(try content("out.jsonl") == "there\nfirst\na b\nraw\n")
     }
-
-    @Test("keeps refused lines beside it, as they came")
-    func rejected() async throws {
-        let file = try file("{}\n")
-        try await file.keepRejected([OutgoingRecord(key: nil, payload: Array("{}".utf8)[...])])
-        #expect(try content("requests.jsonl.dead-letters") == "{}\n")
-        #expect(file.name.hasSuffix("requests.jsonl"))
-    }
 }

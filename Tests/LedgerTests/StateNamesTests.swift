@@ -68,7 +68,7 @@ struct StateNamesTests {
         try await accept(ledger, 1...5)
         while try await !ledger.seal().sealed.isEmpty {}
         let batch = try #require(try await ledger.claim(worker: "w", lease: .seconds(60)))
-        try await ledger.commit(
+        _ = try await ledger.commit(
             BatchCommit(
                 batch: batch.number, token: batch.token, cases: batch.cases.map(\.number),
                 outcomeIDs: batch.cases.map { UUID(high: 9, low: UInt64($0.number)) },

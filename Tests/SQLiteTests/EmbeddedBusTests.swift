@@ -1,4 +1,6 @@
+import Glibc
 import PipelineCore
+import PipelineTesting
 import Synchronization
 import Testing
 
@@ -193,6 +195,74 @@ struct EmbeddedBusTests {
         #expect(error?.code == "topic-recreated")
     }
 
+    @Test func `Two buses with one topic name do not share positions in a store of both`()
+        async throws
+    {
+        let store = InMemoryPositions()
+        var read: [[String]] = []
+        for (bus, texts) in [(try await bus(), ["a", "b", "c"]), (try await bus(), ["d", "e"])] {
+            _ = try await bus.producer().send(records(texts), to: topic)
+            let consumer = try await bus.consumer(
+                Subscription(topic: topic, group: "g"), positions: store)
+            let fetch = try await consumer.next()
+            try store.advance(fetch.advances)
+            read.append(self.texts(fetch))
+        }
+        #expect(read == [["a", "b", "c"], ["d", "e"]])
+    }
+
+    @Test func `A file that was brought back as it had been is found out by what was read last`()
+        async throws
+    {
+        let store = InMemoryPositions()
+        let time = ManualClock()
+        let (path, copy) = (folder.file("a.sqlite"), folder.file("copy.sqlite"))
+        func open(_ path: String) async throws -> EmbeddedBus {
+            let bus = EmbeddedBus(database: SQLiteDatabase(path: path), clock: time.clock)
+            try await bus.ensureTopic(topic, partitions: 1)
+            return bus
+        }
+        func consumer(
+            _ bus: EmbeddedBus, _ policy: Subscription.NewTopicPolicy = .stop
+        ) async throws -> any BusConsumer {
+            try await bus.consumer(
+                Subscription(topic: topic, group: "g", onNewTopic: policy, maxRecords: 2),
+                positions: store)
+        }
+        let first = try await open(path)
+        _ = try await first.producer().send(records(["a", "b"]), to: topic)
+
+        try await first.database.checkpoint()
+        await first.database.close()
+        try await copyFile(path, to: copy)
+
+        let again = try await open(path)
+        _ = try await again.producer().send(records(["c", "d"]), to: topic)
+        let reading = try await consumer(again)
+        for _ in 0..<2 {
+            let fetch = try await reading.next()
+            try store.advance(fetch.advances)
+            reading.settled(fetch.advances)
+        }
+        time.advance(by: .seconds(60))
+        _ = try await again.producer().send(records(["e"]), to: topic)
+        _ = try await reading.next()
+        #expect(store.witnesses(of: topic)[0]?.offset == 3)
+        await again.database.close()
+
+        let restored = try await open(copy)
+        _ = try await restored.producer().send(records(["x", "y", "z"]), to: topic)
+        let error = await #expect(throws: PipelineError.self) {
+            try await consumer(restored).next()
+        }
+        #expect(error?.code == "topic-recreated")
+        #expect(store.stored(topic) == [0: 4])
+        let anew = try await consumer(restored, .fromStart)
+        #expect(try await texts(anew.next()) == ["a", "b"])
+        #expect(try await texts(anew.next()) == ["x", "y"])
+        await restored.database.close()
+    }
+
     @Test func `A topic that nobody made is named`() async throws {
         let bus = try await bus()
         let error = await #expect(throws: PipelineError.self) {
@@ -265,4 +335,13 @@ private final class FixedTime: TimeSource {
         Timestamp(microseconds: seconds.withLock { $0 } * 1_000_000)
     }
     func sleep(until deadline: Instant) async throws { try Task.checkCancellation() }
+}
+
+private func copyFile(_ path: String, to copy: String) async throws {
+    let (from, to) = unsafe (open(path, O_RDONLY), open(copy, O_CREAT | O_WRONLY, 0o600))
+    defer {
+        close(from)
+        close(to)
+    }
+    #expect(sendfile(to, from, nil, 1 << 30) > 0)
 }

@@ -1,3 +1,4 @@
+import Glibc
 import PipelineCore
 import SQLite
 import Testing
@@ -9,6 +10,32 @@ struct SQLiteDatabaseTests {
         let database = SQLiteDatabase(path: path, busyTimeout: .milliseconds(50))
         try await database.write { try $0.execute("CREATE TABLE t(a, b)") }
         return database
+    }
+
+    @Test(arguments: [false, true])
+    func `A file that goes away while it is in use is an error that says so`(_ isReplaced: Bool)
+        async throws
+    {
+        let path = folder.file("gone.sqlite")
+        let database = try await table(path)
+        #expect(
+            try await database.read { try $0.first("SELECT count(*) FROM t") { $0.int(0) } } == 0)
+        unsafe rename(path, "\(path).away")
+        if isReplaced { _ = try await table(path) }
+        for use in [
+            { try await database.write { _ = try $0.run("INSERT INTO t VALUES(1, 2)") } },
+            {
+                try await database.read { _ = try $0.first("SELECT count(*) FROM t") { $0.int(0) } }
+            },
+        ] as [() async throws -> Void] {
+            let error = await #expect(throws: PipelineError.self) { try await use() }
+            #expect(error?.code == "store-replaced")
+            #expect(error?.disposition == .fatal)
+            #expect(error?.message.contains(isReplaced ? "replaced" : "deleted") == true)
+        }
+        // Brought back, it is the same file.
+        unsafe rename("\(path).away", path)
+        try await database.write { _ = try $0.run("INSERT INTO t VALUES(1, 2)") }
     }
 
     @Test func `Every kind of value comes back as it went in`() async throws {

@@ -9,15 +9,12 @@ final class FileHandle: Sendable {
     /// Ends a read that waits for a writer.
     private let interruption: Interruption?
 
-    init(path: String, flags: Int32, seekTo offset: Int64 = 0) throws {
+    init(path: String, flags: Int32) throws {
         descriptor = unsafe open(path, flags | O_CLOEXEC, 0o644)
         self.path = path
         isOwned = true
         interruption = nil
         if descriptor < 0 { throw Self.error("open", path) }
-        if offset > 0, lseek(descriptor, off_t(offset), SEEK_SET) < 0 {
-            throw Self.error("seek in", path)
-        }
     }
 
     init(borrowing descriptor: Int32, interruption: Interruption? = nil) {
@@ -39,6 +36,38 @@ final class FileHandle: Sendable {
             if got >= 0 { return Array(bytes[..<got]) }
             if errno != EINTR { throw Self.error("read", path) }
         }
+    }
+
+    /// The next read begins there.
+    func seek(to offset: Int64) throws {
+        if lseek(descriptor, off_t(offset), SEEK_SET) < 0 { throw Self.error("seek in", path) }
+    }
+
+    /// The bytes of a range that the file has.
+    func read(_ range: Range<Int64>) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Int(range.upperBound - range.lowerBound))
+        while true {
+            let got = unsafe pread(descriptor, &bytes, bytes.count, off_t(range.lowerBound))
+            if got >= 0 { return Array(bytes[..<got]) }
+            if errno != EINTR { throw Self.error("read", path) }
+        }
+    }
+
+    var size: Int64 {
+        get throws {
+            var status = stat()
+            if unsafe fstat(descriptor, &status) != 0 { throw Self.error("look at", path) }
+            return Int64(status.st_size)
+        }
+    }
+
+    /// Whether its path names another file by now.
+    var isReplaced: Bool {
+        var (mine, named) = (stat(), stat())
+        guard unsafe fstat(descriptor, &mine) == 0, unsafe stat(path, &named) == 0 else {
+            return false
+        }
+        return mine.st_dev != named.st_dev || mine.st_ino != named.st_ino
     }
 
     func write(_ bytes: [UInt8]) throws {

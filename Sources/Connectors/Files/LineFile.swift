@@ -25,10 +25,46 @@ public final class LineFile: LineInput, LineOutput {
         try await worker.run { [self] in
             try input.withLock { held in
                 if held == nil || held?.offset != offset {
-                    held = LineReader(
-                        try FileHandle(path: path, flags: O_RDONLY, seekTo: offset), offset)
+                    // The file that is open stays the one, whatever has its name by now.
+                    let file = try held?.file ?? FileHandle(path: path, flags: O_RDONLY)
+                    try file.seek(to: offset)
+                    held = LineReader(file, offset, isEndFinal: false)
                 }
                 return try held?.lines(maxBytes: maxBytes) ?? []
+            }
+        }
+    }
+
+    public func objection(to offset: Int64, _ witness: LogWitness?) async throws -> String? {
+        try await worker.run { [self] in
+            try input.withLock { held in
+                let file = try held?.file ?? FileHandle(path: path, flags: O_RDONLY)
+                let objection = try file.objection(to: offset, witness)
+                held = objection == nil ? LineReader(file, -1, isEndFinal: false) : nil
+                return objection
+            }
+        }
+    }
+
+    public func witness(at offset: Int64) async throws -> LogWitness? {
+        try await worker.run { [self] in
+            try input.withLock { held in
+                guard offset > 0, let file = held?.file else { return nil }
+                return try file.witness(at: offset)
+            }
+        }
+    }
+
+    /// A file of another number (device and inode) has the name, or this one has been cut.
+    public func isFollowed() async throws -> Bool {
+        try await worker.run { [self] in
+            try input.withLock { held in
+                guard let reader = held else { return false }
+                guard try reader.file.isReplaced || reader.file.size < reader.offset else {
+                    return false
+                }
+                held = nil
+                return true
             }
         }
     }
@@ -43,9 +79,9 @@ public final class LineFile: LineInput, LineOutput {
         try await worker.run { try handle.write(Array(lines)) }
     }
 
-    /// Kept in `<file>.dead-letters`, one JSON-free line each, as they came.
+    /// Kept in `<file>.dead-letters`, a JSON object each, which says why and holds the line.
     public func keepRejected(_ lines: [OutgoingRecord]) async throws {
-        try await append(lines, to: rejected, "\(path).dead-letters")
+        try await append(lines.map(LineBytes.deadLetter), to: rejected, "\(path).dead-letters")
     }
 
     private func append(
@@ -73,5 +109,23 @@ public final class LineFile: LineInput, LineOutput {
         input.withLock { $0 = nil }
         output.withLock { $0 = nil }
         rejected.withLock { $0 = nil }
+    }
+}
+
+extension FileHandle {
+    /// Bytes at the file's beginning, and as many before an offset, by which it is known.
+    private static let witnessBytes: Int64 = 4096
+
+    fileprivate func witness(at offset: Int64) throws -> LogWitness {
+        let count = min(offset, Self.witnessBytes)
+        let bytes = try read(0..<count) + read(offset - count..<offset)
+        return LogWitness(offset: offset, digest: Digest(of: bytes[...]).low)
+    }
+
+    fileprivate func objection(to offset: Int64, _ witness: LogWitness?) throws -> String? {
+        let (size, seen) = (try size, max(offset, witness?.offset ?? 0))
+        if size < seen { return "it was read up to byte \(seen) and has \(size)" }
+        guard let witness, try self.witness(at: witness.offset) != witness else { return nil }
+        return "its first \(witness.offset) bytes are others than those that were read"
     }
 }

@@ -5,14 +5,17 @@ struct LineReader: Sendable {
     /// A longer line is an error: it would have to be held in memory whole.
     static let maxLine = 8 << 20
 
-    private let file: FileHandle
+    let file: FileHandle
+    /// Nobody will write any more once the end was reached.
+    private let isEndFinal: Bool
     private var buffer: [UInt8] = []
     /// The offset of the first byte that was not handed out.
     private(set) var offset: Int64
     private var isAtEnd = false
 
-    init(_ file: FileHandle, _ offset: Int64) {
+    init(_ file: FileHandle, _ offset: Int64, isEndFinal: Bool) {
         self.file = file
+        self.isEndFinal = isEndFinal
         self.offset = offset
     }
 
@@ -42,7 +45,9 @@ struct LineReader: Sendable {
             start = index + 1
         }
         if isAtEnd, start < whole.count {
-            lines.append(line(whole, start, whole.count, next: whole.count))
+            var last = line(whole, start, whole.count, next: whole.count)
+            last.isEnded = isEndFinal
+            lines.append(last)
             start = whole.count
         }
         offset += Int64(start)

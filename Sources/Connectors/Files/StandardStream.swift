@@ -17,7 +17,8 @@ public final class StandardStream: LineInput, LineOutput {
     /// - Parameters: descriptors, which stay the caller's.
     init(input: Int32, output: Int32, rejected: Int32) {
         self.input = Mutex(
-            LineReader(FileHandle(borrowing: input, interruption: interruption), 0))
+            LineReader(
+                FileHandle(borrowing: input, interruption: interruption), 0, isEndFinal: true))
         self.output = FileHandle(borrowing: output)
         self.rejected = FileHandle(borrowing: rejected)
     }

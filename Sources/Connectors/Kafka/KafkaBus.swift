@@ -82,6 +82,23 @@ public final class KafkaBus: Bus {
     public func close() async {}
 }
 
+extension KafkaBus: LogInspection {
+    public func contradiction(
+        in topic: String, timeout: Duration,
+        to stored: @Sendable (LogName) async throws -> StoredPositions?
+    ) async throws -> LogContradiction? {
+        let inspection: @Sendable () throws -> KafkaInspection = { [settings, log, clock] in
+            try KafkaInspection(settings, log, clock, timeout: timeout)
+        }
+        let name = try await blocking { try inspection().logName(of: topic) }
+        guard let name, let positions = try await stored(name) else { return nil }
+        return try await blocking { [settings, log] in
+            let probe = try LogProbe(settings, log)
+            return try inspection().contradiction(in: topic, to: positions, probe)
+        }
+    }
+}
+
 /// Runs one blocking call of librdkafka on a thread of its own.
 func blocking<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
     try await WorkerThread().run(body)

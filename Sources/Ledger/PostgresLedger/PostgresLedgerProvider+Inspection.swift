@@ -29,3 +29,27 @@ extension PostgresLedgerProvider {
             }
     }
 }
+
+extension PostgresLedgerProvider {
+    /// Where a pipeline goes on in a log; `nil` without positions, or without tables of this version. Only reads.
+    public static func storedPositions(
+        of log: LogName, pipeline: String, _ connection: PostgresConnection
+    ) throws -> StoredPositions? {
+        guard try connection.state(of: LedgerSchema.migration).finding("").verdict == .ok else {
+            return nil
+        }
+        let rows = try connection.query(
+            """
+            select p.source, p.part, p.next_offset, p.witness_offset, p.witness_digest
+            from penstock.positions p join penstock.stages s using (stage)
+            where s.pipeline = $1 and (p.log = $2 or p.log is null and p.source = $3)
+            order by p.log is not null desc
+            """
+        ) {
+            $0.add(text: pipeline)
+            $0.add(text: log.key)
+            $0.add(text: log.formerKey)
+        }
+        return rows.rowCount == 0 ? nil : rows.positions(of: log)
+    }
+}

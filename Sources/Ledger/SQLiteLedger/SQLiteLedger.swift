@@ -52,7 +52,7 @@ public final class SQLiteLedger: Ledger {
         return try await registered()
     }
 
-    private static let table = PositionTable("ledger_positions", owner: ["stage_no"])
+    static let table = PositionTable("ledger_positions", owner: ["stage_no"])
 
     public func positions(
         of log: LogName, initial: [Int32: Int64]

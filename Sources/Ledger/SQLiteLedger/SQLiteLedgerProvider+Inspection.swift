@@ -24,3 +24,15 @@ extension SQLiteLedgerProvider {
         }
     }
 }
+
+extension SQLiteLedgerProvider {
+    /// Where a pipeline goes on in a log; `nil` without positions. Only reads.
+    public static func storedPositions(
+        of log: LogName, pipeline: String, _ connection: SQLiteConnection
+    ) throws -> StoredPositions? {
+        try SQLiteLedger.table.find(
+            log, in: connection,
+            where: "stage_no IN (SELECT stage_no FROM ledger_stages WHERE pipeline = ?3)",
+            owner: pipeline)
+    }
+}

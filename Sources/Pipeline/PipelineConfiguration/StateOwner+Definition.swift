@@ -1,21 +1,26 @@
 public import PipelineCore
 
 extension PipelineDefinition {
-    /// The stages that keep state in a ledger, with what else of the chain is known there by name.
+    /// The stages that keep state in a store under their names (ledgers, and positions with what is
+    /// stored), with what else of the chain is known there by name.
     public var stateOwners: [StateOwner] {
-        stages.filter(keepsLedger).map { barrier in
-            var owner = StateOwner(pipeline: name, stage: barrier.id)
+        stages.filter(keepsState).map { keeper in
+            var owner = StateOwner(pipeline: name, stage: keeper.id)
             for stage in stages {
-                if stage.role == .sink, stage.index > barrier.index { owner.sinks.insert(stage.id) }
+                if stage.role == .sink, stage.index > keeper.index { owner.sinks.insert(stage.id) }
                 if stage.role == .source { add(stage, to: &owner) }
             }
             return owner
         }
     }
 
-    private func keepsLedger(_ stage: StageDefinition) -> Bool {
-        stage.contract.needs(name, stage.id).contains {
-            if case .ledger = $0.need { true } else { false }
+    private func keepsState(_ stage: StageDefinition) -> Bool {
+        stage.contract.needs(name, stage.id).contains { need in
+            switch need.need {
+            case .ledger: true
+            case .writing: resource(need.resource)?.kinds.contains(.store) ?? false
+            case .topic, .generation, .reading: false
+            }
         }
     }
 

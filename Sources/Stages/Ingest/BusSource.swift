@@ -10,6 +10,9 @@ final class BusSource: Source {
     private let intake: Intake
     private let consumer = Mutex<(any BusConsumer)?>(nil)
     private let deadLetters: DeadLetterProducer
+    private let lastComplaint = Mutex<Instant?>(nil)
+    private static let complaintInterval = Duration.minutes(10)
+    private static let standStillPause = Duration.seconds(20)
 
     init(bus: any Bus, subscription: Subscription, create: Int?, intake: Intake) {
         self.bus = bus
@@ -24,7 +27,15 @@ final class BusSource: Source {
         let consumer = try await joined()
         while true {
             let fetch: Fetch
-            do { fetch = try await consumer.next() } catch is CancellationError { return }
+            do {
+                fetch = try await consumer.next()
+            } catch is CancellationError {
+                return
+            } catch let error as PipelineError where error.code == PipelineError.topicRecreatedCode
+            {
+                do { try await standStill(error) } catch is CancellationError { return }
+                throw error
+            }
             let delivery = Delivery(
                 BusDelivery(
                     consumer: consumer, advances: fetch.advances, deadLetters: deadLetters))
@@ -39,6 +50,22 @@ final class BusSource: Source {
                 throw error
             }
         }
+    }
+
+    /// Somebody has to decide what becomes of the topic: says so now and then, and waits before it looks again.
+    private func standStill(_ error: PipelineError) async throws {
+        let clock = intake.context.clock
+        let isNews = lastComplaint.withLock { last in
+            if let last, last.duration(to: clock.now) < Self.complaintInterval { return false }
+            last = clock.now
+            return true
+        }
+        if isNews {
+            intake.context.logger.error(
+                "the topic is not read any more",
+                metadata: ["topic": "\(subscription.topic)", "error": "\(error)"])
+        }
+        try await clock.sleep(for: Self.standStillPause)
     }
 
     private func joined() async throws -> any BusConsumer {

@@ -4,6 +4,10 @@ internal import Specification
 /// One of an ingest's inputs.
 struct IngestInput: Settings {
     enum Start: String, Choice { case earliest, latest }
+    enum OnNewTopic: String, Choice {
+        case stop
+        case fromStart = "from_start"
+    }
 
     static let summary = "An input: a topic of a bus, an API, a file or standard input."
 
@@ -11,6 +15,7 @@ struct IngestInput: Settings {
     let topic: String?
     let group: String?
     let start: Start
+    let onNewTopic: OnNewTopic
     let maxChunk: Int
     let create: TopicCreation?
 
@@ -26,6 +31,10 @@ struct IngestInput: Settings {
         start = field(
             "start", "Where to begin in a partition that has no stored position.",
             default: .earliest)
+        onNewTopic = field(
+            "on_new_topic",
+            "What to do when the topic was made anew under its name: read nothing of it, or read it from its start.",
+            default: .stop)
         maxChunk = field(
             "max_chunk", "Most records handed on at once.", unit: "records", default: 512,
             in: 1...10_000)
@@ -70,7 +79,7 @@ struct IngestInput: Settings {
         contract.topics.append(
             .init(
                 field: "\(field).topic", resource: resource, topic: topic,
-                direction: .reads))
+                direction: .reads, beginsAnew: onNewTopic == .fromStart))
     }
 
     /// `nil` for a front door that this process keeps shut.
@@ -84,7 +93,9 @@ struct IngestInput: Settings {
                 subscription: Subscription(
                     topic: topic ?? "",
                     group: group ?? "\(context.pipeline).\(context.stage)",
-                    start: start == .latest ? .latest : .earliest, maxRecords: maxChunk),
+                    start: start == .latest ? .latest : .earliest,
+                    onNewTopic: onNewTopic == .fromStart ? .fromStart : .stop,
+                    maxRecords: maxChunk),
                 create: create?.partitions, intake: intake)
         case let service as any RequestService:
             guard context.servesCallers else { return nil }

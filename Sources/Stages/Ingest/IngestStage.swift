@@ -10,7 +10,8 @@ public struct IngestStage: StagePlugin {
     public static var codes: [Diagnostic.Code] { [.unknownCodec, .unusedSetting] }
     public static let guarantee = """
         Reads on from the positions that the settling stage has stored, so that nothing is lost and nothing is taken in \
-        twice. A record that can't be decoded goes to `<topic>.dead-letters` (a file: `<file>.dead-letters`; a caller: \
+        twice. A topic that was made anew under its name is not read on: see `on_new_topic`; a file that was replaced is \
+        read from its start. A record that can't be decoded goes to `<topic>.dead-letters` (a file: `<file>.dead-letters`; a caller: \
         the error reply); its chunk goes on.
         """
 

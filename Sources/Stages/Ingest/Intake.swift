@@ -17,4 +17,12 @@ struct Intake: Sendable {
         }
         try await outlet.send(Chunk(records: records, advances: advances, delivery: delivery))
     }
+
+    /// Whether the record can be decoded; one that nothing has to decode always can.
+    func canRead(_ record: Record) -> Bool {
+        var records = [record]
+        let refused = decoder?.decode(
+            &records, stage: context.stage, now: context.clock.timestamp)
+        return refused?.isEmpty ?? true
+    }
 }

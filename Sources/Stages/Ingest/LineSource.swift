@@ -1,6 +1,12 @@
+internal import Logging
 internal import PipelineCore
+internal import Synchronization
 
 /// Reads a file of JSON lines, or standard input, to its end.
+///
+/// A file that was replaced since is read from its start; one that is rotated away while it is read is read to its end
+/// first. What stands behind the last line's end is taken if the codec can read it, which nothing cut short can be; else
+/// it is left for the next run.
 final class LineSource: Source {
     /// Most bytes of lines read at once.
     static let maxBytes = 1 << 20
@@ -8,6 +14,7 @@ final class LineSource: Source {
     private let lines: any LineInput
     private let maxChunk: Int
     private let intake: Intake
+    private let open = OpenLines()
 
     init(lines: any LineInput, maxChunk: Int, intake: Intake) {
         self.lines = lines
@@ -15,57 +22,179 @@ final class LineSource: Source {
         self.intake = intake
     }
 
+    /// Where positions are kept; `nil` for what can't be read again.
+    private var positions: (any PositionStore)? {
+        lines.isSeekable ? intake.context.positions : nil
+    }
+    private var log: LogName { LogName(lines.name) }
+
     func run(into outlet: Outlet) async throws {
-        let source = lines.name
-        let positions = lines.isSeekable ? intake.context.positions : nil
-        var offset =
-            try await positions?.positions(of: LogName(source), initial: [0: 0]).next[0] ?? 0
         do {
+            var place = try await begin()
             while true {
-                let read = try await lines.lines(from: offset, maxBytes: Self.maxBytes)
-                if read.isEmpty { return }
-                var rest = read[...]
-                while !rest.isEmpty {
-                    let next = rest.prefix(maxChunk)
-                    rest = rest.dropFirst(maxChunk)
-                    try await send(Array(next), from: &offset, positions != nil, into: outlet)
+                if open.takeFailure(), positions != nil {
+                    // Another process has taken over, or the chunk was dropped: go by what is stored.
+                    try await open.settled()
+                    place = try await begin()
                 }
+                let read = try await lines.lines(from: place.offset, maxBytes: Self.maxBytes)
+                guard let last = read.last, !isUnfinished(last) else {
+                    if try await !follow(place, unfinished: read.last, into: outlet) { return }
+                    place = try await begin()
+                    continue
+                }
+                if let witness = try await lines.witness(at: last.next) {
+                    try await positions?.keep([0: witness], of: place.source)
+                }
+                try await send(read, from: &place, into: outlet)
             }
         } catch is CancellationError {
             return
         }
     }
 
+    /// What advances name the file by, and where to read on.
+    private struct Place {
+        var source: String
+        var offset: Int64
+    }
+
+    private func begin() async throws -> Place {
+        guard let positions else { return Place(source: lines.name, offset: 0) }
+        var stored = try await positions.positions(of: log, initial: [0: 0])
+        let offset = stored.next[0] ?? 0
+        if let objection = try await lines.objection(to: offset, stored.witnesses[0]) {
+            intake.context.logger.warning(
+                "another file has the input's name: it is read from its start",
+                metadata: ["input": "\(lines.name)", "reason": "\(objection)"])
+            try await positions.restart(log, after: stored.source, at: [0: 0])
+            stored = try await positions.positions(of: log, initial: [0: 0])
+        } else if stored.witnesses[0] == nil, let witness = try await lines.witness(at: offset) {
+            try await positions.keep([0: witness], of: stored.source)
+        }
+        return Place(source: stored.source, offset: stored.next[0] ?? 0)
+    }
+
+    /// The end of the file: answers whether another one has its name, which is to be read now.
+    private func follow(
+        _ place: Place, unfinished: Line?, into outlet: Outlet
+    ) async throws -> Bool {
+        var place = place
+        // With deliveries that stay open until the input has ended, nothing can be waited for.
+        guard !intake.context.settlesLate else { return false }
+        try await open.settled()
+        guard try await lines.isFollowed() else {
+            if unfinished != nil {
+                intake.context.logger.warning(
+                    "the last line has no end and can't be read: it is left until it has one",
+                    metadata: ["input": "\(lines.name)", "offset": "\(place.offset)"])
+            }
+            return false
+        }
+        intake.context.logger.notice(
+            "the input was rotated: the file that has its name now is read from its start",
+            metadata: ["input": "\(lines.name)", "read_bytes": "\(place.offset)"])
+        // Nobody ends it any more.
+        if let unfinished { try await send([unfinished], from: &place, into: outlet) }
+        try await open.settled()
+        try await positions?.restart(log, after: place.source, at: [0: 0])
+        return true
+    }
+
+    private func isUnfinished(_ line: Line) -> Bool {
+        !line.isEnded && !intake.canRead(record(line, at: 0, ordinal: 0))
+    }
+
     private func send(
-        _ read: [Line], from offset: inout Int64, _ isStored: Bool, into outlet: Outlet
+        _ read: [Line], from place: inout Place, into outlet: Outlet
+    ) async throws {
+        var rest = read[...]
+        while !rest.isEmpty {
+            try await send(rest.prefix(maxChunk), from: &place, into: outlet)
+            rest = rest.dropFirst(maxChunk)
+        }
+    }
+
+    private func send(
+        _ read: ArraySlice<Line>, from place: inout Place, into outlet: Outlet
     ) async throws {
         var records: [Record] = []
         records.reserveCapacity(read.count)
-        var start = offset
+        var start = place.offset
         for line in read {
             if !line.text.isEmpty {
-                records.append(
-                    Record(
-                        payload: line.text, timestamp: .epoch,
-                        origin: Origin(source: lines.name, offset: start), ordinal: records.count))
+                records.append(record(line, at: start, ordinal: records.count))
             }
             start = line.next
         }
         let advance = PositionAdvance(
-            source: lines.name, partition: 0, expected: offset, next: start)
-        let delivery = Delivery(LineDelivery(lines: lines))
+            source: place.source, partition: 0, expected: place.offset, next: start)
+        let delivery = Delivery(
+            LineDelivery(lines: lines, open: open, logger: intake.context.logger))
+        open.begin()
         try await intake.send(
-            records, advances: isStored ? [advance] : [], delivery: delivery, into: outlet)
-        offset = start
+            records, advances: positions == nil ? [] : [advance], delivery: delivery, into: outlet)
+        place.offset = start
+    }
+
+    private func record(_ line: Line, at offset: Int64, ordinal: Int) -> Record {
+        Record(
+            payload: line.text, timestamp: .epoch,
+            origin: Origin(source: lines.name, offset: offset), ordinal: ordinal)
     }
 
     func close() async { await lines.close() }
 }
 
+/// Chunks of lines that have not settled.
+private final class OpenLines: Sendable {
+    private struct State {
+        var count = 0
+        var hasFailed = false
+    }
+    private let state = Mutex(State())
+    private let changed = Doorbell()
+
+    func begin() { state.withLock { $0.count += 1 } }
+
+    func end(_ settlement: Settlement) {
+        state.withLock { state in
+            state.count -= 1
+            if case .failed = settlement { state.hasFailed = true }
+        }
+        changed.ring()
+    }
+
+    /// Waits until all have settled.
+    func settled() async throws {
+        while state.withLock({ $0.count > 0 }) { try await changed.wait() }
+    }
+
+    /// Whether one has failed since it was last asked for.
+    func takeFailure() -> Bool {
+        state.withLock { state in
+            defer { state.hasFailed = false }
+            return state.hasFailed
+        }
+    }
+}
+
 private struct LineDelivery: DeliveryHandler {
     let lines: any LineInput
+    let open: OpenLines
+    let logger: Logger
+
     func reject(_ rejections: [Rejection]) async throws {
+        guard let first = rejections.first else { return }
         try await lines.keepRejected(rejections.map(DeadLetter.record))
+        logger.warning(
+            "lines refused",
+            metadata: [
+                "input": "\(lines.name)", "count": "\(rejections.count)",
+                "offset": "\(first.record.origin.offset)", "code": "\(first.code)",
+                "reason": "\(first.reason)",
+            ])
     }
-    func settled(_ settlement: Settlement) {}
+
+    func settled(_ settlement: Settlement) { open.end(settlement) }
 }

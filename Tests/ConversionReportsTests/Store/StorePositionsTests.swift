@@ -79,6 +79,43 @@ struct StorePositionsTests {
         }
     }
 
+    @Test(
+        "are not begun anew under another name: events would count twice",
+        arguments: StoreKind.allCases)
+    func names(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            let log = LogName("kafka:c/events", formerly: "events")
+            let (a, b) = (
+                StateOwner(pipeline: "a", stage: "stored"), StateOwner(pipeline: "b", stage: "kept")
+            )
+            func position(_ owner: StateOwner, beside owners: [StateOwner]) async throws -> Int64? {
+                try await store.owned(
+                    byPipeline: owner.pipeline, stage: owner.stage, beside: owners
+                ).positions(of: log, initial: [0: 7]).next[0]
+            }
+            #expect(try await position(a, beside: [a]) == 7)
+            let error = await #expect(throws: PipelineError.self) {
+                try await position(b, beside: [b])
+            }
+            #expect(error?.code == "state-unowned")
+            #expect(error?.message.contains("--rename a/stored=b/kept") == true)
+            let names = try #require(store as? any StateAdministration)
+            let (old, new) = (
+                StateName(pipeline: "a", part: "stored"), StateName(pipeline: "b", part: "kept")
+            )
+            #expect(
+                try await names.rename(old, to: new) == [
+                    "b/kept stores events where a/stored was: 1 partition(s)"
+                ])
+            #expect(try await names.rename(old, to: new).isEmpty)
+            #expect(try await position(b, beside: [b]) == 7)
+            // Both are meant: they are named together once, and then have a place of their own each.
+            #expect(try await position(a, beside: [a, b]) == 7)
+            #expect(try await position(a, beside: [a]) == 7)
+            await #expect(throws: PipelineError.self) { try await names.rename(old, to: new) }
+        }
+    }
+
     @Test("of a database that an earlier version made are taken over by its migration")
     func migrated() async throws {
         try await TestDatabase.with { database in

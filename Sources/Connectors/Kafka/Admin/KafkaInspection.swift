@@ -37,6 +37,27 @@ struct KafkaInspection {
             + topics.map { cluster.finding(on: $0, createsTopics: createsTopics) }
     }
 
+    /// What positions in a topic are kept under; `nil` without the topic.
+    func logName(of topic: String) throws(PipelineError) -> LogName? {
+        let cluster = try cluster()
+        guard let id = cluster.id, cluster.topics[topic] != nil else { return nil }
+        return KafkaConsumer.logName(of: topic, cluster: id)
+    }
+
+    func contradiction(
+        in topic: String, to stored: StoredPositions, _ probe: LogProbe
+    ) throws(PipelineError) -> LogContradiction? {
+        guard let count = try cluster().topics[topic]?.partitions else { return nil }
+        if let found = LogContradiction(stored: stored.partitions, found: count) { return found }
+        let limit = milliseconds(.seconds(3600))
+        let ranges = try client.watermarks(
+            of: topic, Array(stored.next.keys), timeoutMilliseconds: limit)
+        if let found = LogContradiction(stored, ranges: ranges) { return found }
+        let sightings = try probe.look(
+            at: stored.witnessOffsets(in: ranges), of: topic, timeoutMilliseconds: limit)
+        return LogContradiction(stored, sightings: sightings)
+    }
+
     private func cluster() throws(PipelineError) -> ClusterView {
         while true {
             if let view = try look() { return view }

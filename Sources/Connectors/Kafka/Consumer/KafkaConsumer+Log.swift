@@ -9,9 +9,13 @@ extension KafkaConsumer {
         let id = try await worker.run { [client] in
             try client.clusterID(timeoutMilliseconds: Self.requestTimeoutMilliseconds)
         }
-        let log = LogName("kafka:\(id)/\(topic)", formerly: topic)
+        let log = Self.logName(of: topic, cluster: id)
         progress.withLock { $0.log = log }
         return log
+    }
+
+    static func logName(of topic: String, cluster: String) -> LogName {
+        LogName("kafka:\(cluster)/\(topic)", formerly: topic)
     }
 
     /// Looks now and then whether what was read is still there, and before records are taken after a pause.
@@ -153,23 +157,9 @@ extension KafkaConsumer {
             try client.partitionCount(of: topic, Self.requestTimeoutMilliseconds)
         }
         if let found = LogContradiction(stored: stored.partitions, found: count) { return found }
-        var offsets: [Int32: Int64] = [:]
-        for (partition, range) in ranges.sorted(by: { $0.key < $1.key }) {
-            let witness = stored.witnesses[partition]
-            let found = LogContradiction(
-                partition: partition, position: stored.next[partition] ?? 0, witness: witness,
-                range: range)
-            if let found { return found }
-            if let witness, range.contains(witness.offset) { offsets[partition] = witness.offset }
-        }
-        let sightings = try await look(at: offsets)
-        for partition in offsets.keys.sorted() {
-            let found = LogContradiction(
-                partition: partition, witness: stored.witnesses[partition]!,
-                sighting: sightings[partition])
-            if let found { return found }
-        }
-        return nil
+        if let found = LogContradiction(stored, ranges: ranges) { return found }
+        let sightings = try await look(at: stored.witnessOffsets(in: ranges))
+        return LogContradiction(stored, sightings: sightings)
     }
 
     /// Another log has the name: it begins at its first record, in every partition.

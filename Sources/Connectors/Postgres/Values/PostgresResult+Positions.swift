@@ -3,13 +3,15 @@ public import PipelineCore
 extension PostgresResult {
     /// Rows of `source, partition, next_offset, witness_offset, witness_digest`, all of the log that has the name now.
     ///
-    /// - Parameter wanted: the partitions to tell about.
-    public func positions(of log: LogName, wanted: [Int32: Int64]) -> StoredPositions {
+    /// - Parameter wanted: the partitions to tell about; `nil` for all.
+    public func positions(
+        of log: LogName, wanted: [Int32: Int64]? = nil
+    ) -> StoredPositions {
         var stored = StoredPositions(source: rowCount == 0 ? log.key : text(0, 0))
         for row in 0..<rowCount {
             let partition = Int32(int64(row, 1))
             stored.partitions.insert(partition)
-            guard wanted[partition] != nil else { continue }
+            if let wanted, wanted[partition] == nil { continue }
             stored.next[partition] = int64(row, 2)
             if isNull(row, 3) { continue }
             stored.witnesses[partition] = LogWitness(

@@ -32,6 +32,30 @@ extension EmbeddedBus {
         }
     }
 
+    /// What speaks against stored positions being of the topic; `nil` when nothing does, or it is not there. Only reads.
+    public static func contradiction(
+        in topic: String, to stored: StoredPositions, _ connection: SQLiteConnection
+    ) throws -> LogContradiction? {
+        guard let topic = try find(topic, connection) else { return nil }
+        let ends = try topic.ends(
+            of: stored.next.keys.filter { $0 < topic.partitions.count }, in: connection)
+        return try topic.contradiction(to: stored, ends: ends, in: connection)
+    }
+
+    /// What positions in a topic are kept under; `nil` without the topic. Only reads.
+    public static func logName(
+        of topic: String, _ connection: SQLiteConnection
+    ) throws -> LogName? {
+        try find(topic, connection)?.log
+    }
+
+    private static func find(
+        _ topic: String, _ connection: SQLiteConnection
+    ) throws -> EmbeddedTopic? {
+        guard try connection.hasTable("bus_topics") else { return nil }
+        return try EmbeddedTopic.load(topic, from: connection)
+    }
+
     private static func partitions(_ count: Int) -> String {
         count == 1 ? "1 partition" : "\(count) partitions"
     }

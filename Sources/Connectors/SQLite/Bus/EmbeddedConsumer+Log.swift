@@ -27,37 +27,17 @@ extension EmbeddedConsumer {
     }
 
     private func ends(of partitions: [Int]) async throws -> [Int32: Int64] {
-        try await bus.database.read { [topic] connection in
-            var ends: [Int32: Int64] = [:]
-            for partition in partitions {
-                ends[Int32(partition)] =
-                    try connection.first(
-                        "SELECT next_offset FROM bus_partitions WHERE partition_no = ?1",
-                        topic.partitions[partition]
-                    ) { $0.int64(0) } ?? 0
-            }
-            return ends
+        try await bus.database.read { [topic] in
+            try topic.ends(of: partitions.map(Int32.init), in: $0)
         }
     }
 
     private func contradiction(
         to stored: StoredPositions, _ ends: [Int32: Int64]
     ) async throws -> LogContradiction? {
-        let count = topic.partitions.count
-        if let found = LogContradiction(stored: stored.partitions, found: count) { return found }
-        let sightings = try await look(at: stored.witnesses.mapValues(\.offset))
-        for (partition, end) in ends.sorted(by: { $0.key < $1.key }) {
-            let witness = stored.witnesses[partition]
-            let found = LogContradiction(
-                partition: partition, position: stored.next[partition] ?? 0, witness: witness,
-                range: 0..<end)
-            if let found { return found }
-            guard let witness else { continue }
-            let other = LogContradiction(
-                partition: partition, witness: witness, sighting: sightings[partition])
-            if let other { return other }
+        try await bus.database.read { [topic] in
+            try topic.contradiction(to: stored, ends: ends, in: $0)
         }
-        return nil
     }
 
     /// Tells the store now and then by which records to know the log.
@@ -83,23 +63,56 @@ extension EmbeddedConsumer {
 
     private func look(at offsets: [Int32: Int64]) async throws -> [Int32: LogSighting] {
         if offsets.isEmpty { return [:] }
-        return try await bus.database.read { [topic] connection in
-            let select = try connection.statement(
-                """
-                SELECT message_no, timestamp, key, payload FROM bus_messages
-                WHERE message_no >= ?1 AND message_no < ?2 ORDER BY message_no LIMIT 1
-                """)
-            var found: [Int32: LogSighting] = [:]
-            for (partition, offset) in offsets {
-                let number = topic.partitions[Int(partition)]
-                let witness = try select.first(
-                    BusSchema.message(partition: number, offset: offset),
-                    BusSchema.message(partition: number + 1, offset: 0)
-                ) { LogWitness($0) }
-                found[partition] = witness.map { .record($0) } ?? .end
-            }
+        return try await bus.database.read { [topic] in try topic.look(at: offsets, in: $0) }
+    }
+}
+
+extension EmbeddedTopic {
+    func ends(
+        of wanted: [Int32], in connection: SQLiteConnection
+    ) throws -> [Int32: Int64] {
+        var ends: [Int32: Int64] = [:]
+        for partition in wanted {
+            ends[partition] =
+                try connection.first(
+                    "SELECT next_offset FROM bus_partitions WHERE partition_no = ?1",
+                    partitions[Int(partition)]
+                ) { $0.int64(0) } ?? 0
+        }
+        return ends
+    }
+
+    /// What speaks against the positions' being of this topic.
+    func contradiction(
+        to stored: StoredPositions, ends: [Int32: Int64], in connection: SQLiteConnection
+    ) throws -> LogContradiction? {
+        if let found = LogContradiction(stored: stored.partitions, found: partitions.count) {
             return found
         }
+        let ranges = ends.mapValues { 0..<$0 }
+        if let found = LogContradiction(stored, ranges: ranges) { return found }
+        let sightings = try look(at: stored.witnessOffsets(in: ranges), in: connection)
+        return LogContradiction(stored, sightings: sightings)
+    }
+
+    fileprivate func look(
+        at offsets: [Int32: Int64], in connection: SQLiteConnection
+    ) throws -> [Int32: LogSighting] {
+        let select = try connection.statement(
+            """
+            SELECT message_no, timestamp, key, payload FROM bus_messages
+            WHERE message_no >= ?1 AND message_no < ?2 ORDER BY message_no LIMIT 1
+            """)
+        var found: [Int32: LogSighting] = [:]
+        for (partition, offset) in offsets {
+            let number = partitions[Int(partition)]
+            let witness = try select.first(
+                BusSchema.message(partition: number, offset: offset),
+                BusSchema.message(partition: number + 1, offset: 0)
+            ) { LogWitness($0) }
+            found[partition] = witness.map { .record($0) } ?? .end
+        }
+        return found
     }
 }
 

@@ -59,6 +59,31 @@ public struct PositionTable: Sendable {
         return stored
     }
 
+    /// The rows of a log, by a condition on their owners; `nil` without any, or in a file of an earlier version. Only
+    /// reads.
+    public func find<each Owner: SQLiteValue>(
+        _ log: LogName, in connection: SQLiteConnection, where isOwner: String,
+        owner: repeat each Owner
+    ) throws -> StoredPositions? {
+        let columns = "SELECT 1 FROM pragma_table_info(?1) WHERE name = 'witness_offset'"
+        guard try connection.first(columns, name, read: { $0.int(0) }) != nil else { return nil }
+        var stored = StoredPositions(source: log.key)
+        try connection.forEach(
+            """
+            SELECT partition, next_offset, witness_offset, witness_digest FROM \(name)
+            WHERE (log = ?1 OR log IS NULL AND source = ?2) AND \(isOwner)
+            """, log.key, log.formerKey, repeat each owner
+        ) { row in
+            let partition = Int32(row.int64(0))
+            stored.partitions.insert(partition)
+            stored.next[partition] = row.int64(1)
+            if row.isNull(2) { return }
+            stored.witnesses[partition] = LogWitness(
+                offset: row.int64(2), digest: UInt64(bitPattern: row.int64(3)))
+        }
+        return stored.next.isEmpty ? nil : stored
+    }
+
     /// As ``PipelineCore/PositionStore/keep(_:of:)``.
     public func keep<each Owner: SQLiteValue>(
         _ witnesses: [Int32: LogWitness], of source: String, in connection: SQLiteConnection,

@@ -8,7 +8,7 @@ public import PipelineCore
 ///
 /// All methods throw ``PipelineError``: `retryable` (`store-busy`, `store-full`, `store-io-error`,
 /// `store-unavailable`), or `fatal` (`store-corrupt`, `not-a-database`, `foreign-database`,
-/// `store-not-writable`, `store-schema`).
+/// `store-not-writable`, `store-schema`, `store-replaced`).
 public final class SQLiteDatabase: Resource {
     /// As it was given.
     public let path: String
@@ -38,9 +38,10 @@ public final class SQLiteDatabase: Resource {
         let opening = DatabaseOpening(file: file, busyTimeout: busyTimeout, logLimit: logLimit)
         self.path = path
         self.file = file
-        writer = SQLiteLane(worker: make()) { try opening.open(readOnly: false) }
+        writer = SQLiteLane(worker: make(), file: file) { try opening.open(readOnly: false) }
         reader =
-            isInMemory ? writer : SQLiteLane(worker: make()) { try opening.open(readOnly: true) }
+            isInMemory
+            ? writer : SQLiteLane(worker: make(), file: file) { try opening.open(readOnly: true) }
         logBound = LogBound(file: file, limit: logLimit)
     }
 

@@ -25,7 +25,7 @@ public struct StageContext: Sendable {
     public var settlesLate: Bool
     /// How long a run may take; set for generators.
     public var timeout: Duration?
-    /// The stages of all files at hand that keep state in a ledger; empty where that plays no part.
+    /// The stages of all files at hand that keep state in a store; empty where that plays no part.
     public var owners: [StateOwner] = []
     /// Whether no other process works on the same stores: then nobody has to be polled for.
     public var isAlone = false

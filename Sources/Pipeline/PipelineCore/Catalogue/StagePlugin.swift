@@ -125,7 +125,13 @@ public struct StageContract: Sendable {
         public var resource: ResourceName
         public var topic: String
         public var direction: Direction
-        public init(field: String, resource: ResourceName, topic: String, direction: Direction) {
+        /// Whether a topic that was made anew is read from its start.
+        public var beginsAnew: Bool
+        public init(
+            field: String, resource: ResourceName, topic: String, direction: Direction,
+            beginsAnew: Bool = false
+        ) {
+            self.beginsAnew = beginsAnew
             self.field = field
             self.resource = resource
             self.topic = topic

@@ -1,4 +1,4 @@
-/// A stage of the files at hand that keeps its state in a ledger: under its name, and with it what
+/// A stage of the files at hand that keeps its state in a store: under its name, and with it what
 /// else of its chain is known there by name.
 public struct StateOwner: Sendable, Hashable {
     public var pipeline: String

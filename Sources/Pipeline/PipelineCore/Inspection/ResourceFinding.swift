@@ -49,3 +49,22 @@ extension Resource {
         return [ResourceFinding(.ok, "it answers")]
     }
 }
+
+/// A bus that can say whether stored positions are of the topic that is there now. Changes nothing.
+public protocol LogInspection: Resource {
+    /// What speaks against it; `nil` when nothing does, or the topic is not there.
+    ///
+    /// - Parameter stored: asks a store for the positions of a log.
+    func contradiction(
+        in topic: String, timeout: Duration,
+        to stored: @Sendable (LogName) async throws -> StoredPositions?
+    ) async throws -> LogContradiction?
+}
+
+/// A store that can say what positions it has. Changes nothing.
+public protocol PositionInspection: Resource {
+    /// Where a pipeline goes on in a log; `nil` without any positions, or without tables of this version.
+    func storedPositions(
+        of log: LogName, pipeline: String, timeout: Duration
+    ) async throws -> StoredPositions?
+}

@@ -134,6 +134,26 @@ public enum LogContradiction: Sendable, Hashable, CustomStringConvertible {
         self = .beyondEnd(partition: partition, position: seen, end: range.upperBound)
     }
 
+    /// What is known against stored positions by the offsets alone: of the first partition that has something.
+    public init?(_ stored: StoredPositions, ranges: [Int32: Range<Int64>]) {
+        let found = ranges.sorted { $0.key < $1.key }.lazy.compactMap { partition, range in
+            LogContradiction(
+                partition: partition, position: stored.next[partition] ?? 0,
+                witness: stored.witnesses[partition], range: range)
+        }
+        guard let first = found.first else { return nil }
+        self = first
+    }
+
+    /// What a look says against stored positions: of the first partition that has something.
+    public init?(_ stored: StoredPositions, sightings: [Int32: LogSighting]) {
+        let found = stored.witnesses.sorted { $0.key < $1.key }.lazy.compactMap {
+            LogContradiction(partition: $0, witness: $1, sighting: sightings[$0])
+        }
+        guard let first = found.first else { return nil }
+        self = first
+    }
+
     /// What a look says against a witness. Another offset says nothing: compaction has taken the record away.
     public init?(partition: Int32, witness: LogWitness, sighting: LogSighting?) {
         guard case .record(let found) = sighting, found.offset == witness.offset,
@@ -163,4 +183,12 @@ extension PipelineError {
 
     /// The code of ``topicRecreated(_:_:)``.
     public static var topicRecreatedCode: String { "topic-recreated" }
+}
+
+extension StoredPositions {
+    /// Where a look can find the witnesses: those that are in the log's ranges.
+    public func witnessOffsets(in ranges: [Int32: Range<Int64>]) -> [Int32: Int64] {
+        witnesses.filter { ranges[$0.key]?.contains($0.value.offset) == true }
+            .mapValues(\.offset)
+    }
 }

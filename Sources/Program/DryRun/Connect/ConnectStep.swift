@@ -8,6 +8,17 @@ struct ConnectStep {
     let catalogue: Catalogue
     let context: ResourceContext
     let timeout: Duration
+    private let opened = OpenedResources()
+
+    init(
+        definition: PipelineDefinition, catalogue: Catalogue, context: ResourceContext,
+        timeout: Duration
+    ) {
+        self.definition = definition
+        self.catalogue = catalogue
+        self.context = context
+        self.timeout = timeout
+    }
 
     func checks() async -> [DryRunCheck] {
         let inspections = inspections
@@ -20,10 +31,17 @@ struct ConnectStep {
             }
             return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
         }
+        let positions = await PositionStep(
+            definition: definition, opened: opened.resources, timeout: timeout, clock: context.clock
+        ).checks()
+        await opened.close(within: limit, clock: context.clock)
         return inspections.indices.flatMap { index in
             (found[index] ?? []).map { $0.check(of: inspections[index].subject) }
-        }
+        } + positions
     }
+
+    /// A resource knows better than the clock why nobody answered: it gets to say so first.
+    private var limit: Duration { timeout + timeout / 4 + .milliseconds(250) }
 
     /// One for each address, however many names it has, in the file's order; then the generators.
     private var inspections: [Inspection] {
@@ -60,8 +78,6 @@ struct ConnectStep {
     }
 
     private func findings(of inspection: Inspection) async -> [ResourceFinding] {
-        // A resource knows better than the clock why nobody answered: it gets to say so first.
-        let limit = timeout + timeout / 4 + .milliseconds(250)
         let found = await Deadline.within(limit, clock: context.clock) {
             await look(at: inspection)
         }
@@ -86,7 +102,7 @@ struct ConnectStep {
                     await resource.close()
                     throw error
                 }
-                await resource.close()
+                opened.add(resource, at: address)
                 return found.map { finding in
                     var finding = finding
                     if finding.subject.isEmpty { finding.detail = "\(address): \(finding.detail)" }

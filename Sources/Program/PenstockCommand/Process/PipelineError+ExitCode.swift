@@ -16,7 +16,7 @@ extension PipelineError {
         "store-in-use",
         "store-linked", "store-missing", "store-newer",
         "store-options", "store-refused",
-        "store-not-writable", "store-permission", "store-schema", "store-version",
+        "store-not-writable", "store-permission", "store-replaced", "store-schema", "store-version",
         "topic-missing", "unknown-topic",
     ]
 

@@ -10,7 +10,8 @@ final class EmbeddedStore: StandardStore, Bus {
     private let database: SQLiteDatabase
     private let bus: EmbeddedBus
     private let ledgers: SQLiteLedgerProvider
-    let reports: any ReportStore
+    private let events: SQLiteReportStore
+    var reports: any ReportStore { events }
     private let isRunning: Bool
     private let lock = Mutex<SQLiteRunLock?>(nil)
 
@@ -20,7 +21,7 @@ final class EmbeddedStore: StandardStore, Bus {
         ledgers = SQLiteLedgerProvider(
             database: database, clock: context.clock, random: context.random,
             isExclusive: context.isRunning)
-        reports = SQLiteReportStore(database, clock: context.clock)
+        events = SQLiteReportStore(database, clock: context.clock)
         isRunning = context.isRunning
     }
 
@@ -44,7 +45,8 @@ final class EmbeddedStore: StandardStore, Bus {
     /// While nobody runs anything on the file.
     func rename(_ old: StateName, to new: StateName) async throws -> [String] {
         try claim("penstock migrate")
-        return try await ledgers.rename(old, to: new) + bus.rename(old, to: new)
+        return try await ledgers.rename(old, to: new) + events.rename(old, to: new)
+            + bus.rename(old, to: new)
     }
 
     func abandon(
@@ -82,5 +84,42 @@ final class EmbeddedStore: StandardStore, Bus {
     func close() async {
         await database.close()
         lock.withLock { $0 = nil }
+    }
+}
+
+extension EmbeddedStore: LogInspection, PositionInspection {
+    func contradiction(
+        in topic: String, timeout: Duration,
+        to stored: @Sendable (LogName) async throws -> StoredPositions?
+    ) async throws -> LogContradiction? {
+        let log = try await looking { try EmbeddedBus.logName(of: topic, $0) }
+        guard let log, let positions = try await stored(log) else { return nil }
+        return try await looking {
+            try EmbeddedBus.contradiction(in: topic, to: positions, $0)
+        }
+    }
+
+    func storedPositions(
+        of log: LogName, pipeline: String, timeout: Duration
+    ) async throws -> StoredPositions? {
+        try await looking { connection in
+            try SQLiteLedgerProvider.storedPositions(of: log, pipeline: pipeline, connection)
+                ?? SQLiteReportStore.storedPositions(of: log, pipeline: pipeline, connection)
+        }
+    }
+
+    /// What `body` makes of a connection that can't write; `nil` without a file, or one that can't be looked at.
+    private func looking<Result: Sendable>(
+        _ body: @escaping @Sendable (SQLiteConnection) throws -> Result?
+    ) async throws -> Result? {
+        let found = Mutex<Result?>(nil)
+        _ = try await database.inspect { connection in
+            if let connection {
+                let result = try body(connection)
+                found.withLock { $0 = result }
+            }
+            return []
+        }
+        return found.withLock { $0 }
     }
 }

@@ -8,12 +8,13 @@ internal import PostgresLedger
 final class PostgresStore: StandardStore {
     private let pool: PostgresPool
     private let ledgers: PostgresLedgerProvider
-    let reports: any ReportStore
+    private let events: PostgresReportStore
+    var reports: any ReportStore { events }
 
     init(_ address: ResourceAddress, log: PostgresLog? = nil) throws {
         pool = try PostgresPool(address, options: PostgresPool.Options(log: log))
         ledgers = PostgresLedgerProvider(pool: pool)
-        reports = PostgresReportStore(pool: pool)
+        events = PostgresReportStore(pool: pool)
     }
 
     var migratesItself: Bool { false }
@@ -25,7 +26,7 @@ final class PostgresStore: StandardStore {
     }
 
     func rename(_ old: StateName, to new: StateName) async throws -> [String] {
-        try await ledgers.rename(old, to: new)
+        try await ledgers.rename(old, to: new) + events.rename(old, to: new)
     }
 
     func abandon(
@@ -54,5 +55,18 @@ final class PostgresStore: StandardStore {
     func close() async {
         await reports.close()
         await pool.close()
+    }
+}
+
+extension PostgresStore: PositionInspection {
+    func storedPositions(
+        of log: LogName, pipeline: String, timeout: Duration
+    ) async throws -> StoredPositions? {
+        try await pool.withTransaction("BEGIN READ ONLY") { connection in
+            try connection.run("SET LOCAL statement_timeout = \(timeout.wholeMilliseconds)")
+            return try PostgresLedgerProvider.storedPositions(
+                of: log, pipeline: pipeline, connection)
+                ?? PostgresReportStore.storedPositions(of: log, pipeline: pipeline, connection)
+        }
     }
 }

@@ -22,10 +22,11 @@ extension StandardStore {
             throw PipelineError.fatal(
                 "wrong-kind", "stage \(context.stage): a store takes events, not \(kind)")
         }
-        let store = reports.owned(byPipeline: context.pipeline, stage: context.stage)
         let folding = Outage(
             "stage \(context.stage): fold", "deltas were not folded", clock: context.clock,
             logger: context.logger)
+        let store = reports.owned(
+            byPipeline: context.pipeline, stage: context.stage, beside: context.owners)
         return EventStoreSink(store: store, stage: context.stage, clock: context.clock) { error in
             if let error { folding.failed(error) } else { folding.succeeded() }
         }

@@ -9,6 +9,11 @@ public protocol ReportStore: PositionStore {
     /// The same store, whose positions are those of a stage: other stages and other pipelines have their own.
     func owned(byPipeline pipeline: String, stage: String) -> any ReportStore
 
+    /// The same, which refuses to begin anew in a log that another stage has stored, unless that is among `owners`.
+    func owned(
+        byPipeline pipeline: String, stage: String, beside owners: [StateOwner]
+    ) -> any ReportStore
+
     /// Creates or updates the tables. Safe to run again, and by two processes at once.
     func migrate() async throws
 
@@ -43,6 +48,13 @@ public protocol ReportStore: PositionStore {
 
 extension ReportStore {
     public func close() async {}
+
+    /// Takes no heed of others.
+    public func owned(
+        byPipeline pipeline: String, stage: String, beside owners: [StateOwner]
+    ) -> any ReportStore {
+        owned(byPipeline: pipeline, stage: stage)
+    }
 }
 
 /// What became of a call to fold.

@@ -49,3 +49,25 @@ extension PostgresReportStore {
         return [try connection.state(of: migration).finding(subject)]
     }
 }
+
+extension PostgresReportStore {
+    /// Where a pipeline goes on in a log; `nil` without positions, or without tables of this version. Only reads.
+    public static func storedPositions(
+        of log: LogName, pipeline: String, _ connection: PostgresConnection
+    ) throws -> StoredPositions? {
+        guard try connection.state(of: migration).finding("").verdict == .ok else { return nil }
+        let rows = try connection.query(
+            """
+            SELECT source, partition, next_offset, witness_offset, witness_digest
+            FROM conversion.event_positions
+            WHERE pipeline = $1::text AND log = $2::text
+              OR pipeline = '' AND log IS NULL AND source = $3::text
+            """
+        ) {
+            $0.add(text: pipeline)
+            $0.add(text: log.key)
+            $0.add(text: log.formerKey)
+        }
+        return rows.rowCount == 0 ? nil : rows.positions(of: log)
+    }
+}

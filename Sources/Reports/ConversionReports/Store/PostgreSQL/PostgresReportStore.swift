@@ -26,6 +26,13 @@ public final class PostgresReportStore: ReportStore {
         PostgresReportStore(self, owner: PositionOwner(pipeline: pipeline, stage: stage))
     }
 
+    public func owned(
+        byPipeline pipeline: String, stage: String, beside owners: [StateOwner]
+    ) -> any ReportStore {
+        PostgresReportStore(
+            self, owner: PositionOwner(pipeline: pipeline, stage: stage, atHand: owners))
+    }
+
     /// The read statement is fast by one plan only: nested loops over index-only scans. An empty
     /// partition, or counts that the planner guesses wrongly, must not talk it into another.
     static let readSettings = [
@@ -121,7 +128,8 @@ extension PostgresReportStore {
         let wanted = initial.sorted { $0.key < $1.key }
         try await pool.check(Self.migration)
         return try await pool.withConnection { [owner] connection in
-            try connection.query(PostgresReportSQL.positions) {
+            try owner.check(connection.storers(of: log), of: log)
+            return try connection.query(PostgresReportSQL.positions) {
                 $0.add(owner)
                 $0.add(text: log.key)
                 $0.add(text: log.formerKey)

@@ -21,6 +21,14 @@ public struct SQLiteReportStore: ReportStore {
         return copy
     }
 
+    public func owned(
+        byPipeline pipeline: String, stage: String, beside owners: [StateOwner]
+    ) -> any ReportStore {
+        var copy = self
+        copy.owner = PositionOwner(pipeline: pipeline, stage: stage, atHand: owners)
+        return copy
+    }
+
     public func migrate() async throws {
         try await database.migrate(Self.migration)
     }
@@ -41,7 +49,8 @@ public struct SQLiteReportStore: ReportStore {
         of log: LogName, initial: [Int32: Int64]
     ) async throws -> StoredPositions {
         try await database.write { [owner] connection in
-            try SQLiteReportSQL.positions.positions(
+            try owner.check(connection.storers(of: log), of: log)
+            return try SQLiteReportSQL.positions.positions(
                 of: log, initial: initial, in: connection, owner: owner.pipeline, owner.stage)
         }
     }
@@ -112,6 +121,16 @@ public struct SQLiteReportStore: ReportStore {
             }
             return reading
         }
+    }
+}
+
+extension SQLiteReportStore {
+    /// Where a pipeline goes on in a log; `nil` without positions. Only reads.
+    public static func storedPositions(
+        of log: LogName, pipeline: String, _ connection: SQLiteConnection
+    ) throws -> StoredPositions? {
+        try SQLiteReportSQL.positions.find(
+            log, in: connection, where: "pipeline IN (?3, '')", owner: pipeline)
     }
 }
 
