@@ -70,7 +70,19 @@ public struct PipelineRun: Sendable {
     public func stop() { processStop.open() }
 
     private func work() async throws {
-        guard let tail = graph.tail else { return try await head.run() }
+        guard let tail = graph.tail else {
+            guard graph.deadLetters != nil, role != .api else { return try await head.run() }
+            return try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    try await head.run()
+                    environment.stop.open()
+                }
+                group.addTask {
+                    try await FiguresLoop(graph: graph, environment: environment).run()
+                }
+                try await group.waitForAllOrFirstFailure()
+            }
+        }
         do {
             guard try await prepare(tail.barrier) else { return await head.close() }
         } catch {
@@ -119,6 +131,7 @@ public struct PipelineRun: Sendable {
                 }
             }
         }
+        group.addTask { try await FiguresLoop(graph: graph, environment: environment).run() }
         if let generator = tail.generator {
             let loop = GenerationLoop(
                 stage: generator.id, barrier: barrier.role, generator: generator.role,

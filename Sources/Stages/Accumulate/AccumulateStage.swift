@@ -89,6 +89,7 @@ public struct AccumulateStage: StagePlugin {
             }
         }
         contract.largestBatch = maxBatch
+        if durability == .ledger { contract.rejectionCodes = ["conflict"] }
         contract.longestWait = { [trigger, minInterval, looking] sla in
             trigger.longestWait(sla: sla).map { max($0, minInterval) + looking }
         }

@@ -53,7 +53,7 @@ final class LineSource: Source {
         }
         let advance = PositionAdvance(
             source: lines.name, partition: 0, expected: offset, next: start)
-        let delivery = Delivery(LineDelivery(lines: lines))
+        let delivery = intake.delivery(LineDelivery(lines: lines))
         try await intake.send(
             records, advances: isStored ? [advance] : [], delivery: delivery, into: outlet)
         offset = start

@@ -51,7 +51,7 @@ final class RequestGate: RequestPort, Source {
                 do { try await arrivals.wait() } catch { return shut() }
                 continue
             }
-            let delivery = Delivery(GateDelivery(taken.map(\.resumption)))
+            let delivery = intake.delivery(GateDelivery(taken.map(\.resumption)))
             let records = taken.enumerated().map { index, waiting in
                 var record = waiting.record
                 record.ordinal = index

@@ -63,6 +63,8 @@ public struct StageContract: Sendable {
     public var retryBudget: Duration
     /// What is wrong although each setting is right.
     public var objections: [Objection]
+    /// The codes that the stage is known to refuse records with.
+    public var rejectionCodes: [String] = []
     /// The codec by which a source reads its inputs.
     public var codec: String?
     /// Most records in what a barrier hands on at once.

@@ -52,10 +52,15 @@ struct ProcessRun: Sendable {
     ) throws -> PipelineRun {
         var logger = logger
         logger[metadataKey: "pipeline"] = "\(definition.name)"
+        let metrics = PipelineMetrics(
+            registry: Self.metrics, pipeline: definition.name,
+            stages: definition.stages.map { ($0.id, $0.contract.rejectionCodes) },
+            log: RefusalLog(logger: logger, clock: clock))
         var context = StageContext(
             pipeline: definition.name, stage: "", sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
             catalogue: catalogue, resources: opened, servesCallers: options.role != .worker)
+        context.refusals = metrics
         context.owners = definitions.flatMap(\.stateOwners)
         let graph = try PipelineGraph(
             stages: definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
@@ -63,7 +68,7 @@ struct ProcessRun: Sendable {
         let environment = RunEnvironment(
             clock: clock, random: random, logger: logger, worker: context.worker, stop: Latch(),
             grace: options.service.grace,
-            observer: PipelineMetrics(registry: Self.metrics, pipeline: definition.name))
+            observer: metrics)
         return PipelineRun(
             graph, role: RunRole(rawValue: options.role.rawValue) ?? .all,
             environment: environment)
