@@ -48,13 +48,16 @@ private final class LedgerBatch: ClaimedBatch {
             batch: batch.number, token: batch.token, lease: barrier.lease)
     }
 
-    func commit(_ generated: GeneratedBatch, took: Duration, sinks: [String]) async throws {
-        try await barrier.ledger.commit(
+    func commit(
+        _ generated: GeneratedBatch, took: Duration, sinks: [String]
+    ) async throws -> Timestamp {
+        let committedAt = try await barrier.ledger.commit(
             BatchCommit(
                 batch: batch.number, token: batch.token, cases: batch.cases.map(\.number),
                 outcomeIDs: outcomeIDs, results: generated.results, dataAsOf: generated.dataAsOf,
                 sinks: sinks, took: took, rowsRead: generated.rowsRead))
         for sink in sinks { barrier.committed(sink).ring() }
+        return committedAt
     }
 
     func release(after delay: Duration, reason: String) async throws {

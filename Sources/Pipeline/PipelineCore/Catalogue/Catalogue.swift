@@ -63,6 +63,8 @@ public struct Connector: Sendable {
     public var kinds: [ResourceKind]
     /// What can be found out about an address without touching anything: `nil`, or what is wrong with it.
     public var check: @Sendable (ResourceAddress) -> String?
+    /// What two addresses of the same thing have in common, where that is not how they are written.
+    public var identity: @Sendable (ResourceAddress) -> String = { $0.url }
     /// Makes the resource. Opens nothing that may fail for the moment: the first use does.
     public var open: @Sendable (ResourceAddress, ResourceContext) throws -> any Resource
 

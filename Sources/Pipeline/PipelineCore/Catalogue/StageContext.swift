@@ -16,7 +16,7 @@ public struct StageContext: Sendable {
     public var resources: [ResourceName: any Resource]
     /// Where the stage that settles this chain keeps positions; set for sources.
     public var positions: (any PositionStore)?
-    /// Where callers' reads are answered; set for sources.
+    /// Where callers' reads are answered: for sources all of it, for what stands before the barrier its cases.
     public var reads: ReadPath
     /// Where refused records go that their topic does not take; `nil` in a chain without a store.
     public var deadLetters: (any DeadLetterStore)?
@@ -32,6 +32,10 @@ public struct StageContext: Sendable {
     public var owners: [StateOwner] = []
     /// Whether no other process works on the same stores: then nobody has to be polled for.
     public var isAlone = false
+    /// Counts what stages meet, for metrics; see ``count(_:_:by:)``.
+    public var meter:
+        @Sendable (_ stage: String, _ name: String, _ help: String, _ amount: Int) ->
+            Void = { _, _, _, _ in }
 
     public init(
         pipeline: String, stage: String, sla: Duration, worker: String, clock: PipelineClock,
@@ -54,6 +58,12 @@ public struct StageContext: Sendable {
         self.servesCallers = servesCallers
         self.settlesLate = settlesLate
         self.timeout = timeout
+    }
+
+    /// Counts what the stage has met, as `penstock_<name>_total`.
+    /// - Parameter help: what is counted, in a sentence.
+    public func count(_ name: String, _ help: String, by amount: Int = 1) {
+        meter(stage, name, help, amount)
     }
 
     /// The resource of that name as what the stage needs it for.

@@ -62,6 +62,7 @@ struct ProcessRun: Sendable {
             catalogue: catalogue, resources: opened, servesCallers: options.role != .worker)
         context.refusals = metrics
         context.owners = definitions.flatMap(\.stateOwners)
+        context.meter = metrics.counted
         let graph = try PipelineGraph(
             stages: definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
             context: context)
