@@ -155,9 +155,9 @@ class Stack:
 
     # Kafka, by confluent-kafka
 
-    def produce(self, topic, messages):
+    def produce(self, topic, messages, **more):
         """messages: (key, value, headers) each."""
-        producer = confluent_kafka.Producer({"bootstrap.servers": self.kafka, "linger.ms": 5})
+        producer = confluent_kafka.Producer({"bootstrap.servers": self.kafka, "linger.ms": 5, **more})
         failed = []
 
         def reported(error, _):

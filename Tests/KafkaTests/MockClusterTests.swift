@@ -77,7 +77,7 @@ struct MockClusterTests {
         let bus = try bus()
         let producer = try await bus.producer()
         #expect(try await producer.send(numbered(0..<1), to: "topic").isEmpty)
-        let session = try await (producer as! KafkaProducer).session()
+        let session = try await (producer as! KafkaProducer).session(for: "topic")
         cluster.setBroker(1, isUp: false)
         let record = (index: 0, record: numbered(1..<2)[0])
         async let error = failure {

@@ -62,7 +62,6 @@ final class NotedRun: RuntimeObserver {
     let passages = Journal<(stage: String, records: Int)>()
 
     func passed(stage: String, records: Int, took: Duration) { passages.note((stage, records)) }
-    func rejected(stage: String, records: Int) {}
     func retried(_ what: String) { retries.note(what) }
     func generated(stage: String, cases: Int, took: Duration, late: Int) {
         generations.note((cases, late))

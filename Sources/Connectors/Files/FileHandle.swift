@@ -9,7 +9,11 @@ final class FileHandle: Sendable {
     /// Ends a read that waits for a writer.
     private let interruption: Interruption?
 
-    init(path: String, flags: Int32) throws {
+    init(path: String, flags: Int32, createsFolder: Bool = false) throws {
+        if createsFolder, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+            // Where it can't be made, opening says why.
+            _ = unsafe mkdir(String(path[..<slash]), 0o755)
+        }
         descriptor = unsafe open(path, flags | O_CLOEXEC, 0o644)
         self.path = path
         isOwned = true

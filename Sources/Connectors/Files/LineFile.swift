@@ -99,7 +99,10 @@ public final class LineFile: LineInput, LineOutput {
         _ file: borrowing Mutex<FileHandle?>, _ path: String
     ) throws -> FileHandle {
         try file.withLock { held in
-            let open = try held ?? FileHandle(path: path, flags: O_WRONLY | O_CREAT | O_APPEND)
+            let open =
+                try held
+                ?? FileHandle(
+                    path: path, flags: O_WRONLY | O_CREAT | O_APPEND, createsFolder: true)
             held = open
             return open
         }

@@ -73,9 +73,7 @@ public final class KafkaBus: Bus {
     }
 
     public func producer() async throws -> any BusProducer {
-        try await blocking { [settings, clock, log] in
-            try KafkaProducer(settings, clock: clock, log: log)
-        }
+        KafkaProducer(settings, clock: clock, log: log)
     }
 
     /// Nothing to do: consumers and producers hold their own connections.

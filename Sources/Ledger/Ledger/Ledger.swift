@@ -131,7 +131,7 @@ public struct LedgerStage: Sendable, Hashable {
 }
 
 /// A store that can keep ledgers.
-public protocol LedgerProvider: Resource {
+public protocol LedgerProvider: DeadLetterProvider {
     /// The ledger of a stage. Opens nothing: the first call does.
     func ledger(for stage: LedgerStage) throws -> any Ledger
     /// Creates or updates the ledger's tables. Safe to run again, and by two processes at once.

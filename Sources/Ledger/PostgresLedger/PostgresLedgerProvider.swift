@@ -1,5 +1,5 @@
 public import Ledger
-internal import PipelineCore
+public import PipelineCore
 public import Postgres
 
 /// Keeps ledgers in a PostgreSQL database, in the schema `penstock`.
@@ -10,6 +10,10 @@ public struct PostgresLedgerProvider: LedgerProvider {
 
     public func ledger(for stage: LedgerStage) throws -> any Ledger {
         PostgresLedger(pool: pool, stage: stage)
+    }
+
+    public func deadLetters(of pipeline: String) -> any DeadLetterStore {
+        PostgresDeadLetters(pool: pool, pipeline: pipeline)
     }
 
     public func migrateLedger() async throws { try await pool.migrate(LedgerSchema.migration) }

@@ -29,6 +29,10 @@ public struct SQLiteLedgerProvider: LedgerProvider {
             stage, database: database, clock: clock, random: random, isExclusive: isExclusive)
     }
 
+    public func deadLetters(of pipeline: String) -> any DeadLetterStore {
+        SQLiteDeadLetters(database: database, pipeline: pipeline, clock: clock)
+    }
+
     public func migrateLedger() async throws {
         try await database.migrate(LedgerSchema.migration)
     }

@@ -200,10 +200,10 @@ struct Head: Sendable {
         }
     }
 
-    /// Another process has taken over: the source goes on from what is stored.
+    /// Another process has taken over, or nothing takes a dead letter: the source goes on from what is stored.
     private func giveUp(_ chunk: Chunk, _ error: PipelineError, at stage: String) {
         environment.logger.notice(
-            "chunk given up: another process reads its input",
+            "chunk given up: its input is read again from what is stored",
             metadata: ["stage": "\(stage)", "error": "\(error)"])
         chunk.delivery.settle(.failed(error))
     }

@@ -33,6 +33,8 @@ extension PipelineGraph {
         for (stage, instance) in built.reversed() { try add(stage, instance) }
         context.positions = positions
         context.reads = reads
+        context.deadLetters = context.firstDeadLetterStore
+        deadLetters = context.deadLetters
         for stage in stages where type(of: stage.settings).role == .source {
             guard case .source(let inputs) = try stage.settings.build(context.for(stage)) else {
                 throw Self.misplaced(stage)
@@ -87,6 +89,13 @@ extension PipelineGraph {
 }
 
 extension StageContext {
+    /// That of the store that comes first by its name: a command finds them in every store.
+    fileprivate var firstDeadLetterStore: (any DeadLetterStore)? {
+        resources.sorted { $0.key.text < $1.key.text }
+            .lazy.compactMap { $0.value as? any DeadLetterProvider }.first?
+            .deadLetters(of: pipeline)
+    }
+
     fileprivate func `for`(_ stage: PlannedStage) -> StageContext {
         var context = self
         context.stage = stage.id

@@ -32,4 +32,6 @@ public struct PipelineGraph: Sendable {
     public var head: [Node<HeadStage>]
     /// `nil` without a barrier: then a chunk settles when it has passed the whole head.
     public var tail: Tail?
+    /// Where refused records go that their topics do not take.
+    public var deadLetters: (any DeadLetterStore)?
 }

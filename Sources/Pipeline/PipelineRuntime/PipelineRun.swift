@@ -78,7 +78,19 @@ public struct PipelineRun: Sendable {
     private func work() async throws {
         guard let tail = graph.tail else {
             environment.condition.prepared()
-            return try await named("head") { try await head.run() }
+            guard graph.deadLetters != nil, role != .api else {
+                return try await named("head") { try await head.run() }
+            }
+            return try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    try await named("head") { try await head.run() }
+                    environment.stop.open()
+                }
+                group.addTask {
+                    try await FiguresLoop(graph: graph, environment: environment).run()
+                }
+                try await group.waitForAllOrFirstFailure()
+            }
         }
         do {
             guard try await prepare(tail.barrier) else { return await head.close() }
@@ -131,6 +143,7 @@ public struct PipelineRun: Sendable {
                 }
             }
         }
+        group.addTask { try await FiguresLoop(graph: graph, environment: environment).run() }
         if let generator = tail.generator {
             let loop = GenerationLoop(
                 stage: generator.id, barrier: barrier.role, generator: generator.role,

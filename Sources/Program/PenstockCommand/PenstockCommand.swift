@@ -34,7 +34,7 @@ public enum PenstockCommand {
             ],
             commands: [
                 run(catalogue), generate(catalogue), migrate(catalogue), sampleData(catalogue),
-                report, flush(catalogue),
+                report, flush(catalogue), deadLetters(catalogue),
                 validate(catalogue), dryRun(catalogue), explainError(catalogue),
                 stages(catalogue), schema(catalogue),
                 health, .completion,

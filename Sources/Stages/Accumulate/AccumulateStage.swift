@@ -94,6 +94,7 @@ public struct AccumulateStage: StagePlugin {
             }
         }
         contract.fullBatch = rule.fullBatch
+        if durability == .ledger { contract.rejectionCodes = ["conflict"] }
         contract.longestWait = { [trigger, minInterval, looking] sla in
             trigger.longestWait(sla: sla).map { max($0, minInterval) + looking }
         }

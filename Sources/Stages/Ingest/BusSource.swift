@@ -9,18 +9,28 @@ final class BusSource: Source {
     private let create: Int?
     private let intake: Intake
     private let consumer = Mutex<(any BusConsumer)?>(nil)
-    private let deadLetters: DeadLetterProducer
+    private let deadLetters: DeadLetterKeeper
+    private let rests: PartitionRests
     private let lastComplaint = Mutex<Instant?>(nil)
     private static let complaintInterval = Duration.minutes(10)
     private static let standStillPause = Duration.seconds(20)
 
-    init(bus: any Bus, subscription: Subscription, create: Int?, intake: Intake) {
+    /// - Parameters:
+    ///   - resource: the bus's name in the pipeline's file.
+    ///   - file: takes dead letters that their topic does not take, in a chain without a store.
+    init(
+        bus: any Bus, resource: String, subscription: Subscription, create: Int?, intake: Intake,
+        file: (any DeadLetterPlace)? = nil
+    ) {
         self.bus = bus
         self.subscription = subscription
         self.create = create
         self.intake = intake
-        deadLetters = DeadLetterProducer(
-            bus: bus, topic: DeadLetter.topic(of: subscription.topic), partitions: create)
+        deadLetters = DeadLetterKeeper(
+            TopicProducer(
+                bus: bus, topic: DeadLetter.topic(of: subscription.topic), partitions: create),
+            input: subscription.topic, resource: resource, file: file, context: intake.context)
+        rests = PartitionRests(input: subscription.topic, context: intake.context)
     }
 
     func run(into outlet: Outlet) async throws {
@@ -36,12 +46,16 @@ final class BusSource: Source {
                 do { try await standStill(error) } catch is CancellationError { return }
                 throw error
             }
-            let delivery = Delivery(
+            let delivery = intake.delivery(
                 BusDelivery(
-                    consumer: consumer, advances: fetch.advances, deadLetters: deadLetters))
+                    consumer: consumer, advances: fetch.advances, deadLetters: deadLetters,
+                    rests: rests))
             do {
                 try await intake.send(
                     fetch.records, advances: fetch.advances, delivery: delivery, into: outlet)
+            } catch let error as PipelineError where error.disposition == .fenced {
+                // Its partition rests; the others are read on.
+                delivery.settle(.failed(error))
             } catch {
                 // Not handed over: read again after whatever comes next.
                 let reason = PipelineError.retryable("not-handed-over", "\(error)")
@@ -83,19 +97,103 @@ final class BusSource: Source {
 }
 
 /// Tells the consumer what has settled, and keeps what is refused.
-private struct BusDelivery: DeliveryHandler {
-    let consumer: any BusConsumer
-    let advances: [PositionAdvance]
-    let deadLetters: DeadLetterProducer
+private final class BusDelivery: DeliveryHandler {
+    private let consumer: any BusConsumer
+    private let advances: [PositionAdvance]
+    private let deadLetters: DeadLetterKeeper
+    private let rests: PartitionRests
+    /// Partitions that have to rest, and for how long.
+    private let resting = Mutex<[Int32: Duration]>([:])
+
+    init(
+        consumer: any BusConsumer, advances: [PositionAdvance], deadLetters: DeadLetterKeeper,
+        rests: PartitionRests
+    ) {
+        self.consumer = consumer
+        self.advances = advances
+        self.deadLetters = deadLetters
+        self.rests = rests
+    }
 
     func reject(_ rejections: [Rejection]) async throws {
-        try await deadLetters.keep(rejections)
+        let partitions = Set(rejections.map(\.record.origin.partition))
+        do {
+            try await deadLetters.keep(rejections)
+            rests.end(of: partitions)
+        } catch let error as PipelineError where error.disposition == .fenced {
+            let pauses = rests.begin(of: partitions, because: error)
+            resting.withLock { $0.merge(pauses) { $1 } }
+            throw error
+        }
     }
 
     func settled(_ settlement: Settlement) {
         switch settlement {
         case .acknowledged: consumer.settled(advances)
-        case .failed: consumer.rewind(advances)
+        case .failed:
+            let resting = resting.withLock { $0 }
+            if resting.isEmpty { return consumer.rewind(advances) }
+            for advance in advances {
+                if let pause = resting[advance.partition] {
+                    consumer.rewind([advance], after: pause)
+                } else {
+                    consumer.rewind([advance])
+                }
+            }
         }
+    }
+}
+
+/// The partitions of an input that rest because nothing takes their dead letters: longer each time in a row.
+private final class PartitionRests: Sendable {
+    private static let first = Duration.seconds(1)
+    private static let longest = Duration.seconds(60)
+
+    private let input: String
+    private let context: StageContext
+    /// How often in a row each of them has had to rest.
+    private let counts = Mutex<[Int32: Int]>([:])
+
+    init(input: String, context: StageContext) {
+        self.input = input
+        self.context = context
+    }
+
+    /// Answers for how long each is to rest. Said once for each partition.
+    func begin(of partitions: Set<Int32>, because error: PipelineError) -> [Int32: Duration] {
+        let (pauses, new, all) = counts.withLock { counts in
+            let new = partitions.filter { counts[$0] == nil }.sorted()
+            var pauses: [Int32: Duration] = [:]
+            for partition in partitions {
+                let count = counts[partition, default: 0]
+                counts[partition] = count + 1
+                let pause = min(Self.first * (1 << min(count, 10)), Self.longest)
+                pauses[partition] = pause * (0.75 + 0.25 * context.random.unit())
+            }
+            return (pauses, new, counts.keys.sorted())
+        }
+        if !new.isEmpty {
+            context.logger.error(
+                "partitions rest: nothing takes their dead letters; the others go on",
+                metadata: [
+                    "topic": "\(input)",
+                    "partitions": "\(new.map { "\($0)" }.joined(separator: ","))",
+                    "error": "\(error)",
+                ])
+            context.refusals.resting(all, of: input, because: error)
+        }
+        return pauses
+    }
+
+    func end(of partitions: Set<Int32>) {
+        let left: [Int32]? = counts.withLock { counts in
+            if counts.isEmpty { return nil }
+            let ended = partitions.filter { counts.removeValue(forKey: $0) != nil }
+            return ended.isEmpty ? nil : counts.keys.sorted()
+        }
+        guard let left else { return }
+        context.logger.notice(
+            "dead letters are taken again: partitions go on", metadata: ["topic": "\(input)"])
+        context.refusals.resting(left, of: input, because: nil)
     }
 }

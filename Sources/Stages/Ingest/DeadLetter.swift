@@ -8,6 +8,7 @@ enum DeadLetter {
         let origin = rejection.record.origin
         return OutgoingRecord(
             key: rejection.record.key, payload: rejection.record.payload,
+            isTombstone: rejection.record.isTombstone,
             headers: rejection.record.headers + [
                 Header("penstock-stage", rejection.stage),
                 Header("penstock-code", rejection.code),

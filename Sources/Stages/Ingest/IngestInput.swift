@@ -83,20 +83,26 @@ struct IngestInput: Settings {
     }
 
     /// `nil` for a front door that this process keeps shut.
-    func source(_ decoder: (any RecordDecoder)?, _ context: StageContext) throws -> (any Source)? {
+    ///
+    /// - Parameter file: where dead letters go that their topic does not take, in a chain without a store.
+    func source(
+        _ decoder: (any RecordDecoder)?, deadLettersIn file: String, _ context: StageContext
+    ) throws -> (any Source)? {
         let found = try context.resource(resource, as: (any Resource).self)
         let intake = Intake(decoder: decoder, context: context)
         switch found {
         case let bus as any Bus where topic != nil:
             return BusSource(
-                bus: bus,
+                bus: bus, resource: resource.text,
                 subscription: Subscription(
                     topic: topic ?? "",
                     group: group ?? "\(context.pipeline).\(context.stage)",
                     start: start == .latest ? .latest : .earliest,
                     onNewTopic: onNewTopic == .fromStart ? .fromStart : .stop,
                     maxRecords: maxChunk),
-                create: create?.partitions, intake: intake)
+                create: create?.partitions, intake: intake,
+                file: context.deadLetters == nil
+                    ? try DeadLetterLines(path: file, context: context) : nil)
         case let service as any RequestService:
             guard context.servesCallers else { return nil }
             let gate = RequestGate(name: resource.text, maxChunk: maxChunk, intake: intake)

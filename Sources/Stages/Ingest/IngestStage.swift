@@ -12,17 +12,25 @@ public struct IngestStage: StagePlugin {
         Reads on from the positions that the settling stage has stored, so that nothing is lost and nothing is taken in \
         twice. A topic that was made anew under its name is not read on: see `on_new_topic`; a file that was replaced is \
         read from its start. A record that can't be decoded goes to `<topic>.dead-letters` (a file: `<file>.dead-letters`; a caller: \
-        the error reply); its chunk goes on.
+        the error reply); its chunk goes on. What that topic does not take is kept in the chain's store (see \
+        `penstock dead-letters`), without one in a file; only if nothing takes it does its partition rest.
         """
 
     let codec: String
     let from: [IngestInput]
+    let deadLetterFile: String?
 
     public init(_ field: Fields) {
         codec = field(
             "codec", "How payloads are read; `raw` leaves them as they are.", default: "raw",
             example: "report-request")
         from = field.list("from", "The inputs, read side by side.", count: 1...32)
+        deadLetterFile = field.optional(
+            "dead_letter_file",
+            "Where refused records go that their topic does not take, in a chain without a store; "
+                + "data/PIPELINE.STAGE.dead-letters otherwise.",
+            example: "data/refused.jsonl"
+        ) { $0.isEmpty ? "names no file; leave it out" : nil }
     }
 
     public func contract(in catalogue: Catalogue) -> StageContract {
@@ -31,6 +39,7 @@ public struct IngestStage: StagePlugin {
             return .yields(yields(catalogue))
         }
         contract.codec = codec
+        contract.rejectionCodes = catalogue.codec(codec)?.decoder?.rejectionCodes ?? []
         for (index, input) in from.enumerated() {
             input.declare(at: "from[\(index)]", in: &contract)
         }
@@ -48,6 +57,8 @@ public struct IngestStage: StagePlugin {
 
     public func build(_ context: StageContext) throws -> StageInstance {
         let decoder = context.catalogue.codec(codec)?.decoder
-        return .source(try from.compactMap { try $0.source(decoder, context) })
+        let file = deadLetterFile ?? "data/\(context.pipeline).\(context.stage).dead-letters"
+        return .source(
+            try from.compactMap { try $0.source(decoder, deadLettersIn: file, context) })
     }
 }

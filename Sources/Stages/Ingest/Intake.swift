@@ -5,6 +5,11 @@ struct Intake: Sendable {
     let decoder: (any RecordDecoder)?
     let context: StageContext
 
+    /// The delivery of what an input has read: what is refused of it is counted.
+    func delivery(_ handler: any DeliveryHandler) -> Delivery {
+        Delivery(handler, refusals: context.refusals)
+    }
+
     /// Hands the records on, except those that are refused; a chunk without records still moves its positions.
     func send(
         _ records: [Record], advances: [PositionAdvance], delivery: Delivery, into outlet: Outlet

@@ -129,7 +129,7 @@ final class LineSource: Source {
         }
         let advance = PositionAdvance(
             source: place.source, partition: 0, expected: place.offset, next: start)
-        let delivery = Delivery(
+        let delivery = intake.delivery(
             LineDelivery(lines: lines, open: open, logger: intake.context.logger))
         open.begin()
         try await intake.send(

@@ -76,7 +76,7 @@ final class RequestGate: RequestPort, Source {
                 do { try await arrivals.wait() } catch { return shut() }
                 continue
             }
-            let delivery = Delivery(GateDelivery(taken.map(\.caller)))
+            let delivery = intake.delivery(GateDelivery(taken.map(\.caller)))
             let records = taken.enumerated().map { index, waiting in
                 var record = waiting.record
                 record.ordinal = index

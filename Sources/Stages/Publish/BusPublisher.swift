@@ -4,31 +4,30 @@ internal import Synchronization
 
 /// Delivers to a topic, and waits until the bus has acknowledged.
 final class BusPublisher: Sink {
-    private let bus: any Bus
-    private let topic: String
     private let key: KeyTemplate
-    private let partitions: Int?
     private let encoder: (any OutcomeEncoder)?
     private let context: StageContext
-    private let producer = Mutex<(any BusProducer)?>(nil)
+    private let producer: TopicProducer
+    /// Whether the bus has ever taken something.
+    private let hasWorked = Mutex(false)
 
     init(
         bus: any Bus, topic: String, key: KeyTemplate, partitions: Int?,
         encoder: (any OutcomeEncoder)?, context: StageContext
     ) {
-        self.bus = bus
-        self.topic = topic
+        producer = TopicProducer(bus: bus, topic: topic, partitions: partitions)
         self.key = key
-        self.partitions = partitions
         self.encoder = encoder
         self.context = context
     }
 
     func deliver(_ chunk: Chunk) async throws {
         let messages = chunk.records.map { record in
-            OutgoingRecord(key: key(of: record), payload: record.payload, headers: record.headers)
+            OutgoingRecord(
+                key: key(of: record), payload: record.payload, isTombstone: record.isTombstone,
+                headers: record.headers)
         }
-        let refused = try await opened().send(messages, to: topic)
+        let refused = try await producer.send(messages)
         try await chunk.delivery.reject(
             refused.sorted { $0.key < $1.key }.map { index, error in
                 Rejection(
@@ -43,11 +42,26 @@ final class BusPublisher: Sink {
         for index in messages.indices where key == .none || key == .recordKey {
             messages[index].record.key = nil
         }
-        let refusals = try await opened().send(messages.map(\.record), to: topic)
+        let refusals = try await send(messages.map(\.record))
         refused += refusals.sorted { $0.key < $1.key }.map { index, error in
             OutcomeRefusal(messages[index].outcome, error)
         }
         return refused
+    }
+
+    /// What ends a run at its start, a wrong password, say, is waited out later; and a topic that can't be written to
+    /// never ends one.
+    private func send(_ records: [OutgoingRecord]) async throws -> [Int: PipelineError] {
+        do {
+            let refused = try await producer.send(records)
+            hasWorked.withLock { $0 = true }
+            return refused
+        } catch let error as PipelineError
+            where error.disposition == .fatal
+            && (hasWorked.withLock { $0 } || error.code != "bus-authentication")
+        {
+            throw PipelineError.permanent(error.code, error.message, cause: error)
+        }
     }
 
     private func key(of record: Record) -> Bytes? {
@@ -58,15 +72,5 @@ final class BusPublisher: Sink {
         }
     }
 
-    private func opened() async throws -> any BusProducer {
-        if let open = producer.withLock({ $0 }) { return open }
-        try await bus.ensureTopic(topic, partitions: partitions)
-        let new = try await bus.producer()
-        return producer.withLock { held in
-            held = held ?? new
-            return held ?? new
-        }
-    }
-
-    func close() async { await producer.withLock { $0 }?.close() }
+    func close() async { await producer.close() }
 }

@@ -167,6 +167,9 @@ struct ObservedLedgerProvider: LedgerProvider {
         ObservedLedger(
             inner: try inner.ledger(for: stage), process: process, stall: stall, fault: fault)
     }
+    func deadLetters(of pipeline: String) -> any DeadLetterStore {
+        inner.deadLetters(of: pipeline)
+    }
     func migrateLedger() async throws { try await inner.migrateLedger() }
     func probe() async throws { try await inner.probe() }
     func close() async {}

@@ -7,10 +7,24 @@ import Testing
 @Suite("A source of a topic", .timeLimit(.minutes(5)))
 struct BusSourceTests {
     private let bus = FakeBus()
+    private let time = ManualClock()
+
+    private let store = FakeDeadLetters()
+    private let refusals = NotedRefusals()
+
+    private func keeper(_ bus: FakeBus, store: FakeDeadLetters? = nil) -> DeadLetterKeeper {
+        var context = StageContext.testing(clock: time.clock)
+        context.deadLetters = store
+        context.refusals = refusals
+        return DeadLetterKeeper(
+            TopicProducer(bus: bus, topic: "requests.dead-letters", partitions: nil),
+            input: "requests", resource: "bus", file: nil, context: context)
+    }
 
     private var source: BusSource {
         BusSource(
-            bus: bus, subscription: Subscription(topic: "requests", group: "g"), create: 3,
+            bus: bus, resource: "bus", subscription: Subscription(topic: "requests", group: "g"),
+            create: 3,
             intake: Intake(decoder: nil, context: .testing(clock: ManualClock().clock)))
     }
 
@@ -72,7 +86,7 @@ struct BusSourceTests {
         #expect(letter.key == [1, 2])
         #expect(letter.payload == fetch.records[0].payload)
         let headers = letter.headers.map {
-            "\($0.name)=\(String(decoding: $0.value, as: UTF8.self))"
+            "\($0.name)=\(String(decoding: $0.value ?? [], as: UTF8.self))"
         }
         #expect(
             headers == [
@@ -82,28 +96,118 @@ struct BusSourceTests {
             ])
     }
 
-    @Test("stops rather than lose a record that the dead letters don't take")
+    @Test("keeps in the store what the dead letters' topic does not take, untouched")
     func refusedDeadLetter() async throws {
-        let bus = FakeBus(tooLarge: 1)
-        let producer = DeadLetterProducer(bus: bus, topic: "requests.dead-letters", partitions: nil)
-        let error = await #expect(throws: PipelineError.self) {
-            try await producer.keep([
-                Rejection(.testing(1), stage: "in", code: "malformed", reason: "bad")
-            ])
-        }
-        #expect(error?.disposition == .fatal)
-        #expect(error?.code == "dead-letter-refused")
+        let bus = FakeBus(tooLarge: 3)
+        var large = Record.testing(6, ordinal: 1)
+        large.payload = [1, 2, 3]
+        large.headers = [Header(name: "null", value: nil), Header("empty", "")]
+        try await keeper(bus, store: store).keep([
+            Rejection(.testing(1), stage: "in", code: "malformed", reason: "bad"),
+            Rejection(large, stage: "in", code: "malformed", reason: "bad"),
+        ])
+        #expect(bus.sent.count == 1)
+        let letter = try #require(store.letters.entries.first)
+        #expect(store.letters.count == 1)
+        #expect(letter.rejection.record.payload == [1, 2, 3])
+        #expect(letter.rejection.record.headers == large.headers)
+        #expect(letter.refusal.code == "too-large")
+        #expect(letter.resource == "bus")
+        #expect(refusals.kept.entries == ["1 of requests in store"])
     }
 
-    @Test("has not settled a refusal that the bus did not take, and takes it the next time")
+    @Test(
+        "keeps everything in the store while its topic takes nothing, and asks the topic again later",
+        arguments: [
+            PipelineError.permanent("bus-forbidden", "no right"),
+            .fatal("topic-invalid", "can't be made"), .retryable("replicas-missing", "one of two"),
+        ])
+    func refusingTopic(error: PipelineError) async throws {
+        let keeper = keeper(bus, store: store)
+        let rejection = Rejection(.testing(1), stage: "in", code: "malformed", reason: "bad")
+        bus.failures.add(error)
+        for _ in 0..<3 { try await keeper.keep([rejection]) }
+        #expect(store.letters.count == 3)
+        #expect(bus.sent.count == 0)
+        time.advance(by: .seconds(60))
+        try await keeper.keep([rejection])
+        #expect(store.letters.count == 3)
+        #expect(bus.sent.count == 1)
+    }
+
+    @Test(
+        "lets a partition rest, ever longer, if nothing takes its dead letter, and reads the others on"
+    )
+    func restingPartitions() async throws {
+        let bus = FakeBus(tooLarge: 1)
+        let source = BusSource(
+            bus: bus, resource: "bus", subscription: Subscription(topic: "requests", group: "g"),
+            create: nil,
+            intake: Intake(decoder: RefusingDecoder(), context: .testing(clock: time.clock)))
+        var mixed = fetch([7])
+        mixed.advances.append(
+            PositionAdvance(source: "requests", partition: 3, expected: 5, next: 6))
+        for _ in 0..<3 { bus.put(mixed) }
+        bus.put(fetch([]))
+        let chunks = Journal<Chunk>()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await source.run(
+                    into: Outlet { chunk in
+                        chunks.note(chunk)
+                        chunk.delivery.settle(.acknowledged)
+                    })
+            }
+            try await chunks.reaches(1)
+            group.cancelAll()
+        }
+        #expect(chunks.entries[0].records.isEmpty)
+        let rests = bus.rests.entries
+        #expect(rests.map(\.partitions) == [[0], [0], [0]])
+        #expect(bus.consumerCalls.entries.filter { $0 == "rewind" }.count == 3)
+        for (rest, longest) in zip(rests, [1, 2, 4]) {
+            #expect((Duration.seconds(longest) * 0.75 ... .seconds(longest)).contains(rest.pause))
+        }
+    }
+
+    @Test("has not settled a refusal that the bus did not take for the moment")
     func unreachableDeadLetters() async throws {
         bus.failures.add(.retryable("bus-unavailable", "away"))
-        let producer = DeadLetterProducer(bus: bus, topic: "requests.dead-letters", partitions: nil)
+        let keeper = keeper(bus, store: store)
         let rejection = Rejection(.testing(1), stage: "in", code: "malformed", reason: "bad")
-        await #expect(throws: PipelineError.self) { try await producer.keep([rejection]) }
+        await #expect(throws: PipelineError.self) { try await keeper.keep([rejection]) }
         #expect(bus.sent.count == 0)
-        try await producer.keep([rejection])
+        #expect(store.letters.count == 0)
+        try await keeper.keep([rejection])
         #expect(bus.sent.count == 1)
         #expect(bus.created.count == 1)
     }
+
+    @Test("creates the topic of dead letters again when it has gone")
+    func missingTopic() async throws {
+        let keeper = keeper(bus)
+        let rejection = Rejection(.testing(1), stage: "in", code: "malformed", reason: "bad")
+        bus.failures.add(.retryable("topic-missing", "gone"))
+        await #expect(throws: PipelineError.self) { try await keeper.keep([rejection]) }
+        try await keeper.keep([rejection])
+        #expect(bus.created.entries == ["requests.dead-letters", "requests.dead-letters"])
+    }
+}
+
+/// Refuses everything.
+private struct RefusingDecoder: RecordDecoder {
+    func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection] {
+        defer { records = [] }
+        return records.map { Rejection($0, stage: stage, code: "malformed", reason: "bad") }
+    }
+}
+
+/// What was told of refusals.
+private final class NotedRefusals: RefusalObserver {
+    let kept = Journal<String>()
+    func rejected(_ rejections: [Rejection]) {}
+    func keptElsewhere(_ count: Int, of input: String, in place: String, because: PipelineError) {
+        kept.note("\(count) of \(input) in \(place)")
+    }
+    func resting(_ partitions: [Int32], of input: String, because: PipelineError?) {}
 }

@@ -9,7 +9,7 @@ struct KafkaAdmin {
     private static let appearanceLooks = 200
     private static let appearancePause: Int32 = 50
 
-    private let client: KafkaClient
+    let client: KafkaClient
 
     init(_ settings: KafkaSettings, _ log: KafkaLog?) throws(PipelineError) {
         client = try KafkaClient(

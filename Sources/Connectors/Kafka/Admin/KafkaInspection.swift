@@ -110,44 +110,9 @@ extension KafkaInspection {
     private func createsTopics(askedOf brokers: [Int32]) -> Bool? {
         guard let broker = brokers.first else { return nil }
         let limit = max(1, milliseconds(.seconds(3600)))
-        return unsafe client.withHandle { handle in
-            let queue = unsafe rd_kafka_queue_new(handle)
-            defer { unsafe rd_kafka_queue_destroy(queue) }
-            let options = unsafe rd_kafka_AdminOptions_new(
-                handle, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS)
-            defer { unsafe rd_kafka_AdminOptions_destroy(options) }
-            unsafe rd_kafka_AdminOptions_set_request_timeout(options, limit, nil, 0)
-            guard
-                let resource = unsafe rd_kafka_ConfigResource_new(
-                    RD_KAFKA_RESOURCE_BROKER, "\(broker)")
-            else { return nil }
-            defer { unsafe rd_kafka_ConfigResource_destroy(resource) }
-            var resources: [OpaquePointer?] = unsafe [resource]
-            unsafe rd_kafka_DescribeConfigs(handle, &resources, 1, options, queue)
-            guard let event = unsafe rd_kafka_queue_poll(queue, limit) else { return nil }
-            defer { unsafe rd_kafka_event_destroy(event) }
-            return unsafe Self.value(of: "auto.create.topics.enable", in: event).map {
-                $0 == "true"
-            }
-        }
-    }
-
-    private static func value(of name: String, in event: OpaquePointer) -> String? {
-        guard unsafe rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR,
-            let result = unsafe rd_kafka_event_DescribeConfigs_result(event)
-        else { return nil }
-        var count = 0
-        let resources = unsafe rd_kafka_DescribeConfigs_result_resources(result, &count)
-        guard count == 1, let resource = unsafe resources?[0] else { return nil }
-        let entries = unsafe rd_kafka_ConfigResource_configs(resource, &count)
-        for index in 0..<count {
-            guard let entry = unsafe entries?[index],
-                let key = unsafe rd_kafka_ConfigEntry_name(entry),
-                unsafe String(cString: key) == name,
-                let value = unsafe rd_kafka_ConfigEntry_value(entry)
-            else { continue }
-            return unsafe String(cString: value)
-        }
-        return nil
+        return client.settings(
+            of: RD_KAFKA_RESOURCE_BROKER, "\(broker)", timeoutMilliseconds: limit)?[
+                "auto.create.topics.enable"
+            ].map { $0 == "true" }
     }
 }

@@ -83,11 +83,14 @@ struct FetchBuilder: ~Copyable {
                 let key = unsafe message.pointee.key == nil ? nil : slice(message.pointee.key_len)
                 let payload = unsafe slice(message.pointee.len)
                 var headers: [Header] = []
-                unsafe MessageHeaders.forEach(of: message) { name, _, size in
-                    unsafe headers.append(Header(name: String(cString: name), value: slice(size)))
+                unsafe MessageHeaders.forEach(of: message) { name, value, size in
+                    unsafe headers.append(
+                        Header(
+                            name: String(cString: name), value: value == nil ? nil : slice(size)))
                 }
                 return unsafe Record(
-                    key: key, payload: payload, headers: headers,
+                    key: key, payload: payload, isTombstone: message.pointee.payload == nil,
+                    headers: headers,
                     timestamp: Self.timestamp(of: message) ?? .epoch,
                     origin: Origin(
                         source: topic, partition: entry.partition, offset: entry.offset),

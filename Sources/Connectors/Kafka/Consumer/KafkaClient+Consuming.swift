@@ -101,6 +101,19 @@ extension KafkaClient {
         try list.check(doing)
     }
 
+    /// Stops or resumes fetching. Partitions that are not assigned are passed over.
+    func setFetching(_ topic: String, _ partitions: [Int32], _ fetches: Bool) {
+        let list = OffsetList(topic, partitions: partitions)
+        unsafe withHandle { handle in
+            unsafe list.withList {
+                unsafe _ =
+                    fetches
+                    ? rd_kafka_resume_partitions(handle, $0)
+                    : rd_kafka_pause_partitions(handle, $0)
+            }
+        }
+    }
+
     /// Commits and waits for the answer.
     func commit(
         _ topic: String, _ offsets: [Int32: Int64], timeoutMilliseconds: Int32

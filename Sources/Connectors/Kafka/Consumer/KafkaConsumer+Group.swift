@@ -37,7 +37,8 @@ extension KafkaConsumer {
 
     /// Reads stored positions again, where that was asked for, and goes on from there.
     func serveRewinds() async throws {
-        let rewinding = progress.withLock(\.rewinding)
+        try await pauseResting()
+        let rewinding = progress.withLock { $0.rewindsDue(now: clock.now) }
         if rewinding.isEmpty { return }
         let partitions = rewinding.sorted()
         if isGroupTruth {
@@ -46,11 +47,21 @@ extension KafkaConsumer {
         }
         let points = try await startingPoints(of: partitions)
         buffer.withLock { $0.remove(of: rewinding) }
+        let paused = progress.withLock { $0.paused.intersection(rewinding).sorted() }
         try await worker.run { [client, topic] in
+            // First: resuming would go on where it was paused.
+            if !paused.isEmpty { client.setFetching(topic, paused, true) }
             try client.seek(
                 topic, points.readable, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
         }
         progress.withLock { $0.start(points.stored, now: clock.now) }
+    }
+
+    /// Nothing is fetched of partitions that rest: it would only be thrown away.
+    private func pauseResting() async throws {
+        let new = progress.withLock { $0.takeNewRests() }
+        if new.isEmpty { return }
+        try await worker.run { [client, topic] in client.setFetching(topic, new, false) }
     }
 
     // MARK: - Connection

@@ -99,6 +99,14 @@ final class KafkaConsumer: BusConsumer {
         doorbell.ring()
     }
 
+    func rewind(_ advances: [PositionAdvance], after pause: Duration) {
+        let end = clock.now.advanced(by: pause)
+        progress.withLock { progress in
+            for advance in advances { progress.rewind(advance.partition, notBefore: end) }
+        }
+        doorbell.ring()
+    }
+
     func close() async {
         guard progress.withLock({ $0.close() }) else { return }
         doorbell.ring()
@@ -127,6 +135,7 @@ final class KafkaConsumer: BusConsumer {
         if let commit = progress.withLock(\.nextCommit) { look = min(look, commit) }
         if let due = progress.withLock(\.lookDue) { look = min(look, due) }
         if let due = reminder.withLock(\.due) { look = min(look, due) }
+        if let end = progress.withLock({ $0.resting.values.min() }) { look = min(look, end) }
         if let since = events.faults.downSince {
             look = min(look, since.advanced(by: Self.patience))
         }

@@ -2,7 +2,7 @@ internal import CRdKafka
 
 /// The headers of a message, which librdkafka parses when they are first asked for.
 enum MessageHeaders {
-    /// Visits each header's name, value and size. A header without a value has size 0.
+    /// Visits each header's name, value (`nil` where there is none) and size.
     static func forEach(
         of message: MessageBuffer.Message,
         _ body: (UnsafePointer<CChar>, UnsafeRawPointer?, Int) -> Void

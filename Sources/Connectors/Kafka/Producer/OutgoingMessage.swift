@@ -39,7 +39,9 @@ internal import PipelineCore
         }
         let code = unsafe record.payload.withUnsafeBytes { payload in
             unsafe parts[count].vtype = RD_KAFKA_VTYPE_VALUE
-            unsafe parts[count].u.mem = unsafe Self.memory(payload)
+            let isNull = record.isTombstone
+            unsafe parts[count].u.mem =
+                unsafe isNull ? .init(ptr: nil, size: 0) : Self.memory(payload)
             count += 1
             guard let key = record.key else { return unsafe submit(parts, count) }
             return unsafe key.withUnsafeBytes { key in
@@ -70,7 +72,11 @@ internal import PipelineCore
         if record.headers.isEmpty { return nil }
         let headers = unsafe rd_kafka_headers_new(record.headers.count)
         for header in record.headers {
-            unsafe header.value.withUnsafeBytes { value in
+            guard let value = header.value else {
+                unsafe _ = rd_kafka_header_add(headers, header.name, -1, nil, 0)
+                continue
+            }
+            unsafe value.withUnsafeBytes { value in
                 let memory = unsafe memory(value)
                 unsafe _ = rd_kafka_header_add(
                     headers, header.name, -1, memory.ptr, memory.size)

@@ -7,14 +7,20 @@ final class ProducerSession: Sendable {
     private let clock: PipelineClock
     /// How long a record may wait for room in the queue.
     private let patience: Duration
+    /// What the topic took at most when this was made, in bytes; `nil` where nobody said so.
+    let largestBatch: Int?
 
     private var deliveries: DeliveryTable { client.events.deliveries }
 
     /// Blocks for as long as it takes to start librdkafka's threads.
-    init(_ settings: KafkaSettings, clock: PipelineClock, log: KafkaLog?) throws(PipelineError) {
+    init(
+        _ settings: KafkaSettings, largestBatch: Int?, clock: PipelineClock, log: KafkaLog?
+    ) throws(PipelineError) {
         client = try KafkaClient(
-            RD_KAFKA_PRODUCER, settings.configuration(for: .producer),
+            RD_KAFKA_PRODUCER,
+            settings.configuration(for: .producer, largestBatch: largestBatch),
             ClientEvents(log: log, clock: clock, history: settings.history))
+        self.largestBatch = largestBatch
         self.clock = clock
         patience = settings.deliveryTimeout
     }

@@ -56,6 +56,9 @@ struct KafkaSettings: Sendable {
         (properties["sasl.username"] ?? "", properties["sasl.password"] ?? "")
     }
 
+    /// Whether the operator has set the largest record that a producer takes.
+    var limitsRecords: Bool { properties["message.max.bytes"] != nil }
+
     /// How many records a consumer prefetches.
     var queuedMessages: Int {
         properties["queued.min.messages"].flatMap(Int.init) ?? ConsumerDefaults.queuedMessages
@@ -131,12 +134,16 @@ struct KafkaSettings: Sendable {
     }
 
     /// The configuration of one client. An operator's property wins over a default.
+    ///
+    /// - Parameters:
+    ///   - largestBatch: for a producer: what its topic takes at most, in bytes, where that is known.
+    ///   - isTrial: whether nothing is to be connected to.
     func configuration(
-        for role: Role, isTrial: Bool = false
+        for role: Role, largestBatch: Int? = nil, isTrial: Bool = false
     ) throws(PipelineError) -> ClientConfiguration {
         var configuration = ClientConfiguration(secrets: secrets)
         if !isTrial { try configuration.set("bootstrap.servers", brokers) }
-        for (name, value) in defaults(for: role) where properties[name] == nil {
+        for (name, value) in defaults(for: role, largestBatch) where properties[name] == nil {
             if isTrial && name == "group.id" { continue }
             try configuration.set(name, value)
         }
@@ -160,12 +167,14 @@ struct KafkaSettings: Sendable {
         properties.filter { SecretProperties.contains($0.key) && !$0.value.isEmpty }.map(\.value)
     }
 
-    private func defaults(for role: Role) -> [(String, String)] {
+    private func defaults(for role: Role, _ largestBatch: Int?) -> [(String, String)] {
         let shared = [("client.id", "penstock")]
         switch role {
         case .admin: return shared + [("allow.auto.create.topics", "false")]
         case .probe: return shared + ConsumerDefaults.probe
-        case .producer: return shared + ProducerDefaults.properties(chosen: properties)
+        case .producer:
+            return shared
+                + ProducerDefaults.properties(chosen: properties, largestBatch: largestBatch)
         case .consumer(let group):
             return shared + [("group.id", group)] + ConsumerDefaults.properties(chosen: properties)
         }

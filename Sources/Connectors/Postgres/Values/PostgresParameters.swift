@@ -48,8 +48,11 @@ public final class PostgresParameters {
     }
     public func add(uuidsOrNull values: [UUID]?) {
         if let values { return add(uuids: values) }
+        addNull(arrayOf: .uuid)
+    }
+    public func addNull(arrayOf type: PostgresType) {
         slots.append(Slot(offset: buffer.count, length: -1))
-        types.append(PostgresType.uuid.arrayOid)
+        types.append(type.arrayOid)
     }
     public func add(byteas values: some Collection<Bytes>) {
         add(arrayOf: .bytea, values) { $0.write(bytea: $1) }

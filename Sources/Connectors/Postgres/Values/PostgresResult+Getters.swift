@@ -89,6 +89,14 @@ extension PostgresResult {
         }
     }
 
+    /// The bytes of each element of an array of `text` or `bytea`; `nil` for NULLs.
+    public func elements(_ row: Int, _ column: Int) -> [Bytes?] {
+        check(column, is: [.text, .bytea], array: true)
+        precondition(isBinary, "an answer in text")
+        guard let bytes = unsafe raw(row, column) else { trapOnNull(row, column) }
+        return unsafe bytes.elements(null: nil) { unsafe Array($0)[...] }
+    }
+
     private func binary<T>(
         _ row: Int, _ column: Int, _ type: PostgresType, _ read: (UnsafeRawBufferPointer) -> T
     ) -> T? {
@@ -105,6 +113,11 @@ extension UnsafeRawBufferPointer {
 
     /// The elements of a one-dimensional array in the binary format; NULLs are left out.
     fileprivate func elements<T>(_ read: (UnsafeRawBufferPointer) -> T) -> [T] {
+        unsafe elements(null: nil as T?) { unsafe read($0) }.compactMap(\.self)
+    }
+
+    /// The elements of a one-dimensional array in the binary format, with a stand-in for NULLs.
+    fileprivate func elements<T>(null: T, _ read: (UnsafeRawBufferPointer) -> T) -> [T] {
         func int32(_ offset: Int) -> Int {
             unsafe Int(Int32(bigEndian: loadUnaligned(fromByteOffset: offset, as: Int32.self)))
         }
@@ -116,7 +129,10 @@ extension UnsafeRawBufferPointer {
         for _ in 0..<int32(12) {
             let length = int32(offset)
             offset += 4
-            if length < 0 { continue }
+            if length < 0 {
+                values.append(null)
+                continue
+            }
             unsafe values.append(
                 read(UnsafeRawBufferPointer(rebasing: self[offset..<offset + length])))
             offset += length

@@ -28,6 +28,9 @@ enum BusSchema {
             """,
         ])
 
+    /// What stands in the column of payloads, which takes no NULL, for a message without one: a number among blobs.
+    static let tombstone = 0
+
     /// Offsets in a partition: 10¹² of them.
     static let offsetBits: Int64 = 40
 

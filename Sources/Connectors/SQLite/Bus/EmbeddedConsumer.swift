@@ -13,6 +13,13 @@ final class EmbeddedConsumer: BusConsumer {
         /// The last record of each partition that was handed out since the store was last told what to know the log by.
         var last: [Int32: Int64] = [:]
         var lastKept: Instant
+        /// Partitions of which nothing is handed out until then.
+        var resting: [Int: Instant] = [:]
+
+        mutating func dropRested(at now: Instant) {
+            if resting.isEmpty { return }
+            resting = resting.filter { $0.value > now }
+        }
     }
 
     let bus: EmbeddedBus
@@ -57,8 +64,12 @@ final class EmbeddedConsumer: BusConsumer {
             let fetch = try await read(partitions)
             try await keepWitnesses(isCaughtUp: fetch.records.isEmpty)
             if !fetch.records.isEmpty && handOut(fetch) { return fetch }
-            if let interval = bus.pollInterval {
-                try await bell.wait(until: bus.clock.now.advanced(by: interval), clock: bus.clock)
+            let looks = [
+                bus.pollInterval.map { bus.clock.now.advanced(by: $0) },
+                state.withLock { $0.resting.values.min() },
+            ]
+            if let next = looks.compactMap(\.self).min() {
+                try await bell.wait(until: next, clock: bus.clock)
             } else {
                 try await bell.wait()
             }
@@ -79,6 +90,14 @@ final class EmbeddedConsumer: BusConsumer {
             for advance in advances { state.progress[Int(advance.partition)].rewind() }
         }
         bell.ring()
+    }
+
+    func rewind(_ advances: [PositionAdvance], after pause: Duration) {
+        let end = bus.clock.now.advanced(by: pause)
+        state.withLock { state in
+            for advance in advances { state.resting[Int(advance.partition)] = end }
+        }
+        rewind(advances)
     }
 
     func close() async {
@@ -106,13 +125,16 @@ final class EmbeddedConsumer: BusConsumer {
             let readable = group.balance(member) { idle[$0] }
             return (readable, topic.partitions.indices.map { group.owns(member, $0) })
         }
-        state.withLock { state in
+        let now = bus.clock.now
+        return state.withLock { state in
             // Whoever owns it next moves the stored position: forget ours.
             for partition in owned.indices where !owned[partition] {
                 state.progress[partition] = PartitionProgress()
+                state.resting[partition] = nil
             }
+            state.dropRested(at: now)
+            return readable.filter { state.resting[$0] == nil }
         }
-        return readable
     }
 
     private func loadPositions(_ partitions: [Int]) async throws {

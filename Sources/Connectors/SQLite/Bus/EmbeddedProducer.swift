@@ -63,11 +63,13 @@ final class EmbeddedProducer: BusProducer {
 struct StoredMessage: Sendable {
     var key: Bytes?
     var payload: Bytes
+    var isTombstone: Bool
     var headers: [UInt8]?
 
     init(_ record: OutgoingRecord) {
         key = record.key
         payload = record.payload
+        isTombstone = record.isTombstone
         headers = HeaderCoding.encode(record.headers)
     }
 

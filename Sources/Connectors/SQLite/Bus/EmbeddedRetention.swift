@@ -32,7 +32,7 @@ public struct EmbeddedRetention: Sendable, Hashable {
         try connection.statement(
             """
             SELECT message_no, timestamp,
-                   length(payload) + ifnull(length(key), 0) + ifnull(length(headers), 0)
+                   ifnull(length(nullif(payload, \(BusSchema.tombstone))), 0) + ifnull(length(key), 0) + ifnull(length(headers), 0)
             FROM bus_messages WHERE message_no >= ?1 AND message_no < ?2
             ORDER BY message_no LIMIT ?3
             """

@@ -7,7 +7,7 @@ struct PartitionFetch {
         var offset: Int64
         var timestamp: Timestamp
         var key: Range<Int>?
-        var payload: Range<Int>
+        var payload: Range<Int>?
         var headers: Range<Int>?
     }
     private let subscription: Subscription
@@ -33,7 +33,8 @@ struct PartitionFetch {
     ) throws {
         let select = try connection.statement(
             """
-            SELECT message_no, timestamp, key, payload, headers, length(payload)
+            SELECT message_no, timestamp, key, nullif(payload, \(BusSchema.tombstone)), headers,
+              ifnull(length(nullif(payload, \(BusSchema.tombstone))), 0)
             FROM bus_messages WHERE message_no >= ?1 AND message_no < ?2
             ORDER BY message_no LIMIT ?3
             """)
@@ -50,7 +51,7 @@ struct PartitionFetch {
                     partition: Int32(partition), offset: last!,
                     timestamp: Timestamp(microseconds: row.int64(1)),
                     key: row.isNull(2) ? nil : row.append(2, to: &storage),
-                    payload: row.append(3, to: &storage),
+                    payload: row.isNull(3) ? nil : row.append(3, to: &storage),
                     headers: row.isNull(4) ? nil : row.append(4, to: &storage)))
             return true
         }
@@ -64,7 +65,8 @@ struct PartitionFetch {
     func finish() -> Fetch {
         let records = rows.enumerated().map { ordinal, row in
             Record(
-                key: row.key.map { storage[$0] }, payload: storage[row.payload],
+                key: row.key.map { storage[$0] }, payload: storage[row.payload ?? 0..<0],
+                isTombstone: row.payload == nil,
                 headers: row.headers.map { HeaderCoding.decode(storage[$0]) } ?? [],
                 timestamp: row.timestamp,
                 origin: Origin(

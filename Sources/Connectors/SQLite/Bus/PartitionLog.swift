@@ -18,10 +18,13 @@ struct PartitionLog {
     }
 
     mutating func append(_ messages: [StoredMessage], at now: Timestamp) throws {
-        let insert = try connection.statement("INSERT INTO bus_messages VALUES(?1, ?2, ?3, ?4, ?5)")
+        let insert = try connection.statement(
+            "INSERT INTO bus_messages VALUES(?1, ?2, ?3, iif(?6, \(BusSchema.tombstone), ?4), ?5)")
         for message in messages {
             let id = BusSchema.message(partition: number, offset: nextOffset)
-            try insert.run(id, now, message.key, message.payload, message.headers)
+            try insert.run(
+                id, now, message.key, message.payload, message.headers,
+                message.isTombstone ? 1 : 0)
             nextOffset += 1
             bytes += message.byteCount + EmbeddedRetention.overhead
         }

@@ -19,6 +19,10 @@ public struct StageContext: Sendable {
     public var positions: (any PositionStore)?
     /// Where callers' reads are answered: for sources all of it, for what stands before the barrier its cases.
     public var reads: ReadPath
+    /// Where refused records go that their topic does not take; `nil` in a chain without a store.
+    public var deadLetters: (any DeadLetterStore)?
+    /// Hears what is refused.
+    public var refusals: any RefusalObserver = SilentRefusalObserver()
     /// Whether this process answers callers; without, inputs that are front doors stay shut.
     public var servesCallers: Bool
     /// Settlement comes with a batch, not with a chunk: waiting for it would hold up the chain.

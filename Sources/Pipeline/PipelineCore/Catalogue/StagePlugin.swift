@@ -65,6 +65,8 @@ public struct StageContract: Sendable {
     public var objections: [Objection]
     /// What is odd beside what the pipeline promises, given that as ``longestWait`` is.
     public var promiseObjections: @Sendable (_ sla: Duration) -> [Objection] = { _ in [] }
+    /// The codes that the stage is known to refuse records with.
+    public var rejectionCodes: [String] = []
     /// The codec by which a source reads its inputs.
     public var codec: String?
     /// How many records a barrier hands on at once when it calls a batch full.

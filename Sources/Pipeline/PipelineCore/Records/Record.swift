@@ -5,8 +5,10 @@
 public struct Record: Sendable {
     /// The message's key as it arrived; `nil` where there was none.
     public var key: Bytes?
-    /// The message's payload as it arrived.
+    /// The message's payload as it arrived; empty for a tombstone.
     public var payload: Bytes
+    /// The message has no payload at all, which is not the same as an empty one.
+    public var isTombstone: Bool
     /// The message's headers as they arrived, in order; names may repeat.
     public var headers: [Header]
     /// When the message was produced, by its producer or its broker; ``Timestamp/epoch`` where nobody says.
@@ -26,11 +28,12 @@ public struct Record: Sendable {
     public var deadline: Timestamp?
 
     public init(
-        key: Bytes? = nil, payload: Bytes, headers: [Header] = [], timestamp: Timestamp,
-        origin: Origin, ordinal: Int = 0
+        key: Bytes? = nil, payload: Bytes, isTombstone: Bool = false, headers: [Header] = [],
+        timestamp: Timestamp, origin: Origin, ordinal: Int = 0
     ) {
         self.key = key
         self.payload = payload
+        self.isTombstone = isTombstone
         self.headers = headers
         self.timestamp = timestamp
         self.origin = origin
@@ -38,17 +41,18 @@ public struct Record: Sendable {
         self.body = payload
     }
 
-    /// The first header of that name, compared byte by byte.
+    /// The value of the first header of that name, compared byte by byte.
     public func header(_ name: String) -> Bytes? {
         headers.first { $0.name == name }?.value
     }
 }
 
-/// A message header: a name and bytes.
+/// A message header: a name and bytes, or a name alone.
 public struct Header: Sendable, Hashable {
     public var name: String
-    public var value: Bytes
-    public init(name: String, value: Bytes) {
+    /// `nil` is not the same as no bytes.
+    public var value: Bytes?
+    public init(name: String, value: Bytes?) {
         self.name = name
         self.value = value
     }

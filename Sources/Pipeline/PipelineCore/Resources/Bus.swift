@@ -67,18 +67,30 @@ public protocol BusConsumer: Sendable {
     func settled(_ advances: [PositionAdvance])
     /// These did not settle: read the stored positions again and go on from there.
     func rewind(_ advances: [PositionAdvance])
+    /// These did not settle and will not for a while: hand nothing out of their partitions until then.
+    func rewind(_ advances: [PositionAdvance], after pause: Duration)
     /// Commits what has settled and leaves the group.
     func close() async
+}
+
+extension BusConsumer {
+    /// Knows no pauses.
+    public func rewind(_ advances: [PositionAdvance], after pause: Duration) { rewind(advances) }
 }
 
 /// A message to be sent.
 public struct OutgoingRecord: Sendable {
     public var key: Bytes?
     public var payload: Bytes
+    /// Sent without a payload, which is not the same as an empty one.
+    public var isTombstone: Bool
     public var headers: [Header]
-    public init(key: Bytes?, payload: Bytes, headers: [Header] = []) {
+    public init(
+        key: Bytes?, payload: Bytes, isTombstone: Bool = false, headers: [Header] = []
+    ) {
         self.key = key
         self.payload = payload
+        self.isTombstone = isTombstone
         self.headers = headers
     }
 }
@@ -88,7 +100,8 @@ public protocol BusProducer: Sendable {
     /// Sends the records and waits until the bus has acknowledged every one.
     ///
     /// - Returns: what the bus refuses for good (too large, …), by index into `records`.
-    /// - Throws: ``PipelineError``, retryable, when it is unknown whether all have arrived: send all again.
+    /// - Throws: ``PipelineError``, retryable, when it is unknown whether all have arrived: send all again; permanent
+    ///   when the topic takes nothing at all from this sender.
     func send(_ records: [OutgoingRecord], to topic: String) async throws -> [Int: PipelineError]
     /// Waits for what is in flight and releases the connection.
     func close() async

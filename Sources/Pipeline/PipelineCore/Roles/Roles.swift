@@ -146,9 +146,15 @@ extension Sink {
 
 /// Reads payloads into canonical requests or events, a chunk at a time.
 public protocol RecordDecoder: Sendable {
+    /// The codes that it refuses records with.
+    var rejectionCodes: [String] { get }
     /// Fills in `body`, `id`, `digest` and `deadline` of each record.
     /// - Returns: the records that can't be read, with the reason; they are taken out of `records`.
     func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection]
+}
+
+extension RecordDecoder {
+    public var rejectionCodes: [String] { [] }
 }
 
 /// Renders outcomes for the outside: announcements, cached answers.

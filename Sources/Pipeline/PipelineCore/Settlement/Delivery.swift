@@ -36,8 +36,13 @@ public final class Delivery: Sendable {
     }
     private let state = Mutex(State())
     private let handler: any DeliveryHandler
+    private let refusals: (any RefusalObserver)?
 
-    public init(_ handler: any DeliveryHandler) { self.handler = handler }
+    /// - Parameter refusals: hears what is refused; for a delivery that stands at a pipeline's edge.
+    public init(_ handler: any DeliveryHandler, refusals: (any RefusalObserver)? = nil) {
+        self.handler = handler
+        self.refusals = refusals
+    }
 
     deinit {
         let error = PipelineError.retryable("dropped", "the chunk was dropped before it settled")
@@ -59,6 +64,7 @@ public final class Delivery: Sendable {
             }
         }
         try await handler.reject(all)
+        refusals?.rejected(all)
         // Only now: while rejecting fails it is tried again, and followers with it.
         state.withLock { state in
             for rejection in rejections { state.followers[rejection.record.ordinal] = nil }

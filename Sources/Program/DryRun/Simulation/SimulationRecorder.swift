@@ -57,7 +57,6 @@ final class SimulationRecorder: RuntimeObserver {
     func delivered(stage: String, outcomes: Int, took: Duration) {
         state.withLock { $0.delivered[stage, default: 0] += outcomes }
     }
-    func rejected(stage: String, records: Int) {}
     func retried(_ what: String) {}
     func generationFailed(stage: String, _ error: PipelineError) {}
 }

@@ -24,6 +24,9 @@ struct StandInStore: Bus, LedgerProvider, RecordStore {
     }
     func producer() async throws -> any BusProducer { try await bus.producer() }
 
+    func deadLetters(of pipeline: String) -> any DeadLetterStore {
+        ledgers.deadLetters(of: pipeline)
+    }
     func ledger(for stage: LedgerStage) throws -> any Ledger { ledgers.ledger(for: stage) }
     func migrateLedger() async throws { try await ledgers.migrateLedger() }
 

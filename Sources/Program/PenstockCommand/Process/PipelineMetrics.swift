@@ -4,13 +4,23 @@ internal import PipelineRuntime
 internal import Synchronization
 
 /// Counts what pipelines do, for Prometheus.
-final class PipelineMetrics: RuntimeObserver {
+final class PipelineMetrics: RuntimeObserver, RefusalObserver {
     private let registry: MetricRegistry
     private let pipeline: String
+    private let log: RefusalLog
+    private let stages: [String]
+    private let latest = Mutex<(parked: [String: Int]?, deadLetters: [String: Int]?)>((nil, nil))
 
-    init(registry: MetricRegistry, pipeline: String) {
+    /// - Parameter stages: with the codes that they are known to refuse records with; these are zero from the start.
+    init(
+        registry: MetricRegistry, pipeline: String, stages: [(id: String, codes: [String])],
+        log: RefusalLog
+    ) {
         self.registry = registry
         self.pipeline = pipeline
+        self.log = log
+        self.stages = stages.map(\.id)
+        for stage in stages { for code in stage.codes { countRejected(stage.id, code, by: 0) } }
     }
 
     private func labels(_ stage: String) -> [(String, String)] {
@@ -35,8 +45,30 @@ final class PipelineMetrics: RuntimeObserver {
         count("penstock_stage_records_total", stage, "Records that left a stage.", by: records)
         time("penstock_stage_seconds", stage, "Time that a stage took for a chunk.", took)
     }
-    func rejected(stage: String, records: Int) {
-        count("penstock_rejected_records_total", stage, "Records refused for good.", by: records)
+    func rejected(_ rejections: [Rejection]) {
+        for rejection in rejections { countRejected(rejection.stage, rejection.code, by: 1) }
+        log.rejected(rejections)
+    }
+    private func countRejected(_ stage: String, _ code: String, by amount: Int) {
+        registry.makeCounter(
+            name: "penstock_rejected_records_total", labels: labels(stage) + [("code", code)],
+            help: "Records refused for good: dead letters, and requests of callers."
+        ).increment(by: amount)
+    }
+    func keptElsewhere(_ count: Int, of input: String, in place: String, because: PipelineError) {
+        registry.makeCounter(
+            name: "penstock_dead_letters_kept_elsewhere_total",
+            labels: [("pipeline", pipeline), ("topic", input), ("place", place)],
+            help: "Dead letters that their topic did not take, in the store or a file."
+        ).increment(by: count)
+        log.keptElsewhere(count, of: input, in: place, because: because)
+    }
+    func resting(_ partitions: [Int32], of input: String, because: PipelineError?) {
+        registry.makeGauge(
+            name: "penstock_resting_partitions",
+            labels: [("pipeline", pipeline), ("topic", input)],
+            help: "Partitions that rest because nothing takes their dead letters."
+        ).set(Double(partitions.count))
     }
     func retried(_ what: String) {
         registry.makeCounter(
@@ -52,6 +84,32 @@ final class PipelineMetrics: RuntimeObserver {
     }
     func generationFailed(stage: String, _ error: PipelineError) {
         count("penstock_failed_runs_total", stage, "Generation runs that failed.", by: 1)
+    }
+    func parked(stage: String, code: String, outcomes: Int) {
+        registry.makeCounter(
+            name: "penstock_parked_outcomes_total", labels: labels(stage) + [("code", code)],
+            help: "Outcomes that a sink has refused for good."
+        ).increment(by: outcomes)
+    }
+    func figures(parked: [String: Int]?, deadLetters: [String: Int]?) {
+        latest.withLock { latest in
+            latest.parked = parked
+            let none = Dictionary(uniqueKeysWithValues: stages.map { ($0, 0) })
+            latest.deadLetters = deadLetters.map { none.merging($0) { $1 } }
+        }
+        for stage in (parked ?? [:]).keys {
+            registry.setGauge(
+                name: "penstock_parked_outcomes", labels: labels(stage),
+                help: "Outcomes that a sink has refused, waiting for an operator."
+            ) { [weak self] in self?.latest.withLock { $0.parked?[stage].map(Double.init) } }
+        }
+        for stage in deadLetters == nil ? [] : stages {
+            registry.setGauge(
+                name: "penstock_stored_dead_letters", labels: labels(stage),
+                help: "Dead letters that the store keeps, waiting for an operator."
+            ) { [weak self] in self?.latest.withLock { $0.deadLetters?[stage].map(Double.init) } }
+        }
+        log.summarize()
     }
     func delivered(stage: String, outcomes: Int, took: Duration) {
         count("penstock_delivered_outcomes_total", stage, "Outcomes delivered.", by: outcomes)

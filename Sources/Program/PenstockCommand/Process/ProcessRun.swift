@@ -61,11 +61,15 @@ struct ProcessRun: Sendable {
     ) throws -> PipelineRun {
         var logger = logger
         logger[metadataKey: "pipeline"] = "\(definition.name)"
-        let metrics = PipelineMetrics(registry: Self.metrics, pipeline: definition.name)
+        let metrics = PipelineMetrics(
+            registry: Self.metrics, pipeline: definition.name,
+            stages: definition.stages.map { ($0.id, $0.contract.rejectionCodes) },
+            log: RefusalLog(logger: logger, clock: clock))
         var context = StageContext(
             pipeline: definition.name, stage: "", sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
             catalogue: catalogue, resources: opened, servesCallers: options.role != .worker)
+        context.refusals = metrics
         context.owners = definitions.flatMap(\.stateOwners)
         context.meter = metrics.counted
         let graph = try PipelineGraph(

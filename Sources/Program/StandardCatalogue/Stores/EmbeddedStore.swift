@@ -58,6 +58,9 @@ final class EmbeddedStore: StandardStore, Bus {
 
     func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }
     func migrateLedger() async throws { try await ledgers.migrateLedger() }
+    func deadLetters(of pipeline: String) -> any DeadLetterStore {
+        ledgers.deadLetters(of: pipeline)
+    }
     func ledger(for stage: LedgerStage) throws -> any Ledger { ledgers.ledger(for: stage) }
 
     func ensureTopic(_ name: String, partitions: Int?) async throws {

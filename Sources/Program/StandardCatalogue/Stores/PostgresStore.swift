@@ -37,6 +37,9 @@ final class PostgresStore: StandardStore {
 
     func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }
     func migrateLedger() async throws { try await ledgers.migrateLedger() }
+    func deadLetters(of pipeline: String) -> any DeadLetterStore {
+        ledgers.deadLetters(of: pipeline)
+    }
     func ledger(for stage: LedgerStage) throws -> any Ledger { try ledgers.ledger(for: stage) }
     func probe() async throws { try await ledgers.probe() }
 

@@ -21,6 +21,8 @@ public struct ConversionEventDecoder: RecordDecoder {
 
     public init() {}
 
+    public var rejectionCodes: [String] { Refusal.codes }
+
     public func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection] {
         records.decodeAll(stage: stage) { (record, bodies) throws(Refusal) in
             var event = try ConversionEvent.read(from: record)

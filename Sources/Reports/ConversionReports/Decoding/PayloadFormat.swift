@@ -13,11 +13,12 @@ enum PayloadFormat {
     /// `nil` for a content type that is not read. Parameters (`; charset=utf-8`) and letter case do
     /// not matter.
     init?(of record: Record) {
-        guard let header = record.headers.first(where: { $0.name.matches("content-type") }) else {
+        let header = record.headers.first { $0.name.matches("content-type") }
+        guard let value = header?.value else {
             self = .json
             return
         }
-        let type = header.value.prefix { $0 != UInt8(ascii: ";") && $0 != UInt8(ascii: " ") }
+        let type = value.prefix { $0 != UInt8(ascii: ";") && $0 != UInt8(ascii: " ") }
         if type.matches("application/json") {
             self = .json
         } else if type.matches("application/x-protobuf") || type.matches("application/protobuf") {

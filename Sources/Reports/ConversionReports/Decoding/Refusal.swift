@@ -7,6 +7,9 @@ struct Refusal: Error {
     var reason: String
     var violations: [FieldViolation] = []
 
+    /// All there are.
+    static let codes = ["invalid-argument", "malformed", "too-large", "unsupported-content-type"]
+
     /// The fields hold what the rules do not allow: all of them, at once.
     static func invalid(_ violations: [FieldViolation]) -> Refusal {
         let reason = violations.map { "\($0.field) \($0.description)" }.joined(separator: "; ")

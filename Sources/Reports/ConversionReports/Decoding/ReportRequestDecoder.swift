@@ -35,6 +35,8 @@ public struct ReportRequestDecoder: RecordDecoder {
         self.maximumSpan = maximumSpan.wholeMicroseconds
     }
 
+    public var rejectionCodes: [String] { Refusal.codes }
+
     public func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection] {
         var scratch: [UInt8] = []
         return records.decodeAll(stage: stage) { (record, bodies) throws(Refusal) in

@@ -29,6 +29,7 @@ extension BusConformance {
                 for (found, wanted) in zip(reading.records, sent) {
                     try requireEqual(found.key, wanted.key, "the key")
                     try requireEqual(found.payload, wanted.payload, "the payload")
+                    try requireEqual(found.isTombstone, wanted.isTombstone, "whether there is one")
                     try requireEqual(found.headers, wanted.headers, "the headers")
                     try require(
                         found.timestamp >= before.advanced(by: .seconds(-1))
@@ -102,10 +103,12 @@ extension BusConformance {
             OutgoingRecord(key: [], payload: [4]),
             OutgoingRecord(key: [0, 255, 0], payload: [0, 128, 255, 0]),
             OutgoingRecord(key: [9], payload: []),
+            OutgoingRecord(key: [9], payload: [], isTombstone: true),
             OutgoingRecord(
                 key: [1], payload: [5],
                 headers: [
                     Header("trace", "a"), Header("trace", "b"), Header(name: "empty", value: []),
+                    Header(name: "null", value: nil),
                     Header(name: "bytes", value: [0, 255]),
                     Header("a name that is longer than fifteen bytes", "größer"),
                 ]),

@@ -8,6 +8,8 @@ public final class FakeBus: Bus {
     public let created = Journal<String>()
     /// `settled`, `rewind`, `close` as the consumer heard them.
     public let consumerCalls = Journal<String>()
+    /// The partitions that rest, and for how long.
+    public let rests = Journal<(partitions: [Int32], pause: Duration)>()
     /// What sends fail with.
     public let failures = Failures()
     /// Payloads that the bus refuses for good.
@@ -45,6 +47,9 @@ private struct FakeConsumer: BusConsumer {
     func next() async throws -> Fetch { try await bus.nextFetch() }
     func settled(_ advances: [PositionAdvance]) { bus.consumerCalls.note("settled") }
     func rewind(_ advances: [PositionAdvance]) { bus.consumerCalls.note("rewind") }
+    func rewind(_ advances: [PositionAdvance], after pause: Duration) {
+        bus.rests.note((advances.map(\.partition), pause))
+    }
     func close() async { bus.consumerCalls.note("close") }
 }
 

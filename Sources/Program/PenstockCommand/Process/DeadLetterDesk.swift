@@ -1,0 +1,226 @@
+internal import Logging
+internal import PipelineConfiguration
+internal import PipelineCore
+internal import Specification
+
+/// What a pipeline's stores keep for an operator, opened beside whoever runs it.
+struct DeadLetterDesk: Sendable {
+    /// One letter, of either kind.
+    enum Letter: Sendable {
+        case outcome(ParkedOutcome)
+        case record(StoredDeadLetter)
+    }
+
+    /// Which letters are meant.
+    struct Selected: Sendable {
+        var records: DeadLetterSelection?
+        /// One for each sink, or one for all.
+        var outcomes: [ParkedSelection]
+
+        /// - Throws: ``CommandFailure`` `usage` for what is no id.
+        init(_ choice: DeadLetterChoice, ids: [String]?) throws {
+            guard let ids else {
+                records = DeadLetterSelection(stage: choice.stage, code: choice.code)
+                outcomes = [ParkedSelection(sink: choice.stage, code: choice.code)]
+                return
+            }
+            var numbers: [Int64] = []
+            var cases: [String: [UUID]] = [:]
+            for id in ids {
+                let parts = id.split(separator: ":", omittingEmptySubsequences: false)
+                if let number = Int64(id) {
+                    numbers.append(number)
+                } else if parts.count == 2, let item = UUID(parts[1]) {
+                    cases[String(parts[0]), default: []].append(item)
+                } else {
+                    throw CommandFailure(.usage, "\"\(id)\" is no id: `list` tells them")
+                }
+            }
+            records = numbers.isEmpty ? nil : DeadLetterSelection(numbers: numbers)
+            outcomes = cases.sorted { $0.key < $1.key }.map {
+                ParkedSelection(sink: $0.key, cases: $0.value)
+            }
+        }
+    }
+
+    private let definition: PipelineDefinition
+    private let resources: [ResourceName: any Resource]
+    private let stores: [any DeadLetterStore]
+    private let barriers: [BarrierAccess]
+    private let opened: OpenResources
+
+    /// - Throws: ``CommandFailure`` when the file is not in order.
+    static func open(
+        _ file: String, _ catalogue: Catalogue, _ console: Console
+    ) async throws -> DeadLetterDesk {
+        let definition = try PipelineFiles.read([file], catalogue: catalogue, console: console)[0]
+        var barriers: [BarrierAccess] = []
+        for stage in definition.stages where stage.role == .barrier {
+            guard !stage.contract.needs(definition.name, stage.id).isEmpty else { continue }
+            barriers.append(
+                try await BarrierAccess.open(definition, stage: stage.id, catalogue: catalogue))
+        }
+        var opened = OpenResources(
+            catalogue: catalogue,
+            context: ResourceContext(
+                clock: .system, random: RandomSource(),
+                logger: Logger(label: "penstock", level: .warning), isRunning: false))
+        let resources = try opened.open(definition)
+        return DeadLetterDesk(
+            definition: definition, resources: resources,
+            stores: opened.all.compactMap { $0 as? any DeadLetterProvider }.map {
+                $0.deadLetters(of: definition.name)
+            }, barriers: barriers, opened: opened)
+    }
+
+    /// Runs `body`, and closes everything.
+    func using(_ body: () async throws -> Void) async throws -> ExitCode {
+        do { try await body() } catch let error as PipelineError {
+            throw CommandFailure(error.exitCode, error.description)
+        }
+        await opened.close()
+        for barrier in barriers { await barrier.resources.close() }
+        return .success
+    }
+
+    func letters(_ choice: DeadLetterChoice, limit: Int) async throws -> [Letter] {
+        try await letters(Selected(choice, ids: nil), limit: limit)
+    }
+
+    private func letters(_ selected: Selected, limit: Int) async throws -> [Letter] {
+        var found: [Letter] = []
+        for selection in selected.outcomes {
+            for case let parked? in barriers.map(\.barrier.parked) {
+                found += try await parked.parked(selection, limit: limit).map(Letter.outcome)
+            }
+        }
+        if let selection = selected.records {
+            for store in stores {
+                found += try await store.deadLetters(selection, limit: limit).map(Letter.record)
+            }
+        }
+        return found
+    }
+
+    func letter(_ id: String) async throws -> Letter {
+        let choice = try Selected(DeadLetterChoice.none, ids: [id])
+        guard let letter = try await letters(choice, limit: 1).first else {
+            throw CommandFailure(.failure, "there is no letter \(id)")
+        }
+        return letter
+    }
+
+    func replay(_ selected: Selected) async throws -> Int {
+        var count = 0
+        for selection in selected.outcomes {
+            for case let parked? in barriers.map(\.barrier.parked) {
+                count += try await parked.replayParked(selection)
+            }
+        }
+        guard let selection = selected.records else { return count }
+        for store in stores {
+            // Not all at once: payloads are large.
+            var last: Int64 = 0
+            let numbers = try await store.deadLetters(selection, limit: 100_000).map(\.number)
+            for number in numbers where number > last {
+                last = number
+                let one = DeadLetterSelection(numbers: [number])
+                guard let letter = try await store.deadLetters(one, limit: 1).first else {
+                    continue
+                }
+                try await send(letter)
+                count += try await store.removeDeadLetters(one)
+            }
+        }
+        return count
+    }
+
+    func drop(_ selected: Selected) async throws -> Int {
+        var count = 0
+        for selection in selected.outcomes {
+            for case let parked? in barriers.map(\.barrier.parked) {
+                count += try await parked.dropParked(selection)
+            }
+        }
+        guard let selection = selected.records else { return count }
+        for store in stores { count += try await store.removeDeadLetters(selection) }
+        return count
+    }
+
+    /// Hands a record to the topic that it came from.
+    private func send(_ letter: StoredDeadLetter) async throws {
+        let record = letter.rejection.record
+        let topic = record.origin.source
+        guard let resource = ResourceName.named(letter.resource, in: resources),
+            let bus = resources[resource] as? any Bus
+        else {
+            throw CommandFailure(
+                .failure,
+                "letter \(letter.number) can't be replayed: \(definition.file) has no bus \"\(letter.resource)\", from which it came"
+            )
+        }
+        let producer = try await bus.producer()
+        let message = OutgoingRecord(
+            key: record.key, payload: record.payload, isTombstone: record.isTombstone,
+            headers: record.headers + [
+                Header("penstock-replayed-topic", topic),
+                Header("penstock-replayed-partition", "\(record.origin.partition)"),
+                Header("penstock-replayed-offset", "\(record.origin.offset)"),
+            ])
+        let refused = try await producer.send([message], to: topic)
+        await producer.close()
+        if let error = refused[0] {
+            throw CommandFailure(
+                .failure, "letter \(letter.number) can't be replayed: \(topic) refuses it: \(error)"
+            )
+        }
+    }
+}
+
+extension ResourceName {
+    fileprivate static func named(
+        _ text: String, in resources: [ResourceName: any Resource]
+    ) -> ResourceName? { resources.keys.first { $0.text == text } }
+}
+
+extension DeadLetterDesk.Letter {
+    var id: String {
+        switch self {
+        case .outcome(let outcome): "\(outcome.sink):\(outcome.caseID)"
+        case .record(let letter): "\(letter.number)"
+        }
+    }
+
+    /// For people: id, kind, stage, code, tries, why.
+    var line: String {
+        switch self {
+        case .outcome(let outcome):
+            "\(id)  outcome\(outcome.isDue ? " (on its way)" : "")  \(outcome.sink)  \(outcome.code)"
+                + "  refused \(outcome.attempts) ×  \(outcome.reason)"
+        case .record(let letter):
+            "\(id)  record  \(letter.rejection.stage)  \(letter.rejection.code)"
+                + "  \(letter.rejection.record.origin)  \(letter.rejection.reason)"
+        }
+    }
+
+    /// Everything.
+    var json: JSON {
+        switch self {
+        case .outcome(let outcome):
+            .object([
+                ("id", .string(id)), ("kind", "outcome"), ("sink", .string(outcome.sink)),
+                ("batch", .number(Int(outcome.batch))),
+                ("case_id", .string(outcome.caseID.description)),
+                ("event_id", .string(outcome.outcomeID.description)),
+                ("code", .string(outcome.code)), ("reason", .string(outcome.reason)),
+                ("attempts", .number(outcome.attempts)),
+                ("parked_at_microseconds", .number(Int(outcome.parkedAt.microseconds))),
+                ("is_due", .bool(outcome.isDue)),
+            ])
+        case .record(let letter):
+            .object(
+                [("id", .string(id)), ("kind", "record")]
+                    + (letter.json.members ?? []).map { ($0.key, $0.value) })
+        }
+    }
+}
