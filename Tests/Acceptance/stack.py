@@ -137,9 +137,11 @@ class Stack:
         if self.database:
             self.sql(f"drop database {self.database} with (force)", admin=True)
 
+    def logged_all(self, process):
+        return [json.loads(line) for line in process.log.read_text().splitlines() if line.startswith("{")]
+
     def logged(self, process, message):
-        events = [json.loads(line) for line in process.log.read_text().splitlines() if line.startswith("{")]
-        return [event for event in events if event["message"] == message]
+        return [event for event in self.logged_all(process) if event["message"] == message]
 
     # The database, by psql: another program than ours
 

@@ -30,6 +30,49 @@ struct KafkaSettingsTests {
         #expect(error?.message.contains("secret") == false)
     }
 
+    @Test(arguments: [
+        ("kafka://localhost:99999", "\"localhost:99999\" is not host:port with a port up to 65535"),
+        ("kafka://u:s3cret@localhost:99999", "\"localhost:99999\" is not host:port"),
+        ("kafka://u:s3cret", "\"u:***\" is not host:port"),
+    ])
+    func `says what is wrong with an address`(_ url: String, _ reason: String) {
+        let error = refusal(url)
+        #expect(error?.message.contains(reason) == true)
+        #expect(error?.message.contains("s3cret") == false)
+    }
+
+    @Test(arguments: [
+        (["security.protocol": "sasl_ssl"], "security.protocol"),
+        (["security.protocol": "sasl_plaintext", "sasl.mechanisms": "PLAIN"], "sasl.mechanisms"),
+        (["security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-256"], "sasl.mechanisms"),
+        (
+            [
+                "security.protocol": "sasl_ssl", "sasl.mechanisms": "LOGIN", "sasl.username": "u",
+                "sasl.password": "p",
+            ], "sasl.mechanisms"
+        ),
+        (["sasl.username": "u", "sasl.password": "p"], "security.protocol"),
+        (["sasl.mechanisms": "PLAIN"], "security.protocol"),
+        (["message.max.bytes": "1000000000"], "message.max.bytes"),
+        (["fetch.max.bytes": "5"], "fetch.max.bytes"),
+    ])
+    func `refuses properties that do not fit together`(
+        _ properties: [String: String], _ name: String
+    ) {
+        let error = refusal("kafka://one", properties)
+        #expect(error?.code == "invalid-property")
+        #expect(error?.disposition == .fatal)
+        #expect(error?.message.contains(name) == true, "\(error.debugDescription)")
+    }
+
+    @Test(arguments: [
+        ["sasl.mechanisms": "SCRAM-SHA-256"], ["security.protocol": "sasl_plaintext"],
+        ["ssl.ca.location": "/nowhere.pem"],
+    ])
+    func `leaves to the environment what is there`(_ properties: [String: String]) {
+        #expect(refusal("kafka://user:password@one", properties) == nil)
+    }
+
     @Test func `names a property that librdkafka does not have`() {
         let error = refusal("kafka://one", ["fetch.min.bites": "1"])
         #expect(error?.code == "unknown-property")

@@ -11,4 +11,11 @@ struct PostgresLedgerTests {
             try await check.run(LedgerConformance { try provider.ledger(for: $0) })
         }
     }
+
+    @Test("keeps them behind PgBouncer in transaction mode", arguments: LedgerConformance.checks)
+    func conformsBehindPooler(_ check: LedgerConformance.Check) async throws {
+        try await PostgresTestDatabase.withLedgersBehindPooler { provider in
+            try await check.run(LedgerConformance { try provider.ledger(for: $0) })
+        }
+    }
 }

@@ -37,6 +37,24 @@ struct PostgresTestDatabase {
         try result.get()
     }
 
+    /// A database with the ledger's tables, used through a pooler in transaction mode.
+    static func withLedgersBehindPooler(
+        _ body: (PostgresLedgerProvider) async throws -> Void,
+        location: SourceLocation = #_sourceLocation
+    ) async throws {
+        let url = try #require(
+            unsafe getenv("PENSTOCK_TEST_PGBOUNCER").map { unsafe String(cString: $0) },
+            "set PENSTOCK_TEST_PGBOUNCER (deploy/test-servers start DIR pgbouncer)",
+            sourceLocation: location)
+        try await with { database in
+            let address = ResourceAddress(url: url, properties: ["dbname": database.name])!
+            let provider = PostgresLedgerProvider(pool: try PostgresPool(address))
+            try await provider.migrateLedger()
+            try await body(provider)
+            await provider.close()
+        }
+    }
+
     func pool(connections: Int = 4) throws -> PostgresPool {
         try PostgresPool(address, options: .init(connections: connections))
     }

@@ -1,5 +1,6 @@
 import PipelineCore
 import Postgres
+import Synchronization
 import Testing
 
 @Suite("Errors")
@@ -78,6 +79,83 @@ struct ErrorTests {
         let error = try await failure { _ = try PostgresPool(ResourceAddress(url: url)!) }
         #expect(error.disposition == .fatal && error.code == "invalid-address")
         #expect(!"\(error)".contains("s3cret"))
+    }
+
+    @Test(
+        "what libpq would refuse, or try for ever, is said without reaching anything",
+        arguments: [
+            ("postgres://h:99999/d", "99999"), ("postgres://h:0/d", "\"0\""),
+            ("postgres://a,b/d?port=1,2,3", "port"), ("postgres://h/d?sslmode=bogus", "sslmode"),
+            ("postgres://h/d?target_session_attrs=bogus", "target_session_attrs"),
+            ("postgres://h/d?channel_binding=bogus", "channel_binding"),
+            ("postgres://h/d?ssl_min_protocol_version=TLSv9", "TLSv9"),
+            ("postgres://h/d?connect_timeout=-1", "connect_timeout"),
+            ("postgres://h/d?keepalives_idle=soon", "keepalives_idle"),
+            ("postgres://h/d?tcp_user_timeout=-7", "tcp_user_timeout"),
+            ("postgres://h/d?options=-c%20bogus", "options"),
+            ("postgres://h/d?options=jit=off", "options"),
+            ("postgres://h/d?nonsense=1", "nonsense"),
+            ("postgres://h/d?replication=true", "replication"),
+        ])
+    func knowableMistakes(url: String, word: String) async throws {
+        let address = ResourceAddress(url: url.replacing("://", with: "://u:s3cret@"))!
+        let error = try await failure { _ = try PostgresPool(address) }
+        #expect(error.disposition == .fatal && error.code == "invalid-address")
+        #expect(error.message.contains(word), "\(error.message)")
+        #expect(!error.message.contains("s3cret"))
+    }
+
+    @Test(
+        "addresses and options of every sort are taken",
+        arguments: [
+            "postgres:///d", "postgres://a:1,b:2/d", "postgres://a,b:5432/d",
+            "postgres://h/d?options=-c%20jit%3Doff%20--work-mem%3D4MB%20-csearch_path%3Da",
+            "postgres://%2Ftmp/d", "postgres://h/d?sslmode=verify-full&sslrootcert=/nowhere",
+            "postgres://h/d?service=nowhere", "postgres://[::1]:5432/d",
+        ])
+    func taken(url: String) throws { _ = try PostgresPool(ResourceAddress(url: url)!) }
+
+    @Test("what the server refuses at the beginning is a mistake, unless it took it before")
+    func mistakes() async throws {
+        try await TestDatabase.with { database in
+            let good = try database.pool(connections: 1)
+            for (properties, code) in [
+                (["options": "-c nonsense=1"], "store-options"),
+                (["options": "-c work_mem=much"], "store-options"),
+                (["user": "nobody_here"], "store-authentication"),
+                (["sslmode": "require"], "store-encryption"),
+                (["dbname": "nowhere"], "store-missing"),
+            ] {
+                var address = database.address
+                address.properties.merge(properties) { $1 }
+                let pool = try PostgresPool(address)
+                let error = try await failure { try await pool.probe() }
+                #expect(error.disposition == .fatal && error.code == code, "\(error)")
+                await pool.close()
+            }
+            let role = "role_\(RandomSource().next())"
+            try await good.withConnection { try $0.run("CREATE ROLE \(identifier: role) LOGIN") }
+            var address = database.address
+            address.properties["user"] = role
+            let said = Mutex<[PostgresLogLine.Severity]>([])
+            let pool = try PostgresPool(
+                address,
+                options: .init(connections: 1) { line in said.withLock { $0.append(line.severity) }
+                })
+            try await pool.probe()
+            try await good.withConnection { try $0.run("ALTER ROLE \(identifier: role) NOLOGIN") }
+            try await database.terminateBackends(using: good)
+            for _ in 0..<2 {
+                let error = try await failure { try await pool.probe() }
+                #expect(error.disposition == .retryable && error.code == "store-authentication")
+            }
+            try await good.withConnection { try $0.run("ALTER ROLE \(identifier: role) LOGIN") }
+            try await pool.probe()
+            #expect(said.withLock { $0 } == [.error, .warning])
+            await pool.close()
+            try await good.withConnection { try $0.run("DROP ROLE \(identifier: role)") }
+            await good.close()
+        }
     }
 
     @Test("an unknown property is named, its value is not")

@@ -1,5 +1,7 @@
+import Dispatch
 import PipelineCore
 import Postgres
+import Synchronization
 import Testing
 
 @Suite("The pool")
@@ -53,6 +55,177 @@ struct PoolTests {
             #expect(next != pid)
             await pool.close()
             await killer.close()
+        }
+    }
+
+    @Test(
+        "a session that says its server is not the one any more is not used again, nor any other",
+        arguments: ["25006", "57P01", "57P03", "08006"])
+    func givesServerUp(state: String) async throws {
+        try await TestDatabase.with { database in
+            let pool = try database.pool(connections: 3)
+            let before = try await backends(of: pool, 3)
+            let error = try await failure {
+                try await pool.withConnection { connection in
+                    try connection.run(
+                        "DO \("begin raise exception 'boom' using errcode = '\(state)'; end")")
+                }
+            }
+            #expect(error.disposition == .retryable)
+            let after = try await backends(of: pool, 3)
+            #expect(before.count == 3 && before.isDisjoint(with: after))
+            await pool.close()
+        }
+    }
+
+    @Test("an error of a statement leaves its session in use")
+    func keepsSession() async throws {
+        try await TestDatabase.with { database in
+            let pool = try database.pool(connections: 1)
+            let before = try await backends(of: pool, 1)
+            for sql in ["select 1/0", "select nothing"] {
+                _ = try await failure { try await pool.withConnection { _ = try $0.query(sql) } }
+            }
+            try await #expect(backends(of: pool, 1) == before)
+            await pool.close()
+        }
+    }
+
+    @Test("tries the named hosts in turn, for one that takes writes")
+    func triesHosts() async throws {
+        try await TestDatabase.with { database in
+            let good = try database.pool()
+            let readOnly: PostgresScript = "default_transaction_read_only = on"
+            // Two names of one server: by the second, sessions are told to take no writes.
+            try await good.withConnection { connection in
+                try connection.run("ALTER DATABASE \(identifier: database.name) SET \(readOnly)")
+            }
+            let hosts = try database.hosts("127.0.0.1:1", database.hostAndPort)
+            let refused = try await failure {
+                try await PostgresPool(hosts).withConnection { _ in }
+            }
+            #expect(refused.disposition == .retryable)
+            #expect(
+                refused.message.contains("127.0.0.1:1") && refused.message.contains("no writes"))
+            try await good.withConnection { connection in
+                let reset: PostgresScript = "RESET default_transaction_read_only"
+                try connection.run("ALTER DATABASE \(identifier: database.name) \(reset)")
+            }
+            let pool = try PostgresPool(hosts)
+            try await #expect(pool.withConnection { try $0.query("select 1").int(0, 0) } == 1)
+            await pool.close()
+            await good.close()
+        }
+    }
+
+    @Test("gives connections back that nobody has used for a while")
+    func givesBackIdle() async throws {
+        try await TestDatabase.with { database in
+            let watcher = try database.pool(connections: 1)
+            let pool = try PostgresPool(
+                database.address,
+                options: .init(connections: 3, idleLimit: .milliseconds(100)))
+            let pids = try await backends(of: pool, 3)
+            var left = pids.count
+            while left > 0 {
+                left = try await watcher.withConnection { connection in
+                    try connection.query(
+                        """
+                        select count(*) from pg_stat_activity, pg_sleep(0.05)
+                        where pid = any($1::int[])
+                        """
+                    ) { $0.add(int4s: pids.map { Int32($0) }) }.int(0, 0)
+                }
+            }
+            try await #expect(backends(of: pool, 1).isDisjoint(with: pids))
+            await pool.close()
+            await watcher.close()
+        }
+    }
+
+    @Test("lives with fewer connections where the role may have no more, and says so once")
+    func livesWithFewer() async throws {
+        try await TestDatabase.with { database in
+            let administration = try database.pool(connections: 1)
+            let role = "role_\(RandomSource().next())"
+            try await administration.withConnection {
+                try $0.run("CREATE ROLE \(identifier: role) LOGIN CONNECTION LIMIT 2")
+            }
+            var address = database.address
+            address.properties["user"] = role
+            let said = Mutex<[String]>([])
+            let pool = try PostgresPool(
+                address,
+                options: .init(connections: 6) { line in said.withLock { $0.append(line.message) } }
+            )
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for index in 0..<40 {
+                    let purpose: PostgresPool.Purpose = index % 2 == 0 ? .work : .reading
+                    group.addTask {
+                        try await pool.withConnection(for: purpose) {
+                            _ = try $0.query("select pg_sleep(0.01)")
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            // It is told once nobody is connecting any more.
+            while said.withLock({ $0.isEmpty }) {
+                try await pool.withConnection { _ = try $0.query("select pg_sleep(0.1)") }
+            }
+            #expect(said.withLock { $0.count } == 1)
+            #expect(said.withLock { $0.first?.contains("2 of the 6 connections") } == true)
+            await pool.close()
+            // With none to be had it is an outage, not a wait for ever.
+            try await administration.withConnection {
+                try $0.run("ALTER ROLE \(identifier: role) CONNECTION LIMIT 0")
+            }
+            let none = try PostgresPool(address)
+            let error = try await failure { try await none.withConnection { _ in } }
+            #expect(error.disposition == .retryable && error.code == "store-busy")
+            await none.close()
+            try await administration.withConnection {
+                try $0.run("DROP ROLE \(identifier: role)")
+            }
+            await administration.close()
+        }
+    }
+
+    @Test("settings of a loan hold in each of its transactions, and end with it")
+    func localSettings() async throws {
+        try await TestDatabase.with { database in
+            let pool = try database.pool(connections: 1)
+            @Sendable func jit(_ connection: PostgresConnection) throws -> String {
+                try connection.query("select current_setting('jit')").text(0, 0)
+            }
+            try await pool.withConnection(settings: ["jit": "off"]) { connection in
+                try #expect(jit(connection) == "off")
+                try #expect(connection.transaction { try jit(connection) } == "off")
+                let piped = try connection.pipeline {
+                    try $0.query("select current_setting('jit')")
+                }
+                #expect(piped.count == 1 && piped[0].text(0, 0) == "off")
+                let copied = try connection.copy("select current_setting('jit')", from: [])
+                #expect(copied.count == 1 && copied[0].text(0, 0) == "off")
+            }
+            try await pool.withConnection { try #expect(jit($0) == "on") }
+            await pool.close()
+        }
+    }
+
+    /// The process ids of so many connections that are lent at once.
+    private func backends(of pool: PostgresPool, _ count: Int) async throws -> Set<Int64> {
+        let all = Barrier(count)
+        return try await withThrowingTaskGroup(of: Int64.self) { group in
+            for _ in 0..<count {
+                group.addTask {
+                    try await pool.withConnection { connection in
+                        all.arrive()
+                        return try connection.query("select pg_backend_pid()").int64(0, 0)
+                    }
+                }
+            }
+            return try await group.reduce(into: []) { $0.insert($1) }
         }
     }
 
@@ -169,5 +342,23 @@ struct PoolTests {
             let error = try await failure { try await pool.withConnection { _ in } }
             #expect(error.code == "store-closed")
         }
+    }
+}
+
+/// Lets threads go on once all are there.
+private final class Barrier: Sendable {
+    private let missing: Mutex<Int>
+    private let all = DispatchSemaphore(value: 0)
+
+    init(_ count: Int) { missing = Mutex(count) }
+
+    func arrive() {
+        let isLast = missing.withLock { missing in
+            missing -= 1
+            return missing == 0
+        }
+        if isLast { all.signal() }
+        all.wait()
+        all.signal()
     }
 }

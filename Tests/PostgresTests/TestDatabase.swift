@@ -43,6 +43,34 @@ struct TestDatabase {
             options: .init(connections: connections, settings: settings, cancellationGrace: grace))
     }
 
+    /// Where the server is: `127.0.0.1:5432`.
+    var hostAndPort: String {
+        let authority = address.rest.prefix { $0 != "/" }
+        return String(authority.split(separator: "@").last ?? "")
+    }
+
+    /// The same database by an address of several hosts.
+    func hosts(_ hosts: String...) throws -> ResourceAddress {
+        let user = address.rest.split(separator: "@")[0]
+        let url = "postgres://\(user)@\(hosts.joined(separator: ","))/\(name)"
+        return try #require(ResourceAddress(url: url))
+    }
+
+    /// The database through a pooler in transaction mode.
+    static func throughPooler(
+        _ body: (TestDatabase) async throws -> Void, location: SourceLocation = #_sourceLocation
+    ) async throws {
+        let url = try #require(
+            unsafe getenv("PENSTOCK_TEST_PGBOUNCER").map { unsafe String(cString: $0) },
+            "set PENSTOCK_TEST_PGBOUNCER (deploy/test-servers start DIR pgbouncer)",
+            sourceLocation: location)
+        try await with(
+            { database in
+                let address = ResourceAddress(url: url, properties: ["dbname": database.name])!
+                try await body(TestDatabase(address: address, name: database.name))
+            }, location: location)
+    }
+
     /// Ends every other session of the database, as an administrator's shutdown does.
     func terminateBackends(using pool: PostgresPool) async throws {
         try await pool.withConnection { connection in

@@ -41,11 +41,28 @@ struct RedisLoginTests {
         let error = try await #require(throws: PipelineError.self) {
             try await probe(try server.address(credentials))
         }
-        #expect(error.code == "cache-login")
+        #expect(error.code == "cache-login" && error.disposition == .fatal)
         #expect(error.message.contains("wrong password"))
         var everything = ""
         dump(error, to: &everything)
         #expect(!everything.contains("wr0ng"))
+    }
+
+    @Test func isTriedAgainWhereItWorkedBefore() async throws {
+        let server = try RedisServer(options: ["--requirepass", "right"])
+        let cache = try RedisCache(address: try server.address(":right@"))
+        try await cache.probe()
+        let administrator = RedisClient(
+            try RedisConfiguration(address: server.address(":right@")), clock: .system,
+            random: RandomSource())
+        _ = try await administrator.send([
+            RedisCommand("CONFIG").appending("SET").appending("requirepass").appending("changed"),
+            RedisCommand("CLIENT").appending("KILL").appending("TYPE").appending("normal"),
+        ])
+        let error = try await #require(throws: PipelineError.self) { try await cache.probe() }
+        #expect(error.code == "cache-login" && error.disposition == .retryable)
+        await administrator.close()
+        await cache.close()
     }
 
     @Test func saysThatAPasswordIsWanted() async throws {
@@ -62,7 +79,7 @@ struct RedisLoginTests {
         let error = try await #require(throws: PipelineError.self) {
             try await probe(try server.address(database: 2))
         }
-        #expect(error.code == "cache-refused")
+        #expect(error.code == "cache-missing" && error.disposition == .fatal)
         #expect(error.message.contains("DB index is out of range"))
     }
 }

@@ -15,13 +15,14 @@ struct RedisServerErrorTests {
         ("OOM command not allowed when used memory > 'maxmemory'.", "cache-full"),
         ("NOAUTH Authentication required.", "cache-login"),
         ("NOPERM User app has no permissions to run the 'set' command", "cache-login"),
-        ("MOVED 3999 127.0.0.1:6381", "cache-refused"),
+        ("MOVED 3999 127.0.0.1:6381", "cache-unsupported"),
         ("ERR syntax error", "cache-refused"),
         ("", "cache-refused"),
     ])
-    func isRetryableAndHasACode(reply: String, code: String) {
+    func hasACodeAndPassesUnlessItIsAMistake(reply: String, code: String) {
         let error = RedisServerError(reply).pipelineError("h:1")
-        #expect(error.disposition == .retryable)
+        let isMistake = ["cache-login", "cache-unsupported"].contains(code)
+        #expect(error.disposition == (isMistake ? .fatal : .retryable))
         #expect(error.code == code)
         #expect(error.message.contains("h:1"))
     }

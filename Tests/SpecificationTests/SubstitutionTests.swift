@@ -76,6 +76,47 @@ struct SubstitutionTests {
                 == "1:39: error[wrong-type] $.count.default: expected whole number, found text")
     }
 
+    @Test("that is empty is said to be, and not to be missing")
+    func empty() {
+        #expect(
+            message(#"{"count": {"$env": "EMPTY"}}"#)
+                == "1:11: error[unknown-environment] $.count: the environment variable EMPTY is empty; set it, or give a \"default\""
+        )
+        #expect(
+            read("\n", #"{"password": {"$file": "f"}}"#)
+                == "1:14: error[invalid-value] $.password: the file f is empty")
+    }
+
+    @Test("loses the line breaks at its end")
+    func lineBreaks() {
+        for end in ["", "\n", "\r\n", "\n\n"] {
+            #expect(read("x\(end)", #"{"password": {"$file": "f"}}"#) == "x")
+            #expect(read("x\(end)", #"{"password": {"$env": "V"}}"#) == "x")
+        }
+        #expect(read(" -- a\nb \n", #"{"password": {"$env": "V"}}"#) == " -- a\nb ")
+    }
+
+    @Test(
+        "with white space around it is refused by its name, and not shown",
+        arguments: [" s3cret", "s3cret ", "s3cret\t\n", "\u{a0}s3cret"])
+    func margins(text: String) {
+        #expect(
+            read(text, #"{"password": {"$env": "V"}}"#)
+                == "1:14: error[invalid-value] $.password: the environment variable V begins or ends with white space"
+        )
+        #expect(
+            read(text, #"{"password": {"$file": "f"}}"#)
+                == "1:14: error[invalid-value] $.password: the file f begins or ends with white space"
+        )
+    }
+
+    /// The password that a text gives with this value in the variable V and the file f, or what is
+    /// said about it.
+    private func read(_ value: String, _ text: String) -> String? {
+        let environment = Environment(variables: ["V": value]) { _ in value }
+        do { return try decode(text, environment).password } catch { return "\(error)" }
+    }
+
     @Test("works inside a value with a grammar of its own")
     func nested() throws {
         let plain = try decode(

@@ -114,12 +114,7 @@ public final class RedisCache: Cache {
     public func inspect(
         for needs: [ResourceNeed], timeout: Duration
     ) async throws -> [ResourceFinding] {
-        let replies: [RedisReply]
-        do {
-            replies = try await client.send([.ping, .info], insists: true)
-        } catch let error as PipelineError where error.code == "cache-login" {
-            throw PipelineError.fatal(error.code, error.message, cause: error.cause)
-        }
+        let replies = try await client.send([.ping, .info], insists: true)
         guard case .status = replies[0] else { throw error(replies[0]) }
         // A user may be allowed to cache and not to ask: that it answers is enough then.
         guard case .string(let text) = replies[1] else {
@@ -141,7 +136,7 @@ public final class RedisCache: Cache {
 
     private func error(_ reply: RedisReply) -> PipelineError {
         guard case .failed(let error) = reply else { return unexpected }
-        return error.pipelineError(client.configuration.name)
+        return client.judge(error.pipelineError(client.configuration.name))
     }
 
     private var unexpected: PipelineError {

@@ -13,6 +13,8 @@ final class RedisClient: Sendable {
         var idleLanes: [Int]
         var breaker = CircuitBreaker()
         var isClosed = false
+        /// Whether the server has answered anything.
+        var hasWorked = false
         var statistics = RedisCache.Statistics()
     }
     private enum Start {
@@ -110,7 +112,7 @@ final class RedisClient: Sendable {
     private func work(_ lane: Int) {
         while let calls = nextBatch(lane) {
             do throws(RedisFailure) {
-                try lanes[lane].answer(calls)
+                try lanes[lane].answer(calls, judge: judge)
                 succeeded()
             } catch {
                 // A lost connection may be one server's restart: the next batch finds out at once.
@@ -159,11 +161,24 @@ final class RedisClient: Sendable {
     }
 
     private func succeeded() {
-        state.withLock { if !$0.breaker.isClosed { $0.breaker.succeeded() } }
+        state.withLock { state in
+            state.hasWorked = true
+            if !state.breaker.isClosed { state.breaker.succeeded() }
+        }
+    }
+
+    /// A mistake ends what asks, unless the server took this process before: then somebody's change
+    /// may be taken back.
+    func judge(_ error: PipelineError) -> PipelineError {
+        guard error.disposition == .fatal, state.withLock(\.hasWorked) else { return error }
+        var passing = error
+        passing.disposition = .retryable
+        return passing
     }
 
     /// Opens the circuit, and spares those who wait the same experience.
-    private func failed(_ error: PipelineError) {
+    private func failed(_ failure: PipelineError) {
+        let error = judge(failure)
         let (now, jitter) = (clock.now, random.unit())
         let waiting = state.withLock { state in
             state.breaker.failed(error, now: now, jitter: jitter)

@@ -35,7 +35,9 @@ extension RedisConfiguration {
         self.init(host: host)
         if let port {
             guard let number = UInt16(port), number > 0 else {
-                throw invalid("\"\(port)\" is not a port")
+                let isNumber = port.allSatisfy { $0.isASCII && $0.isNumber }
+                throw invalid(
+                    "\(isNumber ? "\"\(port)\"" : "what follows the host") is not a port")
             }
             self.port = number
         }

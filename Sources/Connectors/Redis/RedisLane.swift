@@ -39,9 +39,12 @@ final class RedisLane: @unchecked Sendable {
     /// Answers the calls by one round trip, each as soon as its replies are there. On the worker
     /// only.
     ///
+    /// - Parameter judge: says of an error whether it may pass.
     /// - Throws: what broke the connection. The calls that were not answered until then have failed
     ///   with it.
-    func answer(_ calls: [RedisCall]) throws(RedisFailure) {
+    func answer(
+        _ calls: [RedisCall], judge: (PipelineError) -> PipelineError
+    ) throws(RedisFailure) {
         var next = 0
         var replies: [RedisReply] = []
         var drops = false
@@ -58,7 +61,7 @@ final class RedisLane: @unchecked Sendable {
             }
         } catch {
             connection = nil
-            for call in calls[next...] { call.finish(.failure(error.error)) }
+            for call in calls[next...] { call.finish(.failure(judge(error.error))) }
             throw error
         }
         if drops { dropNowAndThen() }

@@ -38,9 +38,12 @@ struct RedisServerError: Error, Sendable, Equatable {
         case "NOAUTH", "WRONGPASS", "NOPERM":
             loginError(server, user: "")
         case "MOVED", "ASK", "CROSSSLOT":
-            .retryable(
-                "cache-refused", "Redis at \(server) is a cluster, which is not supported",
+            .fatal(
+                "cache-unsupported", "Redis at \(server) is a cluster, which is not supported",
                 cause: self)
+        case _ where text.contains("DB index is out of range"):
+            .fatal(
+                "cache-missing", "Redis at \(server) has no such database: \(text)", cause: self)
         default:
             .retryable(
                 "cache-refused", "Redis at \(server) refuses a command: \(text)", cause: self)
@@ -59,7 +62,7 @@ struct RedisServerError: Error, Sendable, Equatable {
             case _ where text.contains("invalid password"): "wrong password"
             default: "it has no password set, or is older than users (Redis 6)"
             }
-        return .retryable(
+        return .fatal(
             "cache-login", "Redis at \(server) refuses the login: \(reason)", cause: self)
     }
 }

@@ -3,7 +3,7 @@ internal import Postgres
 
 extension PostgresLedger {
     public func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
-        try await withStage { connection, stage in
+        try await withStage(for: .reading) { connection, stage in
             let answer = try connection.query(
                 """
                 select key, state, accepted_at, deadline, case_no, batch_no, outcome_id, reason,

@@ -62,7 +62,7 @@ extension PostgresLedger {
 
     public func expectedSealing() async throws -> ExpectedSealing {
         let rule = stage.rule
-        return try await withStage { connection, stage in
+        return try await withStage(for: .reading) { connection, stage in
             let look = try connection.look(stage, rule, locking: false)
             if look.draining != nil && look.open.count > 0 {
                 return ExpectedSealing(at: look.clock, clock: look.clock)

@@ -20,7 +20,7 @@ extension PostgresLedger {
     }
 
     public func purge(finishedBefore before: Timestamp) async throws -> Int? {
-        try await withStage { connection, stage in
+        try await withStage(for: .bulk) { connection, stage in
             try connection.query("select penstock.purge($1, $2)") {
                 $0.add(int2: stage)
                 $0.add(timestamptz: before)
@@ -29,7 +29,7 @@ extension PostgresLedger {
     }
 
     public func summary() async throws -> LedgerSummary {
-        try await withStage { connection, stage in
+        try await withStage(for: .reading) { connection, stage in
             let answer = try connection.query(
                 """
                 select pending, open, committed, undelivered, cases, seconds

@@ -50,11 +50,12 @@ public final class PostgresLedger: Ledger {
 
     /// Lends a connection and the stage's number, registering the stage first if nobody has.
     func withStage<T: Sendable>(
+        for purpose: PostgresPool.Purpose = .work,
         _ body: @escaping @Sendable (PostgresConnection, Int16) throws -> T
     ) async throws -> T {
         let number = try await registered().number
         do {
-            return try await pool.withConnection { try body($0, number) }
+            return try await pool.withConnection(for: purpose) { try body($0, number) }
         } catch let error as PipelineError {
             throw LedgerError.translate(error)
         }

@@ -48,9 +48,10 @@ extension PostgresLedgerProvider: StateAdministration {
             ended.append("\(row.state.name): \(row.state.openWork)")
         }
         guard let sink = name.part else { return ended }
-        for row in try await pool.withConnection({
+        let others = try await pool.withConnection {
             try $0.stages(StateName(pipeline: name.pipeline))
-        }) {
+        }
+        for row in others {
             guard row.state.openSinks.contains(sink) else { continue }
             if !isTrial { try await giveUp(row.number, sink: sink) }
             ended.append("\(row.state.name): \(row.state.openWork(of: sink))")
@@ -131,7 +132,11 @@ extension PostgresLedgerProvider: StateAdministration {
     private func repeated(
         _ step: @escaping @Sendable (PostgresConnection) throws -> Int
     ) async throws {
-        while try await pool.withConnection(step) > 0 { try Task.checkCancellation() }
+        while true {
+            let count = try await pool.withConnection { try step($0) }
+            if count == 0 { return }
+            try Task.checkCancellation()
+        }
     }
 }
 

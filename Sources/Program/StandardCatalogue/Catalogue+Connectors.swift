@@ -32,7 +32,10 @@ extension Catalogue {
             summary: "PostgreSQL: ledgers, events and reports. Properties are libpq's.",
             example: "postgres://penstock@db:5432/penstock", kinds: [.store],
             check: { address in objection { try PostgresPool(address) } }
-        ) { address, _ in try PostgresStore(address) }
+        ) { address, context in
+            let logger = context.logger
+            return try PostgresStore(address) { line in logger.log(line) }
+        }
     }
 
     private static var redis: Connector {
@@ -68,7 +71,9 @@ extension Catalogue {
             schemes: ["grpc"], summary: "The report API, on that address.",
             example: "grpc://127.0.0.1:50051", kinds: [.api],
             check: { address in
-                plain(address) ?? ReportAPI.objection(to: address.rest)
+                plain(address)
+                    ?? (address.rest.contains("@") ? "it has no user and no password" : nil)
+                    ?? ReportAPI.objection(to: address.rest)
             }
         ) { address, context in
             ReportAPI(
@@ -117,6 +122,16 @@ extension Catalogue {
 }
 
 extension Logger {
+    fileprivate func log(_ line: PostgresLogLine) {
+        let level: Level =
+            switch line.severity {
+            case .notice: .notice
+            case .warning: .warning
+            case .error: .error
+            }
+        log(level: level, "\(line.message)")
+    }
+
     /// What librdkafka has to say; its own news are details to us.
     fileprivate func log(_ line: KafkaLogLine) {
         log(

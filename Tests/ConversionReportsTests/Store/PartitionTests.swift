@@ -51,7 +51,7 @@ struct PartitionTests {
     func lateMonth() async throws {
         try await TestDatabase.with { database in
             let pool = try database.pool()
-            let store = try PostgresReportStore(database.address, pool: pool)
+            let store = PostgresReportStore(pool: pool)
             try await store.migrate()
             try await pool.withConnection { connection in
                 try connection.run(

@@ -68,7 +68,7 @@ struct TestDatabase {
 
     func withStore(_ body: (PostgresReportStore) async throws -> Void) async throws {
         let pool = try pool()
-        let store = try PostgresReportStore(address, pool: pool)
+        let store = PostgresReportStore(pool: pool)
         try await store.migrate()
         try await body(store)
         await store.close()

@@ -125,7 +125,7 @@ struct StorePositionsTests {
             try await pool.migrate(former)
             try await Self.keep([0: 450], of: "events", in: pool)
             try await pool.migrate(PostgresReportStore.migration)
-            let store = try PostgresReportStore(database.address, pool: pool)
+            let store = PostgresReportStore(pool: pool)
             let stored = try await store.owned(byPipeline: "p", stage: "s").positions(
                 of: LogName("kafka:c/events", formerly: "events"), initial: [0: 0])
             #expect(stored.next == [0: 450])

@@ -13,11 +13,15 @@ struct KafkaAdmin {
 
     init(_ settings: KafkaSettings, _ log: KafkaLog?) throws(PipelineError) {
         client = try KafkaClient(
-            RD_KAFKA_CONSUMER, settings.configuration(for: .admin), ClientEvents(log: log))
+            RD_KAFKA_CONSUMER, settings.configuration(for: .admin),
+            ClientEvents(log: log, history: settings.history))
     }
 
     func probe() throws(PipelineError) {
-        do { try client.reach(timeoutMilliseconds: Self.probeMilliseconds) } catch {
+        do {
+            try client.reach(timeoutMilliseconds: Self.probeMilliseconds)
+            client.events.faults.recovered()
+        } catch {
             // Connection errors are handed out when the client is polled, and explain the silence.
             unsafe client.withHandle { unsafe _ = rd_kafka_poll($0, 0) }
             if let refusal = client.events.faults.refusal { throw refusal }

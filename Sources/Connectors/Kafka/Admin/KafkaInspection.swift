@@ -19,7 +19,7 @@ struct KafkaInspection {
     {
         client = try KafkaClient(
             RD_KAFKA_CONSUMER, settings.configuration(for: .admin),
-            ClientEvents(log: log, clock: clock))
+            ClientEvents(log: log, clock: clock, history: settings.history))
         self.clock = clock
         deadline = clock.now.advanced(by: timeout)
     }

@@ -37,13 +37,13 @@ internal import PipelineCore
     }
 
     /// Makes the client. It takes the configuration over only when it succeeds.
-    /// - Throws: ``PipelineCore/PipelineError`` `invalid-property` (fatal).
+    /// - Throws: ``PipelineCore/PipelineError`` `bus-unusable` (fatal).
     mutating func makeClient(_ type: rd_kafka_type_t) throws(PipelineError) -> OpaquePointer {
         var text = ErrorText()
         let handle = unsafe text.withBuffer { unsafe rd_kafka_new(type, conf, $0, $1) }
         guard let handle = unsafe handle else {
             throw .fatal(
-                "invalid-property", "Kafka's client can't be made: \(redacted(text.string))")
+                "bus-unusable", "Kafka's client can't be made: \(redacted(text.string))")
         }
         unsafe conf = nil
         return unsafe handle

@@ -10,9 +10,11 @@ final class ClientEvents: Sendable {
     /// A producer's reports; unused by others.
     let deliveries = DeliveryTable()
 
-    init(log: KafkaLog?, clock: PipelineClock = .system) {
+    init(
+        log: KafkaLog?, clock: PipelineClock = .system, history: KafkaHistory = KafkaHistory()
+    ) {
         self.log = log
-        faults = ClientFaults(clock: clock)
+        faults = ClientFaults(clock: clock, history: history)
     }
 
     func note(_ severity: Int, _ facility: String, _ message: String) {

@@ -15,8 +15,12 @@ final class ClientFaults: Sendable {
     }
     private let state = Mutex(State())
     private let clock: PipelineClock
+    private let history: KafkaHistory
 
-    init(clock: PipelineClock) { self.clock = clock }
+    init(clock: PipelineClock, history: KafkaHistory) {
+        self.clock = clock
+        self.history = history
+    }
 
     func record(_ code: rd_kafka_resp_err_t, _ reason: String) {
         state.withLock { state in
@@ -25,8 +29,14 @@ final class ClientFaults: Sendable {
                 return
             }
             state.lastReason = reason
-            let error = PipelineError.kafka(code, "Kafka", reason)
-            if error.disposition == .fatal { state.refusal = error }
+            var error = PipelineError.kafka(code, "Kafka", reason)
+            guard error.disposition == .fatal else { return }
+            // Somebody's change may be taken back, and what was accepted waits for that.
+            if history.hasWorked && error.code == KafkaErrorKind.authentication.rawValue {
+                error.disposition = .retryable
+                error.message += "; it worked before, and is tried again"
+            }
+            state.refusal = error
         }
     }
 
@@ -37,6 +47,7 @@ final class ClientFaults: Sendable {
 
     /// The client works: what was said about its connections is past.
     func recovered() {
+        history.worked()
         state.withLock { state in
             state.lastReason = nil
             state.downSince = nil
@@ -57,7 +68,14 @@ final class ClientFaults: Sendable {
     /// Since when no broker has been reached.
     var downSince: Instant? { state.withLock { $0.downSince } }
     /// A broker turned the client away (credentials, rights): trying again will not help.
-    var refusal: PipelineError? { state.withLock { $0.refusal } }
+    ///
+    /// One that may pass is told once: librdkafka reports it again as long as it holds.
+    var refusal: PipelineError? {
+        state.withLock { state in
+            defer { if state.refusal?.disposition == .retryable { state.refusal = nil } }
+            return state.refusal
+        }
+    }
     /// The client is beyond use: make another.
     var fatal: PipelineError? { state.withLock { $0.fatal } }
 }

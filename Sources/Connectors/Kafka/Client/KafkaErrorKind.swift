@@ -48,6 +48,18 @@ enum KafkaErrorKind: String, Sendable, CaseIterable {
         self = Self.table[code.rawValue] ?? .error
     }
 
+    /// - Parameter reason: what librdkafka adds, which alone tells a certificate that will never do
+    ///   from a handshake that broke off.
+    init(_ code: rd_kafka_resp_err_t, _ reason: String) {
+        let isForGood =
+            code == RD_KAFKA_RESP_ERR__SSL
+            && [
+                "certificate verify failed", "unknown ca", "wrong version number", "alert bad cert",
+            ]
+            .contains { reason.lowercased().contains($0) }
+        self = isForGood ? .authentication : KafkaErrorKind(code)
+    }
+
     private static let table: [Int32: KafkaErrorKind] = {
         var table: [Int32: KafkaErrorKind] = [:]
         for (kind, codes) in codes { for code in codes { table[code.rawValue] = kind } }

@@ -10,7 +10,7 @@ extension PipelineError {
     static func kafka(
         _ code: rd_kafka_resp_err_t, _ doing: String, _ reason: String? = nil
     ) -> PipelineError {
-        let kind = KafkaErrorKind(code)
+        let kind = KafkaErrorKind(code, reason ?? "")
         let general = unsafe String(cString: rd_kafka_err2str(code))
         let text = reason.map { $0.isEmpty ? general : $0 } ?? general
         let advice = kind.advice.map { "; \($0)" } ?? ""

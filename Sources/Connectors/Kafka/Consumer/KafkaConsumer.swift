@@ -48,7 +48,7 @@ final class KafkaConsumer: BusConsumer {
         self.clock = clock
         client = try KafkaClient(
             RD_KAFKA_CONSUMER, settings.configuration(for: .consumer(group: subscription.group)),
-            ClientEvents(log: log, clock: clock))
+            ClientEvents(log: log, clock: clock, history: settings.history))
         isGroupTruth = positions == nil
         self.positions =
             positions

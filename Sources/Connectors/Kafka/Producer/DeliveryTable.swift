@@ -91,6 +91,7 @@ final class DeliveryTable: Sendable {
                     Int(UInt32(truncatingIfNeeded: opaque)), error
                 ))
         }
+        if reports.contains(where: { $0.2 == nil }) { faults.recovered() }
         finish(reports, isFromBroker: true)
     }
 

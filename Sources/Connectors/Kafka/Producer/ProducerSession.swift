@@ -14,7 +14,7 @@ final class ProducerSession: Sendable {
     init(_ settings: KafkaSettings, clock: PipelineClock, log: KafkaLog?) throws(PipelineError) {
         client = try KafkaClient(
             RD_KAFKA_PRODUCER, settings.configuration(for: .producer),
-            ClientEvents(log: log, clock: clock))
+            ClientEvents(log: log, clock: clock, history: settings.history))
         self.clock = clock
         patience = settings.deliveryTimeout
     }

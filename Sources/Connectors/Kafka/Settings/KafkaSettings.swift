@@ -1,4 +1,6 @@
+internal import CRdKafka
 internal import PipelineCore
+internal import Synchronization
 
 /// What an address says, turned into librdkafka's configuration for each kind of client.
 struct KafkaSettings: Sendable {
@@ -17,6 +19,8 @@ struct KafkaSettings: Sendable {
     /// Where a consumer that only waits must show itself; the property's default.
     static let defaultMaxPollIntervalMilliseconds: Int64 = 300_000
 
+    /// What the clients of this address share.
+    let history = KafkaHistory()
     private let brokers: String
     /// The operator's properties, credentials of the URL included, by name.
     private let properties: [String: String]
@@ -70,21 +74,85 @@ struct KafkaSettings: Sendable {
         _ = try configuration(for: .probe)
         _ = try configuration(for: .consumer(group: "validation"))
         _ = try configuration(for: .producer)
+        try checkSecurity()
+        try makeTrial(RD_KAFKA_CONSUMER, .admin)
+        try makeTrial(RD_KAFKA_CONSUMER, .consumer(group: ""))
+        try makeTrial(RD_KAFKA_PRODUCER, .producer)
+    }
+
+    /// How properties fit together librdkafka says only when a client is made: one that knows no
+    /// broker, and nothing of what it would look for in files.
+    private func makeTrial(_ type: rd_kafka_type_t, _ role: Role) throws(PipelineError) {
+        var configuration = try configuration(for: role, isTrial: true)
+        unsafe configuration.withConf { unsafe rd_kafka_conf_set_log_cb($0) { _, _, _, _ in } }
+        do {
+            let handle = try unsafe configuration.makeClient(type)
+            unsafe rd_kafka_destroy(handle)
+        } catch {
+            throw .fatal("invalid-property", error.message)
+        }
+    }
+
+    /// librdkafka takes half of what SASL needs, and then tries for ever.
+    private func checkSecurity() throws(PipelineError) {
+        let transport = properties["security.protocol"]?.lowercased() ?? "plaintext"
+        let mechanism = properties["sasl.mechanisms"] ?? properties["sasl.mechanism"]
+        let (user, password) = credentials
+        guard transport.hasPrefix("sasl") else {
+            guard mechanism == nil && user.isEmpty && password.isEmpty else {
+                throw .fatal(
+                    "invalid-property",
+                    "Kafka property \"security.protocol\": with \(transport) nobody logs in; "
+                        + "sasl_ssl and sasl_plaintext do")
+            }
+            return
+        }
+        switch mechanism?.uppercased() {
+        case nil:
+            throw .fatal(
+                "invalid-property",
+                "Kafka property \"security.protocol\": \(transport) needs sasl.mechanisms (PLAIN, "
+                    + "SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, GSSAPI) and what that logs in with"
+            )
+        case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
+            guard !user.isEmpty && !password.isEmpty else {
+                throw .fatal(
+                    "invalid-property",
+                    "Kafka property \"sasl.mechanisms\": \(mechanism!) needs a user and a password: "
+                        + "kafka://user:password@host, or sasl.username and sasl.password")
+            }
+        case "OAUTHBEARER", "GSSAPI": return
+        default:
+            throw .fatal(
+                "invalid-property",
+                "Kafka property \"sasl.mechanisms\": there are PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, "
+                    + "OAUTHBEARER and GSSAPI")
+        }
     }
 
     /// The configuration of one client. An operator's property wins over a default.
-    func configuration(for role: Role) throws(PipelineError) -> ClientConfiguration {
+    func configuration(
+        for role: Role, isTrial: Bool = false
+    ) throws(PipelineError) -> ClientConfiguration {
         var configuration = ClientConfiguration(secrets: secrets)
-        try configuration.set("bootstrap.servers", brokers)
+        if !isTrial { try configuration.set("bootstrap.servers", brokers) }
         for (name, value) in defaults(for: role) where properties[name] == nil {
+            if isTrial && name == "group.id" { continue }
             try configuration.set(name, value)
         }
         for name in properties.keys.sorted() {
+            if isTrial && Self.isOfEnvironment(name) { continue }
             let scope = PropertyCatalogue.scope(of: name)
             guard scope == .both || scope == role.scope else { continue }
             try configuration.set(name, properties[name]!)
         }
         return configuration
+    }
+
+    /// What is found in files, or done with them, when a client is made.
+    private static func isOfEnvironment(_ name: String) -> Bool {
+        ["ssl.", "sasl.", "security.", "enable.ssl", "enable.sasl", "plugin."]
+            .contains { name.hasPrefix($0) }
     }
 
     /// Values that must not appear in any message.
@@ -102,4 +170,11 @@ struct KafkaSettings: Sendable {
             return shared + [("group.id", group)] + ConsumerDefaults.properties(chosen: properties)
         }
     }
+}
+
+/// Whether a broker has ever taken the clients of an address in this process.
+final class KafkaHistory: Sendable {
+    private let state = Mutex(false)
+    var hasWorked: Bool { state.withLock { $0 } }
+    func worked() { state.withLock { $0 = true } }
 }

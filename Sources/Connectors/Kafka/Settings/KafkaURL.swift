@@ -34,9 +34,19 @@ struct KafkaURL {
         }
         let hosts = rest.split(separator: ",", omittingEmptySubsequences: false)
         for host in hosts {
-            guard Self.isHost(host) else { throw invalid("\"\(host)\" is not host:port") }
+            guard Self.isHost(host) else {
+                throw invalid("\"\(Self.shown(host))\" is not host:port with a port up to 65535")
+            }
         }
         brokers = String(rest)
+    }
+
+    /// What is no number is no port, and may be anything.
+    private static func shown(_ host: Substring) -> String {
+        guard let colon = host.lastIndex(of: ":") else { return String(host) }
+        let port = host[host.index(after: colon)...]
+        return port.allSatisfy { $0.isASCII && $0.isNumber }
+            ? String(host) : "\(host[..<colon]):***"
     }
 
     private static func isHost(_ text: Substring) -> Bool {

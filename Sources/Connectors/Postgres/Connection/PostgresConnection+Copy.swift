@@ -15,6 +15,19 @@ extension PostgresConnection {
     public func copy(_ script: PostgresScript, from sources: [(PostgresWriter) -> Void]) throws
         -> [PostgresResult]
     {
+        if localSettings.text.isEmpty || !isOutsideTransaction {
+            return try execute(script, from: sources)
+        }
+        // One message is one transaction, and its first statement sets what holds in it.
+        let results = try execute("select \(localSettings); \(script)", from: sources)
+        return Array(results.dropFirst())
+    }
+
+    /// Sends the script as it is.
+    @discardableResult
+    func execute(_ script: PostgresScript, from sources: [(PostgresWriter) -> Void]) throws
+        -> [PostgresResult]
+    {
         try checkCancellation()
         guard unsafe PQsendQuery(handle, script.text) == 1 else { throw connectionError() }
         try flush()

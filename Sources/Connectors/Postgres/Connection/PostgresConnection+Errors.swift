@@ -8,9 +8,12 @@ extension PostgresConnection {
         let text = unsafe String(cString: PQerrorMessage(handle)).trimmed
         if unsafe PQconnectionNeedsPassword(handle) == 1 {
             return PostgresError(sqlState: "28P01", message: "a password is needed")
-                .pipelineError(server: server)
+                .pipelineError(server: server, isConnecting: true)
         }
-        return Self.error(fromMessage: text).pipelineError(server: server)
+        let error = Self.error(fromMessage: text)
+        if error.meansAnotherServer { isMisplaced = true }
+        return error.pipelineError(
+            server: server, isConnecting: !hasBegun)
     }
 
     /// Finds the SQLSTATE in a verbose message: `… FATAL:  28P01: password authentication failed
@@ -24,6 +27,10 @@ extension PostgresConnection {
             let isState = state.utf8.allSatisfy { (48...57).contains($0) || (65...90).contains($0) }
             guard state.count == 5, isState, rest.dropFirst(5).hasPrefix(": ") else { continue }
             return PostgresError(sqlState: String(state), message: String(rest.dropFirst(7)))
+        }
+        if ["session is read-only", "server is in hot standby mode"].contains(where: text.contains)
+        {
+            return PostgresError(sqlState: "25006", message: "the server takes no writes")
         }
         // Lines that are set in explain the one before.
         let facts = lines.filter { !$0.hasPrefix("\t") }.joined(separator: "; ")
@@ -48,7 +55,11 @@ extension PostgresConnection {
             sqlState: state,
             message: field(ErrorField.message) ?? "no message",
             constraint: field(ErrorField.constraint))
-        let reported = error.pipelineError(server: server)
+        let reported = error.pipelineError(server: server, isConnecting: !hasBegun)
+        if error.meansAnotherServer {
+            isSpent = true
+            isMisplaced = true
+        }
         if reported.code == "store-statement-stale" { isSpent = true }
         return reported
     }

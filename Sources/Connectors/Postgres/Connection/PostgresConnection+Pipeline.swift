@@ -21,6 +21,10 @@ public struct PostgresPipeline {
         let parameters = connection.parameters
         parameters.removeAll()
         bind(parameters)
+        if connection.isPooled {
+            try connection.sendUnnamed(sql)
+            return expected.append(.rows)
+        }
         let known = [prepared[sql], connection.statements[sql]].lazy.compactMap { $0 }
             .first { $0.types == parameters.types }
         let statement = try known ?? prepare(sql)
@@ -48,10 +52,15 @@ extension PostgresConnection {
     public func pipeline(_ body: (inout PostgresPipeline) throws -> Void) throws -> [PostgresResult]
     {
         try checkCancellation()
+        let setsLocally = !localSettings.text.isEmpty && isOutsideTransaction
         guard unsafe PQenterPipelineMode(handle) == 1 else { throw connectionError() }
         var pipeline = PostgresPipeline(connection: self)
         var refusal: (any Error)?
         do {
+            if setsLocally {
+                try sendLocalSettings()
+                pipeline.expected.append(.rows)
+            }
             try body(&pipeline)
         } catch {
             refusal = error
@@ -62,7 +71,7 @@ extension PostgresConnection {
         let (results, failure) = try collect(pipeline.expected)
         guard unsafe PQexitPipelineMode(handle) == 1 else { throw connectionError() }
         if let error = refusal ?? failure { throw error }
-        return results
+        return setsLocally ? Array(results.dropFirst()) : results
     }
 
     /// What was sent must not take effect: a statement that fails makes the server undo those

@@ -10,7 +10,8 @@ extension PostgresConnection {
     /// Most statements that are kept prepared; more are a sign of SQL that is put together.
     static let statementLimit = 256
 
-    /// Runs one statement and answers its rows. Prepared at its first use, by its text.
+    /// Runs one statement and answers its rows. Prepared at its first use, by its text, unless a
+    /// pooler stands in between.
     ///
     /// - Parameters:
     ///   - sql: one statement, with `$1`, `$2` … for the parameters.
@@ -21,11 +22,13 @@ extension PostgresConnection {
     public func query(_ sql: String, bind: (PostgresParameters) -> Void = { _ in }) throws
         -> PostgresResult
     {
+        if !localSettings.text.isEmpty && isOutsideTransaction {
+            return try pipeline { try $0.query(sql, bind: bind) }[0]
+        }
         try checkCancellation()
         parameters.removeAll()
         bind(parameters)
-        let statement = try prepared(sql)
-        try send(statement)
+        if isPooled { try sendUnnamed(sql) } else { try send(prepared(sql)) }
         try flush()
         return try onlyResult()
     }
@@ -63,6 +66,23 @@ extension PostgresConnection {
             unsafe PQsendQueryPrepared(
                 handle, statement.name, count, values, lengths, formats, 1)
         }
+        guard sent == 1 else { throw connectionError() }
+    }
+
+    /// Sends a statement that nobody can use again: the next one may run in another session.
+    func sendUnnamed(_ sql: String) throws {
+        let types = parameters.types
+        let sent = unsafe parameters.withPointers { values, lengths, formats in
+            unsafe PQsendQueryParams(
+                handle, sql, Int32(types.count), types, values, lengths, formats, 1)
+        }
+        guard sent == 1 else { throw connectionError() }
+    }
+
+    /// Sends what sets the settings of the transaction that begins with it.
+    func sendLocalSettings() throws {
+        let sent = unsafe PQsendQueryParams(
+            handle, "select \(localSettings.text)", 0, nil, nil, nil, nil, 1)
         guard sent == 1 else { throw connectionError() }
     }
 

@@ -23,13 +23,13 @@ extension PostgresConnection {
     ) throws {
         try checkCancellation()
         guard bindNext(bind) else { return }
-        let statement = try prepared(sql)
+        let statement = isPooled ? nil : try prepared(sql)
         guard unsafe PQenterPipelineMode(handle) == 1 else { throw connectionError() }
-        try sendRun(statement)
+        try sendRun(sql, statement)
         var underWay = 1
         func sendAhead() throws {
             while underWay < Self.runsUnderWay, bindNext(bind) {
-                try sendRun(statement)
+                try sendRun(sql, statement)
                 underWay += 1
             }
         }
@@ -50,18 +50,27 @@ extension PostgresConnection {
     }
 
     /// Sends what is bound, with the end of its transaction behind it.
-    private func sendRun(_ statement: PreparedStatement) throws {
-        precondition(parameters.types == statement.types, "every run has the same types")
-        try send(statement)
+    private func sendRun(_ sql: String, _ statement: PreparedStatement?) throws {
+        if let statement {
+            precondition(parameters.types == statement.types, "every run has the same types")
+            try send(statement)
+        } else {
+            try sendLocalSettings()
+            try sendUnnamed(sql)
+        }
         guard unsafe PQpipelineSync(handle) == 1 else { throw connectionError() }
         try flush()
     }
 
     private func readRun() throws -> Result<PostgresResult, any Error> {
         var answer: Result<PostgresResult, any Error>?
-        while let result = try nextResult() {
-            answer = answer ?? error(of: result).map { .failure($0) } ?? .success(result)
-            if isSpent { break }
+        // What sets a pooled transaction's settings answers first.
+        for isAnswer in isPooled ? [false, true] : [true] {
+            while let result = try nextResult() {
+                let failed = error(of: result).map { Result<PostgresResult, any Error>.failure($0) }
+                answer = answer ?? failed ?? (isAnswer ? .success(result) : nil)
+                if isSpent { break }
+            }
         }
         if !isSpent, let answer, let end = try nextResult(),
             unsafe PQresultStatus(end.handle) == PGRES_PIPELINE_SYNC

@@ -12,7 +12,12 @@ extension PostgresConnection {
     public func transaction<T>(_ begin: PostgresScript = "BEGIN", _ body: () throws -> T) throws
         -> T
     {
-        try run(begin)
+        if localSettings.text.isEmpty {
+            try run(begin)
+        } else {
+            // Behind its beginning, which has to come first where it names an isolation.
+            try execute("\(begin); select \(localSettings)", from: [])
+        }
         let value: T
         do {
             value = try body()

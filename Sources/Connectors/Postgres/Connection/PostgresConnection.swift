@@ -18,38 +18,97 @@ internal import PipelineCore
     var statementsPrepared = 0
     /// Set when the state of the connection is not known any more: it is closed after the loan.
     var isSpent = false
+    /// Set when the server has said that it is not the one to ask: its other sessions are useless, too.
+    var isMisplaced = false
+    /// Whether a pooler such as PgBouncer stands in between, and may run each transaction in
+    /// another session: nothing may outlast a transaction then.
+    private(set) var isPooled = false
+    /// Sets the server settings of each transaction, where it is not empty.
+    var localSettings = PostgresScript("")
+    private let needsWrites: Bool
+    /// Whether it has been made: what the server refuses until then, it refuses to everybody.
+    private(set) var hasBegun = false
 
     /// Connects. Blocks until the server answers or the timeout has passed.
-    init(_ settings: ConnectionSettings, signal: CancellationSignal, grace: Duration) throws {
-        server = settings.server
+    private init(
+        _ settings: ConnectionSettings, _ target: ConnectionSettings.Target,
+        signal: CancellationSignal, grace: Duration
+    ) throws {
+        server = target.server
+        needsWrites = settings.needsWrites
         self.signal = signal
         graceNanoseconds = UInt64(clamping: grace.wholeNanoseconds)
-        unsafe handle = try Self.start(settings)
+        unsafe handle = try Self.start(target)
         try finishConnecting(timeoutSeconds: settings.connectTimeoutSeconds)
-        unsafe PQsetErrorVerbosity(handle, PQERRORS_DEFAULT)
-        unsafe PQsetNoticeProcessor(handle, { _, _ in }, nil)
         unsafe PQsetnonblocking(handle, 1)
+        try begin(settings.session)
+        unsafe PQsetErrorVerbosity(handle, PQERRORS_DEFAULT)
+        hasBegun = true
     }
 
     deinit { unsafe PQfinish(handle) }
 
-    private static func start(_ settings: ConnectionSettings) throws -> OpaquePointer {
-        let pairs = settings.values.sorted { $0.key < $1.key }
-        let strings: [UnsafeMutablePointer<CChar>?] = unsafe pairs.flatMap { key, value in
-            unsafe [strdup(key), strdup(value)]
+    /// Connects to the first of the named servers that will do.
+    ///
+    /// - Throws: what the only one said, or what each of them said. A refusal that trying again
+    ///   does not mend, such as a wrong password, is not tried on the others.
+    static func open(
+        _ settings: ConnectionSettings, signal: CancellationSignal, grace: Duration
+    ) throws -> PostgresConnection {
+        var refusals: [PipelineError] = []
+        for target in settings.targets {
+            do {
+                return try PostgresConnection(settings, target, signal: signal, grace: grace)
+            } catch let error as PipelineError where error.disposition == .retryable {
+                refusals.append(error)
+            }
         }
-        defer { for index in unsafe strings.indices { unsafe free(strings[index]) } }
-        let keywords =
-            unsafe (0..<pairs.count).map { unsafe UnsafePointer(strings[2 * $0]) } + [nil]
-        let values =
-            unsafe (0..<pairs.count).map { unsafe UnsafePointer(strings[2 * $0 + 1]) } + [nil]
-        guard let handle = unsafe PQconnectStartParams(keywords, values, 0) else {
+        // Too few connections are a matter of the pool's; the rest is told as it was said.
+        guard var error = refusals.first(where: { $0.code == "store-busy" }) ?? refusals.first
+        else { throw PipelineError.retryable("store-unavailable", "no server is named") }
+        if refusals.count > 1 {
+            error.message = refusals.map(\.message).joined(separator: "; ")
+        }
+        throw error
+    }
+
+    private static func start(_ target: ConnectionSettings.Target) throws -> OpaquePointer {
+        let handle = unsafe ConnectionSettings.withParameters(target.values) {
+            unsafe PQconnectStartParams($0, $1, 0)
+        }
+        guard let handle = unsafe handle else {
             throw PipelineError.retryable("store-unavailable", "no memory for a connection")
         }
         // The only way to learn the SQLSTATE of a refused connection: it then stands in the
         // message.
         unsafe PQsetErrorVerbosity(handle, PQERRORS_VERBOSE)
+        unsafe PQsetNoticeProcessor(handle, { _, _ in }, nil)
         return unsafe handle
+    }
+
+    /// Finds out who is there, and gives a session of our own its settings, in one round trip.
+    ///
+    /// A pooler hands out process ids of its own making. Start-up `options` would be refused by it,
+    /// or taken and forgotten; and what is set in a session that others use next would stay there.
+    private func begin(_ settings: [String: String]) throws {
+        let ours: PostgresScript = "pg_backend_pid() = \(unsafe PQbackendPID(handle))"
+        let sets = PostgresScript.settings(settings, local: false)
+        let answer = try execute(
+            """
+            select (\(ours))::int, case when \(ours) then concat(\(sets)) end,
+              current_setting(\(ConnectionSettings.isolation))
+            """, from: [])[0]
+        isPooled = answer.int64(0, 0) == 0
+        guard isPooled else { return }
+        localSettings = .settings(
+            settings.filter { $0.key != ConnectionSettings.isolation }, local: true)
+        let isolation = answer.text(0, 2)
+        guard isolation == settings[ConnectionSettings.isolation] ?? isolation else {
+            throw PipelineError.fatal(
+                "store-options",
+                "PostgreSQL at \(server), behind a pooler, begins transactions as \(isolation):"
+                    + " ALTER ROLE … SET default_transaction_isolation = 'read committed'")
+        }
     }
 
     private func finishConnecting(timeoutSeconds: Int) throws {
@@ -70,6 +129,19 @@ internal import PipelineCore
             }
         }
     }
+
+    /// Whether the server, which is to take writes, has said that it takes none any more.
+    var hasTurnedReadOnly: Bool {
+        if !needsWrites { return false }
+        let told: [String] = ["default_transaction_read_only", "in_hot_standby"]
+        return told.contains { (name: String) in
+            guard let value = unsafe PQparameterStatus(handle, name) else { return false }
+            return unsafe String(cString: value) == "on"
+        }
+    }
+
+    /// Whether no transaction is open, so that what is sent next begins one.
+    var isOutsideTransaction: Bool { unsafe PQtransactionStatus(handle) == PQTRANS_IDLE }
 
     /// Whether the server still holds its end, as far as the socket tells without asking.
     func isAlive() -> Bool {

@@ -11,7 +11,7 @@ extension PostgresPool {
         timeout: Duration,
         _ body: @escaping @Sendable (PostgresConnection) throws -> [ResourceFinding]
     ) async throws -> [ResourceFinding] {
-        try await withTransaction("BEGIN READ ONLY") { connection in
+        try await withTransaction("BEGIN READ ONLY", for: .reading) { connection in
             try connection.run("SET LOCAL statement_timeout = \(timeout.wholeMilliseconds)")
             return try [connection.serverFinding()] + body(connection)
         }

@@ -1,13 +1,45 @@
 public import PipelineCore
 internal import Synchronization
 
-/// A bounded set of connections to one PostgreSQL database, each with its own thread, made when
-/// first needed and made again when lost.
+/// Something to be told about the connections.
+public struct PostgresLogLine: Sendable {
+    public enum Severity: Sendable { case notice, warning, error }
+    public var severity: Severity
+    public var message: String
+}
+
+public typealias PostgresLog = @Sendable (PostgresLogLine) -> Void
+
+/// The connections of this process to one PostgreSQL database: bounded, each with its own thread,
+/// made when first needed, made again when lost, and given back when nobody needs them.
+///
+/// A server that turns read-only or shuts down is given up with all its sessions, and the next
+/// connection tries the named hosts anew. Where the server gives fewer connections than asked for,
+/// the pool lives with those.
 public final class PostgresPool: Resource {
-    private let settings: ConnectionSettings
+    private let origin: PostgresOrigin
     private let options: Options
     private typealias State = PoolState<PostgresSlot, Resumption<PostgresSlot?>>
-    private let state: Mutex<(pool: State, nextID: UInt64)>
+    private struct Guarded {
+        var pool: State
+        var nextID: UInt64 = 0
+    }
+    private let state: Mutex<Guarded>
+
+    /// What a connection is wanted for, the most urgent first. All but `work` leave the last
+    /// connection to it.
+    public enum Purpose: Int, Sendable, Comparable {
+        /// What keeps promises, and is short: accepting, sealing, claiming, committing.
+        case work
+        /// What may take seconds: generation's reads, upkeep.
+        case bulk
+        /// What somebody looks at.
+        case reading
+
+        public static func < (one: Purpose, other: Purpose) -> Bool {
+            one.rawValue < other.rawValue
+        }
+    }
 
     public struct Options: Sendable {
         /// Most connections.
@@ -17,34 +49,43 @@ public final class PostgresPool: Resource {
         /// How long a statement may go on after its task has been cancelled, before it is
         /// cancelled on the server.
         public var cancellationGrace: Duration
+        /// A connection that nobody has used for so long is given back to the server.
+        public var idleLimit: Duration
+        /// Takes what has to be said about the connections.
+        public var log: PostgresLog?
 
         public init(
-            connections: Int = 4, settings: [String: String] = [:],
-            cancellationGrace: Duration = .seconds(5)
+            connections: Int = 6, settings: [String: String] = [:],
+            cancellationGrace: Duration = .seconds(5), idleLimit: Duration = .seconds(30),
+            log: PostgresLog? = nil
         ) {
             self.connections = connections
             self.settings = settings
             self.cancellationGrace = cancellationGrace
+            self.idleLimit = idleLimit
+            self.log = log
         }
     }
 
     /// Where the server is, without credentials.
-    public var server: String { settings.server }
+    public var server: String { origin.settings.server }
 
     /// Connects to nothing yet.
     ///
     /// - Parameter address: `postgres://user:password@host:port/database?…`
     ///   ([syntax](https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING)).
-    ///   Of the properties `connections` and `statement_timeout` are the pool's, the others
-    ///   libpq's (`sslmode`, `passfile`, …).
+    ///   Several hosts are tried in turn, for one that takes writes unless `target_session_attrs`
+    ///   says otherwise. Of the properties `connections` (6; everything that this process does with
+    ///   the address counts) and `statement_timeout` are the pool's, the others libpq's (`sslmode`,
+    ///   `passfile`, …).
     /// - Throws: `fatal` `invalid-address`.
     public init(_ address: ResourceAddress, options: Options = Options()) throws {
         var address = address
         var options = options
         if let text = address.properties.removeValue(forKey: "connections") {
-            guard let count = Int(text), (1...100).contains(count) else {
+            guard let count = Int(text), (2...100).contains(count) else {
                 throw PipelineError.fatal(
-                    "invalid-address", "`connections` must be a number from 1 to 100")
+                    "invalid-address", "\"connections\" must be a number from 2 to 100")
             }
             options.connections = count
         }
@@ -52,8 +93,9 @@ public final class PostgresPool: Resource {
             options.settings["statement_timeout"] = timeout
         }
         self.options = options
-        settings = try ConnectionSettings(address, settings: options.settings)
-        state = Mutex((State(limit: options.connections), 0))
+        origin = PostgresOrigin(
+            try ConnectionSettings(address, settings: options.settings), log: options.log)
+        state = Mutex(Guarded(pool: State(limit: options.connections)))
     }
 
     /// Lends a connection to `body`, which runs on the connection's thread: blocking is what it
@@ -62,20 +104,34 @@ public final class PostgresPool: Resource {
     /// A task that is cancelled while it waits for a connection leaves the queue. Once begun,
     /// `body` goes on for the grace; then its statement is cancelled on the server.
     ///
+    /// - Parameters:
+    ///   - purpose: who waits for whom where connections are short.
+    ///   - settings: server settings that hold for each transaction of the loan.
     /// - Throws: what `body` throws; `CancellationError`; ``PipelineCore/PipelineError`` when
     ///   there is no connection to be had.
     @discardableResult
     public func withConnection<T: Sendable>(
+        for purpose: Purpose = .work, settings: [String: String] = [:],
         _ body: @escaping @Sendable (PostgresConnection) throws -> T
     ) async throws -> T {
-        let slot = try await acquire()
-        do {
-            let value = try await lend(slot, body)
-            await release(slot)
-            return value
-        } catch {
-            await release(slot)
-            throw error
+        let script = PostgresScript.settings(settings, local: true)
+        while true {
+            let slot = try await acquire(purpose)
+            do {
+                let value = try await lend(slot, script, body)
+                await release(slot, from: purpose)
+                return value
+            } catch let refusal as NotConnected {
+                guard refusal.error.code == "store-busy" else {
+                    await release(slot, from: purpose)
+                    throw refusal.error
+                }
+                // Others have connections: this process lives with those.
+                guard makeDo(purpose) else { throw refusal.error }
+            } catch {
+                await release(slot, from: purpose)
+                throw error
+            }
         }
     }
 
@@ -83,17 +139,17 @@ public final class PostgresPool: Resource {
     /// throws.
     @discardableResult
     public func withTransaction<T: Sendable>(
-        _ begin: PostgresScript = "BEGIN",
+        _ begin: PostgresScript = "BEGIN", for purpose: Purpose = .work,
         _ body: @escaping @Sendable (PostgresConnection) throws -> T
     ) async throws -> T {
-        try await withConnection { connection in
+        try await withConnection(for: purpose) { connection in
             try connection.transaction(begin) { try body(connection) }
         }
     }
 
     /// Connects and asks whether the server can be written to.
     public func probe() async throws {
-        try await withConnection { connection in
+        try await withConnection(for: .reading) { connection in
             let answer = try connection.query(
                 """
                 select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean,
@@ -123,7 +179,7 @@ public final class PostgresPool: Resource {
 }
 
 extension PostgresPool {
-    private func acquire() async throws -> PostgresSlot {
+    private func acquire(_ purpose: Purpose) async throws -> PostgresSlot {
         try Task.checkCancellation()
         let id = state.withLock { state in
             state.nextID += 1
@@ -133,13 +189,16 @@ extension PostgresPool {
             try await suspended { (resumption: Resumption<PostgresSlot?>) in
                 let acquisition: State.Acquisition? = state.withLock { state in
                     // After this check, under the lock, the handler below finds whom to wake.
-                    Task.isCancelled ? nil : state.pool.acquire(id: id, waiter: resumption)
+                    if Task.isCancelled { return nil }
+                    return state.pool.acquire(
+                        purpose, id: id, now: monotonicNanoseconds(), waiter: resumption)
                 }
                 switch acquisition {
                 case .lend(let slot): resumption.resume(returning: slot)
                 case .create:
                     resumption.resume(
-                        returning: PostgresSlot(settings, grace: options.cancellationGrace))
+                        returning: PostgresSlot(
+                            origin, grace: options.cancellationGrace, idleLimit: options.idleLimit))
                 case .wait: break
                 case .refuse: resumption.resume(returning: nil)
                 case nil: resumption.resume(throwing: CancellationError())
@@ -155,23 +214,60 @@ extension PostgresPool {
     }
 
     private func lend<T: Sendable>(
-        _ slot: PostgresSlot, _ body: @escaping @Sendable (PostgresConnection) throws -> T
+        _ slot: PostgresSlot, _ settings: PostgresScript,
+        _ body: @escaping @Sendable (PostgresConnection) throws -> T
     ) async throws -> T {
         let loan = slot.signal.begin()
+        let era = origin.era
+        defer { if era != origin.era { dropOutdated() } }
         return try await withTaskCancellationHandler {
-            try await slot.worker.run { try slot.lend(body) }
+            try await slot.worker.run { try slot.lend(settings, body) }
         } onCancel: {
             slot.signal.request(loan: loan)
         }
     }
 
-    private func release(_ slot: PostgresSlot) async {
-        switch state.withLock({ $0.pool.release(slot) }) {
+    /// Idle connections to a server that was given up are closed, and not only when they are lent.
+    private func dropOutdated() {
+        for slot in state.withLock({ $0.pool.unused }) {
+            slot.worker.enqueue { slot.disconnectIfOutdated() }
+        }
+    }
+
+    private func release(_ slot: PostgresSlot, from purpose: Purpose) async {
+        let (release, limit) = state.withLock { state in
+            let release = state.pool.release(slot, from: purpose)
+            return (release, state.pool.newLimit(now: monotonicNanoseconds()))
+        }
+        if let limit {
+            origin.note(
+                .warning,
+                "PostgreSQL at \(server) gives this process \(limit) of the"
+                    + " \(options.connections) connections it asks for: it lives with these;"
+                    + " lower `connections`, or let the server or the role have more")
+        }
+        switch release {
         case .hand(let slot, let waiter): waiter.resume(returning: slot)
         case .keep: break
         case .close(let slot, let closers):
             await disconnect(slot)
             for closer in closers { closer.resume(returning: nil) }
+        }
+    }
+
+    /// Answers whether there are other connections to wait for.
+    private func makeDo(_ purpose: Purpose) -> Bool {
+        let shortage = state.withLock {
+            $0.pool.refused(from: purpose, now: monotonicNanoseconds())
+        }
+        switch shortage {
+        case .share: return true
+        case .none(let failing, let closers):
+            let error = PipelineError.retryable(
+                "store-busy", "PostgreSQL at \(server) gives this process no connection")
+            for waiter in failing { waiter.resume(throwing: error) }
+            for closer in closers { closer.resume(returning: nil) }
+            return false
         }
     }
 

@@ -1,28 +1,135 @@
 internal import PipelineCore
+internal import Synchronization
 
 /// A place for one connection, and its thread.
 final class PostgresSlot: @unchecked Sendable {
-    // `connection` is touched by closures that run on `worker` only, one after the other.
-    let worker = WorkerThread()
+    // `connection` is touched by closures that run on `worker` only, one after the other; `worker`
+    // is set once, before anybody else knows of the slot.
+    private(set) var worker = WorkerThread()
     let signal = CancellationSignal()
-    private let settings: ConnectionSettings
+    private let origin: PostgresOrigin
     private let grace: Duration
     private var connection: PostgresConnection?
+    /// Which of the address's servers the connection belongs to.
+    private var era: UInt64 = 0
 
-    init(_ settings: ConnectionSettings, grace: Duration) {
-        self.settings = settings
+    init(_ origin: PostgresOrigin, grace: Duration, idleLimit: Duration) {
+        self.origin = origin
         self.grace = grace
+        worker = WorkerThread(idleLimit: idleLimit) { [weak self] in self?.disconnect() }
     }
 
     /// Runs `body` with a living connection, on the worker's thread.
-    func lend<T>(_ body: (PostgresConnection) throws -> T) throws -> T {
-        if connection?.isAlive() == false { connection = nil }
-        let lent = try connection ?? PostgresConnection(settings, signal: signal, grace: grace)
-        connection = lent
-        defer { if !lent.isClean { connection = nil } }
+    ///
+    /// - Parameter settings: server settings that hold during the loan.
+    /// - Throws: ``NotConnected`` when there is no connection to be had; what `body` throws.
+    func lend<T>(_ settings: PostgresScript, _ body: (PostgresConnection) throws -> T) throws -> T {
+        let lent = try living()
+        let ownSettings = lent.localSettings
+        if !settings.text.isEmpty {
+            lent.localSettings =
+                ownSettings.text.isEmpty ? settings : "\(ownSettings), \(settings)"
+        }
+        defer {
+            lent.localSettings = ownSettings
+            if lent.isMisplaced { origin.giveUp(era) }
+            if !lent.isClean { connection = nil }
+        }
         return try body(lent)
+    }
+
+    private func living() throws -> PostgresConnection {
+        if let connection {
+            if connection.hasTurnedReadOnly { origin.giveUp(era) }
+            if era == origin.era && connection.isAlive() { return connection }
+            self.connection = nil
+        }
+        era = origin.era
+        do {
+            let new = try PostgresConnection.open(origin.settings, signal: signal, grace: grace)
+            connection = new
+            origin.succeeded(isPooled: new.isPooled)
+            return new
+        } catch let error as PipelineError {
+            throw NotConnected(error: origin.judge(error))
+        }
     }
 
     /// On the worker's thread.
     func disconnect() { connection = nil }
+
+    /// Closes the connection if its server is not the one to ask any more. On the worker's thread.
+    func disconnectIfOutdated() {
+        if era != origin.era { connection = nil }
+    }
+}
+
+/// There is no connection to be had.
+struct NotConnected: Error {
+    var error: PipelineError
+}
+
+/// Where connections come from, and what became of it: shared by the slots of a pool.
+final class PostgresOrigin: Sendable {
+    private struct State {
+        var era: UInt64 = 0
+        var hasWorked = false
+        var isRefusing = false
+        var isPooled = false
+    }
+    let settings: ConnectionSettings
+    private let state = Mutex(State())
+    private let log: PostgresLog?
+
+    init(_ settings: ConnectionSettings, log: PostgresLog?) {
+        self.settings = settings
+        self.log = log
+    }
+
+    /// Grows when the server is given up: connections of an older one are not used again.
+    var era: UInt64 { state.withLock { $0.era } }
+
+    /// Many sessions may say it of one server.
+    func giveUp(_ era: UInt64) {
+        state.withLock { if $0.era == era { $0.era += 1 } }
+    }
+
+    func succeeded(isPooled: Bool) {
+        let (isNews, wasRefusing) = state.withLock { state in
+            defer {
+                state.hasWorked = true
+                state.isRefusing = false
+                state.isPooled = isPooled
+            }
+            return (isPooled && !state.isPooled, state.isRefusing)
+        }
+        if wasRefusing {
+            note(.warning, "PostgreSQL at \(settings.server) takes this process again")
+        }
+        if isNews {
+            note(
+                .notice,
+                "a pooler stands before PostgreSQL at \(settings.server): statements are not"
+                    + " prepared, settings hold for a transaction")
+        }
+    }
+
+    /// A mistake ends what asks, unless it was none before: then somebody else's change may be
+    /// taken back, and what has been accepted waits for that.
+    func judge(_ error: PipelineError) -> PipelineError {
+        guard error.disposition == .fatal else { return error }
+        let (hasWorked, isNews) = state.withLock { state in
+            defer { state.isRefusing = state.hasWorked }
+            return (state.hasWorked, !state.isRefusing)
+        }
+        guard hasWorked else { return error }
+        if isNews { note(.error, "\(error.message); it worked before, and is tried again") }
+        var passing = error
+        passing.disposition = .retryable
+        return passing
+    }
+
+    func note(_ severity: PostgresLogLine.Severity, _ message: String) {
+        log?(PostgresLogLine(severity: severity, message: message))
+    }
 }

@@ -12,6 +12,15 @@ public struct PostgresScript: Sendable, ExpressibleByStringInterpolation {
     public init(stringLiteral value: String) { text = value }
     public init(stringInterpolation: Interpolation) { text = stringInterpolation.text }
 
+    /// Expressions that set server settings, for one transaction or for the session; empty for none.
+    static func settings(_ settings: [String: String], local: Bool) -> PostgresScript {
+        settings.sorted { $0.key < $1.key }.reduce("") { script, setting in
+            let comma: PostgresScript = script.text.isEmpty ? "" : ", "
+            let scope: PostgresScript = local ? "true" : "false"
+            return "\(script)\(comma)set_config(\(setting.key), \(setting.value), \(scope))"
+        }
+    }
+
     /// The same functions, in the place of older ones of the same signature.
     public var replacingFunctions: PostgresScript {
         var script = self

@@ -27,7 +27,9 @@ public struct PipelineReader: Sendable {
         if let root = parsed.value {
             definition = decode(root, file: file, in: context)
         }
-        let problems = Diagnostics(parsed.problems + context.problems.list).located(in: file)
+        let references = parsed.value?.references ?? []
+        let found = context.problems.list.map { named($0, by: references) }
+        let problems = Diagnostics(parsed.problems + found).located(in: file)
         // A definition that leans on an example where a variable was missing must not run.
         let isComplete = problems.list.allSatisfy {
             $0.severity != .error && $0.code != .unknownEnvironment && $0.code != .unreadableFile
@@ -35,7 +37,28 @@ public struct PipelineReader: Sendable {
         return PipelineReading(
             file: file, source: String(decoding: bytes, as: UTF8.self),
             definition: isComplete ? definition : nil, diagnostics: problems,
-            references: parsed.value?.references ?? [], settings: context.settings)
+            references: references, settings: context.settings)
+    }
+
+    /// Says which variable or file a value came from that somebody objects to.
+    private func named(_ problem: Diagnostic, by references: [SubstitutionReference]) -> Diagnostic
+    {
+        guard let reference = references.first(where: { $0.path == problem.path }) else {
+            return problem
+        }
+        let (name, place) =
+            switch reference.place {
+            case .environment(let name): (name, "the environment variable \(name)")
+            case .file(let path): (path, "the file \(path)")
+            }
+        let isDefault =
+            if case .environment = reference.place { environment.value(of: name) == nil } else {
+                false
+            }
+        if isDefault || problem.message.contains(name) { return problem }
+        var problem = problem
+        problem.message += " (from \(place))"
+        return problem
     }
 
     /// Reads files that are to run together, and reports what is wrong with them together, too.

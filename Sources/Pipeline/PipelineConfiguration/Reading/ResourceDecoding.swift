@@ -64,13 +64,21 @@ struct ResourceDecoding {
                 hint: Suggestion.hint(for: address.scheme, among: schemes), at: position)
             return nil
         }
+        if settings.url.first?.isWhitespace == true || settings.url.last?.isWhitespace == true {
+            place.report(
+                .invalidAddress, "the URL begins or ends with white space", at: position)
+            return nil
+        }
         if let objection = connector.check(address) {
+            let secrets =
+                [address.url]
+                + address.properties.filter { Redaction.isNameOfSecret($0.key) }.map(\.value)
             // Where it is a property that will not do, it is named.
             let property = member.value.members?.first { other in
                 other.key != "url" && objection.contains(JSON.quoted(other.key))
             }
             (property.map { context.at($0.key) } ?? place).report(
-                .invalidAddress, Redaction.withoutCredentials(objection),
+                .invalidAddress, Redaction.withoutSecrets(of: secrets, in: objection),
                 hint: property == nil ? "for example \(connector.example)" : nil,
                 at: property?.position ?? position)
             return nil

@@ -2,9 +2,19 @@ internal import Glibc
 
 /// A thread for blocking calls. It ends when the last reference goes, after what was asked of it.
 public final class WorkerThread: BlockingWorker {
-    private let lane = Lane()
+    private let lane: Lane
 
-    public init() {
+    public convenience init() { self.init(idleLimit: nil, whenIdle: {}) }
+
+    /// - Parameters:
+    ///   - idleLimit: how long nothing may be asked of it until `whenIdle` runs, once.
+    ///   - whenIdle: runs on the thread.
+    public convenience init(idleLimit: Duration, whenIdle: @escaping @Sendable () -> Void) {
+        self.init(idleLimit: .some(idleLimit), whenIdle: whenIdle)
+    }
+
+    private init(idleLimit: Duration?, whenIdle: @escaping @Sendable () -> Void) {
+        lane = Lane(idleLimit: idleLimit, whenIdle: whenIdle)
         var thread = pthread_t()
         let retained = unsafe Unmanaged.passRetained(lane).toOpaque()
         let failed = unsafe pthread_create(
@@ -37,12 +47,20 @@ public final class WorkerThread: BlockingWorker {
     private let changed: UnsafeMutablePointer<pthread_cond_t>
     private var jobs: [@Sendable () -> Void] = []
     private var isStopped = false
+    private let idleLimit: Duration?
+    private let whenIdle: @Sendable () -> Void
 
-    init() {
+    init(idleLimit: Duration?, whenIdle: @escaping @Sendable () -> Void) {
+        self.idleLimit = idleLimit
+        self.whenIdle = whenIdle
         unsafe mutex = .allocate(capacity: 1)
         unsafe changed = .allocate(capacity: 1)
         unsafe pthread_mutex_init(mutex, nil)
-        unsafe pthread_cond_init(changed, nil)
+        var attributes = pthread_condattr_t()
+        unsafe pthread_condattr_init(&attributes)
+        unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        unsafe pthread_cond_init(changed, &attributes)
+        unsafe pthread_condattr_destroy(&attributes)
     }
 
     deinit {
@@ -67,14 +85,38 @@ public final class WorkerThread: BlockingWorker {
     }
 
     func run() {
+        var hasRested = true
         while true {
+            let deadline = hasRested ? nil : idleLimit.map(Self.deadline)
             unsafe pthread_mutex_lock(mutex)
-            while jobs.isEmpty && !isStopped { unsafe pthread_cond_wait(changed, mutex) }
+            var isIdle = false
+            while jobs.isEmpty && !isStopped && !isIdle { isIdle = waitForChange(until: deadline) }
             let taken = jobs
             jobs.removeAll(keepingCapacity: true)
+            let isLast = isStopped
             unsafe pthread_mutex_unlock(mutex)
-            if taken.isEmpty { return }
+            if taken.isEmpty && isLast { return }
             for job in taken { job() }
+            if isIdle && taken.isEmpty { whenIdle() }
+            hasRested = isIdle && taken.isEmpty
         }
+    }
+
+    /// Answers whether the time is over. While `mutex` is held.
+    private func waitForChange(until deadline: timespec?) -> Bool {
+        guard var deadline else {
+            unsafe pthread_cond_wait(changed, mutex)
+            return false
+        }
+        return unsafe pthread_cond_timedwait(changed, mutex, &deadline) == ETIMEDOUT
+    }
+
+    private static func deadline(after duration: Duration) -> timespec {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        let nanoseconds = time.tv_nsec + Int(duration.components.attoseconds / 1_000_000_000)
+        time.tv_sec += Int(duration.components.seconds) + nanoseconds / 1_000_000_000
+        time.tv_nsec = nanoseconds % 1_000_000_000
+        return time
     }
 }

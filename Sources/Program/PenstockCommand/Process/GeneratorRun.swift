@@ -33,6 +33,7 @@ struct GeneratorRun: Sendable {
         logger.notice(
             "running",
             metadata: ["store": "\(address)", "version": "\(PenstockCommand.version)"])
+        try await OpenResources.refuseMistakes(in: [store], until: stop)
         try await serve(server)
         await resources.close()
         withExtendedLifetime(admin) {}

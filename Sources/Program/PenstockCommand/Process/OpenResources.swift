@@ -40,6 +40,33 @@ struct OpenResources {
         return new
     }
 
+    /// Asks stores and caches whether this process may use them, so that a mistake ends it at once and not where it is
+    /// noticed last. What does not answer is waited for by whoever needs it; buses say it to those who read and write.
+    ///
+    /// - Throws: ``PipelineError``, fatal.
+    static func refuseMistakes(in resources: [any Resource], until stop: Latch) async throws {
+        let asked = resources.filter { resource in
+            resource is any Cache || (resource as? any StandardStore)?.migratesItself == false
+        }
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try? await stop.wait()
+                return false
+            }
+            for resource in asked {
+                group.addTask {
+                    do { try await resource.probe() } catch let error as PipelineError {
+                        if error.disposition == .fatal { throw error }
+                    } catch is CancellationError {}
+                    return true
+                }
+            }
+            var left = asked.count
+            while left > 0, try await group.next() == true { left -= 1 }
+            group.cancelAll()
+        }
+    }
+
     func close() async {
         for resource in all { await resource.close() }
     }

@@ -40,7 +40,7 @@ struct ProcessRun: Sendable {
         let services =
             options.role == .worker
             ? [] : resources.all.compactMap { $0 as? any RequestService }
-        try await run(runs, services)
+        try await run(runs, services, asking: resources.all)
         await resources.close()
         withExtendedLifetime(admin) {}
         logger.notice("stopped")
@@ -72,8 +72,11 @@ struct ProcessRun: Sendable {
     }
 
     /// Front doors close first: calls in flight are settled by pipelines that still run.
-    private func run(_ runs: [PipelineRun], _ services: [any RequestService]) async throws {
+    private func run(
+        _ runs: [PipelineRun], _ services: [any RequestService], asking resources: [any Resource]
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await OpenResources.refuseMistakes(in: resources, until: stop) }
             group.addTask {
                 try await serve(services)
                 for run in runs { run.stop() }

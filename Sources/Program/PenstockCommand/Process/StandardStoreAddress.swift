@@ -14,7 +14,8 @@ enum StandardStoreAddress {
         let named = ProcessEnvironment.variables["PENSTOCK_STORE"].flatMap { $0.isEmpty ? nil : $0 }
         let url = given ?? named ?? embeddedDefault
         guard let address = ResourceAddress(url: url) else {
-            throw CommandFailure(.usage, "\"\(url)\" is not the address of a store")
+            throw CommandFailure(
+                .usage, "\"\(Redaction.withoutCredentials(url))\" is not the address of a store")
         }
         return address
     }

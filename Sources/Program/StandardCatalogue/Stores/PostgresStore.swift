@@ -11,10 +11,10 @@ final class PostgresStore: StandardStore {
     private let events: PostgresReportStore
     var reports: any ReportStore { events }
 
-    init(_ address: ResourceAddress) throws {
-        pool = try PostgresPool(address)
+    init(_ address: ResourceAddress, log: PostgresLog? = nil) throws {
+        pool = try PostgresPool(address, options: PostgresPool.Options(log: log))
         ledgers = PostgresLedgerProvider(pool: pool)
-        events = try PostgresReportStore(address, pool: pool)
+        events = PostgresReportStore(pool: pool)
     }
 
     var migratesItself: Bool { false }

@@ -80,11 +80,16 @@ extension DecodingContext {
         var context = self
         if let text = environment.value(of: substitution.name) {
             context.origin = .environment(substitution.name)
+            guard let text = context.withoutMargins(text, at: position) else {
+                return (nil, context.origin)
+            }
             return (context.parse(text, unit: substitution.unit, at: position), context.origin)
         }
         guard let fallback = substitution.fallback else {
+            let isEmpty = environment.variables[substitution.name] != nil
             report(
-                .unknownEnvironment, "the environment variable \(substitution.name) is not set",
+                .unknownEnvironment,
+                "the environment variable \(substitution.name) is \(isEmpty ? "empty" : "not set")",
                 hint: "set it, or give a \"default\"", severity: missingSeverity, at: position)
             return (nil, .environment(substitution.name))
         }
@@ -103,8 +108,10 @@ extension DecodingContext {
         // What is kept in a file of its own is kept there because it is secret.
         context.isSecret = true
         do {
-            var text = try environment.readFile(path)
-            if text.last?.isNewline ?? false { text.removeLast() }
+            let read = try environment.readFile(path)
+            guard let text = context.withoutMargins(read, at: position) else {
+                return (nil, context.origin)
+            }
             return (context.parse(text, at: position), context.origin)
         } catch {
             let reason = (error as? Diagnostic)?.message ?? "\(error)"
@@ -113,6 +120,30 @@ extension DecodingContext {
                 severity: missingSeverity, at: position)
             return (nil, context.origin)
         }
+    }
+
+    /// The text without the line breaks at its end; nil, and reported, for one that is empty then,
+    /// or has other white space around it, which nobody sees and everything fails by.
+    private func withoutMargins(_ text: String, at position: Position?) -> String? {
+        var trimmed = text[...]
+        while trimmed.last?.isNewline == true { trimmed.removeLast() }
+        let place =
+            switch origin {
+            case .environment(let name): "the environment variable \(name)"
+            case .file(let path): "the file \(path)"
+            case .document, .fallback, .commandLine: "the value"
+            }
+        if trimmed.isEmpty {
+            report(.invalidValue, "\(place) is empty", at: position)
+            return nil
+        }
+        // A key or a certificate has lines of its own.
+        let isOneLine = !trimmed.contains(where: \.isNewline)
+        if isOneLine, trimmed.first?.isWhitespace == true || trimmed.last?.isWhitespace == true {
+            report(.invalidValue, "\(place) begins or ends with white space", at: position)
+            return nil
+        }
+        return String(trimmed)
     }
 
     private var missingSeverity: Diagnostic.Severity {

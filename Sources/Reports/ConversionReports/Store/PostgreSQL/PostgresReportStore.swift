@@ -6,32 +6,18 @@ public import Postgres
 /// Any number of processes may append, fold and read at once.
 public final class PostgresReportStore: ReportStore {
     let pool: PostgresPool
-    /// Sessions with the planner settings of the read statement.
-    private let readers: PostgresPool
     private let partitions: EventPartitions
     private let owner: PositionOwner
 
-    /// Connects to nothing yet.
-    ///
-    /// - Parameters:
-    ///   - address: the pool's; reading needs sessions with other settings.
-    ///   - pool: for everything that writes.
-    ///   - readers: most connections that read.
-    /// - Throws: `fatal` `invalid-address`.
-    public init(_ address: ResourceAddress, pool: PostgresPool, readers: Int = 2) throws {
-        var address = address
-        address.properties["connections"] = nil
+    /// Opens nothing.
+    public init(pool: PostgresPool) {
         self.pool = pool
         owner = PositionOwner(pipeline: "", stage: "")
         partitions = EventPartitions(pool: pool)
-        self.readers = try PostgresPool(
-            address,
-            options: PostgresPool.Options(connections: readers, settings: Self.readSettings))
     }
 
     private init(_ store: PostgresReportStore, owner: PositionOwner) {
         pool = store.pool
-        readers = store.readers
         partitions = store.partitions
         self.owner = owner
     }
@@ -99,7 +85,8 @@ public final class PostgresReportStore: ReportStore {
     }
 
     public func fold(limit: Int) async throws -> FoldResult {
-        try await pool.withTransaction("BEGIN ISOLATION LEVEL READ COMMITTED") { connection in
+        try await pool.withTransaction("BEGIN ISOLATION LEVEL READ COMMITTED", for: .bulk) {
+            connection in
             // A statement of its own: the next one's snapshot must be younger than the lock.
             let lock = try connection.query("SELECT pg_try_advisory_xact_lock($1::bigint)") {
                 $0.add(int8: PostgresReportSQL.folderLock)
@@ -111,7 +98,7 @@ public final class PostgresReportStore: ReportStore {
     }
 
     public func read(_ queries: [ConversionQuery]) async throws -> ConversionReading {
-        try await readers.withConnection { connection in
+        try await pool.withConnection(for: .bulk, settings: Self.readSettings) { connection in
             if queries.isEmpty {
                 let clock = try connection.query("SELECT statement_timestamp()")
                 return ConversionReading(
@@ -131,7 +118,7 @@ public final class PostgresReportStore: ReportStore {
         }
     }
 
-    public func close() async { await readers.close() }
+    public func close() async {}
 }
 
 extension PostgresReportStore {

@@ -49,6 +49,7 @@ public struct GeneratorAddresses: Sendable, Hashable {
     }
 
     private static func problem(with part: Substring) -> String? {
+        if part.contains("@") { return "an address has no user and no password" }
         if part.isEmpty { return "an address is empty" }
         guard let colon = part.lastIndex(of: ":") else { return "\"\(part)\" has no port" }
         let host = part[..<colon]
