@@ -71,7 +71,7 @@ struct ResourceDecoding {
         }
         if let objection = connector.check(address) {
             let secrets =
-                [address.url]
+                [address.url].filter { $0.contains("://") }
                 + address.properties.filter { Redaction.isNameOfSecret($0.key) }.map(\.value)
             // Where it is a property that will not do, it is named.
             let property = member.value.members?.first { other in
