@@ -6,7 +6,12 @@ internal import Testing
 struct ConsumerProgressTests {
     private var progress = ConsumerProgress(now: Instant(nanoseconds: 0))
 
-    init() { progress.start([0: 10, 1: 0]) }
+    init() { start([0: 10, 1: 0]) }
+
+    private mutating func start(_ positions: [Int32: Int64]) {
+        progress.start(
+            StoredPositions(source: "t", next: positions), now: Instant(nanoseconds: 0))
+    }
 
     private func advance(_ partition: Int32, _ expected: Int64, _ next: Int64) -> PositionAdvance {
         PositionAdvance(source: "t", partition: partition, expected: expected, next: next)
@@ -29,7 +34,7 @@ struct ConsumerProgressTests {
         #expect(progress.admit(0, 9) == nil)
         #expect(progress.rewinding == [0])
         #expect(progress.admit(0, 10) == nil)
-        progress.start([0: 5])
+        start([0: 5])
         #expect(progress.rewinding.isEmpty)
         #expect(progress.admit(0, 5) == 5)
     }
@@ -57,7 +62,7 @@ struct ConsumerProgressTests {
         progress.settle(advance(0, 10, 15))
         #expect(!progress.hasUncommitted)
         // Somebody else got on to 40 meanwhile.
-        progress.start([0: 40])
+        start([0: 40])
         progress.settle(advance(0, 10, 15))
         #expect(progress.takeCommits() == [:])
     }

@@ -155,7 +155,7 @@ struct MockClusterTests {
         let consumer = try await bus.consumer(
             Subscription(topic: "topic", group: "ahead"), positions: store)
         let error = await failure { _ = try await consumer.next() }
-        #expect(error?.code == "position-beyond-end")
+        #expect(error?.code == "topic-recreated")
         #expect(error?.disposition == .retryable)
         // The store was put right: the same consumer goes on.
         store.set("topic", 0, to: 0)
@@ -236,12 +236,19 @@ private final class FlakyPositions: PositionStore {
     private let failures: Mutex<Int>
     init(failures: Int) { self.failures = Mutex(failures) }
 
-    func positions(of source: String, initial: [Int32: Int64]) async throws -> [Int32: Int64] {
+    func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
+        try await store.keep(witnesses, of: source)
+    }
+    func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws { try await store.restart(log, after: source, at: starts) }
+
+    func positions(of log: LogName, initial: [Int32: Int64]) async throws -> StoredPositions {
         let fails = failures.withLock { left in
             left -= 1
             return left >= 0
         }
         if fails { throw PipelineError.retryable("store-unavailable", "the store is away") }
-        return try await store.positions(of: source, initial: initial)
+        return try await store.positions(of: log, initial: initial)
     }
 }

@@ -2,6 +2,7 @@ import Batching
 import Dispatch
 import Ledger
 import PipelineCore
+import PipelineTesting
 import Postgres
 import Synchronization
 import Testing
@@ -101,7 +102,7 @@ struct PostgresFaultTests {
             results: batch.cases.map { .report($0.parameters) },
             dataAsOf: Timestamp(microseconds: 0), sinks: ["s"], took: .milliseconds(1))
         do {
-            try await persisting { try await ledger.commit(commit) }
+            _ = try await persisting { try await ledger.commit(commit) }
         } catch let error as PipelineError where error.code == "lease-lost" {
             return  // the other worker has it
         }

@@ -2,6 +2,7 @@ import Batching
 import Glibc
 import Ledger
 import PipelineCore
+import PipelineTesting
 import SQLite
 import SQLiteLedger
 import Testing

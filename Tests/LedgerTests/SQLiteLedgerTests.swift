@@ -3,8 +3,9 @@ import Ledger
 import PipelineCore
 import PipelineTesting
 import SQLite
-import SQLiteLedger
 import Testing
+
+@testable import SQLiteLedger
 
 struct SQLiteLedgerTests {
     @Test func `A case goes from waiting to delivered, and away`() async throws {
@@ -47,7 +48,7 @@ struct SQLiteLedgerTests {
         let first = try await fixture.ledger.seal()
         #expect(first.sealed.count == 32)
         #expect(first.next == first.clock, "there is more to do at once")
-        #expect(try await fixture.ledger.expectedSealing() == first.clock)
+        #expect(try await fixture.ledger.expectedSealing().at == first.clock)
         try await fixture.accept(200..<201)
         let second = try await fixture.ledger.seal()
         #expect(second.sealed.map(\.count).reduce(0, +) == 101 - 64)
@@ -55,6 +56,27 @@ struct SQLiteLedgerTests {
         #expect(second.sealed.allSatisfy { $0.closedBy == "max_age" })
         #expect(second.open.count == 1, "the late one waits for a batch of its own")
         #expect(second.next == second.clock.advanced(by: .seconds(60)))
+    }
+
+    @Test func `Attempts made before they were counted are counted by a migration`() async throws {
+        let database = SQLiteDatabase.inMemory()
+        var before = LedgerSchema.migration
+        before.steps = Array(before.steps.prefix(3))
+        try await database.migrate(before)
+        let numbers = [(1, 7), (2, 8), (3, 7), (4, 9), (5, 7)]
+        try await database.write { connection in
+            for (number, id) in numbers {
+                try connection.run(
+                    """
+                    INSERT INTO ledger_cases VALUES(?1, 1, 0, 0, ?2, ?3, ?4, ?5)
+                    """, number, id == 7 && number < 5 ? 1 : 0,
+                    UUID(high: 7, low: UInt64(id)), Digest(high: 0, low: 0), [] as Bytes)
+            }
+            try connection.run("UPDATE ledger_numbers SET next_case = 6")
+        }
+        let fixture = try await SQLiteLedgerFixture(database: database)
+        let found = try await fixture.ledger.snapshots(of: [7, 8, 9].map(fixture.id))
+        #expect([7, 8, 9].map { found[fixture.id($0)]?.revision } == [3, 1, 1])
     }
 
     @Test func `Purging an old attempt leaves the living one known`() async throws {

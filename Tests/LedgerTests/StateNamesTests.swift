@@ -1,6 +1,7 @@
 import Batching
 import Ledger
 import PipelineCore
+import PipelineTesting
 import PostgresLedger
 import SQLite
 import SQLiteLedger
@@ -158,7 +159,7 @@ struct StateNamesTests {
             #expect(await refusal { try await new.register() }?.code == "state-unowned")
             let moved = try await provider.rename(
                 .init(pipeline: "p", part: "ready"), to: .init(pipeline: "p", part: "announce"))
-            #expect(moved == ["1 batch(es) of p/batch go to announce instead of ready"])
+            #expect(moved == ["p/batch: 1 batch not delivered to ready will go to announce"])
             try await new.register()
             let delivery = try await new.claimDelivery(
                 sink: "announce", worker: "w", lease: .seconds(60))
@@ -208,7 +209,7 @@ struct StateNamesTests {
             try await fill(old, sinks: ["ready", "copy"])
             let ended = try await provider.abandon(
                 .init(pipeline: "p", part: "copy"), reason: "given up", isTrial: false)
-            #expect(ended == ["p/batch: 1 batch(es) not delivered to copy"])
+            #expect(ended == ["p/batch: 1 batch not delivered to copy"])
             try await ledger(provider, "p").register()
             #expect(
                 try await old.claimDelivery(sink: "copy", worker: "w", lease: .seconds(60)) == nil)

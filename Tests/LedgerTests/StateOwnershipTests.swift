@@ -93,7 +93,7 @@ struct StateOwnershipTests {
             stored: state("p", waiting: 0, undelivered: ["ready": 2, "announce": 1]))
         #expect(
             found.map(\.problem) == [
-                "the ledger holds 2 batches of p/batch for ready, which is no sink behind it"
+                "the ledger holds 2 batches not delivered to ready of p/batch, and ready is no sink behind it"
             ])
     }
 }

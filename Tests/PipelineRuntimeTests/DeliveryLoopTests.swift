@@ -121,6 +121,24 @@ struct DeliveryLoopTests {
         #expect(told == ["delivery failed; it will be tried again", "delivery works again"])
     }
 
+    @Test("to a sink that is away is told of once and then once a minute, not for each try")
+    func quiet() async throws {
+        let sink = FakeSink()
+        for _ in 0..<3000 { sink.failures.add(unavailable) }
+        for number in 1...20 { barrier.putOutcomes(of: [number], to: ["ready"]) }
+        let start = world.time.now
+        try await delivering(to: [("ready", sink)]) {
+            try await world.advance(by: .milliseconds(100)) { sink.batches.count == 20 }
+        }
+        let minutes = Int(start.duration(to: world.time.now).components.seconds / 60)
+        #expect(minutes > 1)
+        let told = world.log.events
+        #expect(told.count(where: { $0.level == .warning }) <= minutes + 1)
+        #expect(told.count <= minutes + 2)
+        #expect(told.last?.message == "works again")
+        #expect(told.last?.metadata["failures"]?.description == "3000")
+    }
+
     @Test("is repeated, not lost, when its mark can't be written at first")
     func lostMark() async throws {
         let sink = FakeSink()

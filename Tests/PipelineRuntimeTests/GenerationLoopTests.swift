@@ -11,11 +11,11 @@ struct GenerationLoopTests {
 
     /// Runs the loop until `body` returns.
     private func generating(
-        _ generator: FakeGenerator, _ body: () async throws -> Void
+        _ generator: FakeGenerator, _ other: FakeBarrier? = nil, _ body: () async throws -> Void
     ) async throws {
         let environment = world.environment()
         let loop = GenerationLoop(
-            stage: "reports", barrier: barrier, generator: generator, sinks: ["ready"],
+            stage: "reports", barrier: other ?? barrier, generator: generator, sinks: ["ready"],
             environment: environment)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await loop.run() }
@@ -33,6 +33,16 @@ struct GenerationLoopTests {
         #expect(batch.cases.map(\.number) == [5, 3, 9])
         #expect(generated.results.map(\.report) == [[5], [3], [9]])
         #expect(world.observer.generations.entries.map(\.cases) == [3])
+    }
+
+    @Test("counts as late what the store's clock says, an hour off this process's")
+    func late() async throws {
+        let store = world.time.timestamp.advanced(by: .hours(-1))
+        let barrier = FakeBarrier(storeTime: store)
+        barrier.seal([1, 2], deadline: store.advanced(by: .minutes(30)))
+        barrier.seal([3], deadline: store.advanced(by: .microseconds(-1)))
+        try await generating(FakeGenerator(), barrier) { try await barrier.commits.reaches(2) }
+        #expect(world.observer.generations.entries.map(\.late) == [0, 1])
     }
 
     @Test("extends its lease three times in its length for as long as it takes")

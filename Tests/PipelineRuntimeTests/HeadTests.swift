@@ -38,6 +38,30 @@ struct HeadTests {
         #expect(settlement.settlements.count == 1)
     }
 
+    @Test("lets a transform work beside its chunks, and ends that with the last of them")
+    func besides() async throws {
+        struct Working: Transform {
+            let started = Latch()
+            let ended = Latch()
+            func process(_ chunk: Chunk) async throws -> Chunk {
+                try await started.wait()
+                return chunk
+            }
+            func run() async throws {
+                started.open()
+                defer { ended.open() }
+                try await Latch().wait()
+            }
+        }
+        let working = Working()
+        let graph = world.graph(
+            sources: [FakeSource([Chunk.testing([1]).chunk])],
+            head: [.init(id: "unique", role: .transform(working)), .sink(sink)])
+        try await world.run(graph).run()
+        #expect(sink.chunks.count == 1)
+        #expect(working.ended.isOpen)
+    }
+
     @Test("slows its source to its slowest stage: chunks in flight have a bound")
     func backPressure() async throws {
         let sink = FakeSink(isOpen: false)

@@ -44,6 +44,53 @@ struct CreateReportTests {
         }
     }
 
+    @Test("with an earlier deadline names the existing case, whose deadline stands")
+    func laterRepeat() async throws {
+        let cases = FakeCases()
+        cases.put(1, .pending, deadline: Timestamp(microseconds: 86_400_000_000))
+        try await withReportServer(cases: cases) { client in
+            var request = request
+            request.deadline = .with { $0.seconds = 3600 }
+            let response = try await client.create(request)
+            #expect(response.status?.deadline?.seconds == 86_400)
+        }
+    }
+
+    @Test("is judged by the store's clock, an hour off this process's, with one look a minute")
+    func storeTime() async throws {
+        let store = PipelineClock.system.timestamp.advanced(by: .hours(-1))
+        let (port, cases) = (FakePort(), FakeCases())
+        cases.expectSealing(at: nil, clock: store)
+        var request = request
+        request.deadline = .with { $0.seconds = store.microseconds / 1_000_000 + 60 }
+        let asked = request
+        try await withReportServer(port: port, cases: cases) { client in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<50 { group.addTask { _ = try await client.create(asked) } }
+                try await group.waitForAll()
+            }
+        }
+        #expect(cases.scheduleLooks.count == 1)
+        for record in port.submitted.entries {
+            let distance = store.duration(to: record.timestamp)
+            #expect(distance >= .zero && distance < .minutes(5))
+        }
+    }
+
+    @Test("is judged by this process's clock while the store's can't be looked at")
+    func unknownStoreTime() async throws {
+        let (port, cases) = (FakePort(), FakeCases())
+        cases.failures.add(.retryable("store-unavailable", "away"))
+        let now = PipelineClock.system.timestamp
+        var request = request
+        request.deadline = .with { $0.seconds = 7_258_118_400 }
+        let asked = request
+        try await withReportServer(port: port, cases: cases) { client in
+            _ = try await client.create(asked)
+        }
+        #expect(port.submitted.entries.allSatisfy { $0.timestamp >= now })
+    }
+
     @Test("is accepted although the look at its state fails: it is stored")
     func unreadableState() async throws {
         let cases = FakeCases()

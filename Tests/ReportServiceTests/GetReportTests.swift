@@ -83,6 +83,37 @@ struct GetReportTests {
         }
     }
 
+    @Test(
+        "of a case that did not succeed asks the ledger every time: a repeat may open it again anywhere",
+        arguments: [CaseState.failed, .cancelled, .expired])
+    func overtaken(_ state: CaseState) async throws {
+        let cache = FakeOutcomeCache()
+        var outcome = Outcome.testing(1)
+        outcome.state = state
+        cases.put(1, state, outcome: outcome)
+        try await withReportServer(cases: cases, cache: cache) { client in
+            let first = try await client.get(1)
+            #expect(first.status?.state == ReportState(state))
+            #expect(first.revision == 1)
+            // Another process opens it again.
+            cases.put(1, .pending, revision: 2)
+            let created = try await client.create(.with { $0.caseID = UUID.testing(1).description })
+            #expect(created.status?.state == .pending)
+            #expect(created.revision == 2)
+            let open = try await client.get(1)
+            #expect(open.status?.state == .pending)
+            #expect(open.revision == 2)
+            var second = Outcome.testing(1)
+            second.revision = 2
+            cases.put(1, .succeeded, outcome: second)
+            let final = try await client.get(1)
+            #expect(final.report != nil)
+            #expect(final.revision == 2)
+        }
+        // What does not last is put back nowhere.
+        #expect(cache.stored.entries == [.testing(1)])
+    }
+
     @Test("of an unknown case is NOT_FOUND")
     func unknown() async throws {
         try await withReportServer(cases: cases) { client in

@@ -13,7 +13,9 @@ struct PollScheduleTests {
 
     /// What a thousand callers are told.
     private func pauses(_ state: CaseState, sealing: Duration?) async throws -> [Duration] {
-        cases.expectSealing(at: sealing.map { time.timestamp.advanced(by: $0) })
+        // The store's clock is an hour behind this process's.
+        let clock = time.timestamp.advanced(by: .hours(-1))
+        cases.expectSealing(at: sealing.map { clock.advanced(by: $0) }, clock: clock)
         let schedule = PollSchedule(
             cases: cases, clock: time.clock, random: RandomSource(seed: 1))
         let snapshot = CaseSnapshot(
@@ -52,7 +54,8 @@ struct PollScheduleTests {
 
     @Test("looks at the schedule again after a second")
     func refresh() async throws {
-        cases.expectSealing(at: time.timestamp.advanced(by: .seconds(100)))
+        cases.expectSealing(
+            at: time.timestamp.advanced(by: .seconds(100)), clock: time.timestamp)
         let schedule = PollSchedule(
             cases: cases, clock: time.clock, random: RandomSource(seed: 1))
         let snapshot = CaseSnapshot(
@@ -61,7 +64,26 @@ struct PollScheduleTests {
         for round in 1...3 {
             for _ in 0..<10 { _ = try await schedule.status(of: snapshot) }
             #expect(cases.scheduleLooks.count == round)
+            time.advance(by: .milliseconds(999))
+            _ = try await schedule.status(of: snapshot)
+            #expect(cases.scheduleLooks.count == round)
+            time.advance(by: .milliseconds(1))
+        }
+    }
+
+    @Test("knows the store's time from one look, and looks again after a minute")
+    func storeTime() async throws {
+        let store = Timestamp(microseconds: 5_000_000)
+        cases.expectSealing(at: nil, clock: store)
+        let schedule = PollSchedule(cases: cases, clock: time.clock, random: RandomSource(seed: 1))
+        for second in 0..<60 {
+            #expect(await schedule.storeTime() == store.advanced(by: .seconds(second)))
             time.advance(by: .seconds(1))
         }
+        #expect(cases.scheduleLooks.count == 1)
+        // The store's clock was set right meanwhile.
+        cases.expectSealing(at: nil, clock: store.advanced(by: .hours(1)))
+        #expect(await schedule.storeTime() == store.advanced(by: .hours(1)))
+        #expect(cases.scheduleLooks.count == 2)
     }
 }

@@ -30,6 +30,7 @@ struct AnswerEncoder: OutcomeEncoder {
     func cached(_ outcome: Outcome) throws -> Bytes {
         try GetReportResponse.with {
             $0.caseID = outcome.caseID.description
+            $0.revision = Int32(outcome.revision)
             $0.result =
                 outcome.state == .succeeded
                 ? .report(
@@ -44,6 +45,7 @@ struct AnswerEncoder: OutcomeEncoder {
                     })
         }.serializedBytes()[...]
     }
+    func recognize(_ bytes: Bytes, of id: UUID) -> CachedAnswer { .lasting }
 }
 
 /// A shared cache that counts what it is asked for.

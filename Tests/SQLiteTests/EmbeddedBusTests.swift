@@ -42,9 +42,11 @@ struct EmbeddedBusTests {
         #expect(record.headers == headers)
         #expect(record.origin == Origin(source: topic, partition: 0, offset: 1))
         #expect(record.ordinal == 1)
+        let source = try await bus.topic(topic).log.key
+        #expect(source.hasSuffix("/\(topic)"))
         #expect(
             fetch.advances == [
-                PositionAdvance(source: topic, partition: 0, expected: 0, next: 2)
+                PositionAdvance(source: source, partition: 0, expected: 0, next: 2)
             ])
     }
 
@@ -188,7 +190,7 @@ struct EmbeddedBusTests {
         let consumer = try await bus.consumer(
             Subscription(topic: topic, group: "g"), positions: FixedPositions(position: 2))
         let error = await #expect(throws: PipelineError.self) { try await consumer.next() }
-        #expect(error?.code == "position-out-of-range")
+        #expect(error?.code == "topic-recreated")
     }
 
     @Test func `A topic that nobody made is named`() async throws {
@@ -245,9 +247,15 @@ struct EmbeddedBusTests {
 
 private struct FixedPositions: PositionStore {
     var position: Int64
-    func positions(of source: String, initial: [Int32: Int64]) async throws -> [Int32: Int64] {
-        initial.mapValues { _ in position }
+    func positions(of log: LogName, initial: [Int32: Int64]) async throws -> StoredPositions {
+        StoredPositions(
+            source: log.key, next: initial.mapValues { _ in position },
+            partitions: Set(initial.keys))
     }
+    func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {}
+    func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws {}
 }
 
 private final class FixedTime: TimeSource {

@@ -49,7 +49,9 @@ public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes {
     /// Writes the outcomes, the batch's end and a delivery for each sink in one transaction under the token.
     ///
     /// The same commit repeated (a lost answer) succeeds again and changes nothing.
-    func commit(_ commit: BatchCommit) async throws
+    /// - Returns: when the batch was committed, on the store's clock; the first time, for a repeat.
+    @discardableResult
+    func commit(_ commit: BatchCommit) async throws -> Timestamp
     /// Ends the lease: the batch can be claimed again after `delay`.
     func release(batch: Int64, token: Int64, after delay: Duration, reason: String) async throws
     /// Replaces the batch by two sealed ones with the two halves of its cases.

@@ -10,33 +10,51 @@ public struct StageState: Sendable, Hashable {
     public var openBatches: Int
     /// Batches that are still to be delivered, by sink.
     public var undelivered: [String: Int]
+    /// Outcomes that a sink has refused for good, by sink.
+    public var parked: [String: Int]
     /// The logs that have stored positions.
     public var sources: Set<String>
 
     public init(
         pipeline: String, stage: String, waiting: Int = 0, openBatches: Int = 0,
-        undelivered: [String: Int] = [:], sources: Set<String> = []
+        undelivered: [String: Int] = [:], parked: [String: Int] = [:], sources: Set<String> = []
     ) {
         self.pipeline = pipeline
         self.stage = stage
         self.waiting = waiting
         self.openBatches = openBatches
         self.undelivered = undelivered
+        self.parked = parked
         self.sources = sources
     }
 
     /// `conversion-reports/batch`
     public var name: String { "\(pipeline)/\(stage)" }
 
-    public var hasOpenWork: Bool { waiting > 0 || openBatches > 0 || !undelivered.isEmpty }
+    public var hasOpenWork: Bool {
+        waiting > 0 || openBatches > 0 || !undelivered.isEmpty || !parked.isEmpty
+    }
 
     /// `5 waiting cases, 1 open batch, 2 batches not delivered to ready`; empty without any.
     public var openWork: String {
         var parts: [String] = []
         if waiting > 0 { parts.append(Self.count(waiting, "waiting case")) }
         if openBatches > 0 { parts.append(Self.count(openBatches, "open batch", "es")) }
-        for (sink, batches) in undelivered.sorted(by: { $0.key < $1.key }) {
+        for sink in openSinks { parts.append(openWork(of: sink)) }
+        return parts.joined(separator: ", ")
+    }
+
+    /// The sinks that have not got everything.
+    public var openSinks: [String] { Set(undelivered.keys).union(parked.keys).sorted() }
+
+    /// `2 batches not delivered to ready, 1 outcome parked for ready`
+    public func openWork(of sink: String) -> String {
+        var parts: [String] = []
+        if let batches = undelivered[sink] {
             parts.append(Self.count(batches, "batch", "es") + " not delivered to \(sink)")
+        }
+        if let outcomes = parked[sink] {
+            parts.append(Self.count(outcomes, "outcome") + " parked for \(sink)")
         }
         return parts.joined(separator: ", ")
     }
@@ -150,12 +168,11 @@ public struct StateOwnership: Sendable {
     }
 
     private func undeliverable(_ state: StageState, _ own: StateOwner) -> [Objection] {
-        state.undelivered.sorted { $0.key < $1.key }.compactMap { sink, batches in
-            if own.sinks.contains(sink) { return nil }
+        state.openSinks.filter { !own.sinks.contains($0) }.map { sink in
             let name = "\(state.pipeline)/\(sink)"
             return Objection(
-                "the ledger holds \(StageState.count(batches, "batch", "es")) of \(state.name)"
-                    + " for \(sink), which is no sink behind it",
+                "the ledger holds \(state.openWork(of: sink)) of \(state.name), and \(sink) is no"
+                    + " sink behind it",
                 "put it back, or `penstock migrate --rename \(name)=\(state.pipeline)/NEW` gives"
                     + " them to another sink, `--abandon \(name)` to none")
         }

@@ -100,27 +100,6 @@ extension PostgresLedger {
             return answer.rowCount == 0 ? nil : answer.int64(0, 0)
         }
     }
-
-    public func positions(of source: String, initial: [Int32: Int64]) async throws
-        -> [Int32: Int64]
-    {
-        try await withStage { connection, stage in
-            let answer = try connection.query(
-                "select part, next_offset from penstock.positions($1, $2, $3, $4)"
-            ) {
-                let parts = initial.sorted { $0.key < $1.key }
-                $0.add(int2: stage)
-                $0.add(text: source)
-                $0.add(int4s: parts.map(\.key))
-                $0.add(int8s: parts.map(\.value))
-            }
-            var positions: [Int32: Int64] = [:]
-            for row in 0..<answer.rowCount {
-                positions[Int32(answer.int64(row, 0))] = answer.int64(row, 1)
-            }
-            return positions
-        }
-    }
 }
 
 extension PostgresParameters {

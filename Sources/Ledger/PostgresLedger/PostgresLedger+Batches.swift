@@ -42,9 +42,9 @@ extension PostgresLedger {
         }
     }
 
-    public func commit(_ commit: BatchCommit) async throws {
-        try await withStage { connection, _ in
-            _ = try connection.query(
+    public func commit(_ commit: BatchCommit) async throws -> Timestamp {
+        let committedAt = try await withStage { connection, _ in
+            try connection.query(
                 "select penstock.commit_outcomes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
             ) {
                 $0.add(int8: commit.batch)
@@ -58,9 +58,10 @@ extension PostgresLedger {
                 $0.add(arrayOf: .bytea, commit.results) { $0.write(bytea: $1.report) }
                 $0.add(float8: commit.took.inSeconds)
                 $0.add(int8: commit.rowsRead)
-            }
+            }.timestamp(0, 0)
         }
         outcomesCommitted.ring()
+        return committedAt
     }
 
     /// Ends the lease. The token is spent: a commit under it is refused.
@@ -77,7 +78,7 @@ extension PostgresLedger {
             $0.add(int8: batch)
             $0.add(int8: token)
             $0.add(int8: delay.wholeMicroseconds)
-            $0.add(text: reason.withoutNUL)
+            $0.add(text: reason.storable)
         }
     }
 
@@ -114,7 +115,7 @@ extension CaseResult {
     fileprivate var reason: String? {
         switch self {
         case .report: nil
-        case .failure(let code, let reason): "\(code): \(reason)".withoutNUL
+        case .failure(let code, let reason): "\(code): \(reason)".storable
         }
     }
 
@@ -123,14 +124,5 @@ extension CaseResult {
         case .report(let bytes): bytes
         case .failure: nil
         }
-    }
-}
-
-extension String {
-    /// A reason is for people, and may come from elsewhere: what the server can't hold is shown by
-    /// the replacement character.
-    var withoutNUL: String {
-        utf8.contains(0)
-            ? String(unicodeScalars.map { $0 == "\0" ? "\u{FFFD}" : Character($0) }) : self
     }
 }

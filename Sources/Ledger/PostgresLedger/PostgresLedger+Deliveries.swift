@@ -9,7 +9,7 @@ extension PostgresLedger {
             let answer = try connection.query(
                 """
                 select batch_no, token, attempts, outcome_id, case_no, key, state, reason, report,
-                  data_as_of, written_at, deadline, parameters
+                  data_as_of, written_at, deadline, parameters, attempt
                 from penstock.claim_delivery($1, $2, $3, $4 * interval '1 microsecond')
                 """
             ) {
@@ -25,8 +25,8 @@ extension PostgresLedger {
                 outcomes: (0..<answer.rowCount).map { row in
                     Outcome(
                         id: answer.uuid(row, 3), caseNumber: answer.int64(row, 4),
-                        caseID: answer.uuid(row, 5), batch: number,
-                        state: CaseState(letter: answer.char(row, 6)),
+                        caseID: answer.uuid(row, 5), revision: answer.int(row, 13),
+                        batch: number, state: CaseState(letter: answer.char(row, 6)),
                         reason: answer.textOrNil(row, 7), report: answer.bytesOrNil(row, 8),
                         dataAsOf: answer.timestampOrNil(row, 9),
                         writtenAt: answer.timestamp(row, 10),
@@ -88,6 +88,7 @@ extension PostgresLedger {
 }
 
 extension String {
-    /// PostgreSQL's text holds every character but one.
+    /// PostgreSQL's text holds every character but one. For texts that are for people and may come
+    /// from elsewhere.
     var storable: String { contains("\0") ? String(map { $0 == "\0" ? "\u{FFFD}" : $0 }) : self }
 }

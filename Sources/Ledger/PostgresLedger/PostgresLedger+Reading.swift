@@ -7,7 +7,8 @@ extension PostgresLedger {
             let answer = try connection.query(
                 """
                 select key, state, accepted_at, deadline, case_no, batch_no, outcome_id, reason,
-                  report, data_as_of, written_at, parameters from penstock.snapshots($1, $2)
+                  report, data_as_of, written_at, parameters, attempt
+                from penstock.snapshots($1, $2)
                 """
             ) {
                 $0.add(int2: stage)
@@ -30,13 +31,24 @@ extension PostgresLedger {
         let outcome = answer.uuidOrNil(row, 6).map { outcomeID in
             Outcome(
                 id: outcomeID, caseNumber: answer.int64(row, 4), caseID: id,
-                batch: answer.int64(row, 5), state: state, reason: answer.textOrNil(row, 7),
+                revision: answer.int(row, 12), batch: answer.int64(row, 5), state: state,
+                reason: answer.textOrNil(row, 7),
                 report: answer.bytesOrNil(row, 8), dataAsOf: answer.timestampOrNil(row, 9),
                 writtenAt: answer.timestamp(row, 10), deadline: deadline,
                 parameters: answer.bytes(row, 11))
         }
         return CaseSnapshot(
-            id: id, state: state, acceptedAt: answer.timestamp(row, 2), deadline: deadline,
-            outcome: outcome)
+            id: id, revision: answer.int(row, 12), state: state,
+            acceptedAt: answer.timestamp(row, 2), deadline: deadline, outcome: outcome)
+    }
+
+    public func reopenable(of ids: [UUID]) async throws -> Set<UUID> {
+        try await withStage { connection, stage in
+            let answer = try connection.query("select penstock.reopenable($1, $2)") {
+                $0.add(int2: stage)
+                $0.add(uuids: ids)
+            }
+            return Set((0..<answer.rowCount).map { answer.uuid($0, 0) })
+        }
     }
 }

@@ -60,14 +60,16 @@ extension PostgresLedger {
         }
     }
 
-    public func expectedSealing() async throws -> Timestamp? {
+    public func expectedSealing() async throws -> ExpectedSealing {
         let rule = stage.rule
         return try await withStage { connection, stage in
             let look = try connection.look(stage, rule, locking: false)
-            if look.draining != nil && look.open.count > 0 { return look.clock }
+            if look.draining != nil && look.open.count > 0 {
+                return ExpectedSealing(at: look.clock, clock: look.clock)
+            }
             switch rule.decide(look.open, now: look.clock) {
-            case .fire: return look.clock
-            case .wait(let instant): return instant
+            case .fire: return ExpectedSealing(at: look.clock, clock: look.clock)
+            case .wait(let instant): return ExpectedSealing(at: instant, clock: look.clock)
             }
         }
     }

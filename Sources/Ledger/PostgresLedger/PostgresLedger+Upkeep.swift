@@ -12,7 +12,7 @@ extension PostgresLedger {
                 $0.add(uuids: ids)
                 $0.add(char: state.letter)
                 $0.add(text: state.rawValue)
-                $0.add(text: reason.withoutNUL)
+                $0.add(text: reason.storable)
             }.int(0, 0)
         }
         if count > 0 { outcomesCommitted.ring() }

@@ -34,7 +34,7 @@ extension PostgresLedgerProvider: StateAdministration {
                     try connection.move(deliveriesTo: sink, of: $0, to: newSink)
                 }
             }
-            return moved
+            return moved + (try connection.moveDeadLetters(old, to: new))
         }
     }
 
@@ -51,9 +51,9 @@ extension PostgresLedgerProvider: StateAdministration {
         for row in try await pool.withConnection({
             try $0.stages(StateName(pipeline: name.pipeline))
         }) {
-            guard let batches = row.state.undelivered[sink] else { continue }
+            guard row.state.openSinks.contains(sink) else { continue }
             if !isTrial { try await giveUp(row.number, sink: sink) }
-            ended.append("\(row.state.name): \(batches) batch(es) not delivered to \(sink)")
+            ended.append("\(row.state.name): \(row.state.openWork(of: sink))")
         }
         return ended
     }
@@ -102,21 +102,29 @@ extension PostgresLedgerProvider: StateAdministration {
         try await pool.withTransaction { connection in
             try connection.query(
                 """
-                with gone as (
-                  delete from penstock.deliveries
-                  where stage = $1 and delivered_at is null and ($2::text is null or sink = $2)
-                  returning batch_no, sink)
-                update penstock.batches b set done_at = clock_timestamp()
-                where batch_no in (select batch_no from gone) and done_at is null and not exists (
-                  select from penstock.deliveries d
-                  where d.batch_no = b.batch_no and d.delivered_at is null
-                    and not exists (select from gone g
-                      where g.batch_no = d.batch_no and g.sink = d.sink))
+                delete from penstock.parked
+                where stage = $1 and ($2::text is null or sink = $2)
                 """
             ) {
                 $0.add(int2: stage)
                 $0.add(text: sink)
             }
+            try connection.query(
+                """
+                delete from penstock.deliveries
+                where stage = $1 and delivered_at is null and ($2::text is null or sink = $2)
+                """
+            ) {
+                $0.add(int2: stage)
+                $0.add(text: sink)
+            }
+            // A statement of its own: it sees what is gone.
+            try connection.query(
+                """
+                select penstock.finish_batch(batch_no) from penstock.batches
+                where stage = $1 and committed_at is not null and done_at is null
+                """
+            ) { $0.add(int2: stage) }
         }
     }
 
@@ -176,6 +184,12 @@ extension PostgresConnection {
             for row in 0..<deliveries.rowCount {
                 state.undelivered[deliveries.text(row, 0)] = deliveries.int(row, 1)
             }
+            let parked = try query(
+                "select sink, count(*)::int from penstock.parked where stage = $1 group by sink"
+            ) { $0.add(int2: number) }
+            for row in 0..<parked.rowCount {
+                state.parked[parked.text(row, 0)] = parked.int(row, 1)
+            }
             let sources = try query(
                 "select distinct source from penstock.positions where stage = $1"
             ) { $0.add(int2: number) }
@@ -223,15 +237,31 @@ extension PostgresConnection {
         ) { $0.add(int2: number) }.bool(0, 0)
     }
 
+    fileprivate func moveDeadLetters(_ old: StateName, to new: StateName) throws -> [String] {
+        let count = try query(
+            """
+            update penstock.dead_letters set pipeline = $3, stage = coalesce($4, stage)
+            where pipeline = $1 and ($2::text is null or stage = $2)
+            """
+        ) {
+            $0.add(text: old.pipeline)
+            $0.add(text: old.part)
+            $0.add(text: new.pipeline)
+            $0.add(text: new.part)
+        }.affectedRows
+        return count == 0 ? [] : ["\(count) dead letters of \(old) are kept for \(new) now"]
+    }
+
     fileprivate func move(
         deliveriesTo sink: String, of row: StageRow, to new: String
     ) throws -> String? {
-        guard let batches = row.state.undelivered[sink] else { return nil }
+        guard row.state.openSinks.contains(sink) else { return nil }
         let both = try query(
             """
             select count(*)::int from penstock.deliveries o
             join penstock.deliveries n on n.batch_no = o.batch_no and n.sink = $3
-            where o.stage = $1 and o.sink = $2 and o.delivered_at is null
+            where o.stage = $1 and o.sink = $2 and (o.delivered_at is null or exists (
+              select from penstock.parked k where k.batch_no = o.batch_no and k.sink = o.sink))
             """
         ) {
             $0.add(int2: row.number)
@@ -241,16 +271,19 @@ extension PostgresConnection {
         if both > 0 {
             throw PipelineError.sinkOwned(both, new, row.state)
         }
-        try query(
+        for update in [
             """
-            update penstock.deliveries set sink = $3
-            where stage = $1 and sink = $2 and delivered_at is null
-            """
-        ) {
-            $0.add(int2: row.number)
-            $0.add(text: sink)
-            $0.add(text: new)
+            update penstock.deliveries d set sink = $3
+            where stage = $1 and sink = $2 and (delivered_at is null or exists (
+              select from penstock.parked k where k.batch_no = d.batch_no and k.sink = d.sink))
+            """, "update penstock.parked set sink = $3 where stage = $1 and sink = $2",
+        ] {
+            try query(update) {
+                $0.add(int2: row.number)
+                $0.add(text: sink)
+                $0.add(text: new)
+            }
         }
-        return "\(batches) batch(es) of \(row.state.name) go to \(new) instead of \(sink)"
+        return "\(row.state.name): \(row.state.openWork(of: sink)) will go to \(new)"
     }
 }

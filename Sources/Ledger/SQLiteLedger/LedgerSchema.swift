@@ -8,7 +8,7 @@ internal import SQLite
 /// first.
 enum LedgerSchema {
     static let migration = SQLiteMigration(
-        component: "ledger", steps: [stages, cases, batches, refusals])
+        component: "ledger", steps: [stages, cases, batches, revisions, refusals, logs])
 
     private static let stages = """
         CREATE TABLE ledger_stages(
@@ -41,6 +41,19 @@ enum LedgerSchema {
           case_no INTEGER PRIMARY KEY, batch_no INTEGER NOT NULL, written_at INTEGER NOT NULL,
           data_as_of INTEGER, outcome_id BLOB NOT NULL, state TEXT NOT NULL, reason TEXT,
           report BLOB);
+        """
+
+    /// Counts the attempts at a case: the revision of its outcome.
+    private static let revisions = """
+        ALTER TABLE ledger_cases ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
+        CREATE TEMP TABLE again AS
+          SELECT c.case_no, row_number() OVER (PARTITION BY c.id, c.stage_no ORDER BY c.case_no) AS nth
+          FROM ledger_cases c JOIN (
+            SELECT DISTINCT id, stage_no FROM ledger_cases WHERE is_superseded = 1) s
+            ON s.id = c.id AND s.stage_no = c.stage_no;
+        UPDATE ledger_cases SET attempt = again.nth FROM again
+          WHERE again.case_no = ledger_cases.case_no;
+        DROP TABLE temp.again;
         """
 
     private static let batches = """
@@ -92,5 +105,13 @@ enum LedgerSchema {
           record_no INTEGER NOT NULL, recorded_at INTEGER NOT NULL,
           key BLOB, payload BLOB, headers BLOB);
         CREATE INDEX ledger_dead_letters_pipeline ON ledger_dead_letters(pipeline, letter_no);
+        """
+
+    /// Positions belong to logs, no longer to topics: rows without a log are of earlier versions.
+    private static let logs = """
+        ALTER TABLE ledger_positions ADD COLUMN log TEXT;
+        ALTER TABLE ledger_positions ADD COLUMN incarnation INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE ledger_positions ADD COLUMN witness_offset INTEGER;
+        ALTER TABLE ledger_positions ADD COLUMN witness_digest INTEGER;
         """
 }

@@ -67,18 +67,18 @@ private struct Acceptor {
         let insert = try connection.statement(
             """
             INSERT INTO ledger_cases(
-              case_no, stage_no, accepted_at, deadline, id, digest, parameters)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING
+              case_no, stage_no, accepted_at, deadline, id, digest, parameters, attempt)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING
             """)
         let latest = now.advanced(by: sla)
         for index in 0..<submissions.count {
-            let add = { [stage, now] (number: Int64) in
+            let add = { [stage, now] (number: Int64, attempt: Int) in
                 try insert.run(
                     number, stage, now, submissions.deadlines[index] ?? latest,
                     submissions.ids[index], submissions.digests[index],
-                    submissions.parameters[index]) == 1
+                    submissions.parameters[index], attempt) == 1
             }
-            if try add(nextCase) {
+            if try add(nextCase, 1) {
                 nextCase += 1
                 counts.new += 1
             } else {
@@ -92,15 +92,20 @@ private struct Acceptor {
 
     /// A case of that id is known: this one is a repeat, a new attempt, or a conflict.
     private mutating func resolve(
-        _ index: Int, of submissions: Submissions, _ add: (Int64) throws -> Bool
+        _ index: Int, of submissions: Submissions, _ add: (Int64, Int) throws -> Bool
     ) throws {
         let known = try connection.first(
             """
-            SELECT c.case_no, c.digest, o.state FROM ledger_cases c
+            SELECT c.case_no, c.digest, o.state, c.attempt FROM ledger_cases c
             LEFT JOIN ledger_outcomes o USING(case_no)
             WHERE c.id = ?1 AND c.stage_no = ?2 AND c.is_superseded = 0
             """, submissions.ids[index], stage
-        ) { (number: $0.int64(0), digest: $0.digest(1), state: CaseState(rawValue: $0.text(2))) }
+        ) { row in
+            (
+                number: row.int64(0), digest: row.digest(1),
+                state: CaseState(rawValue: row.text(2)), attempt: row.int(3)
+            )
+        }
         guard let known, known.digest == submissions.digests[index] else {
             conflicts.append(index)
             return
@@ -109,7 +114,7 @@ private struct Acceptor {
         case .failed, .cancelled, .expired:
             try connection.run(
                 "UPDATE ledger_cases SET is_superseded = 1 WHERE case_no = ?1", known.number)
-            _ = try add(nextCase)
+            _ = try add(nextCase, known.attempt + 1)
             nextCase += 1
             counts.reopened += 1
         case .pending, .sealed, .running, .succeeded, nil:

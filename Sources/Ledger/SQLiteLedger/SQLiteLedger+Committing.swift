@@ -1,12 +1,13 @@
 public import Ledger
-internal import PipelineCore
+public import PipelineCore
 internal import SQLite
 
 extension SQLiteLedger {
-    public func commit(_ commit: BatchCommit) async throws {
+    public func commit(_ commit: BatchCommit) async throws -> Timestamp {
         let stage = try await registered().number
-        try await database.write { [clock] connection in
-            guard let cases = try Self.openCases(commit, in: connection) else { return }
+        let committedAt = try await database.write { [clock] connection in
+            let (cases, committedAt) = try Self.openCases(commit, in: connection)
+            if let committedAt { return committedAt }
             guard
                 cases.sorted() == commit.cases.sorted(),
                 commit.outcomeIDs.count == cases.count, commit.results.count == cases.count
@@ -18,23 +19,25 @@ extension SQLiteLedger {
             let now = clock.timestamp
             try Self.insertOutcomes(commit, at: now, in: connection)
             try Self.finish(commit, stage: stage, at: now, in: connection)
+            return now
         }
         outcomesCommitted.ring()
+        return committedAt
     }
 
-    /// The cases of the batch; `nil` if this very commit has been made already.
+    /// The cases of the batch, and when it was committed if this very commit has been made already.
     /// - Throws: `fenced` `lease-lost`.
     private static func openCases(
         _ commit: BatchCommit, in connection: SQLiteConnection
-    ) throws -> [Int64]? {
+    ) throws -> (cases: [Int64], committedAt: Timestamp?) {
         let stored = try connection.first(
-            "SELECT committed_at IS NOT NULL, cases FROM ledger_batches "
+            "SELECT committed_at, cases FROM ledger_batches "
                 + "WHERE batch_no = ?1 AND token = ?2", commit.batch, commit.token
-        ) { (isCommitted: $0.int(0) == 1, cases: CaseNumbers.decode($0.text(1))) }
+        ) { (cases: CaseNumbers.decode($0.text(1)), committedAt: $0.timestamp(0)) }
         guard let stored else {
             throw leaseLost("batch \(commit.batch) under token \(commit.token)")
         }
-        if !stored.isCommitted { return stored.cases }
+        if stored.committedAt == nil { return stored }
         // The same commit again changes nothing; another one under the same token is somebody's
         // mistake.
         let find = try connection.statement(
@@ -43,7 +46,7 @@ extension SQLiteLedger {
             try find.first(number, id) { _ in true } ?? false
         }
         guard isSame else { throw leaseLost("batch \(commit.batch)") }
-        return nil
+        return stored
     }
 
     private static func insertOutcomes(

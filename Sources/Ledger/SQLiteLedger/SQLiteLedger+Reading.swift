@@ -34,12 +34,30 @@ extension SQLiteLedger {
         }
     }
 
+    public func reopenable(of ids: [UUID]) async throws -> Set<UUID> {
+        if ids.isEmpty { return [] }
+        let stage = try await registered().number
+        return try await database.read { connection in
+            var found: Set<UUID> = []
+            try connection.forEach(
+                """
+                WITH RECURSIVE n(i) AS (
+                  VALUES(1) UNION ALL SELECT i + 16 FROM n WHERE i + 16 <= length(?1))
+                SELECT c.id FROM n CROSS JOIN ledger_cases c
+                  ON c.id = substr(?1, n.i, 16) AND c.stage_no = ?2 AND c.is_superseded = 0
+                CROSS JOIN ledger_outcomes o ON o.case_no = c.case_no AND o.state <> 'succeeded'
+                """, ids.flatMap(\.bytes), stage
+            ) { row in if let id = row.uuid(0) { found.insert(id) } }
+            return found
+        }
+    }
+
     /// Without the difference between sealed and running, which is the batch's.
     private static func snapshot(_ row: borrowing SQLiteRow) -> CaseSnapshot {
         let outcome = row.isNull(2) ? nil : OutcomeRow.read(row, from: 2)
         let waiting: CaseState = row.int(1) == 1 ? .pending : .sealed
         return CaseSnapshot(
-            id: row.uuid(4)!, state: outcome?.state ?? waiting,
+            id: row.uuid(4)!, revision: row.int(13), state: outcome?.state ?? waiting,
             acceptedAt: Timestamp(microseconds: row.int64(0)),
             deadline: Timestamp(microseconds: row.int64(11)), outcome: outcome)
     }

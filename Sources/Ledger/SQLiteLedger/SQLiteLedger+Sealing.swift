@@ -21,11 +21,12 @@ extension SQLiteLedger {
         }
     }
 
-    public func expectedSealing() async throws -> Timestamp? {
+    public func expectedSealing() async throws -> ExpectedSealing {
         let registration = try await registered()
         return try await database.read { [clock, stage] connection in
-            let sealer = try Sealer(connection, registration, now: clock.timestamp)
-            return try sealer.expected(stage.rule)
+            let now = clock.timestamp
+            let sealer = try Sealer(connection, registration, now: now)
+            return ExpectedSealing(at: try sealer.expected(stage.rule), clock: now)
         }
     }
 }

@@ -52,24 +52,30 @@ public final class SQLiteLedger: Ledger {
         return try await registered()
     }
 
+    private static let table = PositionTable("ledger_positions", owner: ["stage_no"])
+
     public func positions(
-        of source: String, initial: [Int32: Int64]
-    ) async throws -> [Int32: Int64] {
+        of log: LogName, initial: [Int32: Int64]
+    ) async throws -> StoredPositions {
         let stage = try await registered().number
-        return try await database.write { connection in
-            let insert = try connection.statement(
-                "INSERT INTO ledger_positions VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")
-            let select = try connection.statement(
-                """
-                SELECT next_offset FROM ledger_positions
-                WHERE stage_no = ?1 AND source = ?2 AND partition = ?3
-                """)
-            var positions: [Int32: Int64] = [:]
-            for (partition, offset) in initial.sorted(by: { $0.key < $1.key }) {
-                try insert.run(stage, source, partition, offset)
-                positions[partition] = try select.first(stage, source, partition) { $0.int64(0) }
-            }
-            return positions
+        return try await database.write {
+            try Self.table.positions(of: log, initial: initial, in: $0, owner: stage)
+        }
+    }
+
+    public func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
+        let stage = try await registered().number
+        try await database.write {
+            try Self.table.keep(witnesses, of: source, in: $0, owner: stage)
+        }
+    }
+
+    public func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws {
+        let stage = try await registered().number
+        try await database.write {
+            try Self.table.restart(log, after: source, at: starts, in: $0, owner: stage)
         }
     }
 

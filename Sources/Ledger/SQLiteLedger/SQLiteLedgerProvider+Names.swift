@@ -26,7 +26,7 @@ extension SQLiteLedgerProvider: StateAdministration {
                     try connection.move(deliveriesTo: sink, of: $0, to: newSink)
                 }
             }
-            return moved
+            return moved + (try connection.moveDeadLetters(old, to: new))
         }
     }
 
@@ -44,8 +44,8 @@ extension SQLiteLedgerProvider: StateAdministration {
             }
             guard let sink = name.part else { return ended }
             for row in try connection.stages(StateName(pipeline: name.pipeline)) {
-                guard let batches = row.state.undelivered[sink] else { continue }
-                ended.append("\(row.state.name): \(batches) batch(es) not delivered to \(sink)")
+                guard row.state.openSinks.contains(sink) else { continue }
+                ended.append("\(row.state.name): \(row.state.openWork(of: sink))")
                 if isTrial { continue }
                 try connection.giveUp(row.number, sink: sink, at: clock.timestamp)
             }
@@ -102,6 +102,10 @@ extension SQLiteConnection {
                 """, rows[index].number
             ) { rows[index].state.undelivered[$0.text(0)] = $0.int(1) }
             try forEach(
+                "SELECT sink, count(*) FROM ledger_parked WHERE stage_no = ?1 GROUP BY sink",
+                rows[index].number
+            ) { rows[index].state.parked[$0.text(0)] = $0.int(1) }
+            try forEach(
                 "SELECT DISTINCT source FROM ledger_positions WHERE stage_no = ?1",
                 rows[index].number
             ) { rows[index].state.sources.insert($0.text(0)) }
@@ -144,25 +148,40 @@ extension SQLiteConnection {
         ) { $0.int(0) == 1 } ?? false
     }
 
+    fileprivate func moveDeadLetters(_ old: StateName, to new: StateName) throws -> [String] {
+        let count = try run(
+            """
+            UPDATE ledger_dead_letters SET pipeline = ?3, stage = ifnull(?4, stage)
+            WHERE pipeline = ?1 AND (?2 IS NULL OR stage = ?2)
+            """, old.pipeline, old.part, new.pipeline, new.part)
+        return count == 0 ? [] : ["\(count) dead letters of \(old) are kept for \(new) now"]
+    }
+
     fileprivate func move(
         deliveriesTo sink: String, of row: StageRow, to new: String
     ) throws -> String? {
-        guard let batches = row.state.undelivered[sink] else { return nil }
+        guard row.state.openSinks.contains(sink) else { return nil }
         let both =
             try first(
                 """
                 SELECT count(*) FROM ledger_deliveries o
                 JOIN ledger_deliveries n ON n.batch_no = o.batch_no AND n.sink = ?3
-                WHERE o.stage_no = ?1 AND o.sink = ?2 AND o.delivered_at IS NULL
+                WHERE o.stage_no = ?1 AND o.sink = ?2 AND (o.delivered_at IS NULL OR EXISTS (
+                  SELECT 1 FROM ledger_parked k WHERE k.batch_no = o.batch_no AND k.sink = o.sink))
                 """, row.number, sink, new
             ) { $0.int(0) } ?? 0
         if both > 0 { throw PipelineError.sinkOwned(both, new, row.state) }
         try run(
             """
             UPDATE ledger_deliveries SET sink = ?3
-            WHERE stage_no = ?1 AND sink = ?2 AND delivered_at IS NULL
+            WHERE stage_no = ?1 AND sink = ?2 AND (delivered_at IS NULL OR EXISTS (
+              SELECT 1 FROM ledger_parked k
+              WHERE k.batch_no = ledger_deliveries.batch_no AND k.sink = ledger_deliveries.sink))
             """, row.number, sink, new)
-        return "\(batches) batch(es) of \(row.state.name) go to \(new) instead of \(sink)"
+        try run(
+            "UPDATE ledger_parked SET sink = ?3 WHERE stage_no = ?1 AND sink = ?2", row.number,
+            sink, new)
+        return "\(row.state.name): \(row.state.openWork(of: sink)) will go to \(new)"
     }
 
     /// Cancels what waits, as a batch of its own, and what is in open batches. Tokens are spent:
@@ -202,6 +221,9 @@ extension SQLiteConnection {
     /// - Parameter sink: `nil` for all.
     fileprivate func giveUp(_ stage: Int64, sink: String?, at now: Timestamp) throws {
         try run(
+            "DELETE FROM ledger_parked WHERE stage_no = ?1 AND (?2 IS NULL OR sink = ?2)", stage,
+            sink)
+        try run(
             """
             DELETE FROM ledger_deliveries
             WHERE stage_no = ?1 AND delivered_at IS NULL AND (?2 IS NULL OR sink = ?2)
@@ -212,6 +234,8 @@ extension SQLiteConnection {
             WHERE stage_no = ?1 AND committed_at IS NOT NULL AND done_at IS NULL AND NOT EXISTS (
               SELECT 1 FROM ledger_deliveries d
               WHERE d.batch_no = ledger_batches.batch_no AND d.delivered_at IS NULL)
+              AND NOT EXISTS (
+                SELECT 1 FROM ledger_parked k WHERE k.batch_no = ledger_batches.batch_no)
             """, stage, now)
     }
 }

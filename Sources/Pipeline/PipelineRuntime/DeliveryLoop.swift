@@ -34,6 +34,9 @@ struct DeliveryLoop: Sendable {
             do {
                 switch try await process(claimed) {
                 case .delivered: tellEnd(of: &trouble, claimed.batch)
+                case .postponed(let error, _) where error.disposition == .retryable:
+                    // Said already, when it began: each batch that waits for the sink would say it again.
+                    break
                 case .postponed(let error, let pause): tell(&trouble, claimed.batch, error, pause)
                 }
             } catch let error as PipelineError where error.disposition != .fatal {

@@ -40,6 +40,7 @@ struct GenerationLoop: Sendable {
             } catch let error as PipelineError where error.disposition != .fenced {
                 return try await answerFailure(error, of: claimed, since: start)
             }
+            environment.outages.succeeded(generating)
             do {
                 try await commit(generated, of: claimed, since: start)
             } catch let error as PipelineError where error.disposition == .permanent {
@@ -49,15 +50,16 @@ struct GenerationLoop: Sendable {
         }
     }
 
+    private var generating: String { "stage \(stage): generate" }
+
     private func commit(
         _ generated: GeneratedBatch, of claimed: any ClaimedBatch, since start: Instant
     ) async throws {
         let took = start.duration(to: environment.clock.now)
-        try await environment.retrying("stage \(stage): commit a batch") {
+        let committedAt = try await environment.retrying("stage \(stage): commit a batch") {
             try await claimed.commit(generated, took: took, sinks: sinks)
         }
-        let now = environment.clock.timestamp
-        let late = claimed.batch.cases.count { $0.deadline < now }
+        let late = claimed.batch.cases.count { $0.deadline < committedAt }
         environment.observer.generated(
             stage: stage, cases: claimed.batch.cases.count, took: took, late: late)
         environment.logger.info(
@@ -78,7 +80,9 @@ struct GenerationLoop: Sendable {
         switch error.disposition {
         case .retryable:
             let pause = environment.retry.pause(after: batch.attempts, random: environment.random)
-            log(batch, "batch failed; it will be tried again", error)
+            environment.outages.failed(
+                generating, error, "batch failed; it will be tried again",
+                clock: environment.clock, logger: environment.logger, metadata: about(batch))
             try await environment.retrying("stage \(stage): release a batch") {
                 try await claimed.release(after: pause, reason: error.description)
             }
@@ -100,10 +104,13 @@ struct GenerationLoop: Sendable {
 
     private func log(_ batch: Batch, _ message: Logger.Message, _ error: PipelineError) {
         environment.logger.warning(
-            message,
-            metadata: [
-                "stage": "\(stage)", "batch": "\(batch.number)", "cases": "\(batch.cases.count)",
-                "attempt": "\(batch.attempts)", "error": "\(error)",
-            ])
+            message, metadata: about(batch).merging(["error": "\(error)"]) { $1 })
+    }
+
+    private func about(_ batch: Batch) -> Logger.Metadata {
+        [
+            "stage": "\(stage)", "batch": "\(batch.number)", "cases": "\(batch.cases.count)",
+            "attempt": "\(batch.attempts)",
+        ]
     }
 }

@@ -20,6 +20,25 @@ struct Head: Sendable {
 
     /// Returns when every source has ended, by itself or by the stop, and what it sent has settled.
     func run() async throws {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            for case .transform(let transform) in graph.head.map(\.role) {
+                group.addTask {
+                    do { try await transform.run() } catch is CancellationError {}
+                    return false
+                }
+            }
+            group.addTask {
+                try await pump()
+                return true
+            }
+            while let isFinished = try await group.next(), !isFinished {}
+            group.cancelAll()
+        }
+        await close()
+    }
+
+    /// Returns when every source has ended and what it sent has settled.
+    private func pump() async throws {
         let channels = (0...graph.head.count).map { _ in
             Channel<Item>(capacity: Self.handOffCapacity)
         }
@@ -37,7 +56,6 @@ struct Head: Sendable {
             group.addTask { try await settle(from: channels[graph.head.count]) }
             try await group.waitForAllOrFirstFailure()
         }
-        await close()
     }
 
     /// Lets go of what sources and sinks hold.

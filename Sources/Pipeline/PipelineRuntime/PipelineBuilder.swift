@@ -23,7 +23,11 @@ extension PipelineGraph {
         // From the end: a stage has to know whether a buffer stands behind it.
         for stage in stages.reversed() where type(of: stage.settings).role != .source {
             let instance = try stage.settings.build(context.for(stage))
-            if case .buffer = instance { context.settlesLate = true }
+            switch instance {
+            case .buffer: context.settlesLate = true
+            case .barrier(let barrier): context.reads.cases = barrier.reader
+            default: break
+            }
             built.append((stage, instance))
         }
         for (stage, instance) in built.reversed() { try add(stage, instance) }

@@ -14,6 +14,8 @@ public struct RunEnvironment: Sendable {
     /// How long draining may take.
     public var grace: Duration
     public var observer: any RuntimeObserver
+    /// What fails and is tried again: told of when it begins and when it ends, not at each try.
+    let outages = Outages()
 
     public init(
         clock: PipelineClock, random: RandomSource, logger: Logger, worker: String,
@@ -37,12 +39,17 @@ public struct RunEnvironment: Sendable {
         var attempt = 0
         while true {
             do {
-                return try await body()
+                let result = try await body()
+                outages.succeeded(what)
+                return result
             } catch let error as PipelineError where error.disposition == .retryable {
                 attempt += 1
                 observer.retried(what)
+                outages.failed(
+                    what, error, clock: clock, logger: logger,
+                    metadata: ["attempt": "\(attempt)"])
                 if attempt >= limit { throw error }
-                try await pause(what, after: error, attempt: attempt, retry)
+                try await clock.sleep(for: retry.pause(after: attempt, random: random))
             }
         }
     }
@@ -61,27 +68,32 @@ public struct RunEnvironment: Sendable {
         while true {
             let start = clock.now
             do {
-                return try await body()
+                if attempt == 0 { return try await body() }
+                return try await hopeful(what, after: policy.longest, body)
             } catch let error as PipelineError where error.disposition == .retryable {
                 if start.duration(to: clock.now) >= policy.longest { attempt = 0 }
                 attempt += 1
                 observer.retried(what)
-                try await pause(what, after: error, attempt: attempt, policy)
+                outages.failed(
+                    what, error, clock: clock, logger: logger,
+                    metadata: ["attempt": "\(attempt)"])
+                try await clock.sleep(for: policy.pause(after: attempt, random: random))
             }
         }
     }
 
-    private func pause(
-        _ what: String, after error: PipelineError, attempt: Int, _ policy: RetryPolicy
+    /// Runs a body that has failed before: once it has worked for so long, the outage is over.
+    private func hopeful(
+        _ what: String, after wait: Duration, _ body: () async throws -> Void
     ) async throws {
-        let pause = policy.pause(after: attempt, random: random)
-        logger.warning(
-            "trying again",
-            metadata: [
-                "what": "\(what)", "error": "\(error)", "attempt": "\(attempt)",
-                "pause_seconds": "\(pause.inSeconds)",
-            ])
-        try await clock.sleep(for: pause)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await clock.sleep(for: wait)
+                outages.succeeded(what)
+            }
+            try await body()
+            group.cancelAll()
+        }
     }
 
     /// Runs `body` unless the stop has been asked for, or comes first; `nil` then.

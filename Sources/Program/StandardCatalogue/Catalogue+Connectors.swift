@@ -6,6 +6,7 @@ internal import PipelineCore
 internal import Postgres
 internal import Redis
 internal import ReportService
+internal import SQLite
 
 extension Catalogue {
     static var connectors: [Connector] {
@@ -44,13 +45,15 @@ extension Catalogue {
     }
 
     private static var embedded: Connector {
-        Connector(
+        var connector = Connector(
             schemes: ["embedded"],
             summary: "A file of SQLite that is a bus and a store; one `run` at a time.",
             example: "embedded:data/penstock.sqlite", kinds: [.bus, .store],
             check: { plain($0, needs: "a path") },
             place: { ResourcePlace(owns: FileIdentity(path: $0.rest)?.name) }
         ) { address, context in EmbeddedStore(address, context: context) }
+        connector.identity = { "embedded:\(SQLiteDatabase.location(of: $0.rest))" }
+        return connector
     }
 
     private static var memory: Connector {

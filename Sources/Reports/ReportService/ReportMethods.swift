@@ -46,10 +46,12 @@ struct ReportMethods: Sendable {
         _ request: ReportRequest
     ) async throws(GRPCStatusError) -> CreateReportResponse {
         do {
+            // By the store's clock it is decided whether a deadline has passed already.
+            let now = request.deadline == nil ? clock.timestamp : await answers.storeTime()
             let record = Record(
                 payload: try request.serializedBytes()[...],
                 headers: [Header("content-type", "application/x-protobuf")],
-                timestamp: clock.timestamp, origin: Origin(source: source, offset: 0))
+                timestamp: now, origin: Origin(source: source, offset: 0))
             switch try await port.submit(record) {
             case .rejected(let rejection): throw GRPCStatusError(rejection)
             case .accepted: return await accepted(request)
@@ -65,10 +67,13 @@ struct ReportMethods: Sendable {
         response.caseID = UUID(request.caseID)?.description ?? request.caseID
         guard let id = UUID(request.caseID) else { return response }
         switch try? await answers.answer(id, fresh: true) {
-        case .open(let status)?: response.status = status
+        case .open(let status, let revision)?:
+            response.status = status
+            response.revision = Int32(clamping: revision)
         case .final(let encoded)?:
             let known = try? GetReportResponse(serializedBytes: encoded.span)
             response.status = known?.status ?? .done
+            response.revision = known?.revision ?? 0
         case .unknown?, nil:
             response.status = .with {
                 $0.state = .pending
@@ -93,9 +98,10 @@ struct ReportMethods: Sendable {
     private func encoded(_ answer: CaseAnswers.Answer, of id: UUID) throws -> [UInt8] {
         switch answer {
         case .final(let bytes): return Array(bytes)
-        case .open(let status):
+        case .open(let status, let revision):
             return try GetReportResponse.with {
                 $0.caseID = id.description
+                $0.revision = Int32(clamping: revision)
                 $0.result = .status(status)
             }.serializedBytes()
         case .unknown:

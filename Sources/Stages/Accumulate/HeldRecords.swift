@@ -95,13 +95,12 @@ struct HeldRecords: Sendable {
         return (moved, idle)
     }
 
-    /// Splits the first step before the first of the chunk's records that still wait, in each partition.
+    /// Splits the first step before the first of the chunk's records that still wait, in each partition: a chunk is of
+    /// one log.
     private mutating func cutFirstStep(rest: [Origin]) -> [PositionAdvance] {
         var first: [PositionAdvance] = []
         steps[0].advances = steps[0].advances.compactMap { advance in
-            let next = rest.first {
-                $0.source == advance.source && $0.partition == advance.partition
-            }
+            let next = rest.first { $0.partition == advance.partition }
             guard let next else {
                 first.append(advance)
                 return nil

@@ -48,8 +48,10 @@ private final class LedgerBatch: ClaimedBatch {
             batch: batch.number, token: batch.token, lease: barrier.lease)
     }
 
-    func commit(_ generated: GeneratedBatch, took: Duration, sinks: [String]) async throws {
-        try await barrier.ledger.commit(
+    func commit(
+        _ generated: GeneratedBatch, took: Duration, sinks: [String]
+    ) async throws -> Timestamp {
+        let committedAt = try await barrier.ledger.commit(
             BatchCommit(
                 batch: batch.number, token: batch.token, cases: batch.cases.map(\.number),
                 outcomeIDs: outcomeIDs, results: generated.results, dataAsOf: generated.dataAsOf,
@@ -58,6 +60,7 @@ private final class LedgerBatch: ClaimedBatch {
             barrier.committed(sink).ring()
             barrier.tell(.committed(sink: sink))
         }
+        return committedAt
     }
 
     func release(after delay: Duration, reason: String) async throws {

@@ -8,8 +8,9 @@ public struct CacheStage: StagePlugin {
     public static let summary = "Keeps outcomes in a cache, as readers get them."
     public static var codes: [Diagnostic.Code] { [.unknownCodec] }
     public static let guarantee = """
-        Never in the way: while the cache is down, reads are answered by the ledger and the stage tries again. Outcomes \
-        are immutable, so a cached one is never wrong.
+        Never in the way: while the cache is down, reads are answered by the ledger and the stage tries again. Only \
+        outcomes that never change are kept, those of cases that succeeded; what is found under a case's key and is not \
+        its answer is a miss.
         """
 
     let cache: ResourceName
@@ -57,6 +58,6 @@ public struct CacheStage: StagePlugin {
             OutcomeCacheSink(
                 layout: CachedOutcomes(
                     cache: found, key: key, timeToLive: timeToLive, encoder: encoder,
-                    logger: context.logger)))
+                    context: context)))
     }
 }

@@ -1,6 +1,6 @@
 internal import PipelineCore
 
-/// Puts committed outcomes into the cache.
+/// Puts committed outcomes that last into the cache.
 struct OutcomeCacheSink: Sink {
     let layout: CachedOutcomes
 

@@ -19,4 +19,10 @@ protocol DedupeMemory: Sendable {
     func recall(_ keys: [DedupeKey]) async -> [Digest?]
     /// Notes what has settled. Must not block.
     func remember(_ entries: [(key: DedupeKey, digest: Digest)])
+    /// Works beside that, until the task is cancelled or there is nothing to do.
+    func run() async throws
+}
+
+extension DedupeMemory {
+    func run() async throws {}
 }

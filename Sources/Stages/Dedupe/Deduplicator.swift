@@ -14,15 +14,18 @@ final class Deduplicator: Transform {
     private typealias Boarding = [(key: DedupeKey, passenger: Passenger)]
 
     private let memory: any DedupeMemory
+    private let cases: (any CaseReader)?
     private let passesUnsettled: Bool
     private let key: @Sendable (Record) -> DedupeKey?
     private let flying = Mutex<[DedupeKey: Passenger]>([:])
 
+    /// - Parameter cases: knows which cases have failed since they were remembered, in whatever process.
     init(
-        memory: any DedupeMemory, passesUnsettled: Bool,
+        memory: any DedupeMemory, cases: (any CaseReader)? = nil, passesUnsettled: Bool,
         key: @escaping @Sendable (Record) -> DedupeKey?
     ) {
         self.memory = memory
+        self.cases = cases
         self.passesUnsettled = passesUnsettled
         self.key = key
     }
@@ -31,6 +34,7 @@ final class Deduplicator: Transform {
         let keys = chunk.records.map(key)
         try await awaitLanding(of: keys, chunk)
         let known = await memory.recall(keys.compactMap(\.self))
+        let reopenable = await reopenable(among: chunk.records, keys, known)
         let delivery = ObjectIdentifier(chunk.delivery)
         let hasLanded = Latch()
         var passed: [Record] = []
@@ -46,7 +50,11 @@ final class Deduplicator: Transform {
                     continue
                 }
                 let digest = record.contentDigest
-                if let settled = recalled.next() ?? nil, settled == digest { continue }
+                if let settled = recalled.next() ?? nil, settled == digest,
+                    !(record.id.map { reopenable.contains($0) } ?? false)
+                {
+                    continue
+                }
                 let passenger = Passenger(
                     delivery: delivery, ordinal: record.ordinal, digest: digest,
                     hasLanded: hasLanded)
@@ -68,6 +76,26 @@ final class Deduplicator: Transform {
         for (leader, record) in followers { chunk.delivery.follow(leader, record) }
         remember(boarded, when: chunk.delivery, hasLanded)
         return Chunk(records: passed, advances: chunk.advances, delivery: chunk.delivery)
+    }
+
+    func run() async throws { try await memory.run() }
+
+    /// The cases of repeats which are about to be dropped and which the ledger would open again: failed ones. One
+    /// statement for a chunk, and only if it has repeats. Nobody but the ledger knows: any process may have answered.
+    private func reopenable(
+        among records: [Record], _ keys: [DedupeKey?], _ known: [Digest?]
+    ) async -> Set<UUID> {
+        guard let cases, known.contains(where: { $0 != nil }) else { return [] }
+        var recalled = known.makeIterator()
+        let repeats = zip(records, keys).compactMap { record, key -> UUID? in
+            guard key != nil, let settled = recalled.next() ?? nil,
+                settled == record.contentDigest
+            else { return nil }
+            return record.id
+        }
+        if repeats.isEmpty { return [] }
+        // While it can't be asked, repeats go on: it finds them out itself.
+        do { return try await cases.reopenable(of: repeats) } catch { return Set(repeats) }
     }
 
     /// Repeats of what is under way in another delivery wait for its end: they are dropped only if it is safe.

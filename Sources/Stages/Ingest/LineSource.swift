@@ -18,7 +18,8 @@ final class LineSource: Source {
     func run(into outlet: Outlet) async throws {
         let source = lines.name
         let positions = lines.isSeekable ? intake.context.positions : nil
-        var offset = try await positions?.positions(of: source, initial: [0: 0])[0] ?? 0
+        var offset =
+            try await positions?.positions(of: LogName(source), initial: [0: 0]).next[0] ?? 0
         do {
             while true {
                 let read = try await lines.lines(from: offset, maxBytes: Self.maxBytes)
@@ -38,7 +39,6 @@ final class LineSource: Source {
     private func send(
         _ read: [Line], from offset: inout Int64, _ isStored: Bool, into outlet: Outlet
     ) async throws {
-        let now = intake.context.clock.timestamp
         var records: [Record] = []
         records.reserveCapacity(read.count)
         var start = offset
@@ -46,7 +46,7 @@ final class LineSource: Source {
             if !line.text.isEmpty {
                 records.append(
                     Record(
-                        payload: line.text, timestamp: now,
+                        payload: line.text, timestamp: .distantPast,
                         origin: Origin(source: lines.name, offset: start), ordinal: records.count))
             }
             start = line.next

@@ -36,7 +36,8 @@ final class LedgerLoad: Sendable {
         try await ledger.register()
         let partitions = (0..<Int32(connections))
         _ = try await ledger.positions(
-            of: Self.topic, initial: Dictionary(uniqueKeysWithValues: partitions.map { ($0, 0) }))
+            of: LogName(Self.topic),
+            initial: Dictionary(uniqueKeysWithValues: partitions.map { ($0, 0) }))
         let shares = partitions.map { submissions(of: $0) }
 
         try await withThrowingTaskGroup(of: Void.self) { group in

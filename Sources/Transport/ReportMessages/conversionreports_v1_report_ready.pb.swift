@@ -15,6 +15,9 @@ public struct ReportReady: Message {
     public var batchID: String = ""
     /// The outcome.
     public var result: OneOf_Result?
+    /// Counts the case's outcomes from 1. A case that did not succeed and was requested again has a
+    /// later one; announcements may arrive in another order, and the highest revision counts.
+    public var revision: Int32 = 0
 
     public init() {}
 
@@ -33,6 +36,7 @@ public struct ReportReady: Message {
         4: FieldName("batch_id", json: "batchId"),
         5: "report",
         6: "error",
+        7: "revision",
     ])
 
     public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
@@ -42,6 +46,7 @@ public struct ReportReady: Message {
         try sink.singular(4, FieldName("batch_id", json: "batchId"), StringField.self, self.batchID)
         if case .report(let value)? = self.result { try sink.optional(5, "report", MessageField<Report>.self, value) }
         if case .error(let value)? = self.result { try sink.optional(6, "error", MessageField<ReportError>.self, value) }
+        try sink.singular(7, "revision", Int32Field.self, self.revision)
     }
 
     public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
@@ -68,6 +73,7 @@ public struct ReportReady: Message {
             }
             try source.member(MessageField<ReportError>.self, &value, occupied: occupied)
             if let value { self.result = .error(value) }
+        case 7: try source.singular(Int32Field.self, &self.revision)
         default: return false
         }
         return true

@@ -15,7 +15,10 @@ public struct ReportRequest: Message {
     public var period: Period?
     /// Who asks, for the operator's eyes; no part of what is asked.
     public var requester: String?
-    /// When the answer is needed. Unset: the time of acceptance plus the pipeline's `sla`.
+    /// When the answer is needed. Unset: the time of acceptance plus the pipeline's `sla`. One that has
+    /// passed when the request is sent is refused (`deadline-passed`): in a call by the store's clock,
+    /// in a topic by the message's own timestamp, so that what waited there is late, not lost. A repeat
+    /// does not move the deadline of a case that is waiting.
     public var deadline: Google_Protobuf_Timestamp?
 
     public init() {}

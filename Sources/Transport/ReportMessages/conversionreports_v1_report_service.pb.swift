@@ -38,6 +38,8 @@ public struct CreateReportResponse: Message {
     public var caseID: String = ""
     /// Where the case stands.
     public var status: ReportStatus?
+    /// As in GetReportResponse.
+    public var revision: Int32 = 0
 
     public init() {}
 
@@ -45,17 +47,20 @@ public struct CreateReportResponse: Message {
     public static let fields = FieldTable([
         1: FieldName("case_id", json: "caseId"),
         2: "status",
+        3: "revision",
     ])
 
     public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
         try sink.singular(1, FieldName("case_id", json: "caseId"), StringField.self, self.caseID)
         try sink.optional(2, "status", MessageField<ReportStatus>.self, self.status)
+        try sink.singular(3, "revision", Int32Field.self, self.revision)
     }
 
     public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
         switch number {
         case 1: try source.singular(StringField.self, &self.caseID)
         case 2: try source.optional(MessageField<ReportStatus>.self, &self.status)
+        case 3: try source.singular(Int32Field.self, &self.revision)
         default: return false
         }
         return true
@@ -103,6 +108,9 @@ public struct GetReportResponse: Message {
     public var caseID: String = ""
     /// What there is to say of it.
     public var result: OneOf_Result?
+    /// Counts the case's attempts from 1: a case that did not succeed and is requested again has the
+    /// next. No later answer has a lower one.
+    public var revision: Int32 = 0
 
     public init() {}
 
@@ -118,12 +126,14 @@ public struct GetReportResponse: Message {
         1: FieldName("case_id", json: "caseId"),
         2: "report",
         3: "status",
+        4: "revision",
     ])
 
     public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
         try sink.singular(1, FieldName("case_id", json: "caseId"), StringField.self, self.caseID)
         if case .report(let value)? = self.result { try sink.optional(2, "report", MessageField<Report>.self, value) }
         if case .status(let value)? = self.result { try sink.optional(3, "status", MessageField<ReportStatus>.self, value) }
+        try sink.singular(4, "revision", Int32Field.self, self.revision)
     }
 
     public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
@@ -147,6 +157,7 @@ public struct GetReportResponse: Message {
             }
             try source.member(MessageField<ReportStatus>.self, &value, occupied: occupied)
             if let value { self.result = .status(value) }
+        case 4: try source.singular(Int32Field.self, &self.revision)
         default: return false
         }
         return true
@@ -200,6 +211,9 @@ public struct WaitReportResponse: Message {
     public var caseID: String = ""
     /// What there is to say of it.
     public var result: OneOf_Result?
+    /// Counts the case's attempts from 1: a case that did not succeed and is requested again has the
+    /// next. No later answer has a lower one.
+    public var revision: Int32 = 0
 
     public init() {}
 
@@ -215,12 +229,14 @@ public struct WaitReportResponse: Message {
         1: FieldName("case_id", json: "caseId"),
         2: "report",
         3: "status",
+        4: "revision",
     ])
 
     public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
         try sink.singular(1, FieldName("case_id", json: "caseId"), StringField.self, self.caseID)
         if case .report(let value)? = self.result { try sink.optional(2, "report", MessageField<Report>.self, value) }
         if case .status(let value)? = self.result { try sink.optional(3, "status", MessageField<ReportStatus>.self, value) }
+        try sink.singular(4, "revision", Int32Field.self, self.revision)
     }
 
     public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
@@ -244,6 +260,7 @@ public struct WaitReportResponse: Message {
             }
             try source.member(MessageField<ReportStatus>.self, &value, occupied: occupied)
             if let value { self.result = .status(value) }
+        case 4: try source.singular(Int32Field.self, &self.revision)
         default: return false
         }
         return true
@@ -262,8 +279,11 @@ public enum ReportServiceMethods {
     public static let serviceName = "conversionreports.v1.ReportService"
 
     /// Accepts a request; the reply means that it is stored and will be answered. A repeat names the
-    /// existing case. ALREADY_EXISTS: the case id is taken by a request with other parameters.
-    /// INVALID_ARGUMENT: with a google.rpc.BadRequest that names the fields.
+    /// existing case, whose deadline stands, whatever the repeat's is: the reply's status tells it. A
+    /// repeat of a case that failed, was cancelled or has expired opens it again, with a new deadline;
+    /// from this reply on nobody is answered its old outcome. ALREADY_EXISTS: the case id is taken by a
+    /// request with other parameters. INVALID_ARGUMENT: with a google.rpc.BadRequest that names the
+    /// fields; a deadline that has passed already is one.
     public static let createReport = MethodDescriptor<CreateReportRequest, CreateReportResponse>(service: serviceName, name: "CreateReport")
 
     /// Asks for a report. Not being ready is an answer, not an error: the status says when to ask

@@ -17,9 +17,9 @@ public enum ReportState: ProtobufEnum {
     case succeeded
     /// The generator refused it or could not answer it. A repeat of the request tries again.
     case failed
-    /// Withdrawn while it was pending. Final.
+    /// Withdrawn while it was pending. A repeat of the request tries again.
     case cancelled
-    /// Its deadline passed while it was pending. Final.
+    /// Its deadline passed while it was pending. A repeat of the request tries again.
     case expired
     /// A number without a name.
     case unrecognized(Int32)

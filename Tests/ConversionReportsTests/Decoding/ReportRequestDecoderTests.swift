@@ -183,11 +183,34 @@ struct ReportRequestDecoderTests {
         _ = try decoder.decode(Self.period(start, end)).get()
     }
 
-    @Test("takes a deadline that has passed")
-    func pastDeadline() throws {
-        let record = try decoder.decode(request(#""deadline": "1970-01-01T00:00:01Z""#)).get()
-        #expect(record.deadline == Timestamp(microseconds: 1_000_000))
+    @Test("refuses a deadline that had passed when the record was sent, by name")
+    func passedDeadline() throws {
+        var record = request(#""deadline": "1970-01-01T00:00:01Z""#)
+        for microseconds: Int64 in [0, 1_000_000] {
+            record.timestamp = Timestamp(microseconds: microseconds)
+            #expect(
+                try decoder.decode(record).get().deadline == Timestamp(microseconds: 1_000_000))
+        }
+        record.timestamp = Timestamp(microseconds: 1_000_001)
+        let rejection = try decoder.rejection(of: record)
+        #expect(rejection.code == "deadline-passed")
+        #expect(rejection.violations.map(\.field) == ["deadline"])
+        #expect(
+            rejection.reason
+                == "deadline had passed when the request was sent; leave it out to ask without one")
         #expect(try decoder.decode(request(#""requester": """#)).get().deadline == nil)
+    }
+
+    @Test("takes a deadline that passed while the record waited, or whose sending nobody can tell")
+    func lateDeadline() throws {
+        var record = request(#""deadline": "1970-01-01T00:00:01Z""#)
+        for timestamp in [Timestamp(microseconds: 500_000), .distantPast] {
+            record.timestamp = timestamp
+            var records = [record]
+            let now = Timestamp(microseconds: 3_600_000_000)
+            #expect(decoder.decode(&records, stage: "in", now: now).isEmpty)
+            #expect(records[0].deadline == Timestamp(microseconds: 1_000_000))
+        }
     }
 
     @Test("refuses binary times that no text could say")

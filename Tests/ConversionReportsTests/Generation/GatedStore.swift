@@ -18,9 +18,18 @@ struct GatedStore: ReportStore {
     }
     func tryAppending(_ events: EventBatch) async throws { try await inner.tryAppending(events) }
     func fold(limit: Int) async throws -> FoldResult { try await inner.fold(limit: limit) }
+    func owned(byPipeline pipeline: String, stage: String) -> any ReportStore {
+        GatedStore(inner: inner.owned(byPipeline: pipeline, stage: stage), gate: gate)
+    }
     func positions(
-        of source: String, initial: [Int32: Int64]
-    ) async throws -> [Int32: Int64] { try await inner.positions(of: source, initial: initial) }
+        of log: LogName, initial: [Int32: Int64]
+    ) async throws -> StoredPositions { try await inner.positions(of: log, initial: initial) }
+    func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
+        try await inner.keep(witnesses, of: source)
+    }
+    func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws { try await inner.restart(log, after: source, at: starts) }
 }
 
 /// Time on which nobody sleeps: it jumps to where they want to wake up.

@@ -41,7 +41,7 @@ struct ReportOutcomeEncoderTests {
                 + #""state":"REPORT_STATE_SUCCEEDED","batch_id":"12","#
                 + #""report":{"case_id":"0190a3f2-5d1c-7c3e-9f00-6a1b2c3d4e5f","#
                 + #""product_id":"product-1","conversion_ratio":33.5,"payments_count":"2","#
-                + #""views_count":"67"}}"#)
+                + #""views_count":"67"},"revision":1}"#)
         #expect(
             record.headers == [
                 Header("content-type", "application/json"),
@@ -92,6 +92,7 @@ struct ReportOutcomeEncoderTests {
         var reply = GetReportResponse()
         reply.caseID = "0190a3f2-5d1c-7c3e-9f00-6a1b2c3d4e5f"
         reply.result = .report(try Report(serializedBytes: report))
+        reply.revision = 1
         #expect(Array(bytes) == (try reply.serializedBytes()))
     }
 
@@ -110,6 +111,65 @@ struct ReportOutcomeEncoderTests {
         #expect(status.error?.message == "nothing is known")
         #expect(status.deadline?.seconds == 1_796_083_200)
         #expect(status.pollAfter == nil)
+    }
+
+    @Test(
+        "the revision is that of the outcome, in announcements and answers", arguments: [1, 2, 300])
+    func revision(_ revision: Int) throws {
+        for state in [CaseState.succeeded, .failed] {
+            var outcome = Self.outcome(state, reason: "no-data: nothing", report: try Self.report())
+            outcome.revision = revision
+            let ready = try ReportReady(jsonUTF8Bytes: encoder.announcement(outcome).payload)
+            #expect(ready.revision == revision)
+            let reply = try GetReportResponse(serializedBytes: encoder.cached(outcome))
+            #expect(reply.revision == revision)
+        }
+    }
+
+    @Test("an answer is recognized as that of its case, a report apart from what may be overtaken")
+    func recognized() throws {
+        let id = UUID("0190a3f2-5d1c-7c3e-9f00-6a1b2c3d4e5f")!
+        let report = try encoder.cached(Self.outcome(.succeeded, report: Self.report()))
+        #expect(encoder.recognize(report, of: id) == .lasting)
+        let failed = try encoder.cached(Self.outcome(.failed, reason: "no-data: nothing"))
+        #expect(encoder.recognize(failed, of: id) == .passing)
+        for bytes in [report, failed] {
+            #expect(
+                encoder.recognize(bytes, of: UUID("0190a3f2-5d1c-7c3e-9f00-6a1b2c3d4e5e")!)
+                    == .foreign)
+        }
+    }
+
+    @Test("foreign bytes of any kind are recognized as such")
+    func foreign() throws {
+        let id = UUID("0190a3f2-5d1c-7c3e-9f00-6a1b2c3d4e5f")!
+        let report = try encoder.cached(Self.outcome(.succeeded, report: Self.report()))
+        // Whatever is left of an answer that was cut off: never the report.
+        for length in 0..<report.count - 2 {
+            #expect(encoder.recognize(report.prefix(length), of: id) == .foreign)
+        }
+        let random = RandomSource(seed: 7)
+        for _ in 0..<5000 {
+            var bytes = Array(report)
+            for _ in 0...random.below(3) {
+                bytes[random.below(bytes.count)] = UInt8(truncatingIfNeeded: random.below(256))
+            }
+            guard encoder.recognize(bytes[...], of: id) == .lasting else { continue }
+            let answer = try GetReportResponse(serializedBytes: bytes)
+            #expect(answer.caseID == id.description)
+        }
+        var other = Report()
+        other.caseID = "0190a3f2-5d1c-7c3e-9f00-6a1b2c3d4e5e"
+        let mixed = try GetReportResponse.with {
+            $0.caseID = id.description
+            $0.result = .report(other)
+        }.serializedBytes()
+        for bytes in [
+            mixed, Array("hello".utf8), Array(repeating: 0xFF, count: 100_000),
+            Array(repeating: 0x0A, count: 100_000), Array(#"{"case_id":"x"}"#.utf8),
+        ] {
+            #expect(encoder.recognize(bytes[...], of: id) == .foreign)
+        }
     }
 
     @Test("an outcome whose report is missing or garbled is an error, not an announcement")

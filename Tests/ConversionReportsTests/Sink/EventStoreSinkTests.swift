@@ -1,5 +1,6 @@
 import ConversionReports
 import PipelineCore
+import PipelineTesting
 import Postgres
 import SQLite
 import Synchronization
@@ -31,9 +32,18 @@ struct EventStoreSinkTests {
         let foldError = Mutex<PipelineError?>(nil)
         init(_ base: any ReportStore) { self.base = base }
         func migrate() async throws { try await base.migrate() }
-        func positions(of source: String, initial: [Int32: Int64]) async throws -> [Int32: Int64] {
-            try await base.positions(of: source, initial: initial)
+        func owned(byPipeline pipeline: String, stage: String) -> any ReportStore {
+            WatchedStore(base.owned(byPipeline: pipeline, stage: stage))
         }
+        func positions(of log: LogName, initial: [Int32: Int64]) async throws -> StoredPositions {
+            try await base.positions(of: log, initial: initial)
+        }
+        func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
+            try await base.keep(witnesses, of: source)
+        }
+        func restart(
+            _ log: LogName, after source: String, at starts: [Int32: Int64]
+        ) async throws { try await base.restart(log, after: source, at: starts) }
         func append(_ events: EventBatch, advances: [PositionAdvance]) async throws {
             try await base.append(events, advances: advances)
         }
@@ -187,7 +197,7 @@ struct EventStoreSinkTests {
             let failures = Mutex(0)
             let sink = EventStoreSink(
                 store: store, stage: "counts", cadence: .init(events: 1), clock: .system,
-                onFoldFailure: { _ in failures.withLock { $0 += 1 } })
+                onFold: { error in if error != nil { failures.withLock { $0 += 1 } } })
             _ = try await store.positions(of: "events", initial: [0: 0])
             try await sink.deliver(Self.chunk(0..<2))
             #expect(failures.withLock { $0 } == 1)

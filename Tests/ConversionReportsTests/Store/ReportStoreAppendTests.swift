@@ -1,5 +1,6 @@
 import ConversionReports
 import PipelineCore
+import PipelineTesting
 import Testing
 
 @Suite("Appending to a store")

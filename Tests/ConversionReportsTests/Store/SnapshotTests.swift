@@ -1,5 +1,6 @@
 import ConversionReports
 import PipelineCore
+import PipelineTesting
 import Synchronization
 import Testing
 

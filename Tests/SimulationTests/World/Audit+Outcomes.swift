@@ -74,7 +74,7 @@ extension Audit {
     func checkPositions(_ state: inout State, _ connection: SQLiteConnection) throws {
         var positions: [(Int, Int64)] = []
         try connection.forEach(
-            "SELECT partition, next_offset FROM ledger_positions WHERE source = 'requests'"
+            "SELECT partition, next_offset FROM ledger_positions WHERE source = 'simulated:bus/requests'"
         ) { positions.append(($0.int(0), $0.int64(1))) }
         if positions.isEmpty { return }
         while state.verified.count < plan.partitions { state.verified.append(0) }

@@ -59,10 +59,10 @@ struct ObservedLedger: Ledger {
         await stall()
         try await inner.extend(batch: batch, token: token, lease: lease)
     }
-    func commit(_ commit: BatchCommit) async throws {
+    func commit(_ commit: BatchCommit) async throws -> Timestamp {
         try fault("commit")
         await stall()
-        try await observed(.commit(batch: commit.batch, token: commit.token)) {
+        return try await observed(.commit(batch: commit.batch, token: commit.token)) {
             try await inner.commit(commit)
         }
     }
@@ -126,15 +126,24 @@ struct ObservedLedger: Ledger {
     }
     func summary() async throws -> LedgerSummary { try await inner.summary() }
     func positions(
-        of source: String, initial: [Int32: Int64]
-    ) async throws -> [Int32: Int64] {
+        of log: LogName, initial: [Int32: Int64]
+    ) async throws -> StoredPositions {
         try fault("positions")
-        return try await inner.positions(of: source, initial: initial)
+        return try await inner.positions(of: log, initial: initial)
     }
+    func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
+        try await inner.keep(witnesses, of: source)
+    }
+    func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws { try await inner.restart(log, after: source, at: starts) }
     func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
         try await inner.snapshots(of: ids)
     }
-    func expectedSealing() async throws -> Timestamp? { try await inner.expectedSealing() }
+    func reopenable(of ids: [UUID]) async throws -> Set<UUID> {
+        try await inner.reopenable(of: ids)
+    }
+    func expectedSealing() async throws -> ExpectedSealing { try await inner.expectedSealing() }
     var outcomesCommitted: Doorbell { inner.outcomesCommitted }
 }
 

@@ -63,4 +63,10 @@ struct SimulatedCodec: RecordDecoder, OutcomeEncoder {
             + "\(outcome.dataAsOf?.microseconds ?? 0) \(answer ?? "")"
         return Array(text.utf8)[...]
     }
+
+    func recognize(_ bytes: Bytes, of id: UUID) -> CachedAnswer {
+        let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+        guard words.count >= 5, words[1] == id.description[...] else { return .foreign }
+        return words[2] == "succeeded" ? .lasting : .passing
+    }
 }

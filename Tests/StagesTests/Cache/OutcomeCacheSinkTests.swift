@@ -1,3 +1,4 @@
+import Logging
 import PipelineCore
 import PipelineTesting
 import Testing
@@ -8,11 +9,19 @@ import Testing
 struct OutcomeCacheSinkTests {
     private let time = ManualClock()
 
+    private let log = LogCapture()
+    private let counted = Journal<String>()
+
     private func sink(_ cache: any Cache) -> OutcomeCacheSink {
-        OutcomeCacheSink(
+        var context = StageContext.testing(clock: time.clock, stage: "answers")
+        context.logger = log.logger()
+        context.meter = { [counted] stage, name, _, amount in
+            counted.note("\(stage) \(name) \(amount)")
+        }
+        return OutcomeCacheSink(
             layout: CachedOutcomes(
                 cache: cache, key: .report, timeToLive: .seconds(60), encoder: FakeEncoder(),
-                logger: StageContext.testing(clock: time.clock).logger))
+                context: context))
     }
 
     @Test("is read where it is written, in the order of the question, until it expires")
@@ -36,5 +45,82 @@ struct OutcomeCacheSinkTests {
         await #expect(throws: PipelineError.self) { _ = try await sink.deliver(batch) }
         await sink.layout.store(batch.outcomes)
         #expect(await sink.layout.lookup([.testing(1)]) == [nil])
+    }
+
+    @Test(
+        "says once that the cache can't be reached, however often it is asked, and when it can again"
+    )
+    func quietOutage() async throws {
+        let cache = MemoryCache(capacityBytes: 1 << 20, clock: time.clock)
+        let away = FakeCache(cache)
+        let sink = sink(away)
+        away.failures.add(.retryable("cache-unavailable", "away"), count: 100)
+        for _ in 0..<100 {
+            #expect(await sink.layout.lookup([.testing(1)]) == [nil])
+            time.advance(by: .milliseconds(10))
+        }
+        #expect(log.events.map(\.level) == [.warning])
+        _ = await sink.layout.lookup([.testing(1)])
+        #expect(log.events.map(\.message).last == "works again")
+        #expect(log.events.count == 2)
+    }
+
+    @Test("keeps what lasts, and never an outcome that a repeat of its request may overtake")
+    func lasting() async throws {
+        let sink = sink(MemoryCache(capacityBytes: 1 << 20, clock: time.clock))
+        var failed = Outcome.testing(1)
+        failed.state = .failed
+        var succeeded = Outcome.testing(1)
+        succeeded.revision = 2
+        await sink.layout.store([failed])
+        #expect(await sink.layout.lookup([.testing(1)]) == [nil])
+        _ = try await sink.deliver(OutcomeBatch(number: 2, token: 1, outcomes: [succeeded]))
+        // A slow reader of the first attempt, and a delivery of it that is repeated.
+        for state in [CaseState.failed, .cancelled, .expired] {
+            failed.state = state
+            await sink.layout.store([failed])
+            _ = try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: [failed]))
+        }
+        #expect(await sink.layout.lookup([.testing(1)]) != [nil])
+    }
+
+    @Test("takes for a miss what is not the case's answer, counts it, and says so once")
+    func foreign() async throws {
+        let cache = MemoryCache(capacityBytes: 1 << 20, clock: time.clock)
+        let sink = sink(cache)
+        _ = try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: [.testing(1)]))
+        let foreign: [Bytes] = [[], [0xFF], try await cache.get(["report:\(UUID.testing(1))"])[0]!]
+        for value in foreign {
+            try await cache.set([
+                CacheEntry(key: "report:\(UUID.testing(2))", value: value, timeToLive: .seconds(9))
+            ])
+            let found = await sink.layout.lookup([.testing(2), .testing(1)])
+            #expect(found[0] == nil)
+            #expect(found[1] != nil)
+        }
+        #expect(counted.entries == Array(repeating: "answers foreign_cache_entries 1", count: 3))
+        #expect(log.events.map(\.level) == [.warning])
+    }
+}
+
+/// A cache that fails as often as it is told.
+private struct FakeCache: Cache {
+    let failures = Failures()
+    private let inner: MemoryCache
+    init(_ inner: MemoryCache) { self.inner = inner }
+    func get(_ keys: [String]) async throws -> [Bytes?] {
+        try failures.throwNext()
+        return try await inner.get(keys)
+    }
+    func set(_ entries: [CacheEntry]) async throws { try await inner.set(entries) }
+    func setIfAbsent(_ entries: [CacheEntry]) async throws -> [Bool] { [] }
+    func remove(_ keys: [String]) async throws {}
+    func probe() async throws {}
+    func close() async {}
+}
+
+extension Failures {
+    fileprivate func add(_ error: PipelineError, count: Int) {
+        for _ in 0..<count { add(error) }
     }
 }

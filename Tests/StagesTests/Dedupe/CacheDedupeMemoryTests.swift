@@ -1,5 +1,7 @@
+import Logging
 import PipelineCore
 import PipelineTesting
+import Synchronization
 import Testing
 
 @testable import Stages
@@ -15,14 +17,47 @@ private struct UnreachableCache: Cache {
     func close() async {}
 }
 
+/// A cache in memory that notes what it is given, and lets nothing pass until its gate is open.
+private final class NotedCache: Cache {
+    let kept: MemoryCache
+    let writes = Journal<[String]>()
+    let gate = Latch()
+    init(clock: PipelineClock) { kept = MemoryCache(capacityBytes: 1 << 20, clock: clock) }
+    func get(_ keys: [String]) async throws -> [Bytes?] { try await kept.get(keys) }
+    func set(_ entries: [CacheEntry]) async throws {
+        try await gate.wait()
+        try await kept.set(entries)
+        writes.note(entries.map(\.key))
+    }
+    func setIfAbsent(_ entries: [CacheEntry]) async throws -> [Bool] { [] }
+    func remove(_ keys: [String]) async throws {}
+    func probe() async throws {}
+    func close() async {}
+}
+
 @Suite("A dedupe that shares its memory in a cache", .timeLimit(.minutes(5)))
 struct CacheDedupeMemoryTests {
     private let time = ManualClock()
 
+    private let log = LogCapture()
+
     private func memory(_ cache: any Cache) -> CacheDedupeMemory {
-        CacheDedupeMemory(
-            cache: cache, prefix: "dedupe:p:s:", window: .seconds(60),
-            logger: StageContext.testing(clock: time.clock).logger)
+        var context = StageContext.testing(clock: time.clock)
+        context.logger = log.logger()
+        return CacheDedupeMemory(
+            cache: cache, prefix: "dedupe:p:s:", window: .seconds(60), context: context)
+    }
+
+    /// Runs a worker's dedupe beside `body`.
+    private func working(
+        _ worker: Deduplicator, _ body: () async throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { do { try await worker.run() } catch is CancellationError {} }
+            try await body()
+            group.cancelAll()
+            try await group.waitForAll()
+        }
     }
 
     private func deduplicator(_ cache: any Cache) -> Deduplicator {
@@ -33,25 +68,75 @@ struct CacheDedupeMemoryTests {
 
     @Test("drops what this or another worker has settled, inside the window")
     func shared() async throws {
-        let cache = MemoryCache(capacityBytes: 1 << 20, clock: time.clock)
+        let cache = NotedCache(clock: time.clock)
+        cache.gate.open()
         let (one, other) = (deduplicator(cache), deduplicator(cache))
-        let first = try await one.process(Chunk.testing([1]).chunk)
-        first.delivery.settle(.acknowledged)
-        #expect(try await one.process(Chunk.testing([1, 2]).chunk).numbers == [2])
+        try await working(one) {
+            let first = try await one.process(Chunk.testing([1]).chunk)
+            first.delivery.settle(.acknowledged)
+            // The first worker gets nothing more to do: what it knows is there all the same.
+            try await cache.writes.reaches(1)
+        }
         #expect(try await other.process(Chunk.testing([1]).chunk).numbers == [])
+        #expect(try await one.process(Chunk.testing([1, 2]).chunk).numbers == [2])
         #expect(try await other.process(Chunk.testing([1], content: 1).chunk).numbers == [1])
         time.advance(by: .seconds(60))
         #expect(try await other.process(Chunk.testing([1]).chunk).numbers == [1])
     }
 
+    @Test("counts the window from the settlement, however late it is written")
+    func lateWriting() async throws {
+        let cache = NotedCache(clock: time.clock)
+        let (one, other) = (deduplicator(cache), deduplicator(cache))
+        try await working(one) {
+            try await one.process(Chunk.testing([1]).chunk).delivery.settle(.acknowledged)
+            // While it is being written the worker itself knows it already.
+            #expect(try await one.process(Chunk.testing([1]).chunk).numbers == [])
+            time.advance(by: .seconds(59))
+            cache.gate.open()
+            try await cache.writes.reaches(1)
+        }
+        #expect(try await other.process(Chunk.testing([1]).chunk).numbers == [])
+        time.advance(by: .seconds(1))
+        #expect(try await other.process(Chunk.testing([1]).chunk).numbers == [1])
+    }
+
+    @Test(
+        "writes in the order of settlement, so many at once, and forgets the oldest beyond a bound")
+    func order() async throws {
+        let cache = NotedCache(clock: time.clock)
+        let memory = memory(cache)
+        let keys = (0..<CacheDedupeMemory.maxUnwritten + 3).map {
+            DedupeKey(high: 1, low: UInt64($0))
+        }
+        memory.remember(keys.map { ($0, Digest(high: 0, low: 0)) })
+        cache.gate.open()
+        let count = CacheDedupeMemory.maxUnwritten / CacheDedupeMemory.batchSize
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { do { try await memory.run() } catch is CancellationError {} }
+            try await cache.writes.reaches(count)
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+        #expect(
+            cache.writes.entries.joined().elementsEqual(
+                keys.dropFirst(3).map { "dedupe:p:s:\($0.text)" }))
+    }
+
     @Test("lets everything go on while the cache can't be reached")
     func unreachable() async throws {
         let dedupe = deduplicator(UnreachableCache())
-        for _ in 0..<2 {
-            let passed = try await dedupe.process(Chunk.testing([1, 2]).chunk)
-            #expect(passed.numbers == [1, 2])
-            passed.delivery.settle(.acknowledged)
+        try await working(dedupe) {
+            for _ in 0..<2 {
+                let passed = try await dedupe.process(Chunk.testing([1, 2]).chunk)
+                #expect(passed.numbers == [1, 2])
+                passed.delivery.settle(.acknowledged)
+                for _ in 0..<500 { await Task.yield() }
+            }
         }
+        // Said once, not for each chunk.
+        #expect(log.events.map(\.level) == [.warning])
+        #expect(log.events.first?.metadata["error"]?.description == "away [cache-unavailable]")
     }
 
     @Test("takes a foreign value under its key for nothing")

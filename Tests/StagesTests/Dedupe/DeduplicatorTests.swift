@@ -33,6 +33,43 @@ struct DeduplicatorTests {
         #expect(try await pass([2, 1, 3], through: dedupe) == [3])
     }
 
+    @Test(
+        "lets a repeat of a case that has failed since go on, whatever the key is",
+        arguments: [DedupeStage.Key.caseID, .recordKey, .content])
+    func failedCases(_ key: DedupeStage.Key) async throws {
+        let cases = FakeCases()
+        let dedupe = Deduplicator(
+            memory: ProcessDedupeMemory(
+                window: .seconds(600), maxKeys: 100, clock: time.clock), cases: cases,
+            passesUnsettled: false, key: { key.of($0) })
+        func pass(_ numbers: [Int]) async throws -> [Int] {
+            var chunk = Chunk.testing(numbers).chunk
+            for index in chunk.records.indices {
+                chunk.records[index].key = chunk.records[index].payload
+            }
+            let passed = try await dedupe.process(chunk)
+            passed.delivery.settle(.acknowledged)
+            return passed.numbers
+        }
+        #expect(try await pass([1, 2, 3, 4, 5]) == [1, 2, 3, 4, 5])
+        #expect(cases.statements.count == 0)
+        for (number, state) in [(1, CaseState.pending), (2, .succeeded)] {
+            cases.put(number, state)
+        }
+        for (number, state) in [(3, CaseState.failed), (4, .cancelled), (5, .expired)] {
+            cases.put(number, state)
+        }
+        // One statement for the repeats of a chunk; a repeat in the chunk shares the fate of the first.
+        #expect(try await pass([6, 1, 2, 3, 4, 5, 3]) == [6, 3, 4, 5])
+        #expect(cases.statements.entries == [5])
+        // It waits for its second attempt: another repeat is one of a live case.
+        cases.put(3, .pending)
+        #expect(try await pass([3]) == [])
+        // While nobody can say, repeats go on: the ledger finds them out itself.
+        cases.failures.add(.retryable("store-unavailable", "away"))
+        #expect(try await pass([1]) == [1])
+    }
+
     @Test("lets the same key with other content go on: the ledger says what it is")
     func otherContent() async throws {
         let dedupe = deduplicator()

@@ -57,6 +57,12 @@ struct LineSourceTests {
         #expect(lines.reads.entries.first == 4)
     }
 
+    @Test("knows of no line when it was written")
+    func timestamps() async throws {
+        let chunks = try await read(FakeLines(["one", "two"]))
+        #expect(chunks.flatMap(\.records).allSatisfy { $0.timestamp == .distantPast })
+    }
+
     @Test("keeps no position of an input that can't be read again")
     func stream() async throws {
         let chunks = try await read(FakeLines(["one"], name: "stdin", isSeekable: false))

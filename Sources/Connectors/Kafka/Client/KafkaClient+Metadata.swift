@@ -43,6 +43,49 @@ extension KafkaClient {
         return state
     }
 
+    /// Which cluster this is; waits until a broker has said so.
+    func clusterID(timeoutMilliseconds: Int32) throws(PipelineError) -> String {
+        let text: String? = unsafe withHandle { handle in
+            guard let text = unsafe rd_kafka_clusterid(handle, timeoutMilliseconds) else {
+                return nil
+            }
+            defer { unsafe rd_kafka_mem_free(handle, text) }
+            return unsafe String(cString: text)
+        }
+        if let text { return text }
+        throw events.faults.refusal
+            ?? .kafka(
+                RD_KAFKA_RESP_ERR__TRANSPORT, "Kafka does not say which cluster it is",
+                events.faults.lastReason)
+    }
+
+    /// How many partitions the topic has.
+    func partitionCount(
+        of name: String, _ timeoutMilliseconds: Int32
+    ) throws(PipelineError) -> Int {
+        let (code, count) = unsafe withHandle { handle -> (rd_kafka_resp_err_t, Int) in
+            guard let topic = unsafe rd_kafka_topic_new(handle, name, nil) else {
+                return (RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, 0)
+            }
+            defer { unsafe rd_kafka_topic_destroy(topic) }
+            var metadata: UnsafePointer<rd_kafka_metadata>?
+            let code = unsafe rd_kafka_metadata(handle, 0, topic, &metadata, timeoutMilliseconds)
+            guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { return (code, 0) }
+            defer { unsafe rd_kafka_metadata_destroy(metadata) }
+            guard unsafe metadata!.pointee.topic_cnt > 0 else {
+                return (RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, 0)
+            }
+            let found = unsafe metadata!.pointee.topics[0]
+            return unsafe (found.err, Int(found.partition_cnt))
+        }
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, count > 0 else {
+            throw .kafka(
+                code == RD_KAFKA_RESP_ERR_NO_ERROR ? RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART : code,
+                "asking for the partitions of \(name)", events.faults.lastReason)
+        }
+        return count
+    }
+
     /// Asks for all topics, which is what makes a consumer join when its topic has appeared.
     func lookAgain(for name: String, _ timeoutMilliseconds: Int32) throws(PipelineError)
         -> TopicState

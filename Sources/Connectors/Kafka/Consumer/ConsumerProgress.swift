@@ -14,23 +14,60 @@ struct ConsumerProgress: Sendable {
     /// The group can't be joined before the topic has appeared.
     var isTopicMissing = false
     private var lastCommit: Instant
+    /// What positions are kept under, once the cluster has said who it is.
+    var log: LogName?
+    /// What advances name the log by.
+    private(set) var source = ""
+    var continuity = LogContinuity()
+    private var lastLook: Instant
 
-    init(now: Instant) { lastCommit = now }
+    init(now: Instant) {
+        lastCommit = now
+        lastLook = now
+    }
 
-    /// Starts (or starts again) reading at stored positions.
-    mutating func start(_ positions: [Int32: Int64]) {
-        for (partition, position) in positions {
+    /// Starts (or starts again) reading at stored positions, of a log that has just been looked at.
+    mutating func start(_ stored: StoredPositions, now: Instant) {
+        if stored.source != source {
+            // Positions of the log before can't be moved any more.
+            for partition in partitions.keys where stored.next[partition] == nil {
+                rewind(partition)
+            }
+        }
+        source = stored.source
+        for (partition, position) in stored.next {
             partitions[partition] = PartitionProgress(position: position)
             rewinding.remove(partition)
+            continuity.start(partition, witness: stored.witnesses[partition])
         }
+        if partitions.count == stored.next.count { looked(now: now) }
     }
 
     mutating func stop(_ stopped: [Int32]) {
         for partition in stopped {
             partitions[partition] = nil
             rewinding.remove(partition)
+            continuity.stop(partition)
         }
     }
+
+    /// Whether it is time to look whether the log is still the same one: something was read since the last time, or is
+    /// about to be. Sooner where nothing waits to be read: then a stop would leave more behind than it has to.
+    func isLookDue(now: Instant, recordsWait: Bool) -> Bool {
+        let pause = recordsWait ? KafkaConsumer.lookInterval : KafkaConsumer.quietInterval
+        return now >= lastLook.advanced(by: pause) && (recordsWait || continuity.hasNews)
+            && !continuity.proven.isEmpty
+    }
+
+    /// When a look is due although nothing comes.
+    var lookDue: Instant? {
+        continuity.hasNews ? lastLook.advanced(by: KafkaConsumer.quietInterval) : nil
+    }
+
+    mutating func looked(now: Instant) { lastLook = now }
+
+    /// Something has happened after which the log may be another one.
+    mutating func doubtLog() { for partition in partitions.keys { rewind(partition) } }
 
     mutating func rewind(_ partition: Int32) {
         if partitions[partition] != nil { rewinding.insert(partition) }
@@ -54,8 +91,13 @@ struct ConsumerProgress: Sendable {
     }
 
     mutating func settle(_ advance: PositionAdvance) {
-        guard !rewinding.contains(advance.partition) else { return }
+        guard !rewinding.contains(advance.partition), advance.source == source else { return }
         partitions[advance.partition]?.settle(from: advance.expected, to: advance.next)
+    }
+
+    /// Nothing readable is left before `offset`, which may lie behind a transaction's marker.
+    mutating func reachedEnd(_ partition: Int32, _ offset: Int64) {
+        partitions[partition]?.reachedEnd(offset)
     }
 
     var hasUncommitted: Bool { partitions.values.contains { !$0.isCommitted } }

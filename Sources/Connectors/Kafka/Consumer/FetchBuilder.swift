@@ -9,15 +9,23 @@ struct FetchBuilder: ~Copyable {
         let partition: Int32
         let offset: Int64
     }
+    /// The first and the last record of a partition, as its log holds them.
+    struct Ends {
+        var partition: Int32
+        var first: LogWitness
+        var last: LogWitness
+    }
     private let topic: String
+    private let source: String
     private var entries: [Entry] = []
     private var advances: [PositionAdvance] = []
     private var byteCount = 0
     /// Payload bytes so far.
     private(set) var payloadBytes = 0
 
-    init(topic: String, capacity: Int) {
+    init(topic: String, source: String, capacity: Int) {
         self.topic = topic
+        self.source = source
         entries.reserveCapacity(capacity)
     }
 
@@ -40,14 +48,16 @@ struct FetchBuilder: ~Copyable {
         } else {
             advances.append(
                 PositionAdvance(
-                    source: topic, partition: partition, expected: expected, next: offset + 1))
+                    source: source, partition: partition, expected: expected, next: offset + 1))
         }
     }
 
     /// Copies the messages.
-    /// - Parameter now: the timestamp of messages without one.
-    consuming func build(from buffer: borrowing MessageBuffer, now: Timestamp) -> Fetch {
+    consuming func build(
+        from buffer: borrowing MessageBuffer
+    ) -> (fetch: Fetch, ends: [Ends]) {
         let entries = entries
+        let ends = ends(in: buffer)
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { target, count in
             var writer = unsafe ByteWriter(target)
             for entry in entries {
@@ -78,14 +88,26 @@ struct FetchBuilder: ~Copyable {
                 }
                 return unsafe Record(
                     key: key, payload: payload, headers: headers,
-                    timestamp: Self.timestamp(of: message) ?? now,
+                    timestamp: Self.timestamp(of: message) ?? .distantPast,
                     origin: Origin(
                         source: topic, partition: entry.partition, offset: entry.offset),
                     ordinal: ordinal)
             }
             records.append(record)
         }
-        return Fetch(records: records, advances: advances)
+        return (Fetch(records: records, advances: advances), ends)
+    }
+
+    private borrowing func ends(in buffer: borrowing MessageBuffer) -> [Ends] {
+        advances.map { advance in
+            func witness(_ entry: Entry) -> LogWitness {
+                unsafe buffer.withPointer(at: entry.index) { unsafe LogWitness($0) }
+            }
+            let first = entries.first { $0.partition == advance.partition }!
+            let last = entries.last { $0.partition == advance.partition }!
+            return Ends(
+                partition: advance.partition, first: witness(first), last: witness(last))
+        }
     }
 
     private static func timestamp(of message: MessageBuffer.Message) -> Timestamp? {

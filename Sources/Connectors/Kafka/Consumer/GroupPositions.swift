@@ -3,23 +3,36 @@ internal import PipelineCore
 /// Positions that the group itself keeps, for consumers without a store of their own.
 struct GroupPositions: PositionStore {
     let client: KafkaClient
+    let topic: String
     let worker: WorkerThread
 
-    func positions(
-        of source: String, initial: [Int32: Int64]
-    ) async throws -> [Int32: Int64] {
-        try await worker.run { [client] in
+    func positions(of log: LogName, initial: [Int32: Int64]) async throws -> StoredPositions {
+        try await worker.run { [client, topic] in
             let timeout = KafkaConsumer.requestTimeoutMilliseconds
             let stored = try client.committed(
-                of: source, Array(initial.keys), timeoutMilliseconds: timeout)
+                of: topic, Array(initial.keys), timeoutMilliseconds: timeout)
             let new = initial.filter { stored[$0.key] == nil }
             if !new.isEmpty {
                 // A start at the latest record would move on with every restart if it were not
                 // kept. Failing is no harm: the offset is committed again with the first
                 // settlement.
-                try? client.commit(source, new, timeoutMilliseconds: timeout)
+                try? client.commit(topic, new, timeoutMilliseconds: timeout)
             }
-            return stored.merging(new) { old, _ in old }
+            return StoredPositions(
+                source: log.key, next: stored.merging(new) { old, _ in old },
+                partitions: Set(initial.keys))
+        }
+    }
+
+    /// A group has no place for them: only this process knows what it has read.
+    func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {}
+
+    func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws {
+        try await worker.run { [client, topic] in
+            try client.commit(
+                topic, starts, timeoutMilliseconds: KafkaConsumer.requestTimeoutMilliseconds)
         }
     }
 }

@@ -17,7 +17,7 @@ extension KafkaConsumer {
 
     private func start(_ partitions: [Int32]) async throws {
         let points = try await startingPoints(of: partitions)
-        progress.withLock { $0.start(points.stored) }
+        progress.withLock { $0.start(points.stored, now: clock.now) }
         try await worker.run { [client, topic] in try client.assign(topic, points.readable) }
     }
 
@@ -50,50 +50,7 @@ extension KafkaConsumer {
             try client.seek(
                 topic, points.readable, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
         }
-        progress.withLock { $0.start(points.stored) }
-    }
-
-    /// Where partitions are to be read from: the stored position, or what is left of the log after
-    /// it.
-    private func startingPoints(
-        of partitions: [Int32]
-    ) async throws -> (stored: [Int32: Int64], readable: [Int32: Int64]) {
-        let ranges = try await worker.run { [client, topic] in
-            try client.watermarks(
-                of: topic, partitions, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
-        }
-        let initial = ranges.mapValues {
-            subscription.start == .earliest ? $0.lowerBound : $0.upperBound
-        }
-        let stored = try await positions.positions(of: topic, initial: initial)
-        var readable: [Int32: Int64] = [:]
-        for (partition, range) in ranges {
-            guard let position = stored[partition] else {
-                throw PipelineError.fatal(
-                    "position-missing", "the store has no position for \(topic)[\(partition)]")
-            }
-            readable[partition] = try readableOffset(partition, position, range)
-        }
-        return (stored, readable)
-    }
-
-    private func readableOffset(
-        _ partition: Int32, _ position: Int64, _ range: Range<Int64>
-    ) throws(PipelineError) -> Int64 {
-        if position > range.upperBound {
-            throw .retryable(
-                "position-beyond-end",
-                "the stored position \(position) of \(topic)[\(partition)] lies beyond its end "
-                    + "\(range.upperBound): the topic was created anew or has lost records; "
-                    + "if that is meant, set the stored position")
-        }
-        if position < range.lowerBound {
-            events.note(
-                4, "POSITION",
-                "\(topic)[\(partition)]: offsets \(position) to \(range.lowerBound - 1) "
-                    + "are past the topic's retention and are skipped")
-        }
-        return max(position, range.lowerBound)
+        progress.withLock { $0.start(points.stored, now: clock.now) }
     }
 
     // MARK: - Connection
@@ -111,7 +68,11 @@ extension KafkaConsumer {
                 "topic-missing",
                 "Kafka has no topic \(topic); create it, or let the stage create it")
         }
-        progress.withLock { $0.isTopicMissing = false }
+        progress.withLock { progress in
+            progress.isTopicMissing = false
+            // What has come back may be another one.
+            progress.doubtLog()
+        }
     }
 
     /// Says so when no broker has been reached for a while; librdkafka alone would go on trying in

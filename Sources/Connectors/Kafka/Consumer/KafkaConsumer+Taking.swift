@@ -13,13 +13,13 @@ extension KafkaConsumer {
     /// Takes what has arrived, within the subscription's limits.
     /// - Throws: what librdkafka reports about the subscription.
     func take() throws(PipelineError) -> Taken {
-        let now = clock.timestamp
         let result: Result<Taken, PipelineError> = buffer.withLock { buffer in
             if buffer.count == 0 { buffer.fill(from: queue) }
             // Filling serves callbacks, and the changes they bring come first.
             if events.rebalances.first != nil { return .success(.again) }
             if buffer.count == 0 { return .success(.nothing) }
-            var builder = FetchBuilder(topic: topic, capacity: buffer.count)
+            var builder = FetchBuilder(
+                topic: topic, source: progress.withLock(\.source), capacity: buffer.count)
             let (seen, failure) = progress.withLock { progress in
                 select(into: &builder, from: buffer, &progress)
             }
@@ -31,7 +31,12 @@ extension KafkaConsumer {
                 buffer.remove(first: seen)
                 return .success(.again)
             }
-            let fetch = builder.build(from: buffer, now: now)
+            let (fetch, ends) = builder.build(from: buffer)
+            progress.withLock { progress in
+                for end in ends {
+                    progress.continuity.note(first: end.first, last: end.last, of: end.partition)
+                }
+            }
             buffer.remove(first: seen)
             return .success(.fetch(fetch))
         }
@@ -84,7 +89,12 @@ extension KafkaConsumer {
             unsafe String(cString: rd_kafka_message_errstr($0))
         }
         switch code {
-        case RD_KAFKA_RESP_ERR__PARTITION_EOF: return nil
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+            let (partition, offset) = unsafe buffer.withPointer(at: index) {
+                unsafe ($0.pointee.partition, $0.pointee.offset)
+            }
+            progress.reachedEnd(partition, offset)
+            return nil
         case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
             // The group took the partitions away and gives some back with the next assignment.
             events.note(4, "MAXPOLL", reason)

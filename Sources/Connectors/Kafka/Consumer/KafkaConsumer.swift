@@ -10,10 +10,15 @@ final class KafkaConsumer: BusConsumer {
     static let requestTimeoutMilliseconds: Int32 = 10_000
     static let closeLimit = Duration.seconds(10)
     static let commitInterval = Duration.seconds(1)
+    /// How often to look whether the topic is still the one that was read, while it is being read.
+    static let lookInterval = Duration.seconds(10)
+    /// The same, once everything has been read.
+    static let quietInterval = Duration.seconds(2)
     /// How long all brokers may be gone before `next` says so.
     static let patience = Duration.seconds(5)
 
     let subscription: Subscription
+    let settings: KafkaSettings
     let client: KafkaClient
     let clock: PipelineClock
     let worker = WorkerThread()
@@ -23,6 +28,8 @@ final class KafkaConsumer: BusConsumer {
     let progress: Mutex<ConsumerProgress>
     let buffer: Mutex<MessageBuffer>
     let reminder: Mutex<FetchReminder>
+    /// Made when something is first to be looked at.
+    let probe = Mutex<LogProbe?>(nil)
     let queue: ConsumerQueue
     private let doorbell = Doorbell()
     private let heartbeat: Duration
@@ -37,13 +44,16 @@ final class KafkaConsumer: BusConsumer {
     ) throws(PipelineError) {
         precondition(subscription.maxRecords > 0, "a fetch has room for one record")
         self.subscription = subscription
+        self.settings = settings
         self.clock = clock
         client = try KafkaClient(
             RD_KAFKA_CONSUMER, settings.configuration(for: .consumer(group: subscription.group)),
             ClientEvents(log: log, clock: clock))
         isGroupTruth = positions == nil
-        self.positions = positions ?? GroupPositions(client: client, worker: worker)
-        buffer = Mutex(MessageBuffer(capacity: subscription.maxRecords))
+        self.positions =
+            positions
+            ?? GroupPositions(client: client, topic: subscription.topic, worker: worker)
+        buffer = Mutex(MessageBuffer(of: client, capacity: subscription.maxRecords))
         reminder = Mutex(FetchReminder(settings, now: clock.now))
         queue = ConsumerQueue(client, doorbell)
         heartbeat = min(.seconds(10), settings.maxPollInterval / 3)
@@ -60,6 +70,7 @@ final class KafkaConsumer: BusConsumer {
             try await findTopic()
             try await serveGroup()
             try await serveRewinds()
+            try await checkLog()
             try await commitIfDue()
             switch try take() {
             case .fetch(let fetch): return fetch
@@ -114,6 +125,7 @@ final class KafkaConsumer: BusConsumer {
     private var nextLook: Instant {
         var look = clock.now.advanced(by: heartbeat)
         if let commit = progress.withLock(\.nextCommit) { look = min(look, commit) }
+        if let due = progress.withLock(\.lookDue) { look = min(look, due) }
         if let due = reminder.withLock(\.due) { look = min(look, due) }
         if let since = events.faults.downSince {
             look = min(look, since.advanced(by: Self.patience))

@@ -7,12 +7,15 @@ internal import CRdKafka
 @safe struct MessageBuffer: ~Copyable {
     typealias Message = UnsafeMutablePointer<rd_kafka_message_t>
 
+    /// Messages belong to their client: it must not go before they do.
+    private let client: KafkaClient
     private let slots: UnsafeMutablePointer<Message?>
     private let capacity: Int
     private var first = 0
     private var end = 0
 
-    init(capacity: Int) {
+    init(of client: KafkaClient, capacity: Int) {
+        self.client = client
         self.capacity = capacity
         unsafe slots = .allocate(capacity: capacity)
         unsafe slots.initialize(repeating: nil, count: capacity)

@@ -6,10 +6,22 @@
 enum ConsumerDefaults {
     static let queuedMessages = 10_000
 
+    /// One record of each partition, and an answer when there is none. All partitions share one queue: were it allowed to
+    /// fill up, those that come later would wait for a second.
+    static let probe = [
+        ("allow.auto.create.topics", "false"), ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"), ("auto.offset.reset", "error"),
+        ("enable.partition.eof", "true"), ("queued.min.messages", "100000"),
+        ("queued.max.messages.kbytes", "65536"), ("fetch.wait.max.ms", "10"),
+        ("fetch.error.backoff.ms", "50"), ("fetch.message.max.bytes", "65536"),
+    ]
+
     static func properties(chosen: [String: String]) -> [(String, String)] {
         var properties = [
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
+            // What was read up to the end can be committed behind a transaction's marker.
+            ("enable.partition.eof", "true"),
             ("allow.auto.create.topics", "false"),
             // Only ever used when a partition's log no longer holds the position: what is left of
             // it is read then.

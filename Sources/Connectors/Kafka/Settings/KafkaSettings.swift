@@ -8,6 +8,8 @@ struct KafkaSettings: Sendable {
         /// For metadata and administration: a consumer without a group, since producers create
         /// topics by asking for them.
         case admin
+        /// Looks at single records: a consumer without a group.
+        case probe
 
         var scope: PropertyScope { self == .producer ? .producer : .consumer }
     }
@@ -65,6 +67,7 @@ struct KafkaSettings: Sendable {
     /// use.
     func validate() throws(PipelineError) {
         _ = try configuration(for: .admin)
+        _ = try configuration(for: .probe)
         _ = try configuration(for: .consumer(group: "validation"))
         _ = try configuration(for: .producer)
     }
@@ -93,6 +96,7 @@ struct KafkaSettings: Sendable {
         let shared = [("client.id", "penstock")]
         switch role {
         case .admin: return shared + [("allow.auto.create.topics", "false")]
+        case .probe: return shared + ConsumerDefaults.probe
         case .producer: return shared + ProducerDefaults.properties(chosen: properties)
         case .consumer(let group):
             return shared + [("group.id", group)] + ConsumerDefaults.properties(chosen: properties)

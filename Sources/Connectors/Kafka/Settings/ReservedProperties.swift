@@ -9,7 +9,7 @@ enum ReservedProperties {
             "offsets are committed after records have settled"
         case "auto.offset.reset": "the stage says where a new partition starts"
         case "partition.assignment.strategy": "consumers rebalance by cooperative-sticky"
-        case "enable.partition.eof": "the end of a partition is no event"
+        case "enable.partition.eof": "the end of a partition tells what can be committed"
         case "enable.idempotence", "acks", "request.required.acks":
             "producers are idempotent and wait for all in-sync replicas"
         case "delivery.report.only.error": "a send waits for the report of every record"

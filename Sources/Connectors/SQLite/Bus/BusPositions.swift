@@ -6,7 +6,7 @@ struct BusPositions: PositionStore {
     let topic: EmbeddedTopic
     let group: String
 
-    func positions(of source: String, initial: [Int32: Int64]) async throws -> [Int32: Int64] {
+    func positions(of log: LogName, initial: [Int32: Int64]) async throws -> StoredPositions {
         try await database.write { [topic, group] connection in
             let insert = try connection.statement(
                 "INSERT INTO bus_positions VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")
@@ -22,7 +22,25 @@ struct BusPositions: PositionStore {
                     $0.int64(0)
                 }
             }
-            return positions
+            return StoredPositions(
+                source: log.key, next: positions, partitions: Set(initial.keys))
+        }
+    }
+
+    /// They lie in the same file as what was read: nothing else can have its name.
+    func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {}
+
+    func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws {
+        try await database.write { [topic, group] connection in
+            for (partition, offset) in starts {
+                try connection.run(
+                    """
+                    UPDATE bus_positions SET next_offset = ?4
+                    WHERE group_name = ?1 AND topic_no = ?2 AND partition = ?3
+                    """, group, topic.number, partition, offset)
+            }
         }
     }
 

@@ -20,7 +20,12 @@ enum BusSchema {
               group_name TEXT NOT NULL, topic_no INTEGER NOT NULL REFERENCES bus_topics,
               partition INTEGER NOT NULL, next_offset INTEGER NOT NULL,
               PRIMARY KEY(group_name, topic_no, partition)) WITHOUT ROWID;
+            """,
+            // Tells the file from others with topics of the same names.
             """
+            CREATE TABLE bus_identity(id TEXT NOT NULL);
+            INSERT INTO bus_identity VALUES(lower(hex(randomblob(12))));
+            """,
         ])
 
     /// Offsets in a partition: 10¹² of them.

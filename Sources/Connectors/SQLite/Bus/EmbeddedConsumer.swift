@@ -3,22 +3,27 @@ internal import Synchronization
 
 /// A member of a group of an embedded bus.
 final class EmbeddedConsumer: BusConsumer {
-    private struct State {
+    struct State {
         var progress: [PartitionProgress]
         /// Where the next fetch begins, so that no partition starves.
         var turn = 0
         var isClosed = false
+        /// What advances name the log by.
+        var source = ""
+        /// The last record of each partition that was handed out since the store was last told what to know the log by.
+        var last: [Int32: Int64] = [:]
+        var lastKept: Instant
     }
 
-    private let bus: EmbeddedBus
-    private let topic: EmbeddedTopic
-    private let subscription: Subscription
-    private let positions: any PositionStore
+    let bus: EmbeddedBus
+    let topic: EmbeddedTopic
+    let subscription: Subscription
+    let positions: any PositionStore
     private let storesPositions: Bool
     private let group: EmbeddedBus.GroupKey
     private let member: Int
     private let bell = Doorbell()
-    private let state: Mutex<State>
+    let state: Mutex<State>
 
     init(
         bus: EmbeddedBus, topic: EmbeddedTopic, subscription: Subscription,
@@ -31,7 +36,10 @@ final class EmbeddedConsumer: BusConsumer {
         self.positions = positions ?? own
         storesPositions = positions == nil
         let count = topic.partitions.count
-        state = Mutex(State(progress: Array(repeating: PartitionProgress(), count: count)))
+        state = Mutex(
+            State(
+                progress: Array(repeating: PartitionProgress(), count: count),
+                lastKept: bus.clock.now))
         group = EmbeddedBus.GroupKey(topic: topic.name, group: subscription.group)
         bus.database.topicBells.add(bell, for: topic.name)
         member = bus.withGroup(group, partitions: count) { $0.join() }
@@ -47,6 +55,7 @@ final class EmbeddedConsumer: BusConsumer {
             let partitions = balance()
             try await loadPositions(partitions)
             let fetch = try await read(partitions)
+            try await keepWitnesses(isCaughtUp: fetch.records.isEmpty)
             if !fetch.records.isEmpty && handOut(fetch) { return fetch }
             if let interval = bus.pollInterval {
                 try await bell.wait(until: bus.clock.now.advanced(by: interval), clock: bus.clock)
@@ -58,7 +67,9 @@ final class EmbeddedConsumer: BusConsumer {
 
     func settled(_ advances: [PositionAdvance]) {
         state.withLock { state in
-            for advance in advances { state.progress[Int(advance.partition)].settle(advance) }
+            for advance in advances where advance.source == state.source {
+                state.progress[Int(advance.partition)].settle(advance)
+            }
         }
         bell.ring()
     }
@@ -109,35 +120,17 @@ final class EmbeddedConsumer: BusConsumer {
             partitions.filter { state.progress[$0].position == nil }
         }
         if missing.isEmpty { return }
-        let ends = try await bus.database.read { [topic] connection in
-            try missing.map { partition in
-                try connection.first(
-                    "SELECT next_offset FROM bus_partitions WHERE partition_no = ?1",
-                    topic.partitions[partition]
-                ) { $0.int64(0) } ?? 0
+        let stored = try await startingPoints(of: missing)
+        state.withLock { state in
+            if state.source != stored.source {
+                // Positions of the log before can't be moved any more.
+                for partition in state.progress.indices { state.progress[partition].rewind() }
+                state.source = stored.source
+            }
+            for (partition, position) in stored.next {
+                state.progress[Int(partition)].start(at: position)
             }
         }
-        let initial = zip(missing, ends).map { partition, end in
-            (Int32(partition), subscription.start == .latest ? end : 0)
-        }
-        let stored = try await positions.positions(
-            of: topic.name, initial: Dictionary(uniqueKeysWithValues: initial))
-        for (partition, end) in zip(missing, ends) {
-            guard let position = stored[Int32(partition)] else { continue }
-            try check(position, partition: partition, end: end)
-            state.withLock { $0.progress[partition].start(at: position) }
-        }
-    }
-
-    /// A position beyond the end means that the file is not the one that was read: going on would
-    /// skip messages.
-    private func check(_ position: Int64, partition: Int, end: Int64) throws {
-        if position <= end { return }
-        throw PipelineError.fatal(
-            "position-out-of-range",
-            "\(topic.name)[\(partition)] is to be read from offset \(position), but ends at "
-                + "\(end): \(bus.database.path) was replaced or restored; reset the stored position"
-        )
     }
 
     private func read(_ partitions: [Int]) async throws -> Fetch {
@@ -149,8 +142,9 @@ final class EmbeddedConsumer: BusConsumer {
                 return state.progress[partition].position.map { (partition, $0) }
             }
         }
+        let source = state.withLock(\.source)
         return try await bus.database.read { [topic, subscription] connection in
-            var fetch = PartitionFetch(subscription)
+            var fetch = PartitionFetch(subscription, source: source)
             for (partition, position) in starts where !fetch.isFull {
                 try fetch.read(
                     partition, number: topic.partitions[partition], from: position,
@@ -169,6 +163,7 @@ final class EmbeddedConsumer: BusConsumer {
             guard isCurrent else { return false }
             for advance in fetch.advances {
                 state.progress[Int(advance.partition)].handOut(to: advance.next)
+                state.last[advance.partition] = advance.next - 1
             }
             return true
         }
@@ -179,7 +174,7 @@ final class EmbeddedConsumer: BusConsumer {
         let steps = state.withLock { state in
             state.progress.enumerated().filter { $1.settled != $1.stored }.map {
                 PositionAdvance(
-                    source: topic.name, partition: Int32($0), expected: $1.stored,
+                    source: state.source, partition: Int32($0), expected: $1.stored,
                     next: $1.settled)
             }
         }

@@ -11,13 +11,18 @@ struct PartitionFetch {
         var headers: Range<Int>?
     }
     private let subscription: Subscription
+    private let source: String
     private var rows: [Row] = []
     private var advances: [PositionAdvance] = []
     /// All bytes of the fetch: the records are slices of it.
     private var storage: [UInt8] = []
     private var payloadBytes = 0
 
-    init(_ subscription: Subscription) { self.subscription = subscription }
+    /// - Parameter source: what advances name the log by.
+    init(_ subscription: Subscription, source: String) {
+        self.subscription = subscription
+        self.source = source
+    }
 
     var isFull: Bool {
         rows.count >= subscription.maxRecords || payloadBytes >= subscription.maxBytes
@@ -52,7 +57,7 @@ struct PartitionFetch {
         guard let last else { return }
         advances.append(
             PositionAdvance(
-                source: subscription.topic, partition: Int32(partition), expected: position,
+                source: source, partition: Int32(partition), expected: position,
                 next: last + 1))
     }
 

@@ -8,7 +8,10 @@ extension LedgerSchema {
             "fired_no", "draining", "drain_through", "gate", "clamp", "floor", "floor_no",
             "gate_no", "sealed_due", "since_gate", "purged_cases", "purged_seconds",
         ],
-        "positions": ["stage", "source", "part", "next_offset"],
+        "positions": [
+            "stage", "source", "part", "next_offset", "log", "incarnation", "witness_offset",
+            "witness_digest",
+        ],
         "cases": [
             "case_no", "accepted_at", "deadline", "key", "digest", "stage", "attempt", "parameters",
         ],

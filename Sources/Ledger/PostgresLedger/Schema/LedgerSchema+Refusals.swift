@@ -37,7 +37,7 @@ extension LedgerSchema {
         returns table(
           batch_no bigint, token bigint, attempts int, outcome_id uuid, case_no bigint, key uuid,
           state "char", reason text, report bytea, data_as_of timestamptz, written_at timestamptz,
-          deadline timestamptz, parameters bytea)
+          deadline timestamptz, parameters bytea, attempt smallint)
         language plpgsql set enable_seqscan = off set jit = off as $$
         #variable_conflict use_column
         declare d penstock.deliveries;
@@ -55,7 +55,7 @@ extension LedgerSchema {
           if not found then return; end if;
           return query
             select d.batch_no, d.token, d.attempts, o.outcome_id, c.case_no, c.key, o.state,
-              o.reason, o.report, o.data_as_of, o.written_at, c.deadline, c.parameters
+              o.reason, o.report, o.data_as_of, o.written_at, c.deadline, c.parameters, c.attempt
             from penstock.batches b
             cross join lateral unnest(b.cases) with ordinality u(no, ord)
             cross join lateral (select * from penstock.cases c where c.case_no = u.no limit 1) c

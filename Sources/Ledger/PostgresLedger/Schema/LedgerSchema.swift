@@ -22,7 +22,7 @@ enum LedgerSchema {
             \(snapshots)
             \(upkeep)
             """,
-            renewal, refusals,
+            renewal, revisions, refusals, logs,
         ], tables: columns)
 
     /// Builds of the first step's early days made functions of an older text, and one column less.

@@ -50,4 +50,8 @@ public enum CaseState: String, Sendable, CaseIterable {
         case .succeeded, .failed, .cancelled, .expired: true
         }
     }
+
+    /// No later state follows, whatever is requested: only such outcomes may be answered from a cache. One that did
+    /// not succeed is opened again by a repeat of its request, perhaps in another process.
+    public var isLasting: Bool { self == .succeeded }
 }

@@ -27,6 +27,8 @@ public struct Outcome: Sendable, Hashable {
     public var id: UUID
     public var caseNumber: Int64
     public var caseID: UUID
+    /// Counts the case's outcomes from 1: a case that did not succeed and is requested again has a later one.
+    public var revision: Int
     public var batch: Int64
     /// `succeeded`, `failed`, `cancelled` or `expired`.
     public var state: CaseState
@@ -41,13 +43,14 @@ public struct Outcome: Sendable, Hashable {
     public var parameters: Bytes
 
     public init(
-        id: UUID, caseNumber: Int64, caseID: UUID, batch: Int64, state: CaseState, reason: String?,
-        report: Bytes?, dataAsOf: Timestamp?, writtenAt: Timestamp, deadline: Timestamp,
-        parameters: Bytes
+        id: UUID, caseNumber: Int64, caseID: UUID, revision: Int = 1, batch: Int64,
+        state: CaseState, reason: String?, report: Bytes?, dataAsOf: Timestamp?,
+        writtenAt: Timestamp, deadline: Timestamp, parameters: Bytes
     ) {
         self.id = id
         self.caseNumber = caseNumber
         self.caseID = caseID
+        self.revision = revision
         self.batch = batch
         self.state = state
         self.reason = reason
@@ -79,15 +82,19 @@ public struct OutcomeBatch: Sendable {
 /// What a reader learns about one case.
 public struct CaseSnapshot: Sendable {
     public var id: UUID
+    /// That of the outcome that the case has or is going to have.
+    public var revision: Int
     public var state: CaseState
     public var acceptedAt: Timestamp
     public var deadline: Timestamp
     /// Set once the state is final.
     public var outcome: Outcome?
     public init(
-        id: UUID, state: CaseState, acceptedAt: Timestamp, deadline: Timestamp, outcome: Outcome?
+        id: UUID, revision: Int = 1, state: CaseState, acceptedAt: Timestamp, deadline: Timestamp,
+        outcome: Outcome?
     ) {
         self.id = id
+        self.revision = revision
         self.state = state
         self.acceptedAt = acceptedAt
         self.deadline = deadline

@@ -65,6 +65,8 @@ public struct Connector: Sendable {
     public var check: @Sendable (ResourceAddress) -> String?
     /// Which files of this machine an address leads to, opening none; `nil` where it leads to none.
     public var place: @Sendable (ResourceAddress) -> ResourcePlace?
+    /// What two addresses of the same thing have in common, where that is not how they are written.
+    public var identity: @Sendable (ResourceAddress) -> String = { $0.url }
     /// Makes the resource. Opens nothing that may fail for the moment: the first use does.
     public var open: @Sendable (ResourceAddress, ResourceContext) throws -> any Resource
 

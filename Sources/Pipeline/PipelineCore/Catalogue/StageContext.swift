@@ -17,7 +17,7 @@ public struct StageContext: Sendable {
     public var resources: [ResourceName: any Resource]
     /// Where the stage that settles this chain keeps positions; set for sources.
     public var positions: (any PositionStore)?
-    /// Where callers' reads are answered; set for sources.
+    /// Where callers' reads are answered: for sources all of it, for what stands before the barrier its cases.
     public var reads: ReadPath
     /// Whether this process answers callers; without, inputs that are front doors stay shut.
     public var servesCallers: Bool
@@ -32,6 +32,10 @@ public struct StageContext: Sendable {
     /// Whom this process tells what it has done, if all who work on the same stores can be told:
     /// then nobody has to be polled for either.
     public var neighbours: Neighbours?
+    /// Counts what stages meet, for metrics; see ``count(_:_:by:)``.
+    public var meter:
+        @Sendable (_ stage: String, _ name: String, _ help: String, _ amount: Int) ->
+            Void = { _, _, _, _ in }
 
     public init(
         pipeline: String, stage: String, sla: Duration, worker: String, clock: PipelineClock,
@@ -54,6 +58,12 @@ public struct StageContext: Sendable {
         self.servesCallers = servesCallers
         self.settlesLate = settlesLate
         self.timeout = timeout
+    }
+
+    /// Counts what the stage has met, as `penstock_<name>_total`.
+    /// - Parameter help: what is counted, in a sentence.
+    public func count(_ name: String, _ help: String, by amount: Int = 1) {
+        meter(stage, name, help, amount)
     }
 
     /// The resource of that name as what the stage needs it for.

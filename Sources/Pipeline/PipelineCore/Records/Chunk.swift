@@ -50,7 +50,7 @@ extension [Record] {
 
 /// A conditional step of a stored position: from `expected` to `next`, or not at all.
 public struct PositionAdvance: Sendable, Hashable {
-    /// The topic or file that the position belongs to.
+    /// The log that the position belongs to, as ``StoredPositions/source`` names it.
     public var source: String
     public var partition: Int32
     /// What the store must hold for the step to be allowed; anything else means that another process has taken over.

@@ -9,7 +9,7 @@ public struct Record: Sendable {
     public var payload: Bytes
     /// The message's headers as they arrived, in order; names may repeat.
     public var headers: [Header]
-    /// When the message was produced, by its producer or its broker.
+    /// When the message was produced, by its producer or its broker; ``Timestamp/distantPast`` where nobody says.
     public var timestamp: Timestamp
     /// Where the message was read.
     public var origin: Origin

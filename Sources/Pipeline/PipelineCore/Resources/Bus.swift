@@ -17,21 +17,30 @@ public protocol Bus: Resource {
 /// What to read.
 public struct Subscription: Sendable {
     public enum Start: String, Sendable, CaseIterable { case earliest, latest }
+    /// What to do when the topic turns out to be another one than the stored positions belong to.
+    public enum NewTopicPolicy: String, Sendable, CaseIterable {
+        /// Read nothing of it, and say so: ``PipelineError`` `topic-recreated`, retryable.
+        case stop
+        /// Read it from its start; what was left of the old one is lost with it.
+        case fromStart = "from_start"
+    }
     public var topic: String
     public var group: String
     /// Where to begin in a partition without a stored position.
     public var start: Start
+    public var onNewTopic: NewTopicPolicy
     /// Most records in a fetch.
     public var maxRecords: Int
     /// Most payload bytes in a fetch, the first record excepted.
     public var maxBytes: Int
     public init(
-        topic: String, group: String, start: Start = .earliest, maxRecords: Int = 512,
-        maxBytes: Int = 4 << 20
+        topic: String, group: String, start: Start = .earliest,
+        onNewTopic: NewTopicPolicy = .stop, maxRecords: Int = 512, maxBytes: Int = 4 << 20
     ) {
         self.topic = topic
         self.group = group
         self.start = start
+        self.onNewTopic = onNewTopic
         self.maxRecords = maxRecords
         self.maxBytes = maxBytes
     }

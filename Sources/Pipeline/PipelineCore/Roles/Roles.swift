@@ -17,6 +17,12 @@ public struct Outlet: Sendable {
 public protocol Transform: Sendable {
     /// Hands back the chunk, with fewer or changed records. Refused ones go through `chunk.delivery.reject`.
     func process(_ chunk: Chunk) async throws -> Chunk
+    /// Works beside the chunks, until the task is cancelled or there is nothing to do.
+    func run() async throws
+}
+
+extension Transform {
+    public func run() async throws {}
 }
 
 /// Regroups chunks in memory, by a rule of its own; their deliveries stay open until what comes out has settled.
@@ -77,7 +83,10 @@ public protocol ClaimedBatch: Sendable {
     func extend() async throws
     /// Writes the outcomes and the cases' final states in one transaction under the fencing token.
     /// - Throws: ``PipelineError`` `fenced` when the lease was lost: somebody else's outcomes stand.
-    func commit(_ generated: GeneratedBatch, took: Duration, sinks: [String]) async throws
+    /// - Returns: when that was, on the store's clock: what is late is late by it.
+    func commit(
+        _ generated: GeneratedBatch, took: Duration, sinks: [String]
+    ) async throws -> Timestamp
     /// Gives the batch back: it can be claimed again after `delay`.
     func release(after delay: Duration, reason: String) async throws
     /// Splits a batch that keeps failing into two; each is claimed on its own.
@@ -137,4 +146,16 @@ public protocol OutcomeEncoder: Sendable {
     func announcement(_ outcome: Outcome) throws -> OutgoingRecord
     /// What a cache keeps for readers.
     func cached(_ outcome: Outcome) throws -> Bytes
+    /// What bytes are that lie where ``cached(_:)``'s belong: anybody may have written there.
+    func recognize(_ bytes: Bytes, of id: UUID) -> CachedAnswer
+}
+
+/// What was found in a cache under the key of a case.
+public enum CachedAnswer: Sendable, Hashable {
+    /// The case's last outcome: it never changes.
+    case lasting
+    /// An answer of the case that a repeat of the request may have overtaken.
+    case passing
+    /// Anything else: another case's answer, or no answer at all.
+    case foreign
 }

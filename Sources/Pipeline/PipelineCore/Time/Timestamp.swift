@@ -5,6 +5,9 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 
     public static func < (a: Timestamp, b: Timestamp) -> Bool { a.microseconds < b.microseconds }
 
+    /// Before everything.
+    public static var distantPast: Timestamp { Timestamp(microseconds: .min) }
+
     /// Drops what is less than a microsecond; saturates at the ends of time.
     public func advanced(by duration: Duration) -> Timestamp {
         let (sum, overflow) = microseconds.addingReportingOverflow(duration.wholeMicroseconds)

@@ -18,17 +18,21 @@ public final class SimulatedBus: Bus {
     let clock: PipelineClock
     let resource: SharedResource
     let sessionTimeout: Duration
+    private let name: String
     private let defaultPartitions: Int
     private let state = Mutex(State())
 
     /// - Parameters:
+    ///   - name: tells it from other buses of its world.
     ///   - partitions: of a topic that is created without saying so.
     ///   - sessionTimeout: how long a dead process keeps its partitions.
     public init(
-        clock: PipelineClock, partitions: Int = 1, sessionTimeout: Duration = .seconds(10),
+        clock: PipelineClock, name: String = "bus", partitions: Int = 1,
+        sessionTimeout: Duration = .seconds(10),
         weather: Weather = Weather()
     ) {
         self.clock = clock
+        self.name = name
         self.sessionTimeout = sessionTimeout
         defaultPartitions = partitions
         resource = SharedResource(
@@ -40,6 +44,11 @@ public final class SimulatedBus: Bus {
         state.withLock { state in
             body(&state.topics[name, default: SimulatedTopic(partitions: defaultPartitions)])
         }
+    }
+
+    /// What positions in a topic are kept under.
+    func logName(of topic: String) -> LogName {
+        LogName("simulated:\(name)/\(topic)", formerly: topic)
     }
 
     func newMember() -> UInt64 {

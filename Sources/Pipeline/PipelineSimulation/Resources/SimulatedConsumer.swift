@@ -40,7 +40,9 @@ final class SimulatedConsumer: BusConsumer {
             let starts = turned()
             let fetch = try await bus.resource.call { [bus, subscription] in
                 bus.withTopic(subscription.topic) {
-                    $0.read(subscription.topic, from: starts, subscription)
+                    $0.read(
+                        subscription.topic, as: bus.logName(of: subscription.topic).key,
+                        from: starts, subscription)
                 }
             }
             if !fetch.records.isEmpty {
@@ -96,11 +98,12 @@ final class SimulatedConsumer: BusConsumer {
             (partition, subscription.start == .latest ? ends[Int(partition)] : 0)
         }
         let stored = try await positions.positions(
-            of: subscription.topic, initial: Dictionary(uniqueKeysWithValues: initial))
+            of: bus.logName(of: subscription.topic),
+            initial: Dictionary(uniqueKeysWithValues: initial))
         state.withLock { state in
             if state.generation != assigned.generation { return }
             for partition in missing {
-                guard let position = stored[partition] else { continue }
+                guard let position = stored.next[partition] else { continue }
                 state.positions.append((partition, position))
             }
             state.positions.sort { $0.partition < $1.partition }
@@ -197,14 +200,19 @@ private struct GroupPositions: PositionStore {
     let bus: SimulatedBus
     let subscription: Subscription
 
-    func positions(
-        of source: String, initial: [Int32: Int64]
-    ) async throws -> [Int32: Int64] {
-        try await bus.resource.call { [self] in
-            bus.withTopic(source) { topic in
+    func positions(of log: LogName, initial: [Int32: Int64]) async throws -> StoredPositions {
+        let next = try await bus.resource.call { [self] in
+            bus.withTopic(subscription.topic) { topic in
                 let committed = topic.groups[subscription.group]?.committed ?? [:]
                 return initial.merging(committed.filter { initial[$0.key] != nil }) { $1 }
             }
         }
+        return StoredPositions(source: log.key, next: next, partitions: Set(next.keys))
     }
+
+    // A simulated bus keeps its topics.
+    func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {}
+    func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws {}
 }

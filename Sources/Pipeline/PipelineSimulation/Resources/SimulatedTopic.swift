@@ -61,7 +61,7 @@ struct SimulatedTopic: Sendable {
     }
 
     func read(
-        _ name: String, from positions: [(partition: Int32, position: Int64)],
+        _ name: String, as source: String, from positions: [(partition: Int32, position: Int64)],
         _ subscription: Subscription
     ) -> Fetch {
         var fetch = Fetch(records: [], advances: [])
@@ -84,7 +84,7 @@ struct SimulatedTopic: Sendable {
             if next > position {
                 fetch.advances.append(
                     PositionAdvance(
-                        source: name, partition: partition, expected: position, next: next))
+                        source: source, partition: partition, expected: position, next: next))
             }
         }
         return fetch

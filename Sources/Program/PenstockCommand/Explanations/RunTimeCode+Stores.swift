@@ -34,6 +34,10 @@ extension RunTimeCode {
             "Redis can't be reached.",
             "Nothing is lost: reads go to the store. Check the address, and whether Redis runs."),
         .init(
+            "foreign-cache-entry", .passing,
+            "What the cache holds under a case's key is not that case's answer.",
+            "See who else writes to it; the answer is read from the store meanwhile."),
+        .init(
             "foreign-database", .unavailable,
             "The file is a database of another program.",
             "Name another file."),
@@ -50,10 +54,6 @@ extension RunTimeCode {
             "A generator answered other cases than those of its batch.",
             "Correct the generator; the batch is generated again."),
         .init(
-            "position-beyond-end", .failure,
-            "A stored position lies beyond the end of its partition.",
-            "Was the topic made anew? Set the stored position if that is meant."),
-        .init(
             "position-missing", .unavailable,
             "The store has no position for a partition that it should have one for.",
             "Is it the store that the pipeline has used before?"),
@@ -61,10 +61,6 @@ extension RunTimeCode {
             "position-moved", .passing,
             "Another process has read on from the stored position.",
             "Nothing: this process gives the partition up."),
-        .init(
-            "position-out-of-range", .unavailable,
-            "A stored position lies outside of its topic.",
-            "Was the file of the bus replaced or restored? Set the stored position."),
         .init(
             "rule-conflict", .unavailable,
             "Another rule is in force under the same revision.",

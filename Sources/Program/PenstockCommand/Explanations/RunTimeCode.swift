@@ -91,6 +91,9 @@ struct RunTimeCode {
             "The bus does not take the dead letter of a refused record.",
             "Raise the size limit of the dead-letter topic."),
         .init(
+            "deadline-passed", .record, "A request's deadline had passed when it was sent.",
+            "Send it with a later deadline, or with none."),
+        .init(
             "dropped", .passing,
             "Records were let go before they had settled.",
             "Nothing: they are read again."),

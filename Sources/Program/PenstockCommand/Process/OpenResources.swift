@@ -29,12 +29,12 @@ struct OpenResources {
     mutating func open(_ address: ResourceAddress) throws -> any Resource {
         let properties = address.properties.sorted { $0.key < $1.key }
             .map { "\($0.key)=\($0.value)" }
-        let key = ([address.url] + properties).joined(separator: "\n")
-        if let known = byAddress[key] { return known }
         guard let connector = catalogue.connector(address.scheme) else {
             throw PipelineError.fatal(
                 "unknown-scheme", "there is no connector for \(address.scheme): addresses")
         }
+        let key = ([connector.identity(address)] + properties).joined(separator: "\n")
+        if let known = byAddress[key] { return known }
         let new = try connector.open(address, context)
         byAddress[key] = new
         return new

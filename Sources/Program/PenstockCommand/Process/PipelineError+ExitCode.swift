@@ -8,7 +8,7 @@ extension PipelineError {
         "address-in-use", "bus-authentication", "bus-forbidden", "bus-unsupported", "cache-login",
         "cannot-listen",
         "file-unusable", "foreign-database", "line-too-long", "not-a-database",
-        "position-missing", "position-out-of-range", "rule-conflict", "schema-newer",
+        "position-missing", "rule-conflict", "schema-newer",
         "state-owned", "state-unowned",
         "store-authentication", "store-changed", "store-corrupt", "store-encoding", "store-in-use",
         "store-linked", "store-missing", "store-newer",

@@ -26,6 +26,11 @@ final class PipelineMetrics: RuntimeObserver {
         registry.makeHistogram(name: name, labels: labels(stage), help: help).observe(took)
     }
 
+    /// For ``PipelineCore/StageContext/meter``.
+    func counted(_ stage: String, _ name: String, _ help: String, _ amount: Int) {
+        count("penstock_\(name)_total", stage, help, by: amount)
+    }
+
     func passed(stage: String, records: Int, took: Duration) {
         count("penstock_stage_records_total", stage, "Records that left a stage.", by: records)
         time("penstock_stage_seconds", stage, "Time that a stage took for a chunk.", took)

@@ -53,18 +53,20 @@ struct ProcessRun: Sendable {
     ) throws -> PipelineRun {
         var logger = logger
         logger[metadataKey: "pipeline"] = "\(definition.name)"
+        let metrics = PipelineMetrics(registry: Self.metrics, pipeline: definition.name)
         var context = StageContext(
             pipeline: definition.name, stage: "", sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
             catalogue: catalogue, resources: opened, servesCallers: options.role != .worker)
         context.owners = definitions.flatMap(\.stateOwners)
+        context.meter = metrics.counted
         let graph = try PipelineGraph(
             stages: definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
             context: context)
         let environment = RunEnvironment(
             clock: clock, random: random, logger: logger, worker: context.worker, stop: Latch(),
             grace: options.service.grace,
-            observer: PipelineMetrics(registry: Self.metrics, pipeline: definition.name))
+            observer: metrics)
         return PipelineRun(
             graph, role: RunRole(rawValue: options.role.rawValue) ?? .all,
             environment: environment)

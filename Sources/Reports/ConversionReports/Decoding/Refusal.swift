@@ -13,6 +13,14 @@ struct Refusal: Error {
         return Refusal(code: "invalid-argument", reason: reason, violations: violations)
     }
 
+    /// No answer could ever have been in time.
+    static var deadlinePassed: Refusal {
+        let reason = "had passed when the request was sent; leave it out to ask without one"
+        return Refusal(
+            code: "deadline-passed", reason: "deadline \(reason)",
+            violations: [FieldViolation(field: "deadline", description: reason)])
+    }
+
     /// The payload is no message of its type. Reading stops at the first such error.
     static func unreadable(_ error: ProtobufError) -> Refusal {
         switch error.code {

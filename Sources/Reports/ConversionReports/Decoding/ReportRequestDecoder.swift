@@ -16,11 +16,14 @@ internal import ReportMessages
 /// | `checkout_id` | if set, likewise |
 /// | `period` | both ends, 1970 to 9999, to the microsecond; start before end; at most the span |
 /// | `requester` | at most 200 bytes |
-/// | `deadline` | 1970 to 9999; one that has passed is allowed: such a case is urgent, and late |
+/// | `deadline` | 1970 to 9999; not before the record's own timestamp (`deadline-passed`) |
 ///
 /// `digest` identifies what is asked for: product, checkout and period. Who asks and until when is
 /// no part of it, so that a repeat with another deadline is a repeat; the first one's deadline
 /// stands.
+///
+/// Whether a deadline has passed is decided by when the record was sent, not by when it is read: one
+/// that waited while nobody read it is taken in, and late.
 public struct ReportRequestDecoder: RecordDecoder {
     /// The name of the codec in pipeline files.
     public static let name = "report-request"
@@ -37,6 +40,7 @@ public struct ReportRequestDecoder: RecordDecoder {
         return records.decodeAll(stage: stage) { (record, bodies) throws(Refusal) in
             var request = try ReportRequest.read(from: record)
             let checked = try request.checked(maximumSpan: maximumSpan)
+            if let wanted = checked.deadline, wanted < record.timestamp { throw .deadlinePassed }
             request.canonicalize(checked)
             request.write(to: &bodies)
             record.id = checked.caseID

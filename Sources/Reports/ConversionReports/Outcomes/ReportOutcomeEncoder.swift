@@ -20,6 +20,7 @@ public struct ReportOutcomeEncoder: OutcomeEncoder {
         ready.caseID = outcome.caseID.description
         ready.state = ReportState(outcome.state)
         ready.batchID = outcome.batchName ?? ""
+        ready.revision = Int32(clamping: outcome.revision)
         if outcome.state == .succeeded {
             ready.result = .report(try outcome.decodedReport())
         } else {
@@ -42,16 +43,35 @@ public struct ReportOutcomeEncoder: OutcomeEncoder {
             return try GetReportResponse(statusOf: outcome).serializedBytes()[...]
         }
         guard let report = outcome.report else { throw outcome.unreadable("it has no report") }
-        // The report is encoded already: it only needs the envelope's two fields around it.
+        // The report is encoded already: it only needs the envelope's fields around it.
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(report.count + 48)
+        bytes.reserveCapacity(report.count + 56)
         bytes.append(fieldTag: 1)
         bytes.append(varint: 36)
         bytes.append(contentsOf: outcome.caseID.description.utf8)
         bytes.append(fieldTag: 2)
         bytes.append(varint: report.count)
         bytes.append(contentsOf: report)
+        bytes.append(4 << 3)
+        bytes.append(varint: outcome.revision)
         return bytes[...]
+    }
+
+    /// Most bytes of an answer that is looked into: a report's have a few hundred.
+    static let answerLimit = 64 << 10
+
+    /// Decodes the bytes, and compares the case that they speak of, in the answer and in the report.
+    public func recognize(_ bytes: Bytes, of id: UUID) -> CachedAnswer {
+        guard bytes.count <= Self.answerLimit,
+            let answer = try? GetReportResponse(serializedBytes: bytes)
+        else { return .foreign }
+        let name = id.description
+        guard answer.caseID == name else { return .foreign }
+        switch answer.result {
+        case .report(let report)?: return report.caseID == name ? .lasting : .foreign
+        case .status?: return .passing
+        case nil: return .foreign
+        }
     }
 
     private static let contentType = Header("content-type", "application/json")

@@ -46,6 +46,7 @@ extension GetReportResponse {
         status.batchID = outcome.batchName
         status.error = ReportError(of: outcome)
         caseID = outcome.caseID.description
+        revision = Int32(clamping: outcome.revision)
         result = .status(status)
     }
 }

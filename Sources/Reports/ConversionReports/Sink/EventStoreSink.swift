@@ -32,22 +32,22 @@ public final class EventStoreSink: Sink {
     private let stage: String
     private let cadence: Cadence
     private let clock: PipelineClock
-    private let onFoldFailure: @Sendable (any Error) -> Void
+    private let onFold: @Sendable ((any Error)?) -> Void
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - stage: the stage's id, for rejections.
-    ///   - onFoldFailure: told when folding fails. The events are safe and reports are right
-    ///     without it, so the sink goes on and tries again later.
+    ///   - onFold: told of each fold, with the error of one that failed. The events are safe and
+    ///     reports are right without it, so the sink goes on and tries again later.
     public init(
         store: any ReportStore, stage: String, cadence: Cadence = Cadence(), clock: PipelineClock,
-        onFoldFailure: @escaping @Sendable (any Error) -> Void = { _ in }
+        onFold: @escaping @Sendable ((any Error)?) -> Void = { _ in }
     ) {
         self.store = store
         self.stage = stage
         self.cadence = cadence
         self.clock = clock
-        self.onFoldFailure = onFoldFailure
+        self.onFold = onFold
         state = Mutex(State(lastFold: clock.now))
     }
 
@@ -125,12 +125,13 @@ public final class EventStoreSink: Sink {
         }
         do {
             let result = try await store.fold(limit: cadence.limit)
+            onFold(nil)
             // There are more: go on after the next chunk.
             if result == .folded(cadence.limit) {
                 state.withLock { $0.unfolded = cadence.events }
             }
         } catch {
-            onFoldFailure(error)
+            onFold(error)
         }
     }
 }

@@ -13,3 +13,9 @@ extension PipelineError {
         )
     }
 }
+
+/// Whose positions are meant.
+struct PositionOwner: Sendable {
+    var pipeline: String
+    var stage: String
+}

@@ -6,6 +6,9 @@ public import PipelineCore
 /// events at the period's edges add up to; each event is in exactly one of them for any reader,
 /// since each statement or transaction here moves it in one step.
 public protocol ReportStore: PositionStore {
+    /// The same store, whose positions are those of a stage: other stages and other pipelines have their own.
+    func owned(byPipeline pipeline: String, stage: String) -> any ReportStore
+
     /// Creates or updates the tables. Safe to run again, and by two processes at once.
     func migrate() async throws
 

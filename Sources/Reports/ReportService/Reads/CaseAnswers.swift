@@ -3,6 +3,9 @@ internal import Protobuf
 internal import ReportMessages
 
 /// Where an answer to a read comes from: memory of finished reports, the shared cache, the ledger.
+///
+/// Memory and cache hold what lasts: reports. A case that failed may be opened again in any process, so its outcome is
+/// answered by the ledger alone: nobody who knows that the case was opened again is told of the old outcome.
 final class CaseAnswers: Sendable {
     /// How long finished reports stay in memory; they never change.
     static let finishedTimeToLive: Duration = .hours(24)
@@ -33,7 +36,7 @@ final class CaseAnswers: Sendable {
     enum Answer: Sendable {
         /// The encoded `GetReportResponse` of a case in a final state.
         case final(Bytes)
-        case open(ReportStatus)
+        case open(ReportStatus, revision: Int)
         case unknown
     }
 
@@ -46,13 +49,18 @@ final class CaseAnswers: Sendable {
         }
         guard let snapshot = try await batcher?.snapshot(of: id) else { return .unknown }
         guard let outcome = snapshot.outcome else {
-            return .open(try await schedule.status(of: snapshot))
+            return .open(try await schedule.status(of: snapshot), revision: snapshot.revision)
         }
         let encoded = try encoder.cached(outcome)
-        keep(encoded, id)
-        await cache?.store([outcome])
+        if outcome.state.isLasting {
+            keep(encoded, id)
+            await cache?.store([outcome])
+        }
         return .final(encoded)
     }
+
+    /// The store's clock; this process's may be an hour off.
+    func storeTime() async -> Timestamp { await schedule.storeTime() }
 
     private func keep(_ encoded: Bytes, _ id: UUID) {
         // A copy of its own: a slice would keep its neighbours alive.

@@ -13,14 +13,29 @@ final class PollSchedule: Sendable {
     /// How long the batch's schedule is believed before it is looked at again.
     static let refresh: Duration = .seconds(1)
 
+    /// How long the store's clock is told from the last look at it.
+    static let clockRefresh: Duration = .seconds(60)
+
+    /// The last look, and when it was.
     private struct Known {
-        var sealing: Timestamp?
-        var until: Instant
+        var expected: ExpectedSealing
+        var at: Instant
+
+        /// The store's clock at that instant.
+        func clock(at now: Instant) -> Timestamp {
+            expected.clock.advanced(by: at.duration(to: now))
+        }
+    }
+    private struct State {
+        var known: Known?
+        var nextLook = Instant(nanoseconds: .min)
+        /// Opens when a look that others wait for has ended.
+        var looking: Latch?
     }
     private let cases: (any CaseReader)?
     private let clock: PipelineClock
     private let random: RandomSource
-    private let known = Mutex<Known?>(nil)
+    private let state = Mutex(State())
 
     init(cases: (any CaseReader)?, clock: PipelineClock, random: RandomSource) {
         self.cases = cases
@@ -40,21 +55,46 @@ final class PollSchedule: Sendable {
         }
     }
 
-    private func expectedWait(_ state: CaseState) async throws -> Duration {
-        guard state == .pending, let sealing = try await expectedSealing() else { return .zero }
-        return clock.timestamp.duration(to: sealing)
+    private func expectedWait(_ caseState: CaseState) async throws -> Duration {
+        guard caseState == .pending else { return .zero }
+        let now = clock.now
+        // Before the answer comes, the others go on with what was known: one statement a refresh.
+        let isDue = state.withLock { state in
+            if now < state.nextLook { return false }
+            state.nextLook = now.advanced(by: Self.refresh)
+            return true
+        }
+        if isDue { try await look() }
+        guard let known = state.withLock({ $0.known }), let sealing = known.expected.at else {
+            return .zero
+        }
+        return known.clock(at: clock.now).duration(to: sealing)
     }
 
-    private func expectedSealing() async throws -> Timestamp? {
+    private func look() async throws {
+        guard let expected = try await cases?.expectedSealing() else { return }
+        let known = Known(expected: expected, at: clock.now)
+        state.withLock { $0.known = known }
+    }
+
+    /// The store's clock, told from a look at it and the time since; this process's while it can't be asked.
+    func storeTime() async -> Timestamp {
         let now = clock.now
-        if let known = known.withLock({ $0 }), known.until > now { return known.sealing }
-        // Before the answer comes, the others go on with what was known: one statement a refresh.
-        known.withLock { known in
-            known = Known(sealing: known?.sealing, until: now.advanced(by: Self.refresh))
+        let (others, own): (Latch?, Latch?) = state.withLock { state in
+            if let known = state.known, known.at.duration(to: now) < Self.clockRefresh {
+                return (nil, nil)
+            }
+            if let looking = state.looking { return (looking, nil) }
+            state.looking = Latch()
+            return (nil, state.looking)
         }
-        let sealing = try await cases?.expectedSealing()
-        known.withLock { $0 = Known(sealing: sealing, until: now.advanced(by: Self.refresh)) }
-        return sealing
+        try? await others?.wait()
+        if let own {
+            try? await look()
+            state.withLock { $0.looking = nil }
+            own.open()
+        }
+        return state.withLock { $0.known }?.clock(at: clock.now) ?? clock.timestamp
     }
 }
 

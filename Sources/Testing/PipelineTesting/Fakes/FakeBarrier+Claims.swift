@@ -6,8 +6,11 @@ struct FakeClaim: ClaimedBatch {
     var lease: Duration { barrier.lease }
 
     func extend() async throws { try barrier.perform(.extend, "\(batch.number)") }
-    func commit(_ generated: GeneratedBatch, took: Duration, sinks: [String]) async throws {
+    func commit(
+        _ generated: GeneratedBatch, took: Duration, sinks: [String]
+    ) async throws -> Timestamp {
         try barrier.commit(batch, generated, sinks)
+        return barrier.storeTime
     }
     func release(after delay: Duration, reason: String) async throws {
         try barrier.perform(.release, "\(batch.number)")

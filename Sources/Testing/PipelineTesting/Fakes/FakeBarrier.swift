@@ -29,6 +29,8 @@ public final class FakeBarrier: Barrier {
     /// What sinks have refused for good.
     public let refusals = Journal<(sink: String, outcome: OutcomeRefusal)>()
     public let lease: Duration
+    /// The store's clock.
+    public let storeTime: Timestamp
     private let ahead: Int
     private let failures: [Call: Failures]
     private let state = Mutex(State())
@@ -38,8 +40,13 @@ public final class FakeBarrier: Barrier {
     /// - Parameters:
     ///   - ahead: how many chunks of a row are taken before the first is taken in; 0 knows no rows.
     ///   - isOpen: whether the gate is.
-    public init(lease: Duration = .seconds(30), ahead: Int = 0, isOpen: Bool = true) {
+    ///   - storeTime: the store's clock, which stands still.
+    public init(
+        lease: Duration = .seconds(30), ahead: Int = 0, isOpen: Bool = true,
+        storeTime: Timestamp = Timestamp(microseconds: 0)
+    ) {
         self.lease = lease
+        self.storeTime = storeTime
         self.ahead = ahead
         if isOpen { gate.open() }
         failures = Dictionary(uniqueKeysWithValues: Call.allCases.map { ($0, Failures()) })
@@ -54,10 +61,12 @@ public final class FakeBarrier: Barrier {
     }
 
     /// Seals a batch of these cases.
-    public func seal(_ numbers: some Sequence<Int>) {
+    public func seal(
+        _ numbers: some Sequence<Int>, deadline: Timestamp = Timestamp(microseconds: .max)
+    ) {
         let cases = numbers.map {
             Case(
-                number: Int64($0), id: .testing($0), deadline: Timestamp(microseconds: .max),
+                number: Int64($0), id: .testing($0), deadline: deadline,
                 parameters: [UInt8(truncatingIfNeeded: $0)])
         }
         put(cases, attempts: 1)

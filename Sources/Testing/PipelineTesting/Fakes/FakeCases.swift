@@ -12,7 +12,7 @@ public final class FakeCases: CaseReader {
     public let outcomesCommitted = Doorbell()
     private struct State {
         var cases: [UUID: CaseSnapshot] = [:]
-        var sealing: Timestamp?
+        var sealing = ExpectedSealing(at: nil, clock: Timestamp(microseconds: 0))
     }
     private let state = Mutex(State())
 
@@ -20,18 +20,21 @@ public final class FakeCases: CaseReader {
 
     /// The case is known, and stands so.
     public func put(
-        _ number: Int, _ caseState: CaseState, outcome: Outcome? = nil,
+        _ number: Int, _ caseState: CaseState, outcome: Outcome? = nil, revision: Int = 1,
         deadline: Timestamp = Timestamp(microseconds: 86_400_000_000)
     ) {
         state.withLock {
             $0.cases[.testing(number)] = CaseSnapshot(
-                id: .testing(number), state: caseState, acceptedAt: Timestamp(microseconds: 0),
+                id: .testing(number), revision: outcome?.revision ?? revision, state: caseState,
+                acceptedAt: Timestamp(microseconds: 0),
                 deadline: deadline, outcome: outcome)
         }
     }
 
-    /// When the open batch will be sealed.
-    public func expectSealing(at time: Timestamp?) { state.withLock { $0.sealing = time } }
+    /// When the open batch will be sealed, and the store's clock.
+    public func expectSealing(at time: Timestamp?, clock: Timestamp) {
+        state.withLock { $0.sealing = ExpectedSealing(at: time, clock: clock) }
+    }
 
     public func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
         statements.note(ids.count)
@@ -42,8 +45,9 @@ public final class FakeCases: CaseReader {
         }
     }
 
-    public func expectedSealing() async throws -> Timestamp? {
+    public func expectedSealing() async throws -> ExpectedSealing {
         scheduleLooks.note(())
+        try failures.throwNext()
         return state.withLock { $0.sealing }
     }
 }

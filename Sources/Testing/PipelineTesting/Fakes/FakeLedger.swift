@@ -126,17 +126,31 @@ public final class FakeLedger: Ledger {
     public func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
         try await cases.snapshots(of: ids)
     }
-    public func expectedSealing() async throws -> Timestamp? { try await cases.expectedSealing() }
+    public func expectedSealing() async throws -> ExpectedSealing {
+        try await cases.expectedSealing()
+    }
     public func positions(
-        of source: String, initial: [Int32: Int64]
-    ) async throws -> [Int32: Int64] {
-        try await stored?.positions(of: source, initial: initial) ?? initial
+        of log: LogName, initial: [Int32: Int64]
+    ) async throws -> StoredPositions {
+        try await stored?.positions(of: log, initial: initial)
+            ?? StoredPositions(
+                source: log.key, next: initial, partitions: Set(initial.keys))
+    }
+    public func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
+        try await stored?.keep(witnesses, of: source)
+    }
+    public func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws {
+        try await stored?.restart(log, after: source, at: starts)
     }
     public func register() async throws {}
     public func requestFlush() async throws { flushes.note(()) }
     public func claim(worker: String, lease: Duration) async throws -> Batch? { nil }
     public func extend(batch: Int64, token: Int64, lease: Duration) async throws {}
-    public func commit(_ commit: BatchCommit) async throws {}
+    public func commit(_ commit: BatchCommit) async throws -> Timestamp {
+        Timestamp(microseconds: 0)
+    }
     public func release(
         batch: Int64, token: Int64, after delay: Duration, reason: String
     ) async throws {}

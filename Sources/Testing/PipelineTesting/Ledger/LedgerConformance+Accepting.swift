@@ -131,6 +131,68 @@ extension LedgerConformance {
             try await ledger.commit(fixture.commit(again))
             try requireEqual(try await ledger.state(of: cases[0].id), .succeeded)
         },
+        check("each attempt's outcome has the next revision, for readers and sinks alike") {
+            fixture in
+            let ledger = try await fixture.ledger(.maxAge(.zero))
+            let cases = fixture.cases(2)
+            for revision in 1...3 {
+                _ = try await ledger.accept(Submissions(cases))
+                let open = try await ledger.snapshots(of: [cases[0].id])[cases[0].id]
+                try requireEqual(open?.revision, revision, "revision of a case that waits")
+                try requireEqual(open?.outcome, nil, "outcome of the attempt before")
+                _ = try await ledger.seal()
+                let batch = try await ledger.claimOne()
+                let failing: Set<UUID> = revision < 3 ? [cases[0].id] : []
+                try await ledger.commit(fixture.commit(batch, sinks: ["s"], failing: failing))
+                let read = try await ledger.snapshots(of: cases.map(\.id))
+                try requireEqual(read[cases[0].id]?.outcome?.revision, revision, "revision")
+                try requireEqual(read[cases[1].id]?.outcome?.revision, 1, "of another case")
+                let delivery = try requireValue(
+                    try await ledger.claimDelivery(sink: "s", worker: "w", lease: .minutes(1)),
+                    "delivery")
+                try requireEqual(
+                    delivery.outcomes.first { $0.caseID == cases[0].id }?.revision, revision,
+                    "revision that is delivered")
+            }
+        },
+        check("says which cases a repeat opens again") { fixture in
+            let ledger = try await fixture.ledger(.manual)
+            let cases = fixture.cases(5)
+            try await ledger.add(Array(cases[0..<2]))
+            try await ledger.requestFlush()
+            _ = try await ledger.sealAll()
+            let batch = try await ledger.claimOne()
+            try requireEqual(
+                try await ledger.reopenable(of: cases.map(\.id)), [], "what is being generated")
+            try await ledger.commit(fixture.commit(batch, failing: [cases[0].id]))
+            try await ledger.add(Array(cases[2..<5]))
+            _ = try await ledger.end([cases[2].id], as: .cancelled, reason: "no need")
+            _ = try await ledger.end([cases[3].id], as: .expired, reason: "too late")
+            let asked = (cases + fixture.cases(1)).map(\.id)
+            try requireEqual(
+                try await ledger.reopenable(of: asked + asked),
+                [cases[0].id, cases[2].id, cases[3].id], "cases")
+            _ = try await ledger.accept(Submissions([cases[0]]))
+            try requireEqual(
+                try await ledger.reopenable(of: [cases[0].id]), [], "what was opened again")
+            try requireEqual(try await ledger.reopenable(of: []), [], "nothing")
+        },
+        check("a repeat with another deadline changes nothing: the first one stands") { fixture in
+            let ledger = try await fixture.ledger(.manual)
+            let item = fixture.cases(1)[0]
+            try await ledger.add([item])
+            let known = try requireValue(
+                try await ledger.snapshots(of: [item.id])[item.id]?.deadline, "deadline")
+            for shift in [Duration.minutes(-30), .minutes(30)] {
+                var repeated = item
+                repeated.deadline = known.advanced(by: shift)
+                try requireEqual(
+                    try await ledger.accept(Submissions([repeated])),
+                    .accepted(AcceptedCounts(new: 0, reopened: 0, repeated: 1)))
+                let found = try await ledger.snapshots(of: [item.id])[item.id]?.deadline
+                try requireEqual(found, known, "deadline")
+            }
+        },
         check("a failed case with other parameters is a conflict") { fixture in
             let ledger = try await fixture.ledger(.maxAge(.zero))
             let cases = fixture.cases(1)

@@ -74,9 +74,12 @@ extension LedgerConformance {
             let (ledger, cases) = try await fixture.sealed(1)
             let batch = try await ledger.claimOne()
             let commit = fixture.commit(batch, sinks: ["s"])
-            try await ledger.commit(commit)
+            let committedAt = try await ledger.commit(commit)
+            let writtenAt = try await ledger.snapshots(of: [cases[0].id])[cases[0].id]?.outcome?
+                .writtenAt
+            try requireEqual(committedAt, writtenAt, "when it was committed")
             let before = try await ledger.snapshots(of: [cases[0].id])[cases[0].id]?.outcome
-            try await ledger.commit(commit)
+            try requireEqual(try await ledger.commit(commit), committedAt, "the first time")
             try await requireError(.fenced, "lease-lost") {
                 try await ledger.commit(fixture.commit(batch))
             }

@@ -35,7 +35,7 @@ public struct LedgerTranscriptSubject: TranscriptSubject {
         let sealed = try await ledger.sealAll()
         let last = try await ledger.seal()
         try requireEqual(
-            try await ledger.expectedSealing(), last.next, "what the ledger expects to do next")
+            try await ledger.expectedSealing().at, last.next, "what the ledger expects to do next")
         var batches: [Batch] = []
         // For ever: a transcript may go on for years.
         while let batch = try await ledger.claim(worker: "w", lease: .hours(1_000_000)) {

@@ -4,9 +4,11 @@ internal import Postgres
 extension PostgresConnection {
     /// Advances positions and copies deltas and events, in one message and therefore one
     /// transaction.
-    func append(_ events: EventBatch, _ advances: [PositionAdvance]) throws {
+    func append(
+        _ events: EventBatch, _ advances: [PositionAdvance], of owner: PositionOwner
+    ) throws {
         var script: PostgresScript =
-            advances.isEmpty ? "" : PostgresReportSQL.advance(advances)
+            advances.isEmpty ? "" : PostgresReportSQL.advance(advances, of: owner)
         guard !events.isEmpty else { return try run(script) }
         script = "\(script) \(PostgresReportSQL.copyDeltas) \(PostgresReportSQL.copyEvents)"
         let deltas = events.hourDeltas()

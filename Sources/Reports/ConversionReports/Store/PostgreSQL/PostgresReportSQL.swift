@@ -60,18 +60,10 @@ enum PostgresReportSQL {
         FROM STDIN (FORMAT binary);
         """
 
-    static let insertPositions = """
-        INSERT INTO conversion.event_positions (source, partition, next_offset)
-        SELECT $1::text, p, o FROM unnest($2::int[], $3::bigint[]) AS u(p, o) ON CONFLICT DO NOTHING
-        """
-
-    static let positions = """
-        SELECT partition, next_offset FROM conversion.event_positions
-        WHERE source = $1::text AND partition = ANY ($2::int[])
-        """
-
     /// Fails with `division_by_zero` unless every position is where its advance expects it.
-    static func advance(_ advances: [PositionAdvance]) -> PostgresScript {
+    static func advance(
+        _ advances: [PositionAdvance], of owner: PositionOwner
+    ) -> PostgresScript {
         var rows: PostgresScript = ""
         for (index, advance) in advances.enumerated() {
             let row: PostgresScript = """
@@ -84,7 +76,8 @@ enum PostgresReportSQL {
             WITH moved AS (
               UPDATE conversion.event_positions AS p SET next_offset = a.next
               FROM (VALUES \(rows)) AS a(source, partition, expected, next)
-              WHERE p.source = a.source AND p.partition = a.partition
+              WHERE p.pipeline = \(owner.pipeline)::text AND p.stage = \(owner.stage)::text
+                AND p.source = a.source AND p.partition = a.partition
                 AND p.next_offset = a.expected
               RETURNING 1)
             SELECT 1 / (count(*) = \(advances.count))::int FROM moved;

@@ -4,7 +4,7 @@ public import Postgres
 extension PostgresReportStore {
     static let migration = PostgresMigration(
         schema: PostgresReportSQL.schema, component: "conversion-reports",
-        steps: [PostgresReportSQL.tables], tables: columns)
+        steps: [PostgresReportSQL.tables, PostgresReportSQL.ownedPositions], tables: columns)
 
     /// The columns of each table; a test compares them with what a migration makes. Months have tables like `events`.
     static let columns: [String: [String]] = [
@@ -13,7 +13,10 @@ extension PostgresReportStore {
         "rollup_hour": ["bucket", "views", "payments", "product_id", "checkout_id"],
         "rollup_day": ["bucket", "views", "payments", "product_id", "checkout_id"],
         "rollup_deltas": ["bucket", "views", "payments", "product_id", "checkout_id"],
-        "event_positions": ["source", "partition", "next_offset"],
+        "event_positions": [
+            "source", "partition", "next_offset", "pipeline", "stage", "log", "incarnation",
+            "witness_offset", "witness_digest",
+        ],
     ]
 
     /// What storing events takes, and what reading reports does. Months have the rights of `events`.

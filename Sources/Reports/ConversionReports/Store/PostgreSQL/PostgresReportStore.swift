@@ -9,6 +9,7 @@ public final class PostgresReportStore: ReportStore {
     /// Sessions with the planner settings of the read statement.
     private let readers: PostgresPool
     private let partitions: EventPartitions
+    private let owner: PositionOwner
 
     /// Connects to nothing yet.
     ///
@@ -21,10 +22,22 @@ public final class PostgresReportStore: ReportStore {
         var address = address
         address.properties["connections"] = nil
         self.pool = pool
+        owner = PositionOwner(pipeline: "", stage: "")
         partitions = EventPartitions(pool: pool)
         self.readers = try PostgresPool(
             address,
             options: PostgresPool.Options(connections: readers, settings: Self.readSettings))
+    }
+
+    private init(_ store: PostgresReportStore, owner: PositionOwner) {
+        pool = store.pool
+        readers = store.readers
+        partitions = store.partitions
+        self.owner = owner
+    }
+
+    public func owned(byPipeline pipeline: String, stage: String) -> any ReportStore {
+        PostgresReportStore(self, owner: PositionOwner(pipeline: pipeline, stage: stage))
     }
 
     /// The read statement is fast by one plan only: nested loops over index-only scans. An empty
@@ -39,35 +52,13 @@ public final class PostgresReportStore: ReportStore {
         await partitions.prepareAhead()
     }
 
-    public func positions(
-        of source: String, initial: [Int32: Int64]
-    ) async throws -> [Int32: Int64] {
-        let wanted = initial.sorted { $0.key < $1.key }
-        try await pool.check(Self.migration)
-        return try await pool.withConnection { connection in
-            let results = try connection.pipeline { pipeline in
-                try pipeline.query(PostgresReportSQL.insertPositions) {
-                    $0.add(text: source)
-                    $0.add(int4s: wanted.map(\.key))
-                    $0.add(int8s: wanted.map(\.value))
-                }
-                try pipeline.query(PostgresReportSQL.positions) {
-                    $0.add(text: source)
-                    $0.add(int4s: wanted.map(\.key))
-                }
-            }
-            let rows = results[1]
-            return (0..<rows.rowCount).reduce(into: [:]) { stored, row in
-                stored[Int32(rows.int64(row, 0))] = rows.int64(row, 1)
-            }
-        }
-    }
-
     public func append(_ events: EventBatch, advances: [PositionAdvance]) async throws {
         if events.isEmpty && advances.isEmpty { return }
         await partitions.prepare(for: events)
         do {
-            try await pool.withConnection { try $0.append(events, advances) }
+            try await pool.withConnection { [owner] in
+                try $0.append(events, advances, of: owner)
+            }
         } catch let error as PipelineError where error.postgres?.sqlState == "22012" {
             try await checkAdvanced(advances)
         }
@@ -75,8 +66,8 @@ public final class PostgresReportStore: ReportStore {
 
     public func tryAppending(_ events: EventBatch) async throws {
         do {
-            try await pool.withTransaction { connection in
-                try connection.append(events, [])
+            try await pool.withTransaction { [owner] connection in
+                try connection.append(events, [], of: owner)
                 throw TakenBack()
             }
         } catch is TakenBack {}
@@ -84,13 +75,14 @@ public final class PostgresReportStore: ReportStore {
 
     /// Returns when all positions are where they were to go: what was read has been stored.
     private func checkAdvanced(_ advances: [PositionAdvance]) async throws {
-        let stored = try await pool.withConnection { connection in
+        let stored = try await pool.withConnection { [owner] connection in
             try advances.map { advance in
-                let row = try connection.query(PostgresReportSQL.positions) {
+                let row = try connection.query(PostgresReportSQL.storedPosition) {
+                    $0.add(owner)
                     $0.add(text: advance.source)
-                    $0.add(int4s: [advance.partition])
+                    $0.add(int4: advance.partition)
                 }
-                return row.rowCount == 0 ? nil : row.int64(0, 1)
+                return row.rowCount == 0 ? nil : row.int64(0, 0)
             }
         }
         if zip(stored, advances).allSatisfy({ $0 == $1.next }) { return }
@@ -133,6 +125,59 @@ public final class PostgresReportStore: ReportStore {
     }
 
     public func close() async { await readers.close() }
+}
+
+extension PostgresReportStore {
+    public func positions(
+        of log: LogName, initial: [Int32: Int64]
+    ) async throws -> StoredPositions {
+        let wanted = initial.sorted { $0.key < $1.key }
+        try await pool.check(Self.migration)
+        return try await pool.withConnection { [owner] connection in
+            try connection.query(PostgresReportSQL.positions) {
+                $0.add(owner)
+                $0.add(text: log.key)
+                $0.add(text: log.formerKey)
+                $0.add(int4s: wanted.map(\.key))
+                $0.add(int8s: wanted.map(\.value))
+            }.positions(of: log, wanted: initial)
+        }
+    }
+
+    public func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
+        let witnesses = witnesses.sorted { $0.key < $1.key }
+        try await pool.withConnection { [owner] connection in
+            _ = try connection.query(PostgresReportSQL.keepWitnesses) {
+                $0.add(owner)
+                $0.add(text: source)
+                $0.add(int4s: witnesses.map(\.key))
+                $0.add(int8s: witnesses.map(\.value.offset))
+                $0.add(int8s: witnesses.map { Int64(bitPattern: $0.value.digest) })
+            }
+        }
+    }
+
+    public func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws {
+        let starts = starts.sorted { $0.key < $1.key }
+        try await pool.withConnection { [owner] connection in
+            _ = try connection.query(PostgresReportSQL.restart) {
+                $0.add(owner)
+                $0.add(text: log.key)
+                $0.add(text: source)
+                $0.add(int4s: starts.map(\.key))
+                $0.add(int8s: starts.map(\.value))
+            }
+        }
+    }
+}
+
+extension PostgresParameters {
+    fileprivate func add(_ owner: PositionOwner) {
+        add(text: owner.pipeline)
+        add(text: owner.stage)
+    }
 }
 
 extension [ConversionQuery] {

@@ -1,3 +1,5 @@
+internal import SQLite
+
 /// The statements of the SQLite store. Times are microseconds since 1970, none before it.
 enum SQLiteReportSQL {
     /// `''` stands for no checkout; `kind` is `V` or `P`.
@@ -26,15 +28,29 @@ enum SQLiteReportSQL {
           PRIMARY KEY(source, partition)) WITHOUT ROWID;
         """
 
-    static let insertPosition = """
-        INSERT INTO conversion_event_positions(source, partition, next_offset) VALUES (?1, ?2, ?3)
-        ON CONFLICT DO NOTHING
+    /// Positions belong to a stage and a log. Rows of earlier versions knew neither: they belong to nobody yet.
+    static let ownedPositions = """
+        CREATE TABLE conversion_owned_positions(
+          pipeline TEXT NOT NULL, stage TEXT NOT NULL, source TEXT NOT NULL,
+          partition INTEGER NOT NULL, next_offset INTEGER NOT NULL, log TEXT,
+          incarnation INTEGER NOT NULL DEFAULT 0, witness_offset INTEGER, witness_digest INTEGER,
+          PRIMARY KEY(pipeline, stage, source, partition)) WITHOUT ROWID;
+        INSERT INTO conversion_owned_positions(pipeline, stage, source, partition, next_offset)
+          SELECT '', '', source, partition, next_offset FROM conversion_event_positions;
+        DROP TABLE conversion_event_positions;
+        ALTER TABLE conversion_owned_positions RENAME TO conversion_event_positions;
         """
+
+    static let positions = PositionTable(
+        "conversion_event_positions", owner: ["pipeline", "stage"],
+        formerOwner: "pipeline = '' AND stage = ''")
     static let position = """
-        SELECT next_offset FROM conversion_event_positions WHERE source = ?1 AND partition = ?2
+        SELECT next_offset FROM conversion_event_positions
+        WHERE pipeline = ?1 AND stage = ?2 AND source = ?3 AND partition = ?4
         """
     static let setPosition = """
-        UPDATE conversion_event_positions SET next_offset = ?3 WHERE source = ?1 AND partition = ?2
+        UPDATE conversion_event_positions SET next_offset = ?5
+        WHERE pipeline = ?1 AND stage = ?2 AND source = ?3 AND partition = ?4
         """
     static let insertDelta = """
         INSERT INTO conversion_rollup_deltas(product_id, bucket, checkout_id, views, payments)

@@ -7,6 +7,7 @@ public import SQLite
 public struct SQLiteReportStore: ReportStore {
     let database: SQLiteDatabase
     let clock: PipelineClock
+    private var owner = PositionOwner(pipeline: "", stage: "")
 
     /// - Parameter clock: tells when a reading's snapshot was taken.
     public init(_ database: SQLiteDatabase, clock: PipelineClock) {
@@ -14,12 +15,19 @@ public struct SQLiteReportStore: ReportStore {
         self.clock = clock
     }
 
+    public func owned(byPipeline pipeline: String, stage: String) -> any ReportStore {
+        var copy = self
+        copy.owner = PositionOwner(pipeline: pipeline, stage: stage)
+        return copy
+    }
+
     public func migrate() async throws {
         try await database.migrate(Self.migration)
     }
 
     static let migration = SQLiteMigration(
-        component: "conversion-reports", steps: [SQLiteReportSQL.schema])
+        component: "conversion-reports",
+        steps: [SQLiteReportSQL.schema, SQLiteReportSQL.ownedPositions])
 
     /// Looks at the tables' version. Only reads.
     ///
@@ -30,25 +38,35 @@ public struct SQLiteReportStore: ReportStore {
     }
 
     public func positions(
-        of source: String, initial: [Int32: Int64]
-    ) async throws -> [Int32: Int64] {
-        try await database.write { connection in
-            var stored: [Int32: Int64] = [:]
-            for (partition, offset) in initial {
-                try connection.run(SQLiteReportSQL.insertPosition, source, partition, offset)
-                stored[partition] = try connection.first(
-                    SQLiteReportSQL.position, source, partition
-                ) { $0.int64(0) }
-            }
-            return stored
+        of log: LogName, initial: [Int32: Int64]
+    ) async throws -> StoredPositions {
+        try await database.write { [owner] connection in
+            try SQLiteReportSQL.positions.positions(
+                of: log, initial: initial, in: connection, owner: owner.pipeline, owner.stage)
+        }
+    }
+
+    public func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
+        try await database.write { [owner] connection in
+            try SQLiteReportSQL.positions.keep(
+                witnesses, of: source, in: connection, owner: owner.pipeline, owner.stage)
+        }
+    }
+
+    public func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws {
+        try await database.write { [owner] connection in
+            try SQLiteReportSQL.positions.restart(
+                log, after: source, at: starts, in: connection, owner: owner.pipeline, owner.stage)
         }
     }
 
     public func append(_ events: EventBatch, advances: [PositionAdvance]) async throws {
         if events.isEmpty && advances.isEmpty { return }
         let deltas = events.hourDeltas()
-        try await database.write { connection in
-            guard try connection.advance(advances) else { return }
+        try await database.write { [owner] connection in
+            guard try connection.advance(advances, of: owner) else { return }
             try connection.insert(deltas, of: events)
             try connection.insert(events)
         }
@@ -101,16 +119,23 @@ extension SQLiteConnection {
     /// Advances the positions, all or none.
     ///
     /// - Returns: false when all of them are where they are to go: what was read has been stored.
-    fileprivate func advance(_ advances: [PositionAdvance]) throws -> Bool {
+    fileprivate func advance(
+        _ advances: [PositionAdvance], of owner: PositionOwner
+    ) throws -> Bool {
         let stored = try advances.map { advance in
-            try first(SQLiteReportSQL.position, advance.source, advance.partition) { $0.int64(0) }
+            try first(
+                SQLiteReportSQL.position, owner.pipeline, owner.stage, advance.source,
+                advance.partition
+            ) { $0.int64(0) }
         }
         if !advances.isEmpty && zip(stored, advances).allSatisfy({ $0 == $1.next }) { return false }
         for (stored, advance) in zip(stored, advances) where stored != advance.expected {
             throw PipelineError.positionMoved(advance, stored: stored)
         }
         for advance in advances {
-            try run(SQLiteReportSQL.setPosition, advance.source, advance.partition, advance.next)
+            try run(
+                SQLiteReportSQL.setPosition, owner.pipeline, owner.stage, advance.source,
+                advance.partition, advance.next)
         }
         return true
     }

@@ -33,7 +33,8 @@ public final class RemoteGenerator: Generator {
     private let timeout: Duration
     private let clock: PipelineClock
     private let random: RandomSource
-    private let logger: Logger
+    /// By the endpoints' places.
+    private let outages: [Outage]
 
     /// Connects when the first batch comes.
     ///
@@ -61,7 +62,11 @@ public final class RemoteGenerator: Generator {
         self.timeout = timeout
         self.clock = clock
         self.random = random
-        self.logger = logger
+        outages = endpoints.map { endpoint in
+            Outage(
+                endpoint.address, "a generator does not answer; batches go elsewhere",
+                clock: clock, logger: logger)
+        }
     }
 
     public func generate(_ batch: Batch) async throws -> GeneratedBatch {
@@ -80,7 +85,9 @@ public final class RemoteGenerator: Generator {
                         throw PipelineError.permanent(failure.code, failure.message)
                     }
                     failures.append(failure)
-                    log(failure, batch)
+                    outages[index].failed(
+                        PipelineError.retryable(failure.code, failure.message),
+                        metadata: ["batch": "\(batch.number)"])
                 }
                 if clock.now >= deadline { throw timeIsUp(failures) }
             }
@@ -99,6 +106,7 @@ public final class RemoteGenerator: Generator {
                 wanted.request, timeout: clock.now.duration(to: deadline))
             let answer = try wanted.answer(from: response)
             rotation.withLock { $0.answered(index) }
+            outages[index].succeeded()
             return answer
         } catch {
             // Cancelling the task is what ended the call, then.
@@ -155,14 +163,5 @@ public final class RemoteGenerator: Generator {
 
     private static func text(_ failures: [EndpointFailure]) -> String {
         failures.map(\.message).joined(separator: "; ")
-    }
-
-    private func log(_ failure: EndpointFailure, _ batch: Batch) {
-        logger.warning(
-            "a generator did not answer; the batch goes elsewhere",
-            metadata: [
-                "batch": "\(batch.number)", "cases": "\(batch.cases.count)",
-                "error": "\(failure.message)", "code": "\(failure.code)",
-            ])
     }
 }

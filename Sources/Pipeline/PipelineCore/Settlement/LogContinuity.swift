@@ -1,0 +1,166 @@
+/// What a reader knows about whether the log that it reads is still the one that its positions belong to. No I/O.
+///
+/// Each partition has a *proven* witness: a record that its log is known to have held. A record that was read later takes
+/// its place only after a look has found the proven one where it was, so that nothing that was read of another log
+/// meanwhile can hide the change: at the latest the next look finds it.
+public struct LogContinuity: Sendable {
+    private struct Partition {
+        var proven: LogWitness?
+        /// Read since the last look.
+        var latest: LogWitness?
+        var isKept = true
+    }
+    private var partitions: [Int32: Partition] = [:]
+
+    public init() {}
+
+    /// Reading begins, or begins again; `witness` has just been seen in the log, and is what the store has.
+    public mutating func start(_ partition: Int32, witness: LogWitness?) {
+        partitions[partition] = Partition(proven: witness)
+    }
+
+    public mutating func stop(_ partition: Int32) { partitions[partition] = nil }
+
+    /// Whether nothing can tell the partition's log yet: then the first record counts as well as the last.
+    public func isUnproven(_ partition: Int32) -> Bool { partitions[partition]?.proven == nil }
+
+    /// Notes what was read. The first record stands for the log where nothing else does: nothing was read before it.
+    public mutating func note(first: LogWitness?, last: LogWitness, of partition: Int32) {
+        guard var known = partitions[partition] else { return }
+        if known.proven == nil {
+            known.proven = first ?? last
+            known.isKept = false
+        }
+        known.latest = last
+        partitions[partition] = known
+    }
+
+    /// Whether records have been read since the last look.
+    public var hasNews: Bool { partitions.values.contains { $0.latest != nil } }
+
+    /// What a look has to find in its place.
+    public var proven: [Int32: LogWitness] { partitions.compactMapValues(\.proven) }
+
+    /// What had been read when a look began, to be handed to ``looked(_:)`` when it has found the proven ones.
+    public var latest: [Int32: LogWitness] { partitions.compactMapValues(\.latest) }
+
+    /// A look has found every proven witness in its place, or none that contradicts: what had been read before is of the
+    /// same log.
+    public mutating func looked(_ read: [Int32: LogWitness]) {
+        for (partition, witness) in read where partitions[partition] != nil {
+            partitions[partition]?.proven = witness
+            partitions[partition]?.isKept = false
+            if partitions[partition]?.latest == witness { partitions[partition]?.latest = nil }
+        }
+    }
+
+    /// Witnesses that the store does not have yet.
+    public var unkept: [Int32: LogWitness] {
+        partitions.filter { !$0.value.isKept }.compactMapValues(\.proven)
+    }
+
+    /// The store has these.
+    public mutating func kept(_ witnesses: [Int32: LogWitness]) {
+        for (partition, witness) in witnesses where partitions[partition]?.proven == witness {
+            partitions[partition]?.isKept = true
+        }
+    }
+}
+
+extension LogWitness {
+    /// A record as it stands in its log.
+    ///
+    /// - Parameter timestamp: in the log's own unit; 0 where it keeps none.
+    public init(offset: Int64, timestamp: Int64, key: Bytes?, payload: Bytes) {
+        self.init(
+            offset: offset, timestamp: timestamp, keyDigest: key.map { Digest(of: $0) },
+            payloadDigest: Digest(of: payload))
+    }
+
+    /// A record as it stands in its log, by the digests of its parts.
+    public init(offset: Int64, timestamp: Int64, keyDigest: Digest?, payloadDigest: Digest) {
+        var parts: [UInt8] = []
+        parts.reserveCapacity(24)
+        for word in [
+            UInt64(bitPattern: timestamp), keyDigest.map { $0.low } ?? 0, payloadDigest.low,
+        ] {
+            for shift in stride(from: 0 as UInt64, to: 64, by: 8) {
+                parts.append(UInt8(truncatingIfNeeded: word >> shift))
+            }
+        }
+        self.init(offset: offset, digest: Digest(of: parts[...]).low)
+    }
+}
+
+/// What a look into a partition has found.
+public enum LogSighting: Sendable, Hashable {
+    /// The first record at or behind the offset.
+    case record(LogWitness)
+    /// There is none up to the end.
+    case end
+}
+
+/// Says in which way a log contradicts what is known of it.
+public enum LogContradiction: Sendable, Hashable, CustomStringConvertible {
+    case beyondEnd(partition: Int32, position: Int64, end: Int64)
+    case otherRecord(partition: Int32, wanted: LogWitness, found: LogWitness)
+    case fewerPartitions(stored: Int, found: Int)
+
+    public var description: String {
+        switch self {
+        case .beyondEnd(let partition, let position, let end):
+            "partition \(partition) was read up to offset \(position) and ends at \(end)"
+        case .otherRecord(let partition, let wanted, let found):
+            "at offset \(wanted.offset) of partition \(partition) was a record with the digest "
+                + "\(Self.hex(wanted.digest)), now there is one with \(Self.hex(found.digest))"
+        case .fewerPartitions(let stored, let found):
+            "it had \(stored) partitions and has \(found)"
+        }
+    }
+
+    private static func hex(_ digest: UInt64) -> String {
+        let text = String(digest, radix: 16)
+        return String(repeating: "0", count: 16 - text.count) + text
+    }
+
+    /// What is known against the offsets alone.
+    ///
+    /// - Parameters:
+    ///   - position: where reading goes on.
+    ///   - witness: a record that was seen; it may lie on either side of the position.
+    public init?(partition: Int32, position: Int64, witness: LogWitness?, range: Range<Int64>) {
+        let seen = max(position, witness.map { $0.offset + 1 } ?? 0)
+        guard seen > range.upperBound else { return nil }
+        self = .beyondEnd(partition: partition, position: seen, end: range.upperBound)
+    }
+
+    /// What a look says against a witness. Another offset says nothing: compaction has taken the record away.
+    public init?(partition: Int32, witness: LogWitness, sighting: LogSighting?) {
+        guard case .record(let found) = sighting, found.offset == witness.offset,
+            found.digest != witness.digest
+        else { return nil }
+        self = .otherRecord(partition: partition, wanted: witness, found: found)
+    }
+
+    /// A topic that has lost partitions is another one: nothing takes them away.
+    public init?(stored: Set<Int32>, found: Int) {
+        guard let last = stored.max(), Int(last) >= found else { return nil }
+        self = .fewerPartitions(stored: Int(last) + 1, found: found)
+    }
+}
+
+extension PipelineError {
+    /// The topic is not the one that was read.
+    public static func topicRecreated(
+        _ log: LogName, _ contradiction: LogContradiction
+    ) -> PipelineError {
+        .retryable(
+            topicRecreatedCode,
+            "\(log.key) is not the log that was read: \(contradiction); it was made anew, restored, "
+                + "or has lost records. Nothing more of it is read: bring the old one back, or have this one "
+                + "read from its start by \"on_new_topic\": \"from_start\" on the input")
+    }
+
+    /// The code of ``topicRecreated(_:_:)``.
+    public static var topicRecreatedCode: String { "topic-recreated" }
+}

@@ -1,0 +1,235 @@
+"""What a store keeps belongs to a name, an encoding, a file: nothing is stranded, and one bad row stops nobody."""
+
+import json
+import os
+import re
+
+import grpc
+
+from events import check, requests
+from stack import eventually
+from test_dry_run import dry_run
+from test_embedded import create, sample, wait
+from test_real import message, sample as sample_real
+
+
+def seal(count):
+    def change(stages, document):
+        stages["batch"]["trigger"] = {"any": [{"count": count}, {"max_age": "12h"}, {"manual": True}]}
+        stages["batch"]["min_interval"] = "0s"
+    return change
+
+
+manual = seal(512)
+
+
+def named(pipeline, **ids):
+    """Another name for the pipeline, and other ids for its stages."""
+    def change(stages, document):
+        manual(stages, document)
+        document["name"] = pipeline
+        for old, new in ids.items():
+            stages[old]["id"] = new
+    return change
+
+
+def report(stack, request):
+    return stack.call("report", "get", "--server", f"127.0.0.1:{stack.port}", request["case_id"], check=False)
+
+
+def refused(stack, path, *wanted):
+    """`run` and `dry-run` refuse the file for the same reason, and `migrate` does, too."""
+    for command in (["run", path], ["migrate", path]):
+        result = stack.call(*command, check=False)
+        assert result.returncode == 69, result.stderr
+        assert "[state-unowned]" in result.stderr, result.stderr
+        for text in wanted:
+            assert text in result.stderr, result.stderr
+    code, found = dry_run(stack, path)
+    failed = [entry for entry in found.values() if entry["status"] == "FAIL"]
+    assert code == 1 and len(failed) == 1, found
+    for text in wanted:
+        assert text in failed[0]["detail"] + failed[0]["hint"], failed
+
+
+def goes_on_under_other_names(stack, events, old, new, renaming, wanted):
+    """Five cases wait under the file `old`; after a renaming they are answered under `new`."""
+    process = stack.start(old)
+    cases = requests(events, 5, seed=4)
+    for request in cases:
+        create(stack, request)
+    stack.stop(process)
+    path = new()
+    refused(stack, path, "5 waiting cases", *wanted)
+    for expected in ("5 waiting cases", "nothing is kept under"):
+        assert expected in stack.call("migrate", "--rename", renaming, path).stderr
+    process = stack.start(path)
+    assert "Pending" in report(stack, cases[0]).stdout
+    [stage] = [s["id"] for s in json.loads(open(path).read())["stages"] if s["type"] == "accumulate"]
+    stack.call("flush", path, stage)
+    for request in cases:
+        check(wait(stack, request), request, events)
+    stack.stop(process)
+
+
+def test_a_pipeline_of_another_name_is_refused_until_its_state_is_moved(embedded):
+    events = sample(embedded)
+    goes_on_under_other_names(
+        embedded, events, embedded.write(change=manual), lambda: embedded.write(change=named("answers")),
+        "conversion-reports=answers", ["conversion-reports/batch", "--rename conversion-reports=answers"])
+
+
+def test_a_pipeline_and_its_stage_of_other_names_in_postgres(real):
+    events = sample_real(real)
+    goes_on_under_other_names(
+        real, events, real.write(change=manual), lambda: real.write(change=named("answers", batch="collect")),
+        "conversion-reports/batch=answers/collect", ["--rename conversion-reports/batch=answers/collect"])
+
+
+def test_what_is_abandoned_is_counted_first_and_then_cancelled(embedded):
+    events = sample(embedded)
+    process = embedded.start(embedded.write(change=manual))
+    request = requests(events, 1, seed=5)[0]
+    create(embedded, request)
+    path = embedded.write(change=manual)
+    busy = embedded.call("migrate", "--abandon", "conversion-reports", "--yes", path, check=False)
+    assert busy.returncode == 69 and str(process.pid) in busy.stderr, busy.stderr
+    embedded.stop(process)
+    for more, code, text in [
+        ([], 64, "would end conversion-reports/batch: 1 waiting case"),
+        (["--yes"], 0, "ended conversion-reports/batch: 1 waiting case"),
+        (["--yes"], 0, "nothing is open under conversion-reports"),
+    ]:
+        result = embedded.call("migrate", "--abandon", "conversion-reports", *more, path, check=False)
+        assert result.returncode == code and text in result.stderr, result.stderr
+    embedded.start(path)
+    assert "abandoned" in report(embedded, request).stdout.lower() + report(embedded, request).stderr.lower()
+
+
+def test_a_sink_of_another_name_gets_what_the_old_one_has_not(real):
+    events = sample_real(real)
+    process = real.start(real.write(change=seal(3)))
+    cases = requests(events, 3, seed=6)
+    real.produce("report-requests", [message(r) for r in cases])
+    real.consume("report-ready", count=3)
+    real.stop(process)
+    # As if the bus had been away.
+    real.sql("update penstock.deliveries set delivered_at = null, only_parked = false where sink = 'ready'")
+    real.sql("update penstock.batches set done_at = null")
+
+    def change(stages, document):
+        seal(3)(stages, document)
+        stages["ready"]["id"] = "announce"
+
+    path = real.write(change=change)
+    refused(real, path, "1 batch not delivered to ready", "--rename conversion-reports/ready=conversion-reports/NEW")
+    real.call("migrate", "--rename", "conversion-reports/ready=conversion-reports/announce", path)
+    real.start(path)
+    ready = real.consume("report-ready", count=6)
+    assert len({json.loads(m.value())["event_id"] for m in ready}) == 3
+
+
+def test_a_database_that_cannot_hold_every_text_is_refused_by_name(real):
+    name = f"{real.database}_latin1"
+    real.sql(f"create database {name} encoding 'LATIN1' template template0 lc_collate 'C' lc_ctype 'C'", admin=True)
+    try:
+        store = re.sub(r"/[^/]*$", f"/{name}", real.environment["PENSTOCK_STORE"])
+        path = real.write()
+        for command in ("migrate", "run"):
+            result = real.call(command, path, check=False, PENSTOCK_STORE=store)
+            assert result.returncode == 69, result.stderr
+            assert f"{name} in PostgreSQL at" in result.stderr and "has the encoding LATIN1" in result.stderr
+            assert "createdb --encoding UTF8" in result.stderr and "[store-encoding]" in result.stderr
+        code, found = dry_run(real, path, PENSTOCK_STORE=store)
+        assert code == 1 and found["store"]["status"] == "FAIL" and "LATIN1" in found["store"]["detail"]
+    finally:
+        real.sql(f"drop database {name} with (force)", admin=True)
+
+
+def test_rows_that_the_store_refuses_are_dead_letters_and_the_rest_goes_on(real):
+    events = sample_real(real)
+    files = [real.write(change=seal(5)), real.write("conversion-events")]
+    real.sql("alter table penstock.cases add check (position('poison'::bytea in parameters) = 0)")
+    real.sql("alter table conversion.events add check (product_id <> 'poison')")
+    process = real.start(*files)
+    cases = requests(events, 6, seed=8)
+    poison = {**cases[5], "product_id": "poison"}
+    real.produce("report-requests", [message(r) for r in [*cases[:2], poison, *cases[2:5]]])
+    assert len(real.consume("report-ready", count=5)) == 5
+    [dead] = real.consume("report-requests.dead-letters", count=1)
+    assert json.loads(dead.value()) == poison
+    headers = dict(dead.headers())
+    assert b"23514" in b" ".join(headers.values()), headers
+    try:
+        real.api()("CreateReport", request={**poison, "case_id": cases[5]["case_id"]})
+        raise AssertionError("it was accepted")
+    except grpc.RpcError as error:
+        assert error.code() == grpc.StatusCode.INVALID_ARGUMENT, error
+    # Events, by halves as well, and each of the others once.
+    lines = [json.loads(line) for line in open(real.folder / "events.jsonl")][:20]
+    before = real.sql("select count(*) from conversion.events")[0][0]
+    lines[7]["product_id"] = "poison"
+    real.produce("conversion-events", [(None, json.dumps(line).encode(), []) for line in lines])
+    [dead] = real.consume("conversion-events.dead-letters", count=1)
+    assert json.loads(dead.value()) == lines[7]
+    eventually(lambda: int(real.sql("select count(*) from conversion.events")[0][0]) == int(before) + 19, "19 events")
+    # A report that the ledger refuses fails its own case.
+    real.sql("alter table penstock.outcomes add check (report is null or position('p-long'::bytea in report) = 0)")
+    more = requests(events, 5, seed=9)
+    more[3]["product_id"] = "p-long"
+    real.produce("report-requests", [message(r) for r in more])
+    ready = [json.loads(m.value()) for m in real.consume("report-ready", count=10)]
+    states = {r["case_id"]: json.dumps(r) for r in ready}
+    assert all(r["case_id"] in states for r in more)
+    assert "23514" in states[more[3]["case_id"]] and "23514" not in states[more[2]["case_id"]]
+    real.stop(process)
+
+
+def test_a_second_run_by_another_path_to_the_same_file_names_the_holder(embedded):
+    path = embedded.write()
+    process = embedded.start(path)
+    data = embedded.folder / "data"
+    (embedded.folder / "link").symlink_to(data)
+    (data / "other.sqlite").symlink_to(data / "penstock.sqlite")
+    os.link(data / "penstock.sqlite", data / "hard.sqlite")
+    for name in ("link/penstock.sqlite", "data/other.sqlite", "data/hard.sqlite"):
+        address = f"embedded:{name}"
+        second = embedded.call("run", path, check=False, PENSTOCK_BUS=address, PENSTOCK_STORE=address,
+                               PENSTOCK_LISTEN="grpc://127.0.0.1:1")
+        assert second.returncode == 69 and f"process {process.pid} (" in second.stderr, second.stderr
+
+
+def test_two_paths_to_one_file_are_one_store_in_a_process(embedded):
+    events = sample(embedded)
+    embedded.start(embedded.write(change=manual), PENSTOCK_BUS="embedded:./data/../data/penstock.sqlite")
+    request = requests(events, 1, seed=10)[0]
+    create(embedded, request)
+    embedded.call("flush", embedded.folder / "conversion-reports.json", "batch")
+    check(wait(embedded, request), request, events)
+
+
+def test_a_missing_right_is_named(real):
+    path = real.write()
+    real.call("migrate", path, real.write("conversion-events"))
+    role = f"{real.database}_role"
+    real.sql(f"create role {role} login", admin=True)
+    try:
+        for schema in ("penstock", "conversion"):
+            real.sql(f"grant usage on schema {schema} to {role}")
+            real.sql(f"grant select, insert, update, delete on all tables in schema {schema} to {role}")
+            real.sql(f"grant usage, select on all sequences in schema {schema} to {role}")
+        store = re.sub(r"//[^@]*@", f"//{role}@", real.environment["PENSTOCK_STORE"])
+        _, found = dry_run(real, path, PENSTOCK_STORE=store)
+        assert found["store: ledger"]["status"] == found["store: events and reports"]["status"] == "ok", found
+        real.sql(f"revoke delete on penstock.pending from {role}")
+        real.sql(f"revoke select on conversion.rollup_day from {role}")
+        code, found = dry_run(real, path, PENSTOCK_STORE=store)
+        assert code == 1
+        assert found["store: ledger"]["detail"] == f"{role} lacks DELETE on penstock.pending"
+        assert found["store: events and reports"]["detail"] == f"{role} lacks SELECT on conversion.rollup_day"
+    finally:
+        for schema in ("penstock", "conversion"):
+            real.sql(f"revoke all on all tables in schema {schema} from {role}")
+            real.sql(f"revoke all on all sequences in schema {schema} from {role}")
+            real.sql(f"revoke all on schema {schema} from {role}")
+        real.sql(f"drop role {role}", admin=True)

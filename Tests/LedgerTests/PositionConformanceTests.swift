@@ -1,0 +1,106 @@
+import Batching
+import Ledger
+import PipelineCore
+import PipelineTesting
+import Postgres
+import SQLite
+import SQLiteLedger
+import Testing
+
+@testable import PostgresLedger
+
+/// Positions of a ledger's inputs, in every store that keeps ledgers.
+@Suite("Positions of a ledger", .timeLimit(.minutes(2)))
+struct PositionConformanceTests {
+    private static let stage = SQLiteLedgerFixture.stage(.manual)
+
+    @Test("in PostgreSQL:", arguments: PositionConformance.checks)
+    func postgres(_ check: PositionConformance.Check) async throws {
+        try await PostgresTestDatabase.withLedgers { database, provider in
+            let ledger = try provider.ledger(for: Self.stage)
+            try await ledger.register()
+            let pool = try database.pool()
+            try await check.run(
+                PositionConformance(ledger) { advances in
+                    _ = try await ledger.accept(Submissions(advances: advances))
+                } keepAsFormerly: { source, positions in
+                    try await Self.keep(positions, of: source, in: pool)
+                })
+            await pool.close()
+        }
+    }
+
+    @Test("in SQLite:", arguments: PositionConformance.checks)
+    func sqlite(_ check: PositionConformance.Check) async throws {
+        let fixture = try await SQLiteLedgerFixture(.manual)
+        try await check.run(
+            PositionConformance(fixture.ledger) { advances in
+                _ = try await fixture.ledger.accept(Submissions(advances: advances))
+            } keepAsFormerly: { source, positions in
+                try await fixture.database.write { connection in
+                    for (partition, offset) in positions {
+                        try connection.run(
+                            """
+                            INSERT INTO ledger_positions(stage_no, source, partition, next_offset)
+                            SELECT stage_no, ?1, ?2, ?3 FROM ledger_stages
+                            """, source, partition, offset)
+                    }
+                }
+            })
+    }
+
+    @Test("in memory:", arguments: PositionConformance.checks)
+    func memory(_ check: PositionConformance.Check) async throws {
+        let store = InMemoryPositions()
+        try await check.run(
+            PositionConformance(store) {
+                try store.advance($0)
+            } keepAsFormerly: { source, positions in
+                for (partition, offset) in positions { store.set(source, partition, to: offset) }
+            })
+    }
+
+    @Test("of a database that an earlier version made are taken over by its migration")
+    func migrated() async throws {
+        try await PostgresTestDatabase.with { database in
+            let pool = try database.pool()
+            var former = LedgerSchema.migration
+            former.steps = Array(former.steps.prefix(1))
+            try await pool.migrate(former)
+            let ledger = PostgresLedger(pool: pool, stage: Self.stage)
+            try await pool.withConnection { connection in
+                _ = try connection.query("select penstock.register($1, $2, $3, null)") {
+                    $0.add(text: Self.stage.pipeline)
+                    $0.add(text: Self.stage.stage)
+                    $0.add(text: Self.stage.ruleText)
+                }
+            }
+            try await Self.keep([0: 450], of: "requests", in: pool)
+            try await pool.migrate(LedgerSchema.migration)
+            let stored = try await ledger.positions(
+                of: LogName("kafka:c/requests", formerly: "requests"), initial: [0: 0])
+            #expect(stored.source == "kafka:c/requests")
+            #expect(stored.next == [0: 450])
+            await pool.close()
+        }
+    }
+
+    private static func keep(
+        _ positions: [Int32: Int64], of source: String, in pool: PostgresPool
+    ) async throws {
+        try await pool.withConnection { connection in
+            for (partition, offset) in positions {
+                _ = try connection.query(
+                    """
+                    insert into penstock.positions(stage, source, part, next_offset)
+                    select stage, $1, $2, $3 from penstock.stages
+                    """
+                ) {
+                    $0.add(text: source)
+                    $0.add(int4: partition)
+                    $0.add(int8: offset)
+                }
+            }
+        }
+    }
+}
