@@ -120,7 +120,7 @@ struct PipelineRehearsalTests {
 
     @Test("books a late repeat where it ends: at the ledger, which knows its case")
     func lateRepeats() throws {
-        let trace = requests([(10, 0, 30), (10, 20, 30), (11, 21, nil), (10, 90, nil)])
+        let trace = requests([(10, 0, 100), (10, 20, 100), (11, 21, nil), (10, 99, 100)])
         let report = try Rehearsal.run(Rehearsal.definition(), trace)
         let stages = Dictionary(uniqueKeysWithValues: report.stages.map { ($0.id, $0) })
         #expect(stages["batch"]?.received == 4)
