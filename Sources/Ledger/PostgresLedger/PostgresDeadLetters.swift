@@ -114,7 +114,8 @@ extension StoredDeadLetter {
             Rejection(
                 record, stage: answer.text(row, 1), code: answer.text(row, 2),
                 reason: answer.text(row, 3), attempts: answer.int(row, 4)),
-            resource: answer.text(row, 6), refusal: .permanent("refused", answer.text(row, 5)),
+            resource: answer.text(row, 6),
+            refusal: .permanent("dead-letters-refused", answer.text(row, 5)),
             number: answer.int64(row, 0), keptAt: answer.timestamp(row, 15))
     }
 }

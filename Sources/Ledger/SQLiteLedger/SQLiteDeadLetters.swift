@@ -85,7 +85,7 @@ struct SQLiteDeadLetters: DeadLetterStore {
             Rejection(
                 record, stage: row.text(1), code: row.text(2), reason: row.text(3),
                 attempts: row.int(4)),
-            resource: row.text(7), refusal: .permanent("refused", row.text(6)),
+            resource: row.text(7), refusal: .permanent("dead-letters-refused", row.text(6)),
             number: row.int64(0), keptAt: row.timestamp(5))
     }
 }

@@ -175,6 +175,10 @@ extension RunTimeCode {
             "What answers at the address does not let a session begin.",
             "Read its message: is it PostgreSQL, and does that database take connections?"),
         .init(
+            "store-replaced", .unavailable,
+            "The embedded store's file was deleted or replaced while it was in use.",
+            "Bring the file back, or start anew with what is there."),
+        .init(
             "store-resources", .passing,
             "The server lacks memory or another resource.",
             "Look at the server's log."),

@@ -35,6 +35,14 @@ struct RunTimeCode {
 
     private static let others: [RunTimeCode] = [
         .init(
+            "abandoned", .passing,
+            "A request was let go because its caller had given up before it was taken in.",
+            "Nothing."),
+        .init(
+            "acceptance-unknown", .passing,
+            "The store did not answer in time while a request was being stored.",
+            "Send it again with the same case_id: it is taken in once."),
+        .init(
             "address-in-use", .unavailable,
             "Another process listens on the address already.",
             "Stop it, or choose another port; `penstock dry-run` names the process."),
@@ -91,9 +99,9 @@ struct RunTimeCode {
             "A consumer was used after its end.",
             "Report it: the program is at fault."),
         .init(
-            "dead-letter-refused", .failure,
-            "The bus does not take the dead letter of a refused record.",
-            "Raise the size limit of the dead-letter topic."),
+            "dead-letters-refused", .passing,
+            "Neither the topic of dead letters nor the store or file behind it takes a dead letter.",
+            "Mend one of them; that partition rests meanwhile, the others go on."),
         .init(
             "deadline-passed", .record,
             "A request's deadline had passed when it was sent.",
@@ -110,6 +118,10 @@ struct RunTimeCode {
             "generation-timeout", .passing,
             "A generation run took longer than the stage's timeout.",
             "Raise \"timeout\", make batches smaller, or look at the store's load."),
+        .init(
+            "generator-mismatch", .failure,
+            "A generator answered another number of cases than its batch has.",
+            "Correct the generator: one answer a case, in order."),
         .init(
             "generator-unavailable", .passing,
             "No generator of the stage's addresses can be reached.",
@@ -154,6 +166,10 @@ struct RunTimeCode {
             "no-thread", .failure,
             "The system gives no further thread.",
             "Raise the limit of processes for this user (ulimit -u)."),
+        .init(
+            "not-accepted", .passing,
+            "A request was not taken in within the time that its caller is kept waiting.",
+            "Send it again; the message says what the store said."),
         .init(
             "not-an-event", .failure,
             "A store of events was handed outcomes.",
@@ -214,6 +230,11 @@ struct RunTimeCode {
             "topic-missing", .unavailable,
             "The topic is not there.",
             "Create it, or add \"create\" to the input."),
+        .init(
+            "topic-recreated", .passing,
+            "A topic is not the one that was read before: it was made anew, or has lost records.",
+            "Nothing of it is read until \"on_new_topic\": \"from_start\" says so, or the old one is back."
+        ),
         .init(
             "unknown-property", .failure,
             "The Kafka library has no such property, or not in this version.",

@@ -46,12 +46,14 @@ public enum Redaction {
             .contains { name.firstRange(of: $0) != nil }
     }
 
-    /// What stands before the last `@`, also where the slashes were forgotten.
+    /// What stands before the last `@`; where the slashes were forgotten, if it has a colon as only a password needs.
     private static func userInformation(of text: String) -> Range<String.Index>? {
         guard let scheme = text.firstRange(of: "://") ?? text.firstRange(of: ":"),
             let at = text.lastIndex(of: "@"), at >= scheme.upperBound
         else { return nil }
-        return scheme.upperBound..<at
+        let user = scheme.upperBound..<at
+        let isPath = text[scheme] == ":" && (text[user].contains("/") || !text[user].contains(":"))
+        return isPath ? nil : user
     }
 
     /// Where a port should be and is none, without a user: a host may have been forgotten.
