@@ -112,7 +112,8 @@ def test_requests_from_a_file_and_from_standard_input_to_standard_output(embedde
     assert set(ready) == {r["case_id"] for r in wanted}
     for request in wanted:
         check(ready[request["case_id"]]["report"], request, events)
-    assert (embedded.folder / "requests.jsonl.dead-letters").read_text() == "nonsense\n"
+    letter = json.loads((embedded.folder / "requests.jsonl.dead-letters").read_text())
+    assert letter["payload"] == "nonsense" and letter["stage"] == "requests" and letter["code"] == "malformed", letter
 
 
 def test_the_same_case_with_other_parameters_already_exists(embedded):

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from stack import LIMIT, PENSTOCK, ROOT, free_port
+from stack import LIMIT, PENSTOCK, ROOT, eventually, free_port
 
 REPORTS = str(ROOT / "Pipelines" / "conversion-reports.json")
 
@@ -206,7 +206,7 @@ def test_a_used_port_is_told_in_log_lines_of_ours_only(tmp_path):
 def test_report_and_health_take_the_scheme_of_a_pipeline_file(embedded):
     embedded.start(embedded.write())
     for server in (f"grpc://127.0.0.1:{embedded.port}", f"grpc://127.0.0.1:{embedded.port}/", f"127.0.0.1:{embedded.port}"):
-        assert embedded.call("health", "--server", server).stdout == "serving\n"
+        eventually(lambda: embedded.call("health", "--server", server, check=False).stdout == "serving\n", "it serves")
         result = embedded.call("report", "get", "--server", server, "6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11", check=False)
         assert "NOT_FOUND" in result.stderr, result
     assert embedded.call("report", "get", "--server", "https://a:1", "x", check=False).returncode == 64

@@ -41,9 +41,9 @@ extension ConnectionSettings {
         return Double(number) != nil && ["", "us", "ms", "s", "min", "h", "d"].contains(unit)
     }
 
-    /// libpq checks its values before it opens a socket: of one in a folder that can't be there.
+    /// libpq checks its values before it opens a socket, and opens none whose path is longer than any can be.
     private static func objection(to values: [String: String]) -> String? {
-        let nowhere = "/proc/self/nowhere"
+        let nowhere = "/" + String(repeating: "nowhere", count: 32)
         var values = values
         values["host"] = nowhere
         // What libpq would look for in files.

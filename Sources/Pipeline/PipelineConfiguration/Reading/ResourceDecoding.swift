@@ -70,7 +70,8 @@ struct ResourceDecoding {
             return nil
         }
         if let objection = connector.check(address) {
-            let secrets = address.properties.filter { Redaction.isNameOfSecret($0.key) }.map(\.value)
+            let secrets = address.properties.filter { Redaction.isNameOfSecret($0.key) }.map(
+                \.value)
             // Where it is a property that will not do, it is named.
             let property = member.value.members?.first { other in
                 other.key != "url" && objection.contains(JSON.quoted(other.key))

@@ -61,7 +61,9 @@ final class ReadinessMonitor: Sendable {
             }
             group.addTask { [self] in
                 while true {
-                    try await clock.sleep(for: Self.interval / 5)
+                    // Whoever waits for a process that starts is told at once.
+                    try await clock.sleep(
+                        for: readiness == .ready ? Self.interval / 5 : Self.interval / 50)
                     tellServices()
                 }
             }
