@@ -97,6 +97,31 @@ struct LimitTests {
         }
     }
 
+    @Test("What was answered long ago is not taken for an unread answer")
+    func freeSlots() async throws {
+        var configuration = GRPCServer.Configuration()
+        configuration.queues = 1
+        configuration.unreadTimeout = .seconds(1)
+        try await withServer(configuration) { server in
+            server.unary("/test.Echo/Now") { _, _ in .reply([1, 2, 3]) }
+            server.unary("/test.Echo/Never", atShutdown: .interrupt) { _, _ in
+                .async { () throws(GRPCStatusError) in
+                    await untilCancelled()
+                    throw GRPCStatusError(.aborted, "nobody hears this")
+                }
+            }
+        } _: { _, client in
+            _ = try await client.unary("/test.Echo/Now", [], timeout: .seconds(30))
+            // An open call has the lane look for unread answers, once a second.
+            let status = await failure { () throws(GRPCStatusError) in
+                try await client.unary("/test.Echo/Never", [], timeout: .seconds(5))
+            }
+            #expect(status?.code == .deadlineExceeded)
+            let again = try await client.unary("/test.Echo/Now", [], timeout: .seconds(30))
+            #expect(again == [1, 2, 3])
+        }
+    }
+
     @Test("More calls than a connection may carry wait at the client")
     func tooManyStreams() async throws {
         var configuration = GRPCServer.Configuration()

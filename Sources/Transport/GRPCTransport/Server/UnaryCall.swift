@@ -88,6 +88,8 @@ final class UnaryCall: Completion, @unchecked Sendable {
     private func completeOne() {
         outstanding -= 1
         guard outstanding == 0 else { return }
+        // A free slot has no call, and nothing that waits to be read.
+        answeredAt.store(0, ordering: .relaxed)
         outgoingStatus = nil
         request.releaseCall()
         lane.ended(self)
