@@ -121,6 +121,14 @@ enum PageStyle {
           .n.wide + :not(.n) { padding-left: 0; }
           ul.checks li { grid-template-columns: 3rem 1fr; }
           ul.checks .what { grid-column: 2; }
+          .many thead { display: none; }
+          .many table, .many tbody, .many tr, .many th, .many td { display: block; }
+          .many tbody tr > * { border: 0; padding: .1rem 0; }
+          .many td { white-space: normal; overflow: visible; }
+          .many td::before {
+            content: attr(data-name); display: block; text-align: left; color: var(--muted);
+            overflow-wrap: anywhere;
+          }
         }
         @media print { body { padding: 0; } .places { display: none; } }
         """
