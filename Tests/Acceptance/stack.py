@@ -121,6 +121,10 @@ class Stack:
         eventually(is_up, f"{arguments} runs")
         return process
 
+    def ready(self):
+        """Waits until the API's pipelines take requests in."""
+        eventually(lambda: self.call("health", "--server", f"127.0.0.1:{self.port}", check=False).returncode == 0, "it serves")
+
     def stop(self, process, number=signal.SIGTERM):
         process.send_signal(number)
         code = process.wait(LIMIT)

@@ -35,6 +35,7 @@ def ready(port):
 def test_a_create_on_a_locked_store_is_answered_within_two_seconds_and_may_be_repeated(real):
     events = sample(real)
     real.start(real.write())
+    real.ready()
     api = real.api()
     request = requests(events, 1, seed=41)[0]
     with locked(real, "penstock.cases"):

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import pathlib
 import signal
@@ -79,6 +80,19 @@ def submitted(stack, request):
     return api.methods["CreateReport"][1].future(api.request("CreateReport", {"request": request}), timeout=LIMIT)
 
 
+def waiting(stack, request):
+    """A CreateReport whose statement waits for a lock: callers are answered before long, so that it may take another one."""
+    calls = []
+
+    def waits():
+        if not calls or calls[-1].done():
+            calls.append(submitted(stack, request))
+        return stack.sql("select 1 from pg_locks where not granted")
+
+    eventually(waits, "the call waits")
+    return calls[-1]
+
+
 def idle(stack):
     return [row[0] for row in stack.sql("select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")]
 
@@ -86,9 +100,9 @@ def idle(stack):
 def test_a_call_that_waits_for_a_locked_table_keeps_nobody(real):
     events = sample(real)
     process = real.start("--grace", f"{GRACE}s", real.write())
+    real.ready()
     with locked(real, "penstock.cases"):
-        call = submitted(real, requests(events, 1, seed=31)[0])
-        eventually(lambda: real.sql("select 1 from pg_locks where not granted"), "the call waits")
+        call = waiting(real, requests(events, 1, seed=31)[0])
         assert ended(process) == 0
         assert call.code() == grpc.StatusCode.UNAVAILABLE, call
 
@@ -187,9 +201,11 @@ def test_what_cannot_be_ended_is_ended_by_force_and_named(embedded):
 def test_a_second_signal_ends_it_at_once(real):
     events = sample(real)
     process = real.start("--grace", "60s", real.write())
+    real.ready()
     with locked(real, "penstock.cases"):
-        submitted(real, requests(events, 1, seed=37)[0])
-        eventually(lambda: real.sql("select 1 from pg_locks where not granted"), "the call waits")
+        request = requests(events, 1, seed=37)[0]
+        real.produce("report-requests", [(request["case_id"].encode(), json.dumps(request).encode(), [])])
+        eventually(lambda: real.sql("select 1 from pg_locks where not granted"), "the record waits")
         process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
         begin = time.monotonic()
