@@ -26,6 +26,12 @@ def required(name):
     return value
 
 
+def cache_of_this_worker():
+    """Redis, in a database of this process's own: tests run beside each other, and each begins with an empty one."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return re.sub(r"/\d+$", f"/{number}", required("PENSTOCK_TEST_REDIS"))
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -64,7 +70,7 @@ class Stack:
             self.sql(f"create database {self.database}", admin=True)
             self.environment["PENSTOCK_BUS"] = f"kafka://{self.kafka}"
             self.environment["PENSTOCK_STORE"] = re.sub(r"/[^/]*$", f"/{self.database}", self.admin_url)
-            self.environment["PENSTOCK_CACHE"] = required("PENSTOCK_TEST_REDIS")
+            self.environment["PENSTOCK_CACHE"] = cache_of_this_worker()
             # Case ids repeat from run to run: answers of an earlier one must not be found.
             subprocess.run(["redis-cli", "-u", self.environment["PENSTOCK_CACHE"], "flushdb"], check=True, capture_output=True)
         self.pipelines = {
