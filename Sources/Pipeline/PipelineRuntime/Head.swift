@@ -58,10 +58,16 @@ struct Head: Sendable {
         }
     }
 
-    /// Lets go of what sources and sinks hold.
+    /// Lets go of what sources and sinks hold, side by side: one that hangs keeps no other from its farewell.
     func close() async {
-        for source in graph.sources.flatMap(\.role) { await source.close() }
-        for case .sink(let sink) in graph.head.map(\.role) { await sink.close() }
+        await withTaskGroup(of: Void.self) { group in
+            for source in graph.sources.flatMap(\.role) {
+                group.addTask { await source.close() }
+            }
+            for case .sink(let sink) in graph.head.map(\.role) {
+                group.addTask { await sink.close() }
+            }
+        }
     }
 
     private func runSources(into channel: Channel<Item>) async throws {
@@ -176,6 +182,7 @@ struct Head: Sendable {
             giveUp(chunk, error, at: barrier.id)
         } catch let error as PipelineError where error.disposition == .retryable {
             // Its callers have been told that nothing is known.
+            environment.condition.gaveUp(at: environment.clock.now)
             chunk.delivery.settle(.failed(error))
         }
     }
