@@ -29,7 +29,7 @@ public final class SQLiteLedger: Ledger {
 
     public func register() async throws {
         let registered = try await database.write { [stage, isExclusive] connection in
-            try connection.checkOwners(
+            try SQLiteStateTables(connection).checkOwners(
                 stage.owners, pipeline: stage.pipeline, stage: stage.stage,
                 isExclusive: isExclusive)
             return try Registration.register(stage, in: connection)
