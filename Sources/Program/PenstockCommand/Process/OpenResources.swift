@@ -5,7 +5,8 @@ internal import StandardCatalogue
 
 /// The resources of this process: one for each address, however many pipelines and names refer to it.
 struct OpenResources {
-    private var byAddress: [String: any Resource] = [:]
+    /// By the file that several addresses may lead to, or as they are written; with the first of them.
+    private var opened: [String: (url: String, resource: any Resource)] = [:]
     private let catalogue: Catalogue
     private let context: ResourceContext
 
@@ -14,22 +15,22 @@ struct OpenResources {
         self.context = context
     }
 
-    var all: [any Resource] { byAddress.sorted { $0.key < $1.key }.map(\.value) }
+    var all: [any Resource] { named.map(\.resource) }
     /// All, by their addresses without credentials.
     var named: [(name: String, resource: any Resource)] {
-        byAddress.sorted { $0.key < $1.key }.map { key, resource in
-            (Redaction.withoutCredentials(String(key.prefix { $0 != "\n" })), resource)
+        opened.values.sorted { $0.url < $1.url }.map {
+            (Redaction.withoutCredentials($0.url), $0.resource)
         }
     }
     var stores: [any StandardStore] { all.compactMap { $0 as? any StandardStore } }
 
     /// - Throws: ``PipelineError`` for an address that its connector refuses.
     mutating func open(_ definition: PipelineDefinition) throws -> [ResourceName: any Resource] {
-        var opened: [ResourceName: any Resource] = [:]
+        var named: [ResourceName: any Resource] = [:]
         for resource in definition.resources {
-            opened[resource.name] = try open(resource.address)
+            named[resource.name] = try open(resource.address)
         }
-        return opened
+        return named
     }
 
     mutating func open(_ address: ResourceAddress) throws -> any Resource {
@@ -39,10 +40,11 @@ struct OpenResources {
             throw PipelineError.fatal(
                 "unknown-scheme", "there is no connector for \(address.scheme): addresses")
         }
-        let key = ([connector.identity(address)] + properties).joined(separator: "\n")
-        if let known = byAddress[key] { return known }
+        let place = connector.place(address)?.owns ?? address.url
+        let key = ([place] + properties).joined(separator: "\n")
+        if let known = opened[key] { return known.resource }
         let new = try connector.open(address, context)
-        byAddress[key] = new
+        opened[key] = (address.url, new)
         return new
     }
 
@@ -76,12 +78,9 @@ struct OpenResources {
     /// Closes all, side by side: one that hangs keeps no other from its farewell.
     func close(_ openWork: OpenWork = OpenWork()) async {
         await withTaskGroup(of: Void.self) { group in
-            for (key, resource) in byAddress {
-                let url = key.prefix { $0 != "\n" }
+            for (name, resource) in named {
                 group.addTask {
-                    await openWork.during("closing \(Redaction.withoutCredentials(String(url)))") {
-                        await resource.close()
-                    }
+                    await openWork.during("closing \(name)") { await resource.close() }
                 }
             }
         }
