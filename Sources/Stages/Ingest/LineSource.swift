@@ -130,7 +130,7 @@ final class LineSource: Source {
         let advance = PositionAdvance(
             source: place.source, partition: 0, expected: place.offset, next: start)
         let delivery = intake.delivery(
-            LineDelivery(lines: lines, open: open, logger: intake.context.logger))
+            LineDelivery(lines: lines, open: open))
         open.begin()
         try await intake.send(
             records, advances: positions == nil ? [] : [advance], delivery: delivery, into: outlet)
@@ -182,18 +182,9 @@ private final class OpenLines: Sendable {
 private struct LineDelivery: DeliveryHandler {
     let lines: any LineInput
     let open: OpenLines
-    let logger: Logger
 
     func reject(_ rejections: [Rejection]) async throws {
-        guard let first = rejections.first else { return }
         try await lines.keepRejected(rejections.map(DeadLetter.record))
-        logger.warning(
-            "lines refused",
-            metadata: [
-                "input": "\(lines.name)", "count": "\(rejections.count)",
-                "offset": "\(first.record.origin.offset)", "code": "\(first.code)",
-                "reason": "\(first.reason)",
-            ])
     }
 
     func settled(_ settlement: Settlement) { open.end(settlement) }
