@@ -14,8 +14,8 @@ public struct DedupeStage: StagePlugin {
     public static let summary = "Drops repeats with the same key and the same content."
     public static let guarantee = """
         Never drops the only copy: a key is remembered once its first record has settled, a repeat that arrives meanwhile \
-        waits for that and goes on if it failed. A repeat of a case that has failed goes on, and opens it again. The \
-        same key with other content goes on; the ledger says what it is. Losing the memory costs work, never a record.
+        waits for that and goes on if it failed. A repeat of a case that has failed goes on, and opens it again; so does a \
+        request whose own case the ledger does not have, whatever was remembered. The same key with other content goes on; the ledger says what it is. Losing the memory costs work, never a record.
         """
 
     let key: Key

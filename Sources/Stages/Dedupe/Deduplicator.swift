@@ -8,6 +8,8 @@ final class Deduplicator: Transform {
         var delivery: ObjectIdentifier
         var ordinal: Int
         var digest: Digest
+        /// Set where a ledger keeps cases by their ids.
+        var caseID: UUID?
         /// Opens when the delivery has settled.
         var hasLanded: Latch
     }
@@ -19,7 +21,7 @@ final class Deduplicator: Transform {
     private let key: @Sendable (Record) -> DedupeKey?
     private let flying = Mutex<[DedupeKey: Passenger]>([:])
 
-    /// - Parameter cases: knows which cases have failed since they were remembered, in whatever process.
+    /// - Parameter cases: knows which cases have failed, or are gone, since they were remembered, in whatever process.
     init(
         memory: any DedupeMemory, cases: (any CaseReader)? = nil, passesUnsettled: Bool,
         key: @escaping @Sendable (Record) -> DedupeKey?
@@ -57,7 +59,7 @@ final class Deduplicator: Transform {
                 }
                 let passenger = Passenger(
                     delivery: delivery, ordinal: record.ordinal, digest: digest,
-                    hasLanded: hasLanded)
+                    caseID: cases == nil ? nil : record.id, hasLanded: hasLanded)
                 guard let ahead = flying.updateValue(passenger, forKey: key) else {
                     boarded.append((key, passenger))
                     passed.append(record)
@@ -65,7 +67,7 @@ final class Deduplicator: Transform {
                 }
                 flying[key] = ahead
                 if ahead.delivery == delivery && ahead.digest == digest
-                    && ahead.ordinal != record.ordinal
+                    && ahead.ordinal != record.ordinal && ahead.caseID == passenger.caseID
                 {
                     followers.append((ahead.ordinal, record))
                 } else {
@@ -80,8 +82,9 @@ final class Deduplicator: Transform {
 
     func run() async throws { try await memory.run() }
 
-    /// The cases of repeats which are about to be dropped and which the ledger would open again: failed ones. One
-    /// statement for a chunk, and only if it has repeats. Nobody but the ledger knows: any process may have answered.
+    /// The cases of repeats which are about to be dropped and which the ledger would open: failed ones, and those that it
+    /// does not have (deleted ones, or other requests with the same content). One statement for a chunk, and only if it
+    /// has repeats. Nobody but the ledger knows: any process may have answered.
     private func reopenable(
         among records: [Record], _ keys: [DedupeKey?], _ known: [Digest?]
     ) async -> Set<UUID> {

@@ -65,9 +65,32 @@ struct DeduplicatorTests {
         // It waits for its second attempt: another repeat is one of a live case.
         cases.put(3, .pending)
         #expect(try await pass([3]) == [])
+        // Its case has been deleted meanwhile.
+        #expect(try await pass([6]) == [6])
         // While nobody can say, repeats go on: the ledger finds them out itself.
         cases.failures.add(.retryable("store-unavailable", "away"))
         #expect(try await pass([1]) == [1])
+    }
+
+    @Test(
+        "drops no request whose own case the ledger does not have, though another's content is the same"
+    )
+    func sameContent() async throws {
+        let cases = FakeCases()
+        let dedupe = Deduplicator(
+            memory: ProcessDedupeMemory(
+                window: .seconds(600), maxKeys: 100, clock: time.clock), cases: cases,
+            passesUnsettled: false, key: { DedupeStage.Key.content.of($0) })
+        func pass(_ numbers: [Int]) async throws -> [Int] {
+            var chunk = Chunk.testing(numbers).chunk
+            for index in chunk.records.indices { chunk.records[index].payload = [1] }
+            let passed = try await dedupe.process(chunk)
+            passed.delivery.settle(.acknowledged)
+            for number in numbers { cases.put(number, .pending) }
+            return passed.records.map { Int($0.id!.low) }
+        }
+        #expect(try await pass([1, 2, 1]) == [1, 2])
+        #expect(try await pass([3, 1]) == [3])
     }
 
     @Test("lets the same key with other content go on: the ledger says what it is")
