@@ -42,7 +42,7 @@ final class FileInputTests {
         context.logger = logs.logger()
         context.refusals = Refusals(noted: refusals)
         let source = LineSource(
-            lines: LineFile(path: path.path), maxChunk: maxChunk,
+            lines: LineFile(path: path.path), resource: "lines", maxChunk: maxChunk,
             intake: Intake(decoder: decoder, context: context))
         let texts = Journal<String>()
         try await source.run(
@@ -182,7 +182,7 @@ final class FileInputTests {
         let fails = Mutex(true)
         let texts = Journal<String>()
         let source = LineSource(
-            lines: LineFile(path: path.path), maxChunk: 1,
+            lines: LineFile(path: path.path), resource: "lines", maxChunk: 1,
             intake: Intake(
                 decoder: nil, context: .testing(clock: ManualClock().clock, positions: positions)))
         try await source.run(

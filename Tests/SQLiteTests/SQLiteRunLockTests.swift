@@ -88,6 +88,19 @@ struct SQLiteRunLockTests {
         withExtendedLifetime(lock) {}
     }
 
+    @Test func `Paths to the same file have a location in common, whether it is there or not`() {
+        let name = folder.path.split(separator: "/").last!
+        for isThere in [false, true] {
+            if isThere { close(unsafe open(folder.file("a.sqlite"), O_CREAT | O_RDWR, 0o600)) }
+            let location = SQLiteDatabase.location(of: folder.file("a.sqlite"))
+            for path in ["./a.sqlite", "../\(name)/a.sqlite"] {
+                #expect(SQLiteDatabase.location(of: folder.file(path)) == location)
+            }
+            #expect(SQLiteDatabase.location(of: folder.file("b.sqlite")) != location)
+        }
+        #expect(SQLiteDatabase.location(of: ":memory:") == ":memory:")
+    }
+
     @Test func `Memory needs no lock`() throws {
         #expect(try SQLiteDatabase.inMemory().acquireRunLock(command: "run") == nil)
     }

@@ -25,13 +25,18 @@ extension StateTables {
     /// What the ledger holds, by stage.
     public func states() throws -> [StageState] { try stages(nil).map(\.state) }
 
+    /// Answers whose open work is not among the owners'.
+    ///
     /// - Throws: `fatal` `state-unowned`.
+    @discardableResult
     public func checkOwners(
         _ owners: [StateOwner], pipeline: String, stage: String, isExclusive: Bool
-    ) throws {
-        if owners.isEmpty { return }
-        try StateOwnership(owners: owners, stored: states(), isExclusive: isExclusive)
-            .check(pipeline: pipeline, stage: stage)
+    ) throws -> [StageState] {
+        if owners.isEmpty { return [] }
+        let ownership = StateOwnership(
+            owners: owners, stored: try states(), isExclusive: isExclusive)
+        try ownership.check(pipeline: pipeline, stage: stage)
+        return ownership.elsewhere
     }
 
     /// As ``StateAdministration/rename(_:to:)``.

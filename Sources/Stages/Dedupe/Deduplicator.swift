@@ -8,8 +8,6 @@ final class Deduplicator: Transform {
         var delivery: ObjectIdentifier
         var ordinal: Int
         var digest: Digest
-        /// Set where a ledger keeps cases by their ids.
-        var caseID: UUID?
         /// Opens when the delivery has settled.
         var hasLanded: Latch
     }
@@ -59,7 +57,7 @@ final class Deduplicator: Transform {
                 }
                 let passenger = Passenger(
                     delivery: delivery, ordinal: record.ordinal, digest: digest,
-                    caseID: cases == nil ? nil : record.id, hasLanded: hasLanded)
+                    hasLanded: hasLanded)
                 guard let ahead = flying.updateValue(passenger, forKey: key) else {
                     boarded.append((key, passenger))
                     passed.append(record)
@@ -67,7 +65,7 @@ final class Deduplicator: Transform {
                 }
                 flying[key] = ahead
                 if ahead.delivery == delivery && ahead.digest == digest
-                    && ahead.ordinal != record.ordinal && ahead.caseID == passenger.caseID
+                    && ahead.ordinal != record.ordinal
                 {
                     followers.append((ahead.ordinal, record))
                 } else {
@@ -83,8 +81,8 @@ final class Deduplicator: Transform {
     func run() async throws { try await memory.run() }
 
     /// The cases of repeats which are about to be dropped and which the ledger would open: failed ones, and those that it
-    /// does not have (deleted ones, or other requests with the same content). One statement for a chunk, and only if it
-    /// has repeats. Nobody but the ledger knows: any process may have answered.
+    /// does not have any more. One statement for a chunk, and only if it has repeats. Nobody but the ledger knows: any
+    /// process may have answered.
     private func reopenable(
         among records: [Record], _ keys: [DedupeKey?], _ known: [Digest?]
     ) async -> Set<UUID> {

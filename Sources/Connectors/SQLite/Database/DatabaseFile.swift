@@ -87,6 +87,14 @@ struct DatabaseFile: Sendable {
         return unsafe String(cString: resolved)
     }
 
+    /// Its path with every symbolic link followed, as far as it is there.
+    var location: String {
+        if let realPath { return realPath }
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let folder = parts.count == 1 ? "." : parts.dropLast().joined(separator: "/") + "/"
+        return DatabaseFile(path: folder).realPath.map { "\($0)/\(parts.last ?? "")" } ?? path
+    }
+
     static func failure(_ doing: String) -> PipelineError {
         let reason = unsafe String(cString: strerror(errno))
         return .fatal(

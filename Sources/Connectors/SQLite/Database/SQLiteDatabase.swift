@@ -50,6 +50,12 @@ public final class SQLiteDatabase: Resource {
 
     public var isInMemory: Bool { file.isInMemory }
 
+    /// What paths to the same file have in common.
+    public static func location(of path: String) -> String {
+        let file = DatabaseFile(path: path)
+        return file.isInMemory ? path : file.location
+    }
+
     /// Runs `body` in a transaction that holds the write lock from its beginning (`BEGIN
     /// IMMEDIATE`).
     ///

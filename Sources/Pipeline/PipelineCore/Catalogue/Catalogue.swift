@@ -63,8 +63,9 @@ public struct Connector: Sendable {
     public var kinds: [ResourceKind]
     /// What can be found out about an address without touching anything: `nil`, or what is wrong with it.
     public var check: @Sendable (ResourceAddress) -> String?
-    /// Which files of this machine an address leads to, opening none; `nil` where it leads to none. Addresses
-    /// of a file that the resource owns are of one resource, however they are written.
+    /// What two addresses of the same thing have in common, where that is not how they are written.
+    public var identity: @Sendable (ResourceAddress) -> String = { $0.url }
+    /// Which files of this machine an address leads to, opening none; `nil` where it leads to none.
     public var place: @Sendable (ResourceAddress) -> ResourcePlace?
     /// Makes the resource. Opens nothing that may fail for the moment: the first use does.
     public var open: @Sendable (ResourceAddress, ResourceContext) throws -> any Resource

@@ -5,8 +5,7 @@ internal import StandardCatalogue
 
 /// The resources of this process: one for each address, however many pipelines and names refer to it.
 struct OpenResources {
-    /// By the file that several addresses may lead to, or as they are written; with the first of them.
-    private var opened: [String: (url: String, resource: any Resource)] = [:]
+    private var byAddress: [String: any Resource] = [:]
     private let catalogue: Catalogue
     private let context: ResourceContext
 
@@ -15,22 +14,39 @@ struct OpenResources {
         self.context = context
     }
 
-    var all: [any Resource] { named.map(\.resource) }
+    var all: [any Resource] { byAddress.sorted { $0.key < $1.key }.map(\.value) }
     /// All, by their addresses without credentials.
     var named: [(name: String, resource: any Resource)] {
-        opened.values.sorted { $0.url < $1.url }.map {
-            (Redaction.withoutCredentials($0.url), $0.resource)
+        byAddress.sorted { $0.key < $1.key }.map { key, resource in
+            (Redaction.withoutCredentials(String(key.prefix { $0 != "\n" })), resource)
         }
     }
     var stores: [any StandardStore] { all.compactMap { $0 as? any StandardStore } }
 
+    /// Refuses to look into stores, or to change what they hold, where none is: whoever runs the pipelines may have
+    /// another environment, and so others. Makes none.
+    ///
+    /// - Throws: ``CommandFailure`` `unavailable`.
+    func refuseMissing(_ definitions: [PipelineDefinition]) throws {
+        guard !stores.isEmpty, !stores.contains(where: \.isThere) else { return }
+        for definition in definitions {
+            guard let store = definition.resources.last(where: { $0.kinds.contains(.store) }) else {
+                continue
+            }
+            throw CommandFailure(
+                .unavailable,
+                "nothing is kept in \(store.address): the file is not there. "
+                    + definition.advice(on: store.name))
+        }
+    }
+
     /// - Throws: ``PipelineError`` for an address that its connector refuses.
     mutating func open(_ definition: PipelineDefinition) throws -> [ResourceName: any Resource] {
-        var named: [ResourceName: any Resource] = [:]
+        var opened: [ResourceName: any Resource] = [:]
         for resource in definition.resources {
-            named[resource.name] = try open(resource.address)
+            opened[resource.name] = try open(resource.address)
         }
-        return named
+        return opened
     }
 
     mutating func open(_ address: ResourceAddress) throws -> any Resource {
@@ -40,11 +56,10 @@ struct OpenResources {
             throw PipelineError.fatal(
                 "unknown-scheme", "there is no connector for \(address.scheme): addresses")
         }
-        let place = connector.place(address)?.owns ?? address.url
-        let key = ([place] + properties).joined(separator: "\n")
-        if let known = opened[key] { return known.resource }
+        let key = ([connector.identity(address)] + properties).joined(separator: "\n")
+        if let known = byAddress[key] { return known }
         let new = try connector.open(address, context)
-        opened[key] = (address.url, new)
+        byAddress[key] = new
         return new
     }
 
@@ -78,9 +93,12 @@ struct OpenResources {
     /// Closes all, side by side: one that hangs keeps no other from its farewell.
     func close(_ openWork: OpenWork = OpenWork()) async {
         await withTaskGroup(of: Void.self) { group in
-            for (name, resource) in named {
+            for (key, resource) in byAddress {
+                let url = key.prefix { $0 != "\n" }
                 group.addTask {
-                    await openWork.during("closing \(name)") { await resource.close() }
+                    await openWork.during("closing \(Redaction.withoutCredentials(String(url)))") {
+                        await resource.close()
+                    }
                 }
             }
         }
