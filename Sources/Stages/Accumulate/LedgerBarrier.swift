@@ -28,7 +28,7 @@ final class LedgerBarrier: Barrier {
     private let refusals: Outage
     /// How often to look for what is to be deleted.
     static let purgeInterval = Duration.seconds(60)
-    /// How often to look where no other process can have done anything.
+    /// How often to look where every process tells what it has done.
     private static let idlePoll = Duration.hours(1)
 
     init(
@@ -38,8 +38,7 @@ final class LedgerBarrier: Barrier {
         self.ledger = ledger
         self.rule = rule
         self.lease = lease
-        let isTold = context.isAlone || context.neighbours != nil
-        self.poll = isTold ? max(poll, Self.idlePoll) : poll
+        self.poll = context.neighbours == nil ? poll : max(poll, Self.idlePoll)
         self.retention = retention
         self.context = context
         forecast = Mutex(SealingForecast(rule: rule))
@@ -177,6 +176,12 @@ final class LedgerBarrier: Barrier {
     }
 
     func flush() async throws {
+        guard rule.trigger.isManual else {
+            throw PipelineError.fatal(
+                "no-manual-trigger",
+                "the trigger of \(context.stage) has no { \"manual\": true }: a flush would do nothing"
+            )
+        }
         try await ledger.requestFlush()
         ruleChanged.ring()
     }

@@ -13,7 +13,7 @@ struct LedgerBarrierTests {
 
     private func barrier(
         _ ledger: FakeLedger, poll: Duration = .seconds(1), retention: Duration? = nil,
-        trigger: Trigger = .count(4), lease: Duration = .seconds(30)
+        trigger: Trigger = .any([.count(4), .manual]), lease: Duration = .seconds(30)
     ) -> LedgerBarrier {
         LedgerBarrier(
             ledger: ledger, rule: BatchingRule(trigger: trigger, maxBatch: 4, minInterval: .zero),
@@ -165,6 +165,14 @@ struct LedgerBarrierTests {
             try await ledger.seals.reaches(2)
             group.cancelAll()
         }
+    }
+
+    @Test("refuses a flush that its rule would not hear")
+    func deafRule() async throws {
+        let barrier = barrier(
+            FakeLedger(sealing: nothing()), trigger: .all([.count(4), .count(2)]))
+        let error = await #expect(throws: PipelineError.self) { try await barrier.flush() }
+        #expect(error?.code == "no-manual-trigger")
     }
 
     @Test("looks when a flush is asked for")

@@ -29,16 +29,16 @@ public struct StageContext: Sendable {
     public var settlesLate: Bool
     /// How long a run may take; set for generators.
     public var timeout: Duration?
+    /// How long answered cases are kept, where they are deleted: nothing answers for them after that.
+    public var retention: Duration?
     /// The stages of all files at hand that keep state in a store; empty where that plays no part.
     public var owners: [StateOwner] = []
-    /// Whether no other process works on the same stores: then nobody has to be polled for.
-    public var isAlone = false
     /// Counts what stages meet, for metrics; see ``count(_:_:by:)``.
     public var meter:
         @Sendable (_ stage: String, _ name: String, _ help: String, _ amount: Int) ->
             Void = { _, _, _, _ in }
-    /// Whom this process tells what it has done, if all who work on the same stores can be told:
-    /// then nobody has to be polled for either.
+    /// Whom this process tells what it has done, if all who work on the same stores can be told: then nobody has to be
+    /// polled for.
     public var neighbours: Neighbours?
 
     public init(

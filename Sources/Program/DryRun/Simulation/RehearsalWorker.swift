@@ -32,7 +32,6 @@ struct RehearsalWorker: Sendable {
             pipeline: plan.definition.name, stage: "", sla: plan.definition.sla,
             worker: process.name, clock: process.clock, random: random, logger: logger,
             catalogue: plan.catalogue.simulated(plan, process, recorder), resources: resources)
-        context.isAlone = plan.workers == 1
         context.neighbours = neighbours
         graph = try PipelineGraph(
             stages: plan.definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
