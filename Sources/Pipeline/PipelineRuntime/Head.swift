@@ -61,7 +61,13 @@ struct Head: Sendable {
     /// Lets go of what sources and sinks hold.
     func close() async {
         for source in graph.sources.flatMap(\.role) { await source.close() }
-        for case .sink(let sink) in graph.head.map(\.role) { await sink.close() }
+        for node in graph.head {
+            switch node.role {
+            case .recordSink(let sink): await sink.close()
+            case .outcomeSink(let sink): await sink.close()
+            case .transform, .buffer, .worker: break
+            }
+        }
     }
 
     private func runSources(into channel: Channel<Item>) async throws {
@@ -120,18 +126,19 @@ struct Head: Sendable {
             item.outcomes = try await DirectGeneration(
                 stage: node.id, generator: generator, environment: environment
             ).answer(item.chunk)
-        case .sink(let sink):
-            if let outcomes = item.outcomes {
-                try await item.chunk.delivery.reject(
-                    sink.deliver(outcomes).map { refusal in
-                        // Without a ledger, a case's number is its record's place in the chunk.
-                        Rejection(
-                            item.chunk.records[Int(refusal.caseNumber)], stage: node.id,
-                            code: refusal.code, reason: refusal.reason)
-                    })
-            } else {
-                try await sink.deliver(item.chunk)
+        case .recordSink(let sink): try await sink.deliver(item.chunk)
+        case .outcomeSink(let sink):
+            guard let outcomes = item.outcomes else {
+                throw PipelineError.fatal(
+                    "misplaced-stage", "stage \(node.id) delivers outcomes, and nothing makes any")
             }
+            try await item.chunk.delivery.reject(
+                sink.deliver(outcomes).map { refusal in
+                    // Without a ledger, a case's number is its record's place in the chunk.
+                    Rejection(
+                        item.chunk.records[Int(refusal.caseNumber)], stage: node.id,
+                        code: refusal.code, reason: refusal.reason)
+                })
         case .buffer: preconditionFailure("a buffer runs by itself")
         }
         return item
