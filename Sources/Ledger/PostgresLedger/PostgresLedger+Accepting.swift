@@ -1,3 +1,4 @@
+internal import Calendar
 public import Ledger
 internal import PipelineCore
 internal import Postgres

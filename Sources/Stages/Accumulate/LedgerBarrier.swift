@@ -25,6 +25,7 @@ final class LedgerBarrier: Barrier {
     let forecast: Mutex<SealingForecast>
     /// Opens when the rule has been evaluated for the first time.
     let hasLooked = Latch()
+    private let refusals: Outage
     /// How often to look for what is to be deleted.
     static let purgeInterval = Duration.seconds(60)
     /// How often to look where no other process can have done anything.
@@ -42,6 +43,7 @@ final class LedgerBarrier: Barrier {
         self.retention = retention
         self.context = context
         forecast = Mutex(SealingForecast(rule: rule))
+        refusals = .ofRefusals(in: context)
         context.neighbours?.join(self) { [weak self] in self?.hear($0) }
     }
 
@@ -60,7 +62,18 @@ final class LedgerBarrier: Barrier {
     var reader: (any CaseReader)? { ledger }
     var parked: (any ParkedOutcomes)? { ledger }
 
-    func prepare() async throws { try await ledger.register() }
+    func prepare() async throws {
+        for state in try await ledger.register() {
+            context.logger.warning(
+                "the store holds open work of a stage that is not among this process's files: nobody works on it unless another process runs its file",
+                metadata: [
+                    "stage": "\(context.stage)", "of": "\(state.name)",
+                    "holds": "\(state.openWork)",
+                    "remedy":
+                        "run its file, too; or `penstock migrate --rename \(state.name)=PIPELINE/STAGE`, `--abandon \(state.name)`",
+                ])
+        }
+    }
 
     func accept(_ chunk: Chunk) async throws {
         var records = chunk.records
@@ -110,6 +123,11 @@ final class LedgerBarrier: Barrier {
                 }
             }
         }
+        if records.areRefusedAlike(refused) {
+            refusals.failed(refused[0].error, metadata: ["records": "\(records.count)"])
+        } else {
+            refusals.succeeded()
+        }
         for (record, error) in refused {
             rejections[record.ordinal] = Rejection(
                 record, stage: context.stage, code: error.code, reason: error.message)
@@ -131,6 +149,7 @@ final class LedgerBarrier: Barrier {
 
     private func settle(_ chunk: Chunk, _ counts: AcceptedCounts, of records: [Record]) {
         chunk.delivery.settle(.acknowledged)
+        if !records.isEmpty { refusals.succeeded() }
         note(counts, of: records)
     }
 

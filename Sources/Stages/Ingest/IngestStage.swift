@@ -12,7 +12,7 @@ public struct IngestStage: DecodingStage {
         Reads on from the positions that the settling stage has stored, so that nothing is lost and nothing is taken in \
         twice. A topic that was made anew under its name is not read on: see `on_new_topic`; a file that was replaced is \
         read from its start. A record that can't be decoded goes to `<topic>.dead-letters` (a file: `<file>.dead-letters`; a caller: \
-        the error reply); its chunk goes on. What that topic does not take is kept in the chain's store (see \
+        the error reply); its chunk goes on. What that topic or file does not take is kept in the chain's store (see \
         `penstock dead-letters`), without one in a file; only if nothing takes it does its partition rest.
         """
 
@@ -27,7 +27,7 @@ public struct IngestStage: DecodingStage {
         from = field.list("from", "The inputs, read side by side.", count: 1...32)
         deadLetterFile = field.optional(
             "dead_letter_file",
-            "Where refused records go that their topic does not take, in a chain without a store; "
+            "Where refused records go that their topic, or their file's own, does not take, in a chain without a store; "
                 + "data/PIPELINE.STAGE.dead-letters otherwise.",
             example: "data/refused.jsonl"
         ) { $0.isEmpty ? "names no file; leave it out" : nil }
@@ -97,7 +97,8 @@ struct IngestInput: Settings {
             default: .earliest)
         onNewTopic = field(
             "on_new_topic",
-            "What to do when the topic was made anew under its name: read nothing of it, or read it from its start.",
+            "What to do when the topic was made anew under its name: read nothing of it, or read it from its start. What "
+                + "it holds of the old one comes again then: requests are known by their ids, events count once more.",
             default: .stop)
         maxChunk = field(
             "max_chunk", "Most records handed on at once.", unit: "records", default: 512,
@@ -146,6 +147,9 @@ struct IngestInput: Settings {
         _ context: StageContext
     ) throws -> (any Source)? {
         let intake = Intake(decoder: decoder, context: context)
+        let place =
+            context.deadLetters == nil
+            ? try DeadLetterLines(path: file, context: context) : nil
         if let topic = use.topic {
             return BusSource(
                 bus: try context.resource(for: use, as: (any Bus).self), resource: resource.text,
@@ -155,9 +159,7 @@ struct IngestInput: Settings {
                     start: start == .latest ? .latest : .earliest,
                     onNewTopic: onNewTopic == .fromStart ? .fromStart : .stop,
                     maxRecords: maxChunk),
-                create: create?.partitions, intake: intake,
-                file: context.deadLetters == nil
-                    ? try DeadLetterLines(path: file, context: context) : nil)
+                create: create?.partitions, intake: intake, file: place)
         }
         let found = try context.resource(for: use, as: (any Resource).self)
         if let service = found as? any RequestService {
@@ -167,6 +169,7 @@ struct IngestInput: Settings {
             return gate
         }
         let lines = try context.resource(for: use, as: (any LineInput).self)
-        return LineSource(lines: lines, maxChunk: maxChunk, intake: intake)
+        return LineSource(
+            lines: lines, resource: resource.text, maxChunk: maxChunk, intake: intake, file: place)
     }
 }

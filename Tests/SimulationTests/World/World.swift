@@ -1,3 +1,4 @@
+import Calendar
 import Ledger
 import PipelineCore
 import PipelineSimulation

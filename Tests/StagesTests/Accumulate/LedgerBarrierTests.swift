@@ -1,5 +1,6 @@
 import Batching
 import Ledger
+import Logging
 import PipelineCore
 import PipelineTesting
 import Testing
@@ -84,6 +85,34 @@ struct LedgerBarrierTests {
         let accepted = Set(ledger.accepted.entries.flatMap(\.self))
         #expect(accepted == Set([1, 3, 5, 6, 8].map { .testing($0) }))
         #expect(try await settlement.outcome() == nil)
+    }
+
+    @Test("tells of a store that refuses everything, once, and goes on all the same")
+    func refusesEverything() async throws {
+        let logs = LogCapture()
+        var context = StageContext.testing(clock: time.clock, stage: "batch")
+        context.logger = logs.logger()
+        let ledger = FakeLedger(
+            refused: Set((1...9).map { .testing($0) }), sealing: nothing())
+        let barrier = LedgerBarrier(
+            ledger: ledger, rule: BatchingRule(trigger: .count(4), maxBatch: 4, minInterval: .zero),
+            lease: .seconds(30), poll: .seconds(1), retention: nil, context: context)
+        func told() -> [String] {
+            logs.events.map { "\($0.message)" }.filter { $0.contains("refuses every record") }
+        }
+        // One record alone says nothing of the others, nor do two that are refused among others.
+        try await barrier.accept(Chunk.testing([1], at: 0).chunk)
+        try await barrier.accept(Chunk.testing([2, 3, 20], at: 1).chunk)
+        #expect(told().isEmpty)
+        for start in [4, 6] {
+            let (chunk, settlement) = Chunk.testing([start, start + 1], at: Int64(start))
+            try await barrier.accept(chunk)
+            #expect(settlement.rejectedOrdinals == [0, 1])
+            #expect(try await settlement.outcome() == nil)
+        }
+        #expect(told().count == 1)
+        try await barrier.accept(Chunk.testing([21], at: 8).chunk)
+        #expect(logs.events.last.map { "\($0.message)" } == "works again")
     }
 
     @Test("moves positions even when every record of a chunk is a conflict, or it has none")

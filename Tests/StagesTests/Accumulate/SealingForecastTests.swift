@@ -1,3 +1,4 @@
+import Calendar
 import Batching
 import Ledger
 import PipelineCore

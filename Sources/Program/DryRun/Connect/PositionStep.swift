@@ -33,7 +33,9 @@ struct PositionStep {
         let detail = "is not the log that was read: \(contradiction)"
         if topic.beginsAnew {
             return ResourceFinding(
-                "topic \(topic.name)", .ok, "\(detail); `run` reads it from its start")
+                "topic \(topic.name)", .ok,
+                "\(detail); `run` reads it from its start, and counts events that it has read before again"
+            )
         }
         return ResourceFinding(
             "topic \(topic.name)", .wrong, detail,

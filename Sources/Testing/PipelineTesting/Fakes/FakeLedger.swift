@@ -144,7 +144,7 @@ public final class FakeLedger: Ledger {
     ) async throws {
         try await stored?.restart(log, after: source, at: starts)
     }
-    public func register() async throws {}
+    public func register() async throws -> [StageState] { [] }
     public func requestFlush() async throws { flushes.note(()) }
     public func claim(worker: String, lease: Duration) async throws -> Batch? { nil }
     public func extend(batch: Int64, token: Int64, lease: Duration) async throws {}
