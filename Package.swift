@@ -35,8 +35,11 @@ let package = Package(
     name: "penstock",
     products: [
         .executable(name: "penstock", targets: ["penstock"]),
-        .library(name: "PenstockCommand", targets: ["PenstockCommand"]),
-        .library(name: "PipelineCore", targets: ["PipelineCore"]),
+        // What a stage of somebody else is written with: the roles, its settings, the log.
+        .library(name: "PipelineCore", targets: ["PipelineCore", "Specification", "Logging"]),
+        // What a program with such a stage is made of: the command, and all that ships.
+        .library(name: "PenstockCommand", targets: ["PenstockCommand", "StandardCatalogue"]),
+        // What such a stage is tested with.
         .library(name: "PipelineTesting", targets: ["PipelineTesting"]),
     ],
     targets: [

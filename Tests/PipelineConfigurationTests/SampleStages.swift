@@ -82,15 +82,13 @@ struct Ingest: SampleStage {
                     hint: Suggestion.hint(for: codec, among: catalogue.codecs.map(\.name))))
         }
         return StageContract(
-            resources: from.enumerated().map {
-                .init(field: "from[\($0)].resource", name: $1.resource, kinds: [.bus, .api])
-            },
-            topics: from.enumerated().compactMap { index, input in
-                input.topic.map {
-                    .init(
-                        field: "from[\(index)].topic", resource: input.resource, topic: $0,
-                        direction: .reads)
-                }
+            uses: from.enumerated().map { index, input in
+                ResourceUse(
+                    "from[\(index)].resource", input.resource,
+                    input.topic.map {
+                        let need = TopicNeed($0, .reads, creation: .never)
+                        return .topic(TopicUse("from[\(index)].topic", need))
+                    } ?? .reads)
             }, objections: objections
         ) { input in
             input == nil ? .yields(yields ?? .bytes) : .refuses("it reads by itself")
@@ -146,7 +144,9 @@ struct Accumulate: SampleStage {
 
     func contract(in catalogue: Catalogue) -> StageContract {
         StageContract(
-            resources: store.map { [.init(field: "store", name: $0, kinds: [.store])] } ?? [],
+            uses: store.map {
+                [ResourceUse("store", $0, .keepsLedger(rule: "", revision: nil))]
+            } ?? [],
             longestWait: { _ in trigger.compactMap(\.maxAge).min() },
             edge: { input in
                 guard input == .requests else { return .refuses("it collects requests") }
@@ -171,7 +171,7 @@ struct Generate: SampleStage {
 
     func contract(in catalogue: Catalogue) -> StageContract {
         StageContract(
-            resources: [.init(field: "store", name: store, kinds: [.store])],
+            uses: [ResourceUse("store", store, .answersFrom(generator: generator))],
             longestWait: { _ in timeout },
             edge: { input in
                 input == .requests || input == .batches
@@ -194,8 +194,15 @@ struct Publish: SampleStage {
 
     func contract(in catalogue: Catalogue) -> StageContract {
         StageContract(
-            resources: [.init(field: "to", name: to, kinds: [.bus])],
-            topics: [.init(field: "topic", resource: to, topic: topic, direction: .writes)]
+            uses: [
+                ResourceUse(
+                    "to", to,
+                    .topic(
+                        TopicUse(
+                            "topic",
+                            TopicNeed(
+                                topic, .writes, creation: .atFirstMessage(partitions: nil)))))
+            ]
         ) { input in
             guard let input, input != .batches else { return .refuses("it sends records") }
             return .yields(input)
@@ -216,7 +223,7 @@ struct CacheSink: SampleStage {
     }
 
     func contract(in catalogue: Catalogue) -> StageContract {
-        StageContract(resources: [.init(field: "in", name: cache, kinds: [.cache])]) { input in
+        StageContract(uses: [ResourceUse("in", cache, .caches)]) { input in
             input == .outcomes ? .yields(.outcomes) : .refuses("it keeps outcomes")
         }
     }

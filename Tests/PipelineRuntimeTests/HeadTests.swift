@@ -314,7 +314,7 @@ struct HeadTests {
         }
         let graph = world.graph(
             sources: [FakeSource([chunk])],
-            head: [.init(id: "reports", role: .worker(generator)), .sink(sink)])
+            head: [.init(id: "reports", role: .worker(generator)), .outcomeSink(sink)])
         try await world.run(graph).run()
         let outcomes = sink.batches.entries.flatMap(\.outcomes)
         #expect(outcomes.map(\.caseID) == (1...5).map { UUID.testing($0) })

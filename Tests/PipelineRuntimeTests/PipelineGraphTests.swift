@@ -16,8 +16,18 @@ private struct Part: StagePlugin {
     }
     init(_ field: Fields) {}
     init(_ make: @escaping @Sendable (StageContext) throws -> StageInstance) { self.make = make }
+    private var uses: [ResourceName] = []
+    private var kind = RecordKind.bytes
+    func using(_ uses: [ResourceName], yielding kind: RecordKind = .bytes) -> Self {
+        var part = self
+        part.uses = uses
+        part.kind = kind
+        return part
+    }
     func contract(in catalogue: Catalogue) -> StageContract {
-        StageContract { _ in .yields(.bytes) }
+        StageContract(uses: uses.map { ResourceUse("in", $0, .caches) }) { [kind] _ in
+            .yields(kind)
+        }
     }
     func build(_ context: StageContext) throws -> StageInstance { try make(context) }
 }
@@ -31,8 +41,14 @@ private struct Beginning: StagePlugin {
     private var note: @Sendable (StageContext) -> Void = { _ in }
     init(_ field: Fields) {}
     init(_ note: @escaping @Sendable (StageContext) -> Void) { self.note = note }
+    private var uses: [ResourceName] = []
+    func using(_ uses: [ResourceName]) -> Self {
+        var beginning = self
+        beginning.uses = uses
+        return beginning
+    }
     func contract(in catalogue: Catalogue) -> StageContract {
-        StageContract { _ in .yields(.bytes) }
+        StageContract(uses: uses.map { ResourceUse("from", $0, .reads) }) { _ in .yields(.bytes) }
     }
     func build(_ context: StageContext) throws -> StageInstance {
         note(context)
@@ -46,11 +62,10 @@ private struct Regrouping: Buffer {
     ) async throws {}
 }
 
-private struct StoreSink: Sink {
+private struct StoreSink: RecordSink {
     let stored: InMemoryPositions
     var positions: (any PositionStore)? { stored }
     func deliver(_ chunk: Chunk) async throws {}
-    func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] { [] }
 }
 
 @Suite("A built pipeline")
@@ -76,7 +91,8 @@ struct PipelineGraphTests {
     func shape() throws {
         let graph = try graph([
             source, part(.transform(FakeTransform { $0 })), part(.barrier(FakeBarrier())),
-            part(.worker(FakeGenerator())), part(.sink(FakeSink())), part(.sink(FakeSink())),
+            part(.worker(FakeGenerator())), part(.outcomeSink(FakeSink())),
+            part(.outcomeSink(FakeSink())),
         ])
         #expect(graph.sources.map(\.id) == ["s0"])
         #expect(graph.head.map(\.id) == ["s1"])
@@ -89,7 +105,7 @@ struct PipelineGraphTests {
     func headOnly() throws {
         let graph = try graph([
             source, part(.transform(FakeTransform { $0 })), part(.worker(FakeGenerator())),
-            part(.sink(FakeSink())), part(.sink(FakeSink())),
+            part(.outcomeSink(FakeSink())), part(.outcomeSink(FakeSink())),
         ])
         #expect(graph.tail == nil)
         #expect(graph.head.map(\.id) == ["s1", "s2", "s3", "s4"])
@@ -98,7 +114,7 @@ struct PipelineGraphTests {
     @Test("tells each stage its id, and sources last where positions are kept")
     func contextOfSources() throws {
         let positions = InMemoryPositions()
-        _ = try graph([source, part(.sink(StoreSink(stored: positions)))])
+        _ = try graph([source, part(.recordSink(StoreSink(stored: positions)))])
         #expect(contexts.entries.map(\.stage) == ["s1", "s0"])
         #expect(contexts.entries[0].positions == nil)
         #expect(contexts.entries[1].positions as? InMemoryPositions === positions)
@@ -108,11 +124,30 @@ struct PipelineGraphTests {
     func lateSettlement() throws {
         _ = try graph([
             source, part(.transform(FakeTransform { $0 })), part(.buffer(Regrouping())),
-            part(.sink(FakeSink())),
+            part(.recordSink(FakeSink())),
         ])
         let late = Dictionary(
             uniqueKeysWithValues: contexts.entries.map { ($0.stage, $0.settlesLate) })
         #expect(late == ["s0": true, "s1": true, "s2": false, "s3": false])
+    }
+
+    @Test("hands each stage the resources that its contract uses, and the kind that comes in")
+    func ownContext() throws {
+        var context = StageContext.testing(clock: ManualClock().clock)
+        context.resources = ["cache": FakeBus(), "bus": FakeBus(), "other": FakeBus()]
+        let uses: [[ResourceName]] = [["bus"], [], ["cache", "bus"]]
+        let stages: [any StagePlugin] =
+            [source.using(uses[0])]
+            + [
+                part(.transform(FakeTransform { $0 })).using(uses[1], yielding: .events),
+                part(.recordSink(FakeSink())).using(uses[2]),
+            ]
+        _ = try PipelineGraph(
+            stages: stages.enumerated().map { PlannedStage(id: "s\($0)", settings: $1) },
+            context: context)
+        let handed = contexts.entries.sorted { $0.stage < $1.stage }
+        #expect(handed.map { Set($0.resources.keys) } == uses.map { Set($0) })
+        #expect(handed.map(\.input) == [nil, .bytes, .events])
     }
 
     @Test("is refused when a stage can't stand where it stands")
@@ -122,6 +157,9 @@ struct PipelineGraphTests {
             [.barrier(FakeBarrier()), .transform(FakeTransform { $0 })],
             [.barrier(FakeBarrier()), .worker(FakeGenerator()), .worker(FakeGenerator())],
             [.barrier(FakeBarrier()), .buffer(Regrouping())],
+            [.barrier(FakeBarrier()), .worker(FakeGenerator()), .recordSink(FakeSink())],
+            [.worker(FakeGenerator()), .recordSink(FakeSink())],
+            [.outcomeSink(FakeSink())],
         ]
         for chain in chains {
             let error = #expect(throws: PipelineError.self) {

@@ -76,7 +76,8 @@ final class NotedRun: RuntimeObserver {
 }
 
 extension PipelineGraph.Node<PipelineGraph.HeadStage> {
-    static func sink(_ sink: FakeSink) -> Self { Self(id: "out", role: .sink(sink)) }
+    static func sink(_ sink: FakeSink) -> Self { Self(id: "out", role: .recordSink(sink)) }
+    static func outcomeSink(_ sink: FakeSink) -> Self { Self(id: "out", role: .outcomeSink(sink)) }
     static func transform(_ body: @escaping @Sendable (Chunk) async throws -> Chunk) -> Self {
         Self(id: "change", role: .transform(FakeTransform(body)))
     }

@@ -67,3 +67,37 @@ public struct StageDefinition: Sendable {
     /// What it does in the chain.
     public var role: StageRole { Swift.type(of: settings).role }
 }
+
+extension PipelineDefinition {
+    /// The stages that keep state in a store under their names (ledgers, and positions with what is
+    /// stored), with what else of the chain is known there by name.
+    public var stateOwners: [StateOwner] {
+        stages.filter(keepsState).map { keeper in
+            var owner = StateOwner(pipeline: name, stage: keeper.id)
+            for stage in stages {
+                if stage.role == .sink, stage.index > keeper.index { owner.sinks.insert(stage.id) }
+                if stage.role == .source { add(stage, to: &owner) }
+            }
+            return owner
+        }
+    }
+
+    private func keepsState(_ stage: StageDefinition) -> Bool {
+        stage.contract.uses.contains { use in
+            switch use.purpose {
+            case .keepsLedger: true
+            case .writes: resource(use.resource)?.kinds.contains(.store) ?? false
+            case .topic, .reads, .answersFrom, .caches: false
+            }
+        }
+    }
+
+    private func add(_ source: StageDefinition, to owner: inout StateOwner) {
+        for use in source.contract.uses {
+            if let topic = use.topic { owner.inputs.insert(topic.name) }
+            guard use.purpose == .reads, let resource = resource(use.resource) else { continue }
+            if resource.kinds.contains(.api) { owner.servesCallers = true }
+            if resource.kinds.contains(.lines) { owner.inputs.insert(resource.address.rest) }
+        }
+    }
+}

@@ -21,7 +21,7 @@ struct DeliveryLoop: Sendable {
 
     let stage: String
     let barrier: any Barrier
-    let sink: any Sink
+    let sink: any OutcomeSink
     let environment: RunEnvironment
 
     func run() async throws {

@@ -64,8 +64,12 @@ struct Head: Sendable {
             for source in graph.sources.flatMap(\.role) {
                 group.addTask { await source.close() }
             }
-            for case .sink(let sink) in graph.head.map(\.role) {
-                group.addTask { await sink.close() }
+            for role in graph.head.map(\.role) {
+                switch role {
+                case .recordSink(let sink): group.addTask { await sink.close() }
+                case .outcomeSink(let sink): group.addTask { await sink.close() }
+                case .transform, .buffer, .worker: break
+                }
             }
         }
     }
@@ -138,18 +142,19 @@ struct Head: Sendable {
             item.outcomes = try await DirectGeneration(
                 stage: node.id, generator: generator, environment: environment
             ).answer(item.chunk)
-        case .sink(let sink):
-            if let outcomes = item.outcomes {
-                try await item.chunk.delivery.reject(
-                    sink.deliver(outcomes).map { refusal in
-                        // Without a ledger, a case's number is its record's place in the chunk.
-                        Rejection(
-                            item.chunk.records[Int(refusal.caseNumber)], stage: node.id,
-                            code: refusal.code, reason: refusal.reason)
-                    })
-            } else {
-                try await sink.deliver(item.chunk)
+        case .recordSink(let sink): try await sink.deliver(item.chunk)
+        case .outcomeSink(let sink):
+            guard let outcomes = item.outcomes else {
+                throw PipelineError.fatal(
+                    "misplaced-stage", "stage \(node.id) delivers outcomes, and nothing makes any")
             }
+            try await item.chunk.delivery.reject(
+                sink.deliver(outcomes).map { refusal in
+                    // Without a ledger, a case's number is its record's place in the chunk.
+                    Rejection(
+                        item.chunk.records[Int(refusal.caseNumber)], stage: node.id,
+                        code: refusal.code, reason: refusal.reason)
+                })
         case .buffer: preconditionFailure("a buffer runs by itself")
         }
         return item

@@ -11,10 +11,23 @@ public struct PlannedStage: Sendable {
     }
 }
 
+/// A stage at its place in a chain.
+private struct ContractedStage {
+    var id: String
+    var settings: any StagePlugin
+    /// Those that its contract uses.
+    var resources: Set<ResourceName>
+    /// What the stage before hands on.
+    var input: RecordKind?
+
+    var isSource: Bool { type(of: settings).role == .source }
+}
+
 extension PipelineGraph {
     /// Builds the stages, those that settle first: sources need to know where positions are kept and reads answered.
     ///
-    /// - Parameter context: what every stage gets; `stage`, `logger`, `positions` and `reads` are filled in here.
+    /// - Parameter context: what every stage gets; what is its own (its resources, `input`, `logger`) and what depends
+    ///   on the chain (`positions`, `reads`) are filled in here.
     /// - Throws: ``PipelineError`` `fatal` for a chain that can't work; `validate` finds these with positions.
     public init(stages: [PlannedStage], context: StageContext) throws {
         self.init(name: context.pipeline, sources: [], head: [], tail: nil)
@@ -23,9 +36,10 @@ extension PipelineGraph {
             stages.lazy.compactMap {
                 $0.settings.contract(in: context.catalogue).retention
             }.first
-        var built: [(PlannedStage, StageInstance)] = []
+        let stages = Self.contracted(stages, in: context.catalogue)
+        var built: [(ContractedStage, StageInstance)] = []
         // From the end: a stage has to know whether a buffer stands behind it.
-        for stage in stages.reversed() where type(of: stage.settings).role != .source {
+        for stage in stages.reversed() where !stage.isSource {
             let instance = try stage.settings.build(context.for(stage))
             switch instance {
             case .buffer: context.settlesLate = true
@@ -41,7 +55,7 @@ extension PipelineGraph {
         context.reads.retention = context.retention
         context.deadLetters = context.firstDeadLetterStore
         deadLetters = context.deadLetters
-        for stage in stages where type(of: stage.settings).role == .source {
+        for stage in stages where stage.isSource {
             guard case .source(let inputs) = try stage.settings.build(context.for(stage)) else {
                 throw Self.misplaced(stage)
             }
@@ -49,7 +63,21 @@ extension PipelineGraph {
         }
     }
 
-    private mutating func add(_ stage: PlannedStage, _ instance: StageInstance) throws {
+    /// The chain with what each stage is handed: its resources, and what the stage before yields.
+    private static func contracted(
+        _ stages: [PlannedStage], in catalogue: Catalogue
+    ) -> [ContractedStage] {
+        var input: RecordKind?
+        return stages.map { stage in
+            let contract = stage.settings.contract(in: catalogue)
+            defer { if case .yields(let output) = contract.edge(input) { input = output } }
+            return ContractedStage(
+                id: stage.id, settings: stage.settings,
+                resources: Set(contract.uses.map(\.resource)), input: input)
+        }
+    }
+
+    private mutating func add(_ stage: ContractedStage, _ instance: StageInstance) throws {
         switch (instance, tail) {
         case (.transform(let transform), nil):
             head.append(Node(id: stage.id, role: .transform(transform)))
@@ -61,16 +89,24 @@ extension PipelineGraph {
             head.append(Node(id: stage.id, role: .worker(generator)))
         case (.worker(let generator), let behind?) where behind.generator == nil:
             tail?.generator = Node(id: stage.id, role: generator)
-        case (.sink(let sink), nil):
-            head.append(Node(id: stage.id, role: .sink(sink)))
-        case (.sink(let sink), .some):
+        case (.recordSink(let sink), nil) where !answersInHead:
+            head.append(Node(id: stage.id, role: .recordSink(sink)))
+        case (.outcomeSink(let sink), nil) where answersInHead:
+            head.append(Node(id: stage.id, role: .outcomeSink(sink)))
+        case (.outcomeSink(let sink), .some):
             tail?.sinks.append(Node(id: stage.id, role: sink))
-        case (.source, _), (.transform, _), (.buffer, _), (.barrier, _), (.worker, _):
+        case (.source, _), (.transform, _), (.buffer, _), (.barrier, _), (.worker, _),
+            (.recordSink, _), (.outcomeSink, _):
             throw Self.misplaced(stage)
         }
     }
 
-    private static func misplaced(_ stage: PlannedStage) -> PipelineError {
+    /// Whether a worker in the head has made outcomes of the records.
+    private var answersInHead: Bool {
+        head.contains { if case .worker = $0.role { true } else { false } }
+    }
+
+    private static func misplaced(_ stage: ContractedStage) -> PipelineError {
         .fatal("misplaced-stage", "stage \(stage.id) can't stand there; run penstock validate")
     }
 
@@ -78,7 +114,9 @@ extension PipelineGraph {
     private var positions: (any PositionStore)? {
         if let tail { return tail.barrier.role.positions }
         for node in head.reversed() {
-            if case .sink(let sink) = node.role, let positions = sink.positions { return positions }
+            if case .recordSink(let sink) = node.role, let positions = sink.positions {
+                return positions
+            }
         }
         return nil
     }
@@ -86,7 +124,7 @@ extension PipelineGraph {
     private var reads: ReadPath {
         let behind = tail?.sinks.map(\.role) ?? []
         let before = head.compactMap { node in
-            if case .sink(let sink) = node.role { sink } else { nil }
+            if case .outcomeSink(let sink) = node.role { sink } else { nil }
         }
         return ReadPath(
             cases: tail?.barrier.role.reader,
@@ -112,9 +150,11 @@ extension StageContext {
             .deadLetters(of: pipeline)
     }
 
-    fileprivate func `for`(_ stage: PlannedStage) -> StageContext {
+    fileprivate func `for`(_ stage: ContractedStage) -> StageContext {
         var context = self
         context.stage = stage.id
+        context.input = stage.input
+        context.resources = resources.filter { stage.resources.contains($0.key) }
         context.logger[metadataKey: "stage"] = "\(stage.id)"
         return context
     }

@@ -16,15 +16,17 @@ public struct PipelineGraph: Sendable {
     public enum HeadStage: Sendable {
         case transform(any Transform)
         case buffer(any Buffer)
-        /// Answers the requests of a chunk; sinks behind it deliver outcomes.
+        /// Answers the requests of a chunk; behind it there are outcomes.
         case worker(any Generator)
-        case sink(any Sink)
+        case recordSink(any RecordSink)
+        /// Stands behind a worker.
+        case outcomeSink(any OutcomeSink)
     }
 
     public struct Tail: Sendable {
         public var barrier: Node<any Barrier>
         public var generator: Node<any Generator>?
-        public var sinks: [Node<any Sink>]
+        public var sinks: [Node<any OutcomeSink>]
     }
 
     public var name: String

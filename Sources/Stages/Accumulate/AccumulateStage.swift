@@ -4,7 +4,7 @@ public import PipelineCore
 public import Specification
 
 /// `accumulate`: keeps what arrives until its rule seals a batch.
-public struct AccumulateStage: StagePlugin {
+public struct AccumulateStage: SealingStage {
     enum Durability: String, Choice { case ledger, none }
 
     public static let type = "accumulate"
@@ -62,6 +62,8 @@ public struct AccumulateStage: StagePlugin {
             example: 2)
     }
 
+    public var fullBatch: Int { rule.fullBatch }
+
     var rule: BatchingRule {
         BatchingRule(trigger: trigger, maxBatch: maxBatch, minInterval: minInterval)
     }
@@ -85,16 +87,7 @@ public struct AccumulateStage: StagePlugin {
             case (.none, let input?): .yields(input)
             }
         }
-        if let store {
-            contract.resources.append(.init(field: "store", name: store, kinds: [.store]))
-            contract.needs = { [ruleText, revision] pipeline, stage in
-                let need = LedgerNeed(
-                    pipeline: pipeline, stage: stage, ruleText: ruleText,
-                    revision: revision.map(Int64.init))
-                return [.init(store, .ledger(need))]
-            }
-        }
-        contract.fullBatch = rule.fullBatch
+        if let use { contract.uses = [use] }
         contract.retention = retention
         if durability == .ledger { contract.rejectionCodes = ["conflict"] }
         contract.longestWait = { [trigger, minInterval, looking] sla in
@@ -105,6 +98,13 @@ public struct AccumulateStage: StagePlugin {
         contract.objections = objections + trigger.objections(field: "trigger")
         contract.promiseObjections = { [rule] in rule.objections(field: "trigger", sla: $0) }
         return contract
+    }
+
+    private var use: ResourceUse? {
+        store.map {
+            ResourceUse(
+                "store", $0, .keepsLedger(rule: ruleText, revision: revision.map(Int64.init)))
+        }
     }
 
     /// Until the process that seals has seen what another one took in, and a worker what that one sealed: twice
@@ -131,10 +131,10 @@ public struct AccumulateStage: StagePlugin {
     }
 
     public func build(_ context: StageContext) throws -> StageInstance {
-        guard durability == .ledger, let store else {
+        guard durability == .ledger, let use else {
             return .buffer(MemoryAccumulator(rule: rule, clock: context.clock))
         }
-        let provider = try context.resource(store, as: (any LedgerProvider).self)
+        let provider = try context.resource(for: use, as: (any LedgerProvider).self)
         let ledger = try provider.ledger(for: ledgerStage(context))
         return .barrier(
             LedgerBarrier(

@@ -32,9 +32,7 @@ public struct CacheStage: StagePlugin {
     }
 
     public func contract(in catalogue: Catalogue) -> StageContract {
-        var contract = StageContract(
-            resources: [.init(field: "in", name: cache, kinds: [.cache])]
-        ) { input in
+        var contract = StageContract(uses: [use]) { input in
             switch input {
             case .outcomes?: .yields(.outcomes)
             case nil: .refuses("a cache stands behind a generate")
@@ -48,16 +46,63 @@ public struct CacheStage: StagePlugin {
         return contract
     }
 
+    private var use: ResourceUse { ResourceUse("in", cache, .caches) }
+
     public func build(_ context: StageContext) throws -> StageInstance {
-        let found = try context.resource(cache, as: (any Cache).self)
+        let found = try context.resource(for: use, as: (any Cache).self)
         guard let encoder = context.catalogue.codec(codec)?.encoder else {
             throw PipelineError.fatal(
                 "unknown-codec", "stage \(context.stage): there is no codec \"\(codec)\"")
         }
-        return .sink(
+        return .outcomeSink(
             OutcomeCacheSink(
                 layout: CachedOutcomes(
                     cache: found, key: key, timeToLive: timeToLive, encoder: encoder,
                     context: context)))
     }
+}
+
+/// Puts committed outcomes that last into the cache.
+struct OutcomeCacheSink: OutcomeSink {
+    let layout: CachedOutcomes
+
+    var outcomeCache: (any OutcomeCache)? { layout }
+
+    func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
+        do {
+            return try await layout.write(batch.outcomes)
+        } catch let error as PipelineError where error.disposition == .fatal {
+            // A cache is never in the way: it is waited for, not stopped for.
+            throw PipelineError.permanent(error.code, error.message, cause: error)
+        }
+    }
+}
+
+/// A cache key with a place for the case's id: `report:{case_id}`.
+struct CaseKey: TextValue, Hashable {
+    static var kind: String { "key with {case_id}" }
+    static let report = CaseKey(before: "report:", after: "")
+    private static let place = "{case_id}"
+
+    let before: String
+    let after: String
+
+    private init(before: String, after: String) {
+        self.before = before
+        self.after = after
+    }
+
+    init(parsing text: String) throws(Refusal) {
+        let parts = text.split(separator: Self.place, omittingEmptySubsequences: false)
+        guard parts.count == 2, text.utf8.count <= 512 else {
+            throw Refusal(
+                .invalidValue, "does not hold {case_id} once",
+                hint: "for example \"report:{case_id}\"")
+        }
+        self.init(before: String(parts[0]), after: String(parts[1]))
+    }
+
+    var text: String { before + Self.place + after }
+
+    func callAsFunction(_ id: UUID) -> String { "\(before)\(id)\(after)" }
 }

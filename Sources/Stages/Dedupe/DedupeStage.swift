@@ -43,7 +43,7 @@ public struct DedupeStage: StagePlugin {
     }
 
     public func contract(in catalogue: Catalogue) -> StageContract {
-        var contract = StageContract { [key] input in
+        StageContract(uses: use.map { [$0] } ?? []) { [key] input in
             guard let input else { return .refuses("a dedupe stands behind an ingest") }
             if input == .batches || input == .outcomes {
                 return .refuses("a dedupe takes single records, not \(input)")
@@ -55,17 +55,16 @@ public struct DedupeStage: StagePlugin {
             }
             return .yields(input)
         }
-        if let cache {
-            contract.resources.append(.init(field: "in", name: cache, kinds: [.cache]))
-        }
-        return contract
     }
+
+    /// None for the memory of this process.
+    private var use: ResourceUse? { cache.map { ResourceUse("in", $0, .caches) } }
 
     public func build(_ context: StageContext) throws -> StageInstance {
         let memory: any DedupeMemory
-        if let cache {
+        if let use {
             memory = CacheDedupeMemory(
-                cache: try context.resource(cache, as: (any Cache).self),
+                cache: try context.resource(for: use, as: (any Cache).self),
                 prefix: "dedupe:\(context.pipeline):\(context.stage):", window: window,
                 context: context)
         } else {

@@ -2,7 +2,7 @@ public import PipelineCore
 public import Specification
 
 /// `generate`: answers a batch in one go.
-public struct GenerateStage: StagePlugin {
+public struct GenerateStage: GeneratingStage {
     public static let type = "generate"
     public static let role = StageRole.worker
     public static let summary = "Answers every case of a batch in one go."
@@ -15,7 +15,7 @@ public struct GenerateStage: StagePlugin {
         stand alone.
         """
 
-    let generator: String
+    public let generator: String
     let store: ResourceName?
     let timeout: Duration
 
@@ -36,15 +36,8 @@ public struct GenerateStage: StagePlugin {
             }
         }
         contract.longestWait = { [timeout] _ in timeout }
-        contract.generator = generator
         contract.retryBudget = timeout
-        if let store {
-            contract.resources.append(.init(field: "store", name: store, kinds: [.store]))
-            // A generator that can be looked at is elsewhere, and so is what it reads.
-            if catalogue.generator(generator)?.inspect == nil {
-                contract.needs = { [generator] _, _ in [.init(store, .generation(generator))] }
-            }
-        }
+        if let use = use(in: catalogue) { contract.uses = [use] }
         if let registration = catalogue.generator(generator) {
             if let problem = registration.check(generator) {
                 contract.objections.append(
@@ -67,17 +60,54 @@ public struct GenerateStage: StagePlugin {
         return contract
     }
 
+    /// A generator that can be looked at is elsewhere, and so is what it reads.
+    private func use(in catalogue: Catalogue) -> ResourceUse? {
+        let isElsewhere = catalogue.generator(generator)?.inspect != nil
+        return store.map {
+            ResourceUse("store", $0, .answersFrom(generator: isElsewhere ? nil : generator))
+        }
+    }
+
     public func build(_ context: StageContext) throws -> StageInstance {
         guard let registration = context.catalogue.generator(generator) else {
             throw PipelineError.fatal(
                 "unknown-generator",
                 "stage \(context.stage): there is no generator \"\(generator)\"")
         }
-        let resource = try store.map { try context.resource($0, as: (any Resource).self) }
+        let resource = try use(in: context.catalogue).map {
+            try context.resource(for: $0, as: (any Resource).self)
+        }
         var context = context
         context.timeout = timeout
         let made = try registration.make(generator, resource, context)
         return .worker(TimedGenerator(inner: made, timeout: timeout, clock: context.clock))
+    }
+}
+
+/// Gives up a run that takes too long.
+struct TimedGenerator: Generator {
+    let inner: any Generator
+    let timeout: Duration
+    let clock: PipelineClock
+
+    func probe() async throws { try await inner.probe() }
+
+    func generate(_ batch: Batch) async throws -> GeneratedBatch {
+        try await withThrowingTaskGroup(of: GeneratedBatch?.self) { group in
+            group.addTask { try await inner.generate(batch) }
+            group.addTask {
+                do { try await clock.sleep(for: timeout) } catch is CancellationError {}
+                return nil
+            }
+            let first = try await group.next() ?? nil
+            group.cancelAll()
+            if let first { return first }
+            // It may have finished together with the time-out: then the answer counts.
+            if case .success(let late?)? = await group.nextResult() { return late }
+            try Task.checkCancellation()
+            throw PipelineError.retryable(
+                "generation-timeout", "the generator did not answer within \(timeout)")
+        }
     }
 }
 

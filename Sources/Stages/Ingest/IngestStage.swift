@@ -2,7 +2,7 @@ public import PipelineCore
 public import Specification
 
 /// `ingest`: reads records from topics, callers, files and standard input.
-public struct IngestStage: StagePlugin {
+public struct IngestStage: DecodingStage {
     public static let type = "ingest"
     public static let role = StageRole.source
     public static let summary =
@@ -16,7 +16,7 @@ public struct IngestStage: StagePlugin {
         `penstock dead-letters`), without one in a file; only if nothing takes it does its partition rest.
         """
 
-    let codec: String
+    public let codec: String
     let from: [IngestInput]
     let deadLetterFile: String?
 
@@ -38,22 +38,23 @@ public struct IngestStage: StagePlugin {
             if let input { return .refuses("an ingest stands first; \(input) can't go in") }
             return .yields(yields(catalogue))
         }
-        contract.codec = codec
         contract.rejectionCodes = catalogue.codec(codec)?.decoder?.rejectionCodes ?? []
-        for (index, input) in from.enumerated() {
-            input.declare(at: "from[\(index)]", in: &contract)
-        }
+        contract.uses = uses.map(\.use)
         if let address = deadLetterFile.flatMap({ ResourceAddress(url: "file:\($0)") }),
             let place = catalogue.connector("file")?.place(address)
         {
             contract.files = [.init(field: "dead_letter_file", address: address, place: place)]
         }
-        contract.needs = { [from] _, _ in from.flatMap(\.needs) }
+        contract.objections = uses.flatMap { input, use in input.objections(besides: use) }
         let objection = StageContract.Objection.unknownCodec(
             codec, "to read with", in: catalogue
         ) { $0.yields != nil }
         if let objection { contract.objections.append(objection) }
         return contract
+    }
+
+    private var uses: [(input: IngestInput, use: ResourceUse)] {
+        from.enumerated().map { index, input in (input, input.use(at: "from[\(index)]")) }
     }
 
     private func yields(_ catalogue: Catalogue) -> RecordKind {
@@ -64,6 +65,118 @@ public struct IngestStage: StagePlugin {
         let decoder = context.catalogue.codec(codec)?.decoder
         let file = deadLetterFile ?? "data/\(context.pipeline).\(context.stage).dead-letters"
         return .source(
-            try from.compactMap { try $0.source(decoder, deadLettersIn: file, context) })
+            try uses.compactMap { input, use in
+                try input.source(use, decoder, deadLettersIn: file, context)
+            })
+    }
+}
+
+/// One of an ingest's inputs.
+struct IngestInput: Settings {
+    enum Start: String, Choice { case earliest, latest }
+    enum OnNewTopic: String, Choice {
+        case stop
+        case fromStart = "from_start"
+    }
+
+    static let summary = "An input: a topic of a bus, an API, a file or standard input."
+
+    let resource: ResourceName
+    let topic: TopicName?
+    let group: String?
+    let start: Start
+    let onNewTopic: OnNewTopic
+    let maxChunk: Int
+    let create: TopicCreation?
+
+    init(_ field: Fields) {
+        resource = field("resource", "What to read.", example: "bus")
+        topic = field.optional(
+            "topic", "The topic, for a bus.", example: TopicName("report-requests"))
+        group = field.optional(
+            "group", "The consumer group; the pipeline's name and the stage's id otherwise.",
+            example: "penstock"
+        ) { $0.isEmpty ? "names no group; leave it out" : nil }
+        start = field(
+            "start",
+            "Where to begin in a partition that has no stored position; one that the topic gets later is "
+                + "such a one.",
+            default: .earliest)
+        onNewTopic = field(
+            "on_new_topic",
+            "What to do when the topic was made anew under its name: read nothing of it, or read it from its start. What "
+                + "it holds of the old one comes again then: requests are known by their ids, events count once more.",
+            default: .stop)
+        maxChunk = field(
+            "max_chunk", "Most records handed on at once.", unit: "records", default: 512,
+            in: 1...10_000)
+        create = field.optionalNested("create", "Creates the topic if it is not there.")
+    }
+
+    /// What the input does with its resource. A topic that was not asked to be created is waited for; refused records
+    /// get theirs when there are any.
+    ///
+    /// - Parameter field: where the input stands below its stage, `from[0]`.
+    func use(at field: String) -> ResourceUse {
+        guard let topic else {
+            return ResourceUse(
+                "\(field).resource", resource, .reads, hint: "a bus is read by a \"topic\"")
+        }
+        return ResourceUse(
+            "\(field).resource", resource,
+            .topic(
+                TopicUse(
+                    "\(field).topic",
+                    TopicNeed(
+                        topic.text, .reads,
+                        creation: create.map { .atStart(partitions: $0.partitions) } ?? .never),
+                    deadLetters: TopicNeed(
+                        DeadLetter.topic(of: topic.text), .writes,
+                        creation: .atFirstMessage(partitions: create?.partitions)),
+                    beginsAnew: onNewTopic == .fromStart)),
+            hint: "leave \"topic\" out to read something else than a bus")
+    }
+
+    /// What is said of a topic where there is none.
+    func objections(besides use: ResourceUse) -> [StageContract.Objection] {
+        if use.topic != nil { return [] }
+        let input = use.field.dropLast("resource".count)
+        return [("group", group != nil), ("create", create != nil)].filter(\.1).map {
+            .unusedSetting("\(input)\($0.0)", "without a \"topic\" nothing reads it")
+        }
+    }
+
+    /// `nil` for a front door that this process keeps shut.
+    ///
+    /// - Parameter file: where dead letters go that their topic does not take, in a chain without a store.
+    func source(
+        _ use: ResourceUse, _ decoder: (any RecordDecoder)?, deadLettersIn file: String,
+        _ context: StageContext
+    ) throws -> (any Source)? {
+        let intake = Intake(decoder: decoder, context: context)
+        let place =
+            context.deadLetters == nil
+            ? try DeadLetterLines(path: file, context: context) : nil
+        if let topic = use.topic {
+            return BusSource(
+                bus: try context.resource(for: use, as: (any Bus).self), resource: resource.text,
+                subscription: Subscription(
+                    topic: topic.name,
+                    group: group ?? "\(context.pipeline).\(context.stage)",
+                    start: start == .latest ? .latest : .earliest,
+                    onNewTopic: onNewTopic == .fromStart ? .fromStart : .stop,
+                    maxRecords: maxChunk),
+                create: create?.partitions, intake: intake, file: place)
+        }
+        let found = try context.resource(for: use, as: (any Resource).self)
+        if let service = found as? any RequestService {
+            guard context.servesCallers else { return nil }
+            let gate = RequestGate(name: resource.text, maxChunk: maxChunk, intake: intake)
+            try service.attach(gate, reads: context.reads)
+            return gate
+        }
+        let lines = try context.resource(for: use, as: (any LineInput).self)
+        return LineSource(
+            lines: lines, resource: resource.text, maxChunk: maxChunk, intake: intake, file: place)
     }
 }

@@ -14,16 +14,15 @@ public struct PublishStage: StagePlugin {
         """
 
     let to: ResourceName
-    let topic: String?
+    let topic: TopicName?
     let key: KeyTemplate
     let codec: String
     let create: TopicCreation?
 
     public init(_ field: Fields) {
         to = field("to", "Where to deliver.", example: "bus")
-        topic =
-            field.optional(
-                "topic", "The topic, for a bus.", example: TopicName("report-ready"))?.text
+        topic = field.optional(
+            "topic", "The topic, for a bus.", example: TopicName("report-ready"))
         key = field(
             "key",
             "The message's key: `case_id` for an outcome, `record_key` for what came in, or none.",
@@ -35,22 +34,17 @@ public struct PublishStage: StagePlugin {
     }
 
     public func contract(in catalogue: Catalogue) -> StageContract {
-        var contract = StageContract(resources: [use]) { input in
+        var contract = StageContract(uses: [use]) { input in
             switch input {
             case nil: .refuses("a publish stands behind an ingest")
             case .batches?: .refuses("a sealed batch has to be answered by a generate first")
             case let input?: .yields(input)
             }
         }
-        if let topic {
-            contract.topics = [
-                .init(field: "topic", resource: to, topic: topic, direction: .writes)
-            ]
-        } else if create != nil {
+        if topic == nil, create != nil {
             contract.objections.append(
                 .unusedSetting("create", "without a \"topic\" there is none to create"))
         }
-        contract.needs = { [need] _, _ in [need] }
         let objection = StageContract.Objection.unknownCodec(
             codec, "to render outcomes with", in: catalogue
         ) { $0.encoder != nil }
@@ -58,43 +52,56 @@ public struct PublishStage: StagePlugin {
         return contract
     }
 
-    private var need: StageContract.Need {
-        guard let topic else { return .init(to, .writing) }
-        return .init(
-            to,
+    private var use: ResourceUse {
+        guard let topic else {
+            return ResourceUse(
+                "to", to, .writes(rows: .events), hint: "a bus takes records under a \"topic\"")
+        }
+        return ResourceUse(
+            "to", to,
             .topic(
-                TopicNeed(
-                    topic.text, .writes, creation: .atFirstMessage(partitions: create?.partitions)))
-        )
-    }
-
-    private var use: StageContract.ResourceUse {
-        topic == nil
-            ? .init(
-                field: "to", name: to, kinds: [.store, .lines], takes: [.store: .events],
-                hint: "a bus takes records under a \"topic\"")
-            : .init(
-                field: "to", name: to, kinds: [.bus],
-                hint: "leave \"topic\" out to publish to something else than a bus")
+                TopicUse(
+                    "topic",
+                    TopicNeed(
+                        topic.text, .writes,
+                        creation: .atFirstMessage(partitions: create?.partitions)))),
+            hint: "leave \"topic\" out to publish to something else than a bus")
     }
 
     public func build(_ context: StageContext) throws -> StageInstance {
-        let encoder = context.catalogue.codec(codec)?.encoder
-        switch try context.resource(to, as: (any Resource).self) {
-        case let bus as any Bus where topic != nil:
-            return .sink(
-                BusPublisher(
-                    bus: bus, topic: topic ?? "", key: key, partitions: create?.partitions,
-                    encoder: encoder, context: context))
-        case let lines as any LineOutput:
-            return .sink(LinePublisher(lines: lines, encoder: encoder, stage: context.stage))
-        case let store as any RecordStore:
-            return .sink(try store.sink(for: .events, context: context))
-        case let other:
+        try context.input == .outcomes
+            ? .outcomeSink(outcomeSink(context)) : .recordSink(recordSink(context))
+    }
+
+    private func recordSink(_ context: StageContext) throws -> any RecordSink {
+        if let producer = try producer(context) {
+            return TopicRecordSink(producer: producer, key: key, stage: context.stage)
+        }
+        let found = try context.resource(for: use, as: (any Resource).self)
+        if let lines = found as? any LineOutput { return LineRecordSink(lines: lines) }
+        return try context.resource(for: use, as: (any RecordStore).self)
+            .sink(for: .events, context: context)
+    }
+
+    private func outcomeSink(_ context: StageContext) throws -> any OutcomeSink {
+        guard let encoder = context.catalogue.codec(codec)?.encoder else {
             throw PipelineError.fatal(
-                "wrong-resource",
-                "stage \(context.stage): nothing can be published to \"\(to.text)\""
-                    + (other is any Bus ? " without a \"topic\"" : ""))
+                "unknown-codec",
+                "stage \(context.stage): there is no codec \"\(codec)\" to render outcomes with")
+        }
+        if let producer = try producer(context) {
+            return TopicOutcomeSink(producer: producer, key: key, encoder: encoder)
+        }
+        return LineOutcomeSink(
+            lines: try context.resource(for: use, as: (any LineOutput).self), encoder: encoder)
+    }
+
+    /// `nil` without a topic.
+    private func producer(_ context: StageContext) throws -> TopicProducer? {
+        try topic.map { topic in
+            TopicProducer(
+                bus: try context.resource(for: use, as: (any Bus).self), topic: topic.text,
+                partitions: create?.partitions)
         }
     }
 }

@@ -230,13 +230,14 @@ struct EventStoreSinkTests {
         }
     }
 
-    @Test("has no place for outcomes")
-    func outcomes() async throws {
+    @Test("keeps what a sink of records promises", arguments: RecordSinkConformance.checks)
+    func conformance(_ check: RecordSinkConformance.Check) async throws {
         try await StoreKind.sqlite.withStore { store in
             let sink = EventStoreSink(store: store, stage: "counts", clock: .system)
-            await #expect(throws: PipelineError.self) {
-                _ = try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: []))
-            }
+            try await check.run(
+                RecordSinkConformance(
+                    sink, record: { Self.chunk(Int64($0)..<Int64($0 + 1)).records[0] }
+                ) { Int(try await Self.views(store)) })
         }
     }
 }

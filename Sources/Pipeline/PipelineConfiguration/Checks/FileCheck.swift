@@ -33,14 +33,14 @@ enum FileCheck {
         of stages: [StageDefinition], _ resources: [ResourceDefinition]
     ) -> [Use] {
         let lines = stages.flatMap { stage in
-            stage.contract.resources.compactMap { use -> Use? in
+            stage.contract.uses.compactMap { use -> Use? in
                 guard use.kinds.contains(.lines),
-                    let resource = resources.first(where: { $0.name == use.name }),
+                    let resource = resources.first(where: { $0.name == use.resource }),
                     resource.kinds.contains(.lines), let place = resource.place
                 else { return nil }
                 return Use(
                     stage: stage, field: use.field, user: "\(stage.type) \(JSON.quoted(stage.id))",
-                    address: resource.address, place: place, isRead: stage.role == .source)
+                    address: resource.address, place: place, isRead: use.purpose == .reads)
             }
         }
         let kept = stages.flatMap { stage in

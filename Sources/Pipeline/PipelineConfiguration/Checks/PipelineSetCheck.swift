@@ -42,8 +42,8 @@ public struct PipelineSetCheck {
         var problems: [Diagnostic] = []
         for pipeline in pipelines {
             for stage in pipeline.stages where stage.role == .source {
-                for use in stage.contract.resources where use.kinds.contains(.api) {
-                    guard let api = pipeline.resource(use.name), api.kinds.contains(.api),
+                for use in stage.contract.uses where use.kinds.contains(.api) {
+                    guard let api = pipeline.resource(use.resource), api.kinds.contains(.api),
                         let earlier = first.updateValue(pipeline, forKey: api.identity)
                     else { continue }
                     problems.append(
@@ -85,12 +85,13 @@ public struct PipelineSetCheck {
     }
 
     private func topics(
-        _ pipeline: PipelineDefinition, _ direction: StageContract.TopicUse.Direction
+        _ pipeline: PipelineDefinition, _ direction: TopicNeed.Direction
     ) -> [(topic: Topic, stage: StageDefinition)] {
         pipeline.stages.flatMap { stage in
-            stage.contract.topics.filter { $0.direction == direction }.compactMap { use in
-                pipeline.resource(use.resource).map {
-                    (Topic(bus: $0.identity, topic: use.topic), stage)
+            stage.contract.uses.compactMap { use in
+                guard let topic = use.topic, topic.direction == direction else { return nil }
+                return pipeline.resource(use.resource).map {
+                    (Topic(bus: $0.identity, topic: topic.name), stage)
                 }
             }
         }

@@ -1,3 +1,5 @@
+public import Logging
+
 /// Everything that can be named in a pipeline file. A value, not a global: a test or a third party makes its own.
 public struct Catalogue: Sendable {
     public var stages: [any StagePlugin.Type]
@@ -83,6 +85,21 @@ public struct Connector: Sendable {
         self.check = check
         self.place = place
         self.open = open
+    }
+}
+
+/// What a resource is made with.
+public struct ResourceContext: Sendable {
+    public var clock: PipelineClock
+    public var random: RandomSource
+    public var logger: Logger
+    /// Whether this process runs pipelines, and so may claim what only one process may hold.
+    public var isRunning: Bool
+    public init(clock: PipelineClock, random: RandomSource, logger: Logger, isRunning: Bool) {
+        self.clock = clock
+        self.random = random
+        self.logger = logger
+        self.isRunning = isRunning
     }
 }
 

@@ -14,7 +14,10 @@ public struct StageContext: Sendable {
     public var random: RandomSource
     public var logger: Logger
     public var catalogue: Catalogue
+    /// By name; a built pipeline hands each stage those that its contract uses.
     public var resources: [ResourceName: any Resource]
+    /// What the stage before hands on; `nil` before the first.
+    public var input: RecordKind?
     /// Where the stage that settles this chain keeps positions; set for sources.
     public var positions: (any PositionStore)?
     /// Where callers' reads are answered: for sources all of it, for what stands before the barrier its cases.
@@ -70,13 +73,14 @@ public struct StageContext: Sendable {
         meter(stage, name, help, amount)
     }
 
-    /// The resource of that name as what the stage needs it for.
+    /// The resource of a use that the stage's contract has declared, as what the stage works with.
     /// - Throws: ``PipelineError`` `fatal` when it is something else; `validate` finds that out earlier.
-    public func resource<Wanted>(_ name: ResourceName, as wanted: Wanted.Type) throws -> Wanted {
-        if let found = resources[name] as? Wanted { return found }
+    public func resource<Wanted>(for use: ResourceUse, as wanted: Wanted.Type) throws -> Wanted {
+        if let found = resources[use.resource] as? Wanted { return found }
+        let kinds = use.kinds.map(\.rawValue).joined(separator: " or ")
         throw PipelineError.fatal(
             "wrong-resource",
-            "stage \(stage): the resource \"\(name.text)\" can't be used as \(wanted)")
+            "stage \(stage): the resource \"\(use.resource.text)\" can't be used as \(kinds)")
     }
 }
 

@@ -25,6 +25,7 @@ public enum ResourceNeed: Sendable, Hashable {
 
 /// A topic that a pipeline reads or writes.
 public struct TopicNeed: Sendable, Hashable {
+    public enum Direction: Sendable { case reads, writes }
     /// What becomes of a topic that is not there.
     public enum Creation: Sendable, Hashable {
         /// The pipeline waits for it, or fails.
@@ -35,11 +36,9 @@ public struct TopicNeed: Sendable, Hashable {
         case atFirstMessage(partitions: Int?)
     }
     public var name: String
-    public var direction: StageContract.TopicUse.Direction
+    public var direction: Direction
     public var creation: Creation
-    public init(
-        _ name: String, _ direction: StageContract.TopicUse.Direction, creation: Creation
-    ) {
+    public init(_ name: String, _ direction: Direction, creation: Creation) {
         self.name = name
         self.direction = direction
         self.creation = creation

@@ -49,7 +49,7 @@ public protocol LineOutput: Resource {
 public protocol RecordStore: Resource {
     /// What writes records of that kind.
     /// - Throws: ``PipelineError`` when the store has no table for them.
-    func sink(for kind: RecordKind, context: StageContext) throws -> any Sink
+    func sink(for kind: RecordKind, context: StageContext) throws -> any RecordSink
     /// Whether the store has a table for records of that kind.
     func takes(_ kind: RecordKind) -> Bool
 }

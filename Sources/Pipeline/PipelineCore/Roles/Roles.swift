@@ -130,14 +130,26 @@ extension Generator {
     public func probe() async throws {}
 }
 
-/// Delivers to the outside.
-public protocol Sink: Sendable {
+/// Delivers records to the outside.
+public protocol RecordSink: Sendable {
     /// Non-nil for a sink that writes rows and positions in one transaction; it settles its chain.
     var positions: (any PositionStore)? { get }
+    /// Delivers a chunk, also one that has lost its records. Refused ones go through `chunk.delivery.reject`.
+    ///
+    /// - Throws: ``PipelineError``; after a retryable one the same chunk is delivered again.
+    func deliver(_ chunk: Chunk) async throws
+    func close() async
+}
+
+extension RecordSink {
+    public var positions: (any PositionStore)? { nil }
+    public func close() async {}
+}
+
+/// Delivers outcomes to the outside.
+public protocol OutcomeSink: Sendable {
     /// Non-nil for a sink that lays out outcomes for readers.
     var outcomeCache: (any OutcomeCache)? { get }
-    /// Delivers a chunk of a chain without a barrier. Refused records go through `chunk.delivery.reject`.
-    func deliver(_ chunk: Chunk) async throws
     /// Delivers committed outcomes; a repeat carries the same ids and the same bytes.
     ///
     /// - Returns: what is refused for good; everything else has been delivered.
@@ -147,9 +159,8 @@ public protocol Sink: Sendable {
     func close() async
 }
 
-extension Sink {
+extension OutcomeSink {
     public var outcomeCache: (any OutcomeCache)? { nil }
-    public var positions: (any PositionStore)? { nil }
     public func close() async {}
 }
 

@@ -55,17 +55,14 @@ struct ConnectStep {
             }
         }
         for stage in definition.stages {
-            for var need in stage.contract.needs(definition.name, stage.id) {
-                if case .ledger(var ledger) = need.need {
-                    ledger.owners = definition.stateOwners
-                    need.need = .ledger(ledger)
-                }
-                guard let index = found.firstIndex(where: { $0.names.contains(need.resource) }),
-                    !found[index].needs.contains(need.need)
+            for use in stage.contract.uses {
+                guard let index = found.firstIndex(where: { $0.names.contains(use.resource) })
                 else { continue }
-                found[index].needs.append(need.need)
+                for need in needs(of: use, by: stage) where !found[index].needs.contains(need) {
+                    found[index].needs.append(need)
+                }
             }
-            if let written = stage.contract.generator,
+            if let written = (stage.settings as? any GeneratingStage)?.generator,
                 let inspect = catalogue.generator(written)?.inspect
             {
                 found.append(
@@ -75,6 +72,14 @@ struct ConnectStep {
             }
         }
         return found
+    }
+
+    private func needs(of use: ResourceUse, by stage: StageDefinition) -> [ResourceNeed] {
+        use.needs(pipeline: definition.name, stage: stage.id).map { need in
+            guard case .ledger(var ledger) = need else { return need }
+            ledger.owners = definition.stateOwners
+            return .ledger(ledger)
+        }
     }
 
     private func findings(of inspection: Inspection) async -> [ResourceFinding] {

@@ -12,31 +12,33 @@ struct PositionStep {
 
     func checks() async -> [DryRunCheck] {
         var checks: [DryRunCheck] = []
-        for use in definition.stages.flatMap(\.contract.topics) where use.direction == .reads {
-            guard let bus = resource(use.resource) as? any LogInspection else { continue }
+        for use in definition.stages.flatMap(\.contract.uses) {
+            guard let topic = use.topic, topic.direction == .reads,
+                let bus = resource(use.resource) as? any LogInspection
+            else { continue }
             let found = await Deadline.within(timeout, clock: clock) {
-                try? await bus.contradiction(in: use.topic, timeout: timeout) { log in
+                try? await bus.contradiction(in: topic.name, timeout: timeout) { log in
                     try await stored(log)
                 }
             }
             guard let contradiction = found ?? nil else { continue }
-            checks.append(finding(contradiction, use).check(of: use.resource.text))
+            checks.append(finding(contradiction, topic).check(of: use.resource.text))
         }
         return checks
     }
 
     private func finding(
-        _ contradiction: LogContradiction, _ use: StageContract.TopicUse
+        _ contradiction: LogContradiction, _ topic: TopicUse
     ) -> ResourceFinding {
         let detail = "is not the log that was read: \(contradiction)"
-        if use.beginsAnew {
+        if topic.beginsAnew {
             return ResourceFinding(
-                "topic \(use.topic)", .ok,
+                "topic \(topic.name)", .ok,
                 "\(detail); `run` reads it from its start, and counts events that it has read before again"
             )
         }
         return ResourceFinding(
-            "topic \(use.topic)", .wrong, detail,
+            "topic \(topic.name)", .wrong, detail,
             hint: "bring the old one back, or add \"on_new_topic\": \"from_start\" to the input")
     }
 

@@ -12,11 +12,12 @@ enum ArrivalInput {
         guard let source = definition.stages.first(where: { $0.role == .source }) else {
             return nil
         }
-        if let topic = source.contract.topics.first(where: { $0.direction == .reads }) {
-            self = .topic(topic.resource, topic.topic)
+        for use in source.contract.uses {
+            guard let topic = use.topic else { continue }
+            self = .topic(use.resource, topic.name)
             return
         }
-        let names = source.contract.resources.map(\.name)
+        let names = source.contract.uses.map(\.resource)
         func first(_ kind: ResourceKind) -> ResourceName? {
             names.first { definition.resource($0)?.kinds.contains(kind) == true }
         }

@@ -23,7 +23,9 @@ extension DryRun {
         if let input = options.input {
             return try RecordedArrivals.read(try input.bytes(), file: input.file)
         }
-        let codec = definition.stages.lazy.compactMap(\.contract.codec).first ?? "raw"
+        let codec =
+            definition.stages.lazy.compactMap { ($0.settings as? any DecodingStage)?.codec }.first
+            ?? "raw"
         guard let sample = catalogue.codec(codec)?.sample else {
             throw SimulationSkipped(
                 "messages of the codec \"\(codec)\" can't be made up: give a trace with --input FILE"

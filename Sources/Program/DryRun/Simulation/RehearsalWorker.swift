@@ -71,7 +71,9 @@ extension Catalogue {
         _ plan: PipelineRehearsal, _ process: SimulatedProcess, _ recorder: SimulationRecorder
     ) -> Catalogue {
         var catalogue = self
-        let full = plan.definition.stages.compactMap(\.contract.fullBatch).first
+        let full = plan.definition.stages.lazy.compactMap {
+            ($0.settings as? any SealingStage)?.fullBatch
+        }.first
         catalogue.generators = generators.map { registration in
             var stand = registration
             stand.make = { _, _, context in

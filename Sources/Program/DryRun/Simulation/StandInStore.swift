@@ -31,14 +31,13 @@ struct StandInStore: Bus, LedgerProvider, RecordStore {
     func migrateLedger() async throws { try await ledgers.migrateLedger() }
 
     func takes(_ kind: RecordKind) -> Bool { true }
-    func sink(for kind: RecordKind, context: StageContext) throws -> any Sink { Bin() }
+    func sink(for kind: RecordKind, context: StageContext) throws -> any RecordSink { Bin() }
 
     func probe() async throws {}
     func close() async {}
 }
 
 /// Takes everything; the runtime's observer has counted it.
-private struct Bin: Sink {
+private struct Bin: RecordSink {
     func deliver(_ chunk: Chunk) async throws {}
-    func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] { [] }
 }

@@ -11,8 +11,8 @@ struct TracedCases: Sendable {
     init(_ trace: ArrivalTrace, _ definition: PipelineDefinition, _ catalogue: Catalogue) {
         guard let source = definition.stages.first(where: { $0.role == .source }),
             definition.stages.contains(where: { $0.role == .worker }),
-            let codec = source.contract.codec.flatMap({ catalogue.codec($0) }),
-            let decoder = codec.decoder
+            let decoding = source.settings as? any DecodingStage,
+            let decoder = catalogue.codec(decoding.codec)?.decoder
         else { return }
         for item in trace.arrivals {
             let now = trace.start.advanced(by: item.at)

@@ -149,9 +149,9 @@ extension PipelineDefinition {
         in opened: [ResourceName: any Resource], owners: [StateOwner]
     ) -> [(any StandardStore, LedgerNeed)] {
         stages.flatMap { stage in
-            stage.contract.needs(name, stage.id).compactMap { need in
-                guard case .ledger(var ledger) = need.need,
-                    let store = opened[need.resource] as? any StandardStore
+            stage.contract.uses.compactMap { use in
+                guard var ledger = use.ledger(pipeline: name, stage: stage.id),
+                    let store = opened[use.resource] as? any StandardStore
                 else { return nil }
                 ledger.owners = owners
                 return (store, ledger)

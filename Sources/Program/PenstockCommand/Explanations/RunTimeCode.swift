@@ -175,10 +175,6 @@ struct RunTimeCode {
             "A request was not taken in within the time that its caller is kept waiting.",
             "Send it again; the message says what the store said."),
         .init(
-            "not-an-event", .failure,
-            "A store of events was handed outcomes.",
-            "Publish outcomes to a topic or a file."),
-        .init(
             "not-handed-over", .passing,
             "Records could not be handed to the chain, which is stopping.",
             "Nothing: they are read again."),

@@ -50,10 +50,11 @@ struct BarrierAccess {
         for stage: StageDefinition, of definition: PipelineDefinition,
         in opened: [ResourceName: any Resource]
     ) async throws {
-        for case (let name, .ledger(var need)) in stage.contract.needs(definition.name, stage.id)
-            .map({ ($0.resource, $0.need) })
-        {
-            guard let store = opened[name] else { continue }
+        for use in stage.contract.uses {
+            let name = use.resource
+            guard var need = use.ledger(pipeline: definition.name, stage: stage.id),
+                let store = opened[name]
+            else { continue }
             var missing: String?
             if (store as? any StandardStore)?.isThere == false {
                 missing = "the file is not there"

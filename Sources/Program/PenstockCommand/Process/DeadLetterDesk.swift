@@ -57,7 +57,7 @@ struct DeadLetterDesk: Sendable {
         let definition = try PipelineFiles.read([file], catalogue: catalogue, console: console)[0]
         var barriers: [BarrierAccess] = []
         for stage in definition.stages where stage.role == .barrier {
-            guard !stage.contract.needs(definition.name, stage.id).isEmpty else { continue }
+            guard !stage.contract.uses.isEmpty else { continue }
             barriers.append(
                 try await BarrierAccess.open(definition, stage: stage.id, catalogue: catalogue))
         }

@@ -17,7 +17,7 @@ public protocol StandardStore: LedgerProvider, RecordStore, StateAdministration 
 extension StandardStore {
     public func takes(_ kind: RecordKind) -> Bool { kind == .events }
 
-    public func sink(for kind: RecordKind, context: StageContext) throws -> any Sink {
+    public func sink(for kind: RecordKind, context: StageContext) throws -> any RecordSink {
         guard takes(kind) else {
             throw PipelineError.fatal(
                 "wrong-kind", "stage \(context.stage): a store takes events, not \(kind)")

@@ -7,7 +7,7 @@ internal import Synchronization
 ///
 /// Inputs without positions (a file, a call) are stored at least once: a repeat after a lost answer
 /// counts again.
-public final class EventStoreSink: Sink {
+public final class EventStoreSink: RecordSink {
     /// When deltas are folded.
     public struct Cadence: Sendable, Hashable {
         /// After this many events…
@@ -103,12 +103,6 @@ public final class EventStoreSink: Sink {
             })
         let ordinals = Set(refused.map(\.record.ordinal))
         return read(chunk.records.filter { !ordinals.contains($0.ordinal) }[...]).0
-    }
-
-    /// Outcomes have no place in a store of events.
-    public func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
-        throw PipelineError.fatal(
-            "not-an-event", "stage \(stage) stores conversion events, not outcomes of reports")
     }
 
     public func close() async { await fold() }

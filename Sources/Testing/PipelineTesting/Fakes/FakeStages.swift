@@ -40,8 +40,8 @@ extension GeneratedBatch {
     }
 }
 
-/// A sink that keeps what it gets.
-public final class FakeSink: Sink {
+/// A sink that keeps what it gets, records as well as outcomes.
+public final class FakeSink: RecordSink, OutcomeSink {
     /// The chunks that were delivered.
     public let chunks = Journal<Chunk>()
     /// The batches that were delivered, repeats included.

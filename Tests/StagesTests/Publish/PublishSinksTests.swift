@@ -1,18 +1,25 @@
 import PipelineCore
 import PipelineTesting
+import Specification
 import Testing
 
 @testable import Stages
 
 @Suite("A publish to a topic", .timeLimit(.minutes(5)))
-struct BusPublisherTests {
-    private func publisher(
+struct PublishSinksTests {
+    private func producer(_ bus: FakeBus) -> TopicProducer {
+        TopicProducer(bus: bus, topic: "ready", partitions: 3)
+    }
+
+    private func records(_ bus: FakeBus, key: KeyTemplate = .automatic) -> TopicRecordSink {
+        TopicRecordSink(producer: producer(bus), key: key, stage: "out")
+    }
+
+    private func outcomes(
         _ bus: FakeBus, key: KeyTemplate = .automatic,
-        encoder: (any OutcomeEncoder)? = FakeEncoder()
-    ) -> BusPublisher {
-        BusPublisher(
-            bus: bus, topic: "ready", key: key, partitions: 3, encoder: encoder,
-            context: .testing(clock: ManualClock().clock, stage: "out"))
+        encoder: any OutcomeEncoder = FakeEncoder()
+    ) -> TopicOutcomeSink {
+        TopicOutcomeSink(producer: producer(bus), key: key, encoder: encoder)
     }
 
     private func record() -> Record {
@@ -25,7 +32,7 @@ struct BusPublisherTests {
     private func keyOfRecord(_ template: KeyTemplate) async throws -> Bytes? {
         let bus = FakeBus()
         let delivery = Delivery(RecordedSettlement())
-        try await publisher(bus, key: template).deliver(
+        try await records(bus, key: template).deliver(
             Chunk(records: [record()], delivery: delivery))
         delivery.settle(.acknowledged)
         return bus.sent.entries[0].record.key
@@ -33,7 +40,7 @@ struct BusPublisherTests {
 
     private func keyOfOutcome(_ template: KeyTemplate) async throws -> Bytes? {
         let bus = FakeBus()
-        _ = try await publisher(bus, key: template).deliver(
+        _ = try await outcomes(bus, key: template).deliver(
             OutcomeBatch(number: 1, token: 1, outcomes: [.testing(5)]))
         return bus.sent.entries[0].record.key
     }
@@ -63,7 +70,7 @@ struct BusPublisherTests {
         large.payload = [1, 2, 3]
         let settlement = RecordedSettlement()
         let delivery = Delivery(settlement)
-        try await publisher(bus).deliver(Chunk(records: [record(), large], delivery: delivery))
+        try await records(bus).deliver(Chunk(records: [record(), large], delivery: delivery))
         delivery.settle(.acknowledged)
         #expect(bus.sent.entries.map(\.topic) == ["ready"])
         #expect(bus.sent.entries[0].record.headers.map(\.name) == ["trace"])
@@ -79,7 +86,7 @@ struct BusPublisherTests {
         large.report = Array(repeating: 7, count: 40)[...]
         var unreadable = Outcome.testing(3)
         unreadable.report = nil
-        let refused = try await publisher(bus, encoder: ReportEncoder()).deliver(
+        let refused = try await outcomes(bus, encoder: ReportEncoder()).deliver(
             OutcomeBatch(
                 number: 1, token: 1, outcomes: [.testing(1), large, unreadable, .testing(4)]))
         #expect(Set(refused.map(\.caseNumber)) == [2, 3])
@@ -90,7 +97,7 @@ struct BusPublisherTests {
     @Test("announces the same outcome with the same bytes, however often")
     func repeats() async throws {
         let bus = FakeBus()
-        let publisher = publisher(bus)
+        let publisher = outcomes(bus)
         bus.failures.add(.retryable("bus-unavailable", "away"))
         let batch = OutcomeBatch(number: 1, token: 1, outcomes: [.testing(1), .testing(2)])
         await #expect(throws: PipelineError.self) { _ = try await publisher.deliver(batch) }
@@ -102,10 +109,11 @@ struct BusPublisherTests {
 
     @Test("can't announce without a codec")
     func codec() async throws {
-        let error = await #expect(throws: PipelineError.self) {
-            _ = try await publisher(FakeBus(), encoder: nil).deliver(
-                OutcomeBatch(number: 1, token: 1, outcomes: [.testing(1)]))
-        }
+        var context = StageContext.testing(
+            clock: ManualClock().clock, stage: "out", resources: ["bus": FakeBus()])
+        context.input = .outcomes
+        let stage = try PublishStage.decode(["to": "bus", "topic": "ready"])
+        let error = #expect(throws: PipelineError.self) { _ = try stage.build(context) }
         #expect(error?.code == "unknown-codec")
     }
 }

@@ -1,0 +1,9 @@
+import ForeignStages
+import Glibc
+import PenstockCommand
+import PipelineCore
+import StandardCatalogue
+
+var catalogue = Catalogue.standard
+catalogue.stages += [KeepStage.self, TallyStage.self]
+exit(await PenstockCommand.main(Array(CommandLine.arguments.dropFirst()), catalogue: catalogue))
