@@ -139,7 +139,10 @@ let package = Package(
             exclude: ["Foreign", "Transcripts"]),
         tests(
             "PipelineRuntime",
-            ["PipelineRuntime", "PipelineCore", "PipelineTesting", "Logging", "Specification"]),
+            [
+                "PipelineRuntime", "PipelineCore", "PipelineTesting", "Batching", "Logging",
+                "Specification",
+            ]),
         tests(
             "Ledger",
             [

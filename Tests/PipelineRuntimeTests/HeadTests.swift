@@ -123,10 +123,10 @@ struct HeadTests {
     @Test("gives up a chunk that the barrier finds taken over, and reads on")
     func fencedByBarrier() async throws {
         let (first, second) = (Chunk.testing([1]), Chunk.testing([2]))
-        let barrier = FakeBarrier()
-        barrier.fail(.accept, .fenced("position-moved", "moved"))
+        let ledger = FakeLedger()
+        ledger.fail(.accept, .fenced("position-moved", "moved"))
         let graph = world.graph(
-            sources: [FakeSource([first.chunk, second.chunk])], barrier: barrier)
+            sources: [FakeSource([first.chunk, second.chunk])], ledger: ledger)
         try await world.run(graph).run()
         #expect(try await first.settlement.outcome()?.disposition == .fenced)
         #expect(try await second.settlement.outcome() == nil)
@@ -134,71 +134,70 @@ struct HeadTests {
 
     @Test("lets the barrier take a chunk while it has no answer for the one before")
     func takenAhead() async throws {
-        let barrier = FakeBarrier(ahead: 2, isOpen: false)
+        let ledger = FakeLedger(ahead: 2, isOpen: false)
         let chunks = (0..<4).map { Chunk.testing([$0]) }
-        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], barrier: barrier)
+        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], ledger: ledger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [world] in try await world.run(graph).run() }
-            try await barrier.taken.reaches(2)
+            try await ledger.taken.reaches(2)
             await settleDown()
-            #expect(barrier.taken.count == 2)
+            #expect(ledger.taken.count == 2)
             #expect(chunks.allSatisfy { $0.settlement.settlements.count == 0 })
-            barrier.gate.open()
+            ledger.gate.open()
             try await group.waitForAll()
         }
-        #expect(barrier.accepted.entries.flatMap(\.numbers) == [0, 1, 2, 3])
+        #expect(ledger.accepted.entries.flatMap(\.numbers) == [0, 1, 2, 3])
         for (_, settlement) in chunks { #expect(try await settlement.outcome() == nil) }
         #expect(world.observer.passages.entries.filter { $0.stage == "batch" }.count == 4)
     }
 
     @Test("hands what the barrier has left in by itself, in order, and tries it again")
     func leftByBarrier() async throws {
-        let barrier = FakeBarrier(ahead: 2)
+        let ledger = FakeLedger(ahead: 2)
         // In a row, then alone.
-        for _ in 0..<3 { barrier.fail(.accept, .retryable("store-unavailable", "away")) }
+        for _ in 0..<3 { ledger.fail(.accept, .retryable("store-unavailable", "away")) }
         let chunks = (0..<4).map { Chunk.testing([$0]) }
-        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], barrier: barrier)
+        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], ledger: ledger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [world] in try await world.run(graph).run() }
-            try await world.time.sleepers()
-            world.time.advance(by: .milliseconds(100))
+            try await world.advance(by: .milliseconds(100)) { ledger.accepted.count == 4 }
             try await group.waitForAll()
         }
-        #expect(barrier.accepted.entries.flatMap(\.numbers) == [0, 1, 2, 3])
+        #expect(ledger.accepted.entries.flatMap(\.numbers) == [0, 1, 2, 3])
         #expect(world.observer.retries.entries == ["stage batch: accept"])
         for (_, settlement) in chunks { #expect(try await settlement.outcome() == nil) }
     }
 
     @Test("gives up what was sent behind a chunk that another process has taken over, too")
     func fencedInARow() async throws {
-        let barrier = FakeBarrier(ahead: 2)
-        for _ in 0..<4 { barrier.fail(.accept, .fenced("position-moved", "moved")) }
+        let ledger = FakeLedger(ahead: 2)
+        for _ in 0..<4 { ledger.fail(.accept, .fenced("position-moved", "moved")) }
         let chunks = (0..<3).map { Chunk.testing([$0]) }
-        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], barrier: barrier)
+        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], ledger: ledger)
         try await world.run(graph).run()
         for (_, settlement) in chunks[..<2] {
             #expect(try await settlement.outcome()?.code == "position-moved")
         }
         #expect(try await chunks[2].settlement.outcome() == nil)
-        #expect(barrier.accepted.entries.map(\.numbers) == [[2]])
+        #expect(ledger.accepted.entries.map(\.numbers) == [[2]])
     }
 
     @Test("settles what the barrier has taken when it is stopped meanwhile")
     func stoppedInARow() async throws {
-        let barrier = FakeBarrier(ahead: 2, isOpen: false)
+        let ledger = FakeLedger(ahead: 2, isOpen: false)
         let chunks = (0..<3).map { Chunk.testing([$0]) }
         let source = FakeSource { outlet in
             for (chunk, _) in chunks { try await outlet.send(chunk) }
             try await Latch().wait()
         }
-        let run = world.run(world.graph(sources: [source], barrier: barrier))
+        let run = world.run(world.graph(sources: [source], ledger: ledger))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await run.run() }
-            try await barrier.taken.reaches(2)
+            try await ledger.taken.reaches(2)
             run.stop()
             await settleDown()
             #expect(chunks.allSatisfy { $0.settlement.settlements.count == 0 })
-            barrier.gate.open()
+            ledger.gate.open()
             try await group.waitForAll()
         }
         for (_, settlement) in chunks { #expect(try await settlement.outcome() == nil) }

@@ -5,6 +5,11 @@ internal import Postgres
 enum LedgerError {
     static let positionMoved = "PS001"
 
+    static func translate(_ error: any Error) -> any Error {
+        guard let error = error as? PipelineError else { return error }
+        return translate(error)
+    }
+
     static func translate(_ error: PipelineError) -> PipelineError {
         guard let state = error.postgres?.sqlState else { return error }
         switch state {

@@ -13,7 +13,6 @@ public final class PostgresLedger: Ledger {
     let stage: LedgerStage
     public let outcomesCommitted = Doorbell()
     private let registration = Mutex<Registration?>(nil)
-    let unanswered = UnansweredSubmissions()
 
     /// Opens nothing.
     public init(pool: PostgresPool, stage: LedgerStage) {

@@ -1,4 +1,3 @@
-public import Ledger
 public import PipelineCore
 internal import SQLite
 

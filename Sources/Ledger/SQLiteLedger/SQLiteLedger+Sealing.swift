@@ -1,5 +1,5 @@
+internal import Ledger
 internal import Batching
-public import Ledger
 public import PipelineCore
 internal import SQLite
 

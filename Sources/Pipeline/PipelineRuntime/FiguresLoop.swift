@@ -9,7 +9,7 @@ struct FiguresLoop: Sendable {
     let environment: RunEnvironment
 
     func run() async throws {
-        if graph.tail?.barrier.role.parked == nil, graph.deadLetters == nil { return }
+        if graph.tail == nil, graph.deadLetters == nil { return }
         _ = try await environment.unlessStopped {
             while true {
                 do {
@@ -26,7 +26,7 @@ struct FiguresLoop: Sendable {
     private func look() async throws {
         var parked: [String: Int] = [:]
         for sink in graph.tail?.sinks ?? [] { parked[sink.id] = 0 }
-        parked.merge(try await graph.tail?.barrier.role.parked?.parkedCounts() ?? [:]) { $1 }
+        parked.merge(try await graph.tail?.barrier.role.ledger.parkedCounts() ?? [:]) { $1 }
         environment.observer.figures(
             parked: parked, deadLetters: try await graph.deadLetters?.deadLetterCounts())
     }

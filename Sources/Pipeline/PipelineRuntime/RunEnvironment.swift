@@ -16,6 +16,8 @@ public struct RunEnvironment: Sendable {
     public var observer: any RuntimeObserver
     /// What runs, for whoever has to say what hangs.
     public var openWork: OpenWork
+    /// Whom this process tells what it has done, where all who work on the same stores can be told.
+    public var neighbours: Neighbours?
     /// What fails and is tried again: told of when it begins and when it ends, not at each try.
     let outages = Outages()
     let condition = RunCondition()

@@ -1,4 +1,3 @@
-internal import Batching
 internal import PipelineCore
 
 /// Records that wait in memory, and the deliveries that they belong to.

@@ -1,4 +1,3 @@
-import Ledger
 import PipelineCore
 import PipelineSimulation
 import SQLite

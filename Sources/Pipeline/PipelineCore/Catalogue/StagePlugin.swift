@@ -176,7 +176,7 @@ public enum StageInstance: Sendable {
     case source([any Source])
     case transform(any Transform)
     case buffer(any Buffer)
-    case barrier(any Barrier)
+    case barrier(Barrier)
     case worker(any Generator)
     case sink(any Sink)
 }

@@ -90,8 +90,8 @@ struct DeadLetterDesk: Sendable {
     private func letters(_ selected: Selected, limit: Int) async throws -> [Letter] {
         var found: [Letter] = []
         for selection in selected.outcomes {
-            for case let parked? in barriers.map(\.barrier.parked) {
-                found += try await parked.parked(selection, limit: limit).map(Letter.outcome)
+            for ledger in barriers.map(\.ledger) {
+                found += try await ledger.parked(selection, limit: limit).map(Letter.outcome)
             }
         }
         if let selection = selected.records {
@@ -113,8 +113,8 @@ struct DeadLetterDesk: Sendable {
     func replay(_ selected: Selected) async throws -> Int {
         var count = 0
         for selection in selected.outcomes {
-            for case let parked? in barriers.map(\.barrier.parked) {
-                count += try await parked.replayParked(selection)
+            for ledger in barriers.map(\.ledger) {
+                count += try await ledger.replayParked(selection)
             }
         }
         guard let selection = selected.records else { return count }
@@ -138,8 +138,8 @@ struct DeadLetterDesk: Sendable {
     func drop(_ selected: Selected) async throws -> Int {
         var count = 0
         for selection in selected.outcomes {
-            for case let parked? in barriers.map(\.barrier.parked) {
-                count += try await parked.dropParked(selection)
+            for ledger in barriers.map(\.ledger) {
+                count += try await ledger.dropParked(selection)
             }
         }
         guard let selection = selected.records else { return count }

@@ -1,5 +1,5 @@
-internal import Batching
 internal import Ledger
+internal import Batching
 internal import PipelineCore
 
 extension LedgerConformance {

@@ -1,9 +1,8 @@
 import Batching
-import Ledger
 import PipelineCore
 import Testing
 
-@testable import Stages
+@testable import PipelineRuntime
 
 @Suite("A forecast of the sealing")
 struct SealingForecastTests {
@@ -13,8 +12,8 @@ struct SealingForecastTests {
     private func forecast(
         _ trigger: Trigger, waiting: Int = 0, next: Duration? = nil
     ) -> SealingForecast {
-        var forecast = SealingForecast(
-            rule: BatchingRule(trigger: trigger, maxBatch: 100, minInterval: .zero))
+        let rule = BatchingRule(trigger: trigger, maxBatch: 100, minInterval: .zero)
+        var forecast = SealingForecast { rule.decide($0, now: $1) }
         let open = OpenBatch(
             count: waiting, oldest: waiting > 0 ? start : nil,
             earliestDeadline: waiting > 0 ? start.advanced(by: .hours(24)) : nil)
@@ -36,8 +35,8 @@ struct SealingForecastTests {
 
     @Test("looks at once as long as nothing is known")
     func unknown() {
-        var forecast = SealingForecast(
-            rule: BatchingRule(trigger: .count(9), maxBatch: 9, minInterval: .zero))
+        let rule = BatchingRule(trigger: .count(9), maxBatch: 9, minInterval: .zero)
+        var forecast = SealingForecast { rule.decide($0, now: $1) }
         #expect(add(1, to: &forecast))
     }
 

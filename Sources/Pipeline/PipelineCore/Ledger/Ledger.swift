@@ -1,6 +1,3 @@
-public import Batching
-public import PipelineCore
-
 /// The durable record of one `accumulate` stage: accepted cases, the open batch, sealed batches, outcomes, and the
 /// positions of the inputs that feed it.
 ///
@@ -18,25 +15,18 @@ public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes {
     ///
     /// A repeat of a live or succeeded case resolves to it, a repeat of a failed one opens it again as a new
     /// attempt. Cases that are known with another digest are conflicts: if there are any, nothing is written at all.
+    ///
+    /// A chunk that was handed in before and never answered (``Submissions/unanswered``) is found to be accepted by its
+    /// positions; it counts as new then. A ledger whose answers can't be lost may leave that out.
     func accept(_ submissions: Submissions) async throws -> Acceptance
-    /// Accepts a row of chunks, each as ``accept(_:)`` does, and may send one ahead while the store works on the one
-    /// before.
+    /// Takes chunks out of the window and accepts each as ``accept(_:)`` does, in order; may send one ahead while the
+    /// store works on the one before. Answers each to the window.
     ///
-    /// The row ends when there is no next chunk, when one was not accepted, or for reasons of the ledger's own (others
-    /// wait for its connection). One that was sent behind a chunk that was not accepted may have been accepted all
-    /// the same, if they have no input in common.
-    ///
-    /// - Parameters:
-    ///   - next: takes a chunk, if there is one. It and `answered` may run on a thread of the ledger's: they must not
-    ///     block.
-    ///   - answered: is called in order for the chunks that were taken, with `nil` for one that was not accepted.
-    /// - Throws: what the first chunk that was not accepted met; nothing when that was a conflict, which ``accept(_:)``
-    ///   tells of when the chunk is handed in by itself. When the store can't be reached, the last ones that were
-    ///   taken have no answer, and their fate is unknown.
-    func accept(
-        rowFrom next: @escaping @Sendable () -> Submissions?,
-        answered: @escaping @Sendable (AcceptedCounts?) -> Void
-    ) async throws
+    /// Returns when the window has no next chunk, or for reasons of the ledger's own (others wait for its connection).
+    /// One that was sent behind a chunk that was not accepted may have been accepted all the same, if they have no
+    /// input in common.
+    /// - Throws: when the store can't be reached: what has no answer then may have been accepted or not.
+    func accept(from window: ChunkWindow) async throws
 
     /// Locks the rule, evaluates it, and seals what it says, in one transaction.
     func seal() async throws -> SealingResult
@@ -89,59 +79,75 @@ extension Ledger {
     }
 
     /// Sends nothing ahead.
-    public func accept(
-        rowFrom next: @escaping @Sendable () -> Submissions?,
-        answered: @escaping @Sendable (AcceptedCounts?) -> Void
-    ) async throws {
-        while let submissions = next() {
-            guard case .accepted(let counts) = try await accept(submissions) else {
-                return answered(nil)
+    public func accept(from window: ChunkWindow) async throws {
+        while let submissions = window.next() {
+            do {
+                window.answer(.success(try await accept(submissions)))
+            } catch {
+                window.answer(.failure(error))
             }
-            answered(counts)
         }
     }
 }
 
-/// Which stage a ledger serves, and under which rule.
-public struct LedgerStage: Sendable, Hashable {
-    public var pipeline: String
-    public var stage: String
-    public var rule: BatchingRule
-    /// The rule as text, stored beside its revision.
-    public var ruleText: String
-    /// Grows with every change of the rule; a process with an older one does not seal. `nil`: one more than what is
-    /// stored if the stored text is another one, else the stored.
-    public var revision: Int64?
-    /// For cases that name no deadline: this long after acceptance.
-    public var sla: Duration
-    /// The stages of the files at hand, this one among them; empty where that plays no part.
-    public var owners: [StateOwner]
-    public init(
-        pipeline: String, stage: String, rule: BatchingRule, ruleText: String, revision: Int64?,
-        sla: Duration, owners: [StateOwner] = []
-    ) {
-        self.pipeline = pipeline
-        self.stage = stage
-        self.rule = rule
-        self.ruleText = ruleText
-        self.revision = revision
-        self.sla = sla
-        self.owners = owners
+extension Ledger {
+    /// Nothing waits, nothing is being generated, nothing is still to be delivered.
+    public func isIdle() async throws -> Bool {
+        let summary = try await summary()
+        return summary.pending == 0 && summary.openBatches == 0 && summary.undelivered == 0
     }
 }
 
-/// A store that can keep ledgers.
-public protocol LedgerProvider: DeadLetterProvider {
-    /// The ledger of a stage. Opens nothing: the first call does.
-    func ledger(for stage: LedgerStage) throws -> any Ledger
-    /// Creates or updates the ledger's tables. Safe to run again, and by two processes at once.
-    func migrateLedger() async throws
-    /// Creates the stage's row if there is none. The rule of one that is there stays as it is.
-    /// - Throws: `fatal` `state-unowned` as ``Ledger/register()``.
-    func enter(_ stage: LedgerNeed) async throws
+/// The end of a batch, under its fencing token.
+public struct BatchCommit: Sendable {
+    public var batch: Int64
+    public var token: Int64
+    /// Case numbers, in any order; exactly the batch's.
+    public var cases: [Int64]
+    /// Stable outcome ids, one a case.
+    public var outcomeIDs: [UUID]
+    public var results: [CaseResult]
+    public var dataAsOf: Timestamp
+    /// The sinks that will deliver the batch, by stage id.
+    public var sinks: [String]
+    /// What the run cost.
+    public var took: Duration
+    public var rowsRead: Int64?
+    public init(
+        batch: Int64, token: Int64, cases: [Int64], outcomeIDs: [UUID], results: [CaseResult],
+        dataAsOf: Timestamp, sinks: [String], took: Duration, rowsRead: Int64? = nil
+    ) {
+        self.batch = batch
+        self.token = token
+        self.cases = cases
+        self.outcomeIDs = outcomeIDs
+        self.results = results
+        self.dataAsOf = dataAsOf
+        self.sinks = sinks
+        self.took = took
+        self.rowsRead = rowsRead
+    }
 }
 
-extension LedgerProvider {
-    /// Leaves it to ``Ledger/register()``.
-    public func enter(_ stage: LedgerNeed) async throws {}
+/// Figures for operators.
+public struct LedgerSummary: Sendable, Hashable {
+    /// Waiting cases, counted up to 10,000.
+    public var pending: Int
+    public var openBatches: Int
+    public var committedBatches: Int
+    public var undelivered: Int
+    /// Cases and seconds of all generation runs so far.
+    public var generatedCases: Int64
+    public var generationSeconds: Double
+    public init(
+        pending: Int, openBatches: Int, committedBatches: Int, undelivered: Int,
+        generatedCases: Int64, generationSeconds: Double
+    ) {
+        self.pending = pending
+        self.openBatches = openBatches
+        self.committedBatches = committedBatches
+        self.undelivered = undelivered
+        self.generatedCases = generatedCases
+        self.generationSeconds = generationSeconds
+    }
 }
