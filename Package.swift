@@ -41,43 +41,49 @@ let package = Package(
     ],
     targets: [
         system("CRdKafka"), system("CPostgres"), system("CHiredis"),
-        system("CGRPC"), system("CSQLite"), system("CMicrohttpd"),
+        system("CGRPC"), system("CSQLite"), system("CMicrohttpd"), system("CThreads"),
+
+        layer("Base", "Calendar"),
+        layer("Base", "Concurrency", ["CThreads"]),
 
         layer("Tooling", "Specification"),
-        layer("Tooling", "Logging"),
+        layer("Tooling", "Logging", ["Calendar"]),
         layer("Tooling", "Metrics", ["CMicrohttpd"]),
 
-        layer("Transport", "Protobuf"),
+        layer("Transport", "Protobuf", ["Calendar"]),
         layer("Transport", "ReportMessages", ["Protobuf"]),
-        layer("Transport", "GRPCTransport", ["Protobuf", "CGRPC"]),
+        layer("Transport", "GRPCTransport", ["Protobuf", "CGRPC", "Calendar", "Concurrency"]),
         .executableTarget(
             name: "protoc-gen-penstock", dependencies: ["Protobuf"],
             path: "Sources/Transport/ProtobufGenerator", swiftSettings: strict),
 
-        layer("Pipeline", "PipelineCore", ["Specification", "Logging"]),
+        layer("Pipeline", "PipelineCore", ["Specification", "Logging", "Calendar", "Concurrency"]),
         layer("Pipeline", "PipelineConfiguration", ["PipelineCore", "Specification"]),
-        layer("Pipeline", "Batching", ["PipelineCore", "Specification"]),
-        layer("Pipeline", "PipelineRuntime", ["PipelineCore", "Logging", "Metrics"]),
-        layer("Pipeline", "PipelineSimulation", ["PipelineCore", "PipelineRuntime"]),
+        layer("Pipeline", "Batching", ["PipelineCore", "Specification", "Calendar"]),
+        layer("Pipeline", "PipelineRuntime", ["PipelineCore", "Logging"]),
+        layer("Pipeline", "PipelineSimulation", ["PipelineCore", "Calendar"]),
 
         layer("Ledger", "Ledger", ["PipelineCore", "Batching"]),
-        layer("Ledger", "PostgresLedger", ["Ledger", "Batching", "PipelineCore", "Postgres"]),
-        layer("Ledger", "SQLiteLedger", ["Ledger", "Batching", "PipelineCore", "SQLite"]),
+        layer(
+            "Ledger", "PostgresLedger",
+            ["Ledger", "Batching", "PipelineCore", "Postgres", "Calendar"]),
+        layer(
+            "Ledger", "SQLiteLedger", ["Ledger", "Batching", "PipelineCore", "SQLite", "Calendar"]),
 
-        layer("Connectors", "Kafka", ["PipelineCore", "CRdKafka"]),
-        layer("Connectors", "Postgres", ["PipelineCore", "CPostgres"]),
-        layer("Connectors", "Redis", ["PipelineCore", "Specification", "CHiredis"]),
-        layer("Connectors", "SQLite", ["PipelineCore", "CSQLite"]),
+        layer("Connectors", "Kafka", ["PipelineCore", "CRdKafka", "Calendar", "Concurrency"]),
+        layer("Connectors", "Postgres", ["PipelineCore", "CPostgres", "Calendar"]),
+        layer("Connectors", "Redis", ["PipelineCore", "Specification", "CHiredis", "Calendar"]),
+        layer("Connectors", "SQLite", ["PipelineCore", "CSQLite", "Calendar"]),
         layer("Connectors", "Files", ["PipelineCore", "Specification"]),
 
         .target(
             name: "Stages",
-            dependencies: ["PipelineCore", "Specification", "Batching", "Ledger"],
+            dependencies: ["PipelineCore", "Specification", "Batching", "Ledger", "Logging"],
             path: "Sources/Stages", swiftSettings: strict),
 
         layer(
             "Reports", "ConversionReports",
-            ["PipelineCore", "Protobuf", "ReportMessages", "Postgres", "SQLite"]),
+            ["PipelineCore", "Protobuf", "ReportMessages", "Postgres", "SQLite", "Calendar"]),
         layer(
             "Reports", "ReportService",
             ["PipelineCore", "Logging", "Protobuf", "ReportMessages", "GRPCTransport"]),
@@ -85,24 +91,24 @@ let package = Package(
         layer(
             "Program", "StandardCatalogue",
             [
-                "PipelineCore", "Specification", "Batching", "Stages", "Ledger", "PostgresLedger",
-                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files",
-                "ConversionReports", "Logging",
-                "ReportService", "GRPCTransport", "ReportMessages", "Protobuf",
+                "PipelineCore", "Stages", "Ledger", "PostgresLedger", "SQLiteLedger", "Kafka",
+                "Postgres", "Redis", "SQLite", "Files", "ConversionReports", "Logging",
+                "ReportService", "Calendar",
             ]),
         layer(
             "Program", "DryRun",
             [
                 "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
                 "Specification", "Logging", "Protobuf", "Ledger", "SQLite", "SQLiteLedger",
+                "Calendar",
             ]),
         layer(
             "Program", "PenstockCommand",
             [
                 "StandardCatalogue", "DryRun", "PipelineRuntime", "PipelineConfiguration",
-                "PipelineCore",
-                "Specification", "Logging", "Metrics", "ConversionReports", "ReportService",
-                "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Batching", "Files",
+                "PipelineCore", "Specification", "Logging", "Metrics", "ConversionReports",
+                "ReportService", "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Files",
+                "Calendar",
             ]),
         .executableTarget(
             name: "penstock", dependencies: ["PenstockCommand"],
@@ -110,7 +116,7 @@ let package = Package(
 
         layer(
             "Testing", "PipelineTesting",
-            ["PipelineCore", "Batching", "Ledger", "Specification", "Logging"]),
+            ["PipelineCore", "Batching", "Ledger", "Specification", "Logging", "Calendar"]),
         .executableTarget(
             name: "protobuf-testee", dependencies: ["Protobuf", "ReportMessages"],
             path: "Sources/Testing/ProtobufTestee", swiftSettings: strict),
@@ -127,10 +133,12 @@ let package = Package(
 
         tests("Architecture", []),
         tests("Specification", ["Specification"], exclude: ["Corpus"]),
-        tests("Tooling", ["Logging", "Metrics"]),
+        tests("Tooling", ["Logging", "Metrics", "Calendar"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
         tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
-        tests("PipelineCore", ["PipelineCore", "PipelineTesting", "Specification"]),
+        tests(
+            "PipelineCore",
+            ["PipelineCore", "PipelineTesting", "Specification", "Calendar", "Logging"]),
         tests(
             "PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"],
             exclude: ["Golden"]),
@@ -141,7 +149,7 @@ let package = Package(
             "PipelineRuntime",
             [
                 "PipelineRuntime", "PipelineCore", "PipelineTesting", "Batching", "Logging",
-                "Specification",
+                "Specification", "Calendar",
             ]),
         tests(
             "Ledger",
@@ -150,14 +158,14 @@ let package = Package(
                 "PipelineCore", "PipelineTesting",
             ]),
         tests("Kafka", ["Kafka", "PipelineCore", "PipelineTesting"]),
-        tests("Postgres", ["Postgres", "PipelineCore", "PipelineTesting"]),
-        tests("Redis", ["Redis", "PipelineCore", "PipelineTesting"]),
+        tests("Postgres", ["Postgres", "PipelineCore"]),
+        tests("Redis", ["Redis", "PipelineCore", "PipelineTesting", "Calendar"]),
         tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting"]),
         tests("Files", ["Files", "Stages", "Logging", "PipelineCore", "PipelineTesting"]),
         tests(
             "Stages",
             [
-                "Stages", "PipelineCore", "PipelineTesting", "Ledger", "Batching", "Specification",
+                "Stages", "PipelineCore", "PipelineTesting", "Batching", "Specification", "Logging",
             ]),
         tests(
             "ConversionReports",
@@ -174,16 +182,15 @@ let package = Package(
         tests(
             "Simulation",
             [
-                "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration",
-                "PipelineCore", "PipelineTesting", "Specification", "Logging", "Stages",
-                "Ledger", "SQLiteLedger", "SQLite", "Batching",
+                "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
+                "Specification", "Logging", "Stages", "Ledger", "SQLiteLedger", "SQLite",
+                "Calendar",
             ]),
         tests(
             "DryRun",
             [
-                "DryRun", "PipelineSimulation", "PipelineConfiguration", "PipelineRuntime",
-                "StandardCatalogue", "PipelineCore", "PipelineTesting", "Specification", "Logging",
-                "Ledger", "SQLite", "SQLiteLedger",
+                "DryRun", "PipelineConfiguration", "PipelineRuntime", "StandardCatalogue",
+                "PipelineCore", "PipelineTesting", "Specification", "Logging", "Calendar",
             ], exclude: ["Golden", "Foreign"]),
         tests(
             "PenstockCommand",

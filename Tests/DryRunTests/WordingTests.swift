@@ -1,3 +1,4 @@
+import Calendar
 import PipelineCore
 import Testing
 
@@ -45,7 +46,7 @@ struct WordingTests {
 
     @Test("break a civil time into its parts")
     func clock() {
-        let clock = CivilClock(Timestamp(microseconds: 1_795_478_400_000_000 - 250_000))
+        let clock = CivilTime(Timestamp(microseconds: 1_795_478_400_000_000 - 250_000))
         #expect(clock.rfc3339 == "2026-11-23T23:59:59.75Z")
         #expect(clock.day == "23 Nov")
         #expect(clock.milliseconds == "23:59:59.750")

@@ -40,7 +40,7 @@ final class FileInputTests {
         var context = StageContext.testing(clock: ManualClock().clock, positions: positions)
         context.logger = logs.logger()
         let source = LineSource(
-            lines: LineFile(path: path.path), maxChunk: maxChunk,
+            lines: LineFile(path: path.path), resource: "lines", maxChunk: maxChunk,
             intake: Intake(decoder: decoder, context: context))
         let texts = Journal<String>()
         try await source.run(
@@ -180,7 +180,7 @@ final class FileInputTests {
         let fails = Mutex(true)
         let texts = Journal<String>()
         let source = LineSource(
-            lines: LineFile(path: path.path), maxChunk: 1,
+            lines: LineFile(path: path.path), resource: "lines", maxChunk: 1,
             intake: Intake(
                 decoder: nil, context: .testing(clock: ManualClock().clock, positions: positions)))
         try await source.run(

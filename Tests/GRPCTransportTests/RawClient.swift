@@ -51,6 +51,12 @@ final class RawClient {
                 + frame(0, flags: 1, stream: stream, [0, 0, 0, 0, 0]))
     }
 
+    /// Whether the server has ended the connection by now.
+    var hasEnded: Bool {
+        var entry = pollfd(fd: descriptor, events: 0x2000 /* POLLRDHUP */, revents: 0)
+        return unsafe poll(&entry, 1, 0) > 0
+    }
+
     /// Reads until the server ends the connection; `false` if it does not.
     func isEnded() -> Bool {
         var bytes = [UInt8](repeating: 0, count: 65_536)

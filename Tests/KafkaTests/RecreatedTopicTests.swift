@@ -143,6 +143,53 @@ struct RecreatedTopicTests {
         await third.close()
     }
 
+    /// A chain without a store: the group's offsets are the truth. Kafka drops them with their topic, but one that is
+    /// committed a moment later counts for the new one.
+    @Test func `a group's offset that was committed too late is not taken for the new topic's`()
+        async throws
+    {
+        func consumer(
+            _ policy: Subscription.NewTopicPolicy = .stop
+        ) async throws -> any BusConsumer {
+            try await bus.consumer(
+                Subscription(topic: topic, group: topic, onNewTopic: policy, maxRecords: 200),
+                positions: nil)
+        }
+        func next(_ consumer: any BusConsumer) async throws -> Fetch {
+            while true {
+                do { return try await consumer.next() } catch let error as PipelineError
+                    where error.disposition == .retryable && error.code != "topic-recreated"
+                {}
+            }
+        }
+        try await make(0..<101)
+        let first = try await consumer()
+        var read: [PositionAdvance] = []
+        while read.last?.next != 101 { read += try await next(first).advances }
+        try await makeAnew(1000..<1450)
+        first.settled(read)
+        await first.close()
+        let tool = try ForeignGroupTool(KafkaServer.address(), group: topic)
+        #expect(try tool.committed(topic, [0]) == [0: 101])
+
+        let second = try await consumer()
+        let error = await #expect(throws: PipelineError.self) { _ = try await next(second) }
+        #expect(error?.code == "topic-recreated")
+        await second.close()
+        let third = try await consumer(.fromStart)
+        #expect(try await next(third).records.first?.number == 1000)
+        await third.close()
+    }
+
+    @Test func `what stands in an offset's metadata is a witness only if Penstock wrote it`() {
+        let witness = LogWitness(offset: 7, digest: .max)
+        #expect(witness.note == "penstock:1:7:ffffffffffffffff")
+        #expect(LogWitness(note: witness.note) == witness)
+        for foreign in ["", "penstock:1:7", "penstock:2:7:1", "penstock:1:-7:1", "{}", "a:b:7:1"] {
+            #expect(LogWitness(note: foreign) == nil)
+        }
+    }
+
     @Test func `what was read up to a transaction's marker is committed behind it`() async throws {
         try await bus.ensureTopic(topic, partitions: 1)
         let transaction = try ForeignTransaction(KafkaServer.address(), id: topic)

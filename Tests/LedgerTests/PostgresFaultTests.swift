@@ -57,6 +57,44 @@ struct PostgresFaultTests {
         }
     }
 
+    @Test("a row that somebody else has changed is an error, and the others can be read")
+    func foreignRow() async throws {
+        try await PostgresTestDatabase.withLedgers { database, provider in
+            let ledger = try provider.ledger(for: stage(.count(1), maxBatch: 1))
+            var submissions = Submissions()
+            let ids = (1...2).map { UUID(high: 1, low: $0) }
+            for id in ids {
+                submissions.append(
+                    id: id, digest: Digest(high: 0, low: id.low), deadline: nil, parameters: [1])
+            }
+            _ = try await ledger.accept(submissions)
+            _ = try await ledger.seal()
+            let batch = try #require(try await ledger.claim(worker: "w", lease: .seconds(60)))
+            _ = try await ledger.commit(
+                BatchCommit(
+                    batch: batch.number, token: batch.token, cases: batch.cases.map(\.number),
+                    outcomeIDs: batch.cases.map { UUID(high: 9, low: UInt64($0.number)) },
+                    results: batch.cases.map { _ in .report([1]) },
+                    dataAsOf: Timestamp(microseconds: 0), sinks: ["a"], took: .zero))
+            let pool = try database.pool(connections: 1)
+            try await pool.withConnection {
+                _ = try $0.query("update penstock.outcomes set state = 'x'")
+            }
+            await pool.close()
+            let changed = batch.cases[0].id
+            for read in [
+                { _ = try await ledger.snapshots(of: [changed]) },
+                { _ = try await ledger.claimDelivery(sink: "a", worker: "w", lease: .hours(1)) },
+            ] as [() async throws -> Void] {
+                let error = await #expect(throws: PipelineError.self) { try await read() }
+                #expect(error?.code == "store-damaged" && error?.disposition == .retryable)
+                #expect(error?.message.contains("\(changed)") ?? false)
+            }
+            let other = try #require(ids.first { $0 != changed })
+            #expect(try await ledger.snapshots(of: [other])[other] != nil)
+        }
+    }
+
     @Test("with backends killed at random no case is lost, doubled, or answered twice")
     func randomKills() async throws {
         try await PostgresTestDatabase.withLedgers { database, provider in

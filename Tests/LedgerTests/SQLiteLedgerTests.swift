@@ -165,6 +165,47 @@ struct SQLiteLedgerTests {
         #expect(try await fixture.ledger.seal().sealed.count == 1)
     }
 
+    @Test(arguments: [
+        "UPDATE ledger_outcomes SET state = 'done'",
+        "UPDATE ledger_outcomes SET outcome_id = x'01'",
+    ])
+    func `A row that somebody else has changed is an error, and the others can be read`(
+        _ change: String
+    ) async throws {
+        let fixture = try await SQLiteLedgerFixture(.count(1), maxBatch: 1)
+        try await fixture.accept([1])
+        _ = try await fixture.ledger.seal()
+        _ = try await fixture.generate(sinks: ["a"])
+        try await fixture.accept([2])
+        _ = try await fixture.database.write { try $0.run(change) }
+        for read in [
+            { _ = try await fixture.states(1) },
+            {
+                _ = try await fixture.ledger.claimDelivery(
+                    sink: "a", worker: "w", lease: .seconds(10))
+            },
+        ] as [() async throws -> Void] {
+            let error = await #expect(throws: PipelineError.self) { try await read() }
+            #expect(error?.code == "store-damaged" && error?.disposition == .retryable)
+        }
+        #expect(try await fixture.states(2) == [.pending])
+    }
+
+    @Test func `A case whose id somebody else has changed is no batch's end of the process`()
+        async throws
+    {
+        let fixture = try await SQLiteLedgerFixture(.count(1), maxBatch: 1)
+        try await fixture.accept([1])
+        _ = try await fixture.ledger.seal()
+        _ = try await fixture.database.write {
+            try $0.run("UPDATE ledger_cases SET id = x'0102'")
+        }
+        let error = await #expect(throws: PipelineError.self) {
+            _ = try await fixture.ledger.claim(worker: "w", lease: .seconds(10))
+        }
+        #expect(error?.code == "store-damaged")
+    }
+
     @Test func `A file without tables says what to do`() async throws {
         let ledger = SQLiteLedgerProvider(database: .inMemory(), clock: .system)
             .ledger(for: SQLiteLedgerFixture.stage(.manual))

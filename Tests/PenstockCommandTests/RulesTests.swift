@@ -189,6 +189,31 @@ struct RulesTests {
                 sink: #""to": "other", "topic": "requests""#, disk) == ["topic-loop"])
     }
 
+    @Test(
+        "take a server for one however its address is written",
+        arguments: [
+            "kafka://BROKER:9092", "kafka://broker", "kafka://broker:9092/", "KAFKA://broker:9092",
+        ])
+    func brokers(_ url: String) {
+        let other = (
+            #""other": { "url": "kafka://broker:9092" }"#, #""other": { "url": "\#(url)" }"#
+        )
+        #expect(codes(sink: #""to": "other", "topic": "requests""#, other) == ["topic-loop"])
+    }
+
+    @Test(
+        "refuse two pipelines at one API however its address is written",
+        arguments: ["grpc://localhost:50051", "grpc:127.0.0.1:50051", "GRPC://127.0.0.1:50051"])
+    func apis(_ url: String) {
+        let from = #"{ "resource": "api" }"#
+        let one = Self.file.replacing("FROM", with: from)
+            .replacing("TRIGGER", with: #"{ "max_age": "1h" }"#)
+            .replacing("SINK", with: #""to": "bus", "topic": "ready""#)
+        let other = one.replacing("\"reports\",", with: "\"others\",")
+            .replacing("grpc://127.0.0.1:50051", with: url)
+        #expect(found(one, other).contains { $0.hasPrefix("error repeated-input") })
+    }
+
     @Test("want a store for the ledger, unless it is given up in so many words, and for counting")
     func stores() {
         let store = #""accumulate", "store": "store""#

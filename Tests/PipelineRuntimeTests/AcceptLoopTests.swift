@@ -1,3 +1,4 @@
+import Logging
 import PipelineCore
 import PipelineTesting
 import Synchronization
@@ -103,6 +104,29 @@ struct AcceptLoopTests {
         let accepted = Set(ledger.accepted.entries.flatMap(\.self))
         #expect(accepted == Set([1, 3, 5, 6, 8].map { .testing($0) }))
         #expect(try await settlement.outcome() == nil)
+    }
+
+    @Test("tells of a store that refuses everything, once, and goes on all the same")
+    func refusesEverything() async throws {
+        let loop = loop(FakeLedger(refused: Set((1...9).map { .testing($0) })))
+        func told() -> [String] {
+            world.log.events.map { "\($0.message)" }.filter {
+                $0.contains("refuses every record")
+            }
+        }
+        // One record alone says nothing of the others, nor do two that are refused among others.
+        try await loop.attempt(Chunk.testing([1], at: 0).chunk)
+        try await loop.attempt(Chunk.testing([2, 3, 20], at: 1).chunk)
+        #expect(told().isEmpty)
+        for start in [4, 6] {
+            let (chunk, settlement) = Chunk.testing([start, start + 1], at: Int64(start))
+            try await loop.attempt(chunk)
+            #expect(settlement.rejectedOrdinals == [0, 1])
+            #expect(try await settlement.outcome() == nil)
+        }
+        #expect(told().count == 1)
+        try await loop.attempt(Chunk.testing([21], at: 8).chunk)
+        #expect(world.log.events.last.map { "\($0.message)" } == "works again")
     }
 
     @Test("moves positions even when every record of a chunk is a conflict, or it has none")

@@ -1,3 +1,4 @@
+import Calendar
 import Batching
 import PipelineCore
 import Testing

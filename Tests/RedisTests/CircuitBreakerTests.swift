@@ -1,3 +1,4 @@
+import Calendar
 import PipelineCore
 import Testing
 

@@ -1,3 +1,4 @@
+internal import Calendar
 internal import PipelineCore
 
 /// One command: its name and its arguments, of any bytes, in one piece of memory.

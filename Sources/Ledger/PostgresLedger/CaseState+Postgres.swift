@@ -1,3 +1,4 @@
+internal import Ledger
 internal import PipelineCore
 
 /// The `"char"` that stands for a state in the tables and in the functions' answers.
@@ -14,9 +15,11 @@ extension CaseState {
         }
     }
 
-    init(letter: UInt8) {
+    /// - Throws: retryable `store-damaged` for a letter that no ledger writes.
+    init(letter: UInt8, of id: UUID) throws {
         guard let state = Self.allCases.first(where: { $0.letter == letter }) else {
-            preconditionFailure("a state that the ledger does not write: \(letter)")
+            let shown = String(decoding: [letter], as: UTF8.self)
+            throw PipelineError.damagedRow(of: "\(id)", "its state is \"\(shown)\"")
         }
         self = state
     }

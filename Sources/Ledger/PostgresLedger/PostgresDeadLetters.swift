@@ -108,7 +108,7 @@ extension StoredDeadLetter {
             },
             timestamp: answer.timestamp(row, 10),
             origin: Origin(
-                source: answer.text(row, 7), partition: Int32(answer.int(row, 8)),
+                source: answer.text(row, 7), partition: Int32(clamping: answer.int(row, 8)),
                 offset: answer.int64(row, 9)))
         self.init(
             Rejection(

@@ -1,3 +1,4 @@
+internal import Calendar
 internal import Ledger
 public import PipelineCore
 internal import Postgres

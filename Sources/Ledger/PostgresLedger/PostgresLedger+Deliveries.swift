@@ -1,3 +1,4 @@
+internal import Calendar
 public import PipelineCore
 internal import Postgres
 
@@ -22,11 +23,12 @@ extension PostgresLedger {
             let number = answer.int64(0, 0)
             return OutcomeBatch(
                 number: number, token: answer.int64(0, 1), attempts: answer.int(0, 2),
-                outcomes: (0..<answer.rowCount).map { row in
-                    Outcome(
-                        id: answer.uuid(row, 3), caseNumber: answer.int64(row, 4),
-                        caseID: answer.uuid(row, 5), revision: answer.int(row, 13),
-                        batch: number, state: CaseState(letter: answer.char(row, 6)),
+                outcomes: try (0..<answer.rowCount).map { row in
+                    let id = answer.uuid(row, 5)
+                    return Outcome(
+                        id: answer.uuid(row, 3), caseNumber: answer.int64(row, 4), caseID: id,
+                        revision: answer.int(row, 13), batch: number,
+                        state: try CaseState(letter: answer.char(row, 6), of: id),
                         reason: answer.textOrNil(row, 7), report: answer.bytesOrNil(row, 8),
                         dataAsOf: answer.timestampOrNil(row, 9),
                         writtenAt: answer.timestamp(row, 10),

@@ -17,7 +17,7 @@ extension PostgresLedger {
             var snapshots: [UUID: CaseSnapshot] = [:]
             snapshots.reserveCapacity(answer.rowCount)
             for row in 0..<answer.rowCount {
-                let snapshot = Self.snapshot(answer, row)
+                let snapshot = try Self.snapshot(answer, row)
                 snapshots[snapshot.id] = snapshot
             }
             return snapshots
@@ -44,9 +44,11 @@ extension PostgresLedger {
         }
     }
 
-    private static func snapshot(_ answer: PostgresResult, _ row: Int) -> CaseSnapshot {
+    private static func snapshot(
+        _ answer: PostgresResult, _ row: Int
+    ) throws -> CaseSnapshot {
         let id = answer.uuid(row, 0)
-        let state = CaseState(letter: answer.char(row, 1))
+        let state = try CaseState(letter: answer.char(row, 1), of: id)
         let deadline = answer.timestamp(row, 3)
         let outcome = answer.uuidOrNil(row, 6).map { outcomeID in
             Outcome(

@@ -20,11 +20,12 @@ public final class PostgresLedger: Ledger {
         self.stage = stage
     }
 
-    public func register() async throws {
+    @discardableResult
+    public func register() async throws -> [StageState] {
         let stage = stage
         try await pool.check(LedgerSchema.migration)
-        let (registration, isConflict) = try await pool.withConnection { connection in
-            try connection.checkOwners(
+        let (registration, isConflict, elsewhere) = try await pool.withConnection { connection in
+            let elsewhere = try connection.checkOwners(
                 stage.owners, pipeline: stage.pipeline, stage: stage.stage)
             let answer = try connection.query(
                 "select stage, revision, is_conflict from penstock.register($1, $2, $3, $4)"
@@ -36,7 +37,7 @@ public final class PostgresLedger: Ledger {
             }
             let registration = Registration(
                 number: Int16(answer.int64(0, 0)), revision: answer.int64(0, 1))
-            return (registration, answer.bool(0, 2))
+            return (registration, answer.bool(0, 2), elsewhere)
         }
         if isConflict {
             throw PipelineError.fatal(
@@ -45,6 +46,7 @@ public final class PostgresLedger: Ledger {
                     + " (\(registration.revision)) and another text: raise the revision")
         }
         self.registration.withLock { $0 = registration }
+        return elsewhere
     }
 
     /// Lends a connection and the stage's number, registering the stage first if nobody has.

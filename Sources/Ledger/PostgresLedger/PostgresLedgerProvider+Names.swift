@@ -147,12 +147,18 @@ private struct StageRow: Sendable {
 }
 
 extension PostgresConnection {
+    /// Answers whose open work is not among the owners'.
+    ///
     /// - Throws: `fatal` `state-unowned`.
-    func checkOwners(_ owners: [StateOwner], pipeline: String, stage: String) throws {
-        if owners.isEmpty { return }
+    @discardableResult
+    func checkOwners(
+        _ owners: [StateOwner], pipeline: String, stage: String
+    ) throws -> [StageState] {
+        if owners.isEmpty { return [] }
         let ownership = StateOwnership(
             owners: owners, stored: try stageStates(), isExclusive: false)
         try ownership.check(pipeline: pipeline, stage: stage)
+        return ownership.elsewhere
     }
 
     /// What the ledger holds, by stage.

@@ -80,7 +80,7 @@ struct SQLiteDeadLetters: DeadLetterStore {
             headers: row.isNull(14) ? [] : HeaderCoding.decode(row.blob(14)),
             timestamp: Timestamp(microseconds: row.int64(11)),
             origin: Origin(
-                source: row.text(8), partition: Int32(row.int(9)), offset: row.int64(10)))
+                source: row.text(8), partition: Int32(clamping: row.int(9)), offset: row.int64(10)))
         return StoredDeadLetter(
             Rejection(
                 record, stage: row.text(1), code: row.text(2), reason: row.text(3),

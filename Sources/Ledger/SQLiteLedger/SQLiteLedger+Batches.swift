@@ -45,7 +45,7 @@ extension SQLiteLedger {
             """, numbers
         ) { row in
             let found = Case(
-                number: row.int64(0), id: row.uuid(1)!,
+                number: row.int64(0), id: try row.id(1, of: row.int64(0)),
                 deadline: Timestamp(microseconds: row.int64(2)), parameters: [])
             rows.append((found, row.append(3, to: &parameters)))
         }

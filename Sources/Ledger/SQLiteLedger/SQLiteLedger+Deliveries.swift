@@ -46,7 +46,7 @@ extension SQLiteLedger {
             WHERE b.batch_no = ?1 AND (?2 IS NULL OR EXISTS (SELECT 1 FROM ledger_parked k
               WHERE k.batch_no = ?1 AND k.sink = ?2 AND k.case_no = n.value AND k.is_due))
             """, batch, sink
-        ) { outcomes.append(OutcomeRow.read($0, from: 0)) }
+        ) { outcomes.append(try OutcomeRow.read($0, from: 0)) }
         return outcomes
     }
 

@@ -38,14 +38,17 @@ extension SQLiteLedger {
             try connection.forEach(
                 """
                 SELECT k.batch_no, k.sink, c.id, k.code, k.reason, k.attempts, k.parked_at,
-                  k.is_due, (SELECT o.outcome_id FROM ledger_outcomes o WHERE o.case_no = k.case_no)
+                  k.is_due, (SELECT o.outcome_id FROM ledger_outcomes o WHERE o.case_no = k.case_no),
+                  k.case_no
                 FROM \(Self.chosen) ORDER BY k.parked_at, k.batch_no, k.case_no LIMIT ?5
                 """, stage, choice.sink, choice.code, choice.cases, limit
             ) { row in
                 found.append(
                     ParkedOutcome(
-                        batch: row.int64(0), sink: row.text(1), caseID: row.uuid(2)!,
-                        outcomeID: row.uuid(8)!, code: row.text(3), reason: row.text(4),
+                        batch: row.int64(0), sink: row.text(1),
+                        caseID: try row.id(2, of: row.int64(9)),
+                        outcomeID: try row.id(8, of: row.int64(9)), code: row.text(3),
+                        reason: row.text(4),
                         attempts: row.int(5), parkedAt: Timestamp(microseconds: row.int64(6)),
                         isDue: row.int(7) == 1))
             }

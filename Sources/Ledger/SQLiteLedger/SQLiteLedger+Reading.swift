@@ -20,7 +20,7 @@ extension SQLiteLedger {
                 LEFT JOIN ledger_pending p ON p.stage_no = ?2 AND p.case_no = c.case_no
                 """, ids.flatMap(\.bytes), stage
             ) { row in
-                let snapshot = Self.snapshot(row)
+                let snapshot = try Self.snapshot(row)
                 snapshots[snapshot.id] = snapshot
                 if snapshot.state == .sealed { sealed.append((snapshot.id, row.int64(3))) }
             }
@@ -52,11 +52,12 @@ extension SQLiteLedger {
     }
 
     /// Without the difference between sealed and running, which is the batch's.
-    private static func snapshot(_ row: borrowing SQLiteRow) -> CaseSnapshot {
-        let outcome = row.isNull(2) ? nil : OutcomeRow.read(row, from: 2)
+    private static func snapshot(_ row: borrowing SQLiteRow) throws -> CaseSnapshot {
+        let outcome = row.isNull(2) ? nil : try OutcomeRow.read(row, from: 2)
         let waiting: CaseState = row.int(1) == 1 ? .pending : .sealed
         return CaseSnapshot(
-            id: row.uuid(4)!, revision: row.int(13), state: outcome?.state ?? waiting,
+            id: try row.id(4, of: row.int64(3)), revision: row.int(13),
+            state: outcome?.state ?? waiting,
             acceptedAt: Timestamp(microseconds: row.int64(0)),
             deadline: Timestamp(microseconds: row.int64(11)), outcome: outcome)
     }

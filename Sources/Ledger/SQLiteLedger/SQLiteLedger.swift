@@ -27,14 +27,17 @@ public final class SQLiteLedger: Ledger {
         self.random = random
     }
 
-    public func register() async throws {
-        let registered = try await database.write { [stage, isExclusive] connection in
-            try connection.checkOwners(
+    @discardableResult
+    public func register() async throws -> [StageState] {
+        let (registered, elsewhere) = try await database.write {
+            [stage, isExclusive] connection in
+            let elsewhere = try connection.checkOwners(
                 stage.owners, pipeline: stage.pipeline, stage: stage.stage,
                 isExclusive: isExclusive)
-            return try Registration.register(stage, in: connection)
+            return (try Registration.register(stage, in: connection), elsewhere)
         }
         registration.withLock { $0 = registered }
+        return elsewhere
     }
 
     /// The stage's row. One that nobody has registered is registered now; the rule of another stays

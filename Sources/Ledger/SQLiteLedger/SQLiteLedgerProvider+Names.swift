@@ -61,14 +61,18 @@ private struct StageRow {
 }
 
 extension SQLiteConnection {
+    /// Answers whose open work is not among the owners'.
+    ///
     /// - Throws: `fatal` `state-unowned`.
+    @discardableResult
     func checkOwners(
         _ owners: [StateOwner], pipeline: String, stage: String, isExclusive: Bool
-    ) throws {
-        if owners.isEmpty { return }
+    ) throws -> [StageState] {
+        if owners.isEmpty { return [] }
         let ownership = StateOwnership(
             owners: owners, stored: try stageStates(), isExclusive: isExclusive)
         try ownership.check(pipeline: pipeline, stage: stage)
+        return ownership.elsewhere
     }
 
     /// What the ledger holds, by stage.

@@ -1,3 +1,4 @@
+internal import Calendar
 internal import PipelineCore
 
 /// Whether a trigger holds, and if not, from when on it will although nothing more arrives (`nil`:

@@ -43,8 +43,10 @@ public struct ResourceDefinition: Sendable {
     /// Where its name stands in the file.
     public var position: Position?
 
-    /// Equal for two resources that are one: two addresses may lead to one file.
-    var identity: String { place?.owns ?? place?.reads ?? address.url }
+    /// What its connector tells it from others by.
+    var written: String
+    /// Equal for two resources that are one: two addresses may lead to one file, or to one server.
+    var identity: String { place?.owns ?? place?.reads ?? written }
 }
 
 /// An entry of `stages`.

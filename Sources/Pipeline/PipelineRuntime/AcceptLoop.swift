@@ -8,6 +8,7 @@ struct AcceptLoop: Sendable {
     /// Hears what keeps the pipeline from taking in; `nil` when nothing does any more.
     let hindered: @Sendable (PipelineError?) -> Void
     let window: ChunkWindow
+    private let refusals: Outage
 
     /// - Parameter ready: takes the next chunk, if one lies ready.
     init(
@@ -18,12 +19,18 @@ struct AcceptLoop: Sendable {
         self.barrier = barrier
         self.environment = environment
         self.hindered = hindered
+        var logger = environment.logger
+        logger[metadataKey: "stage"] = "\(barrier.id)"
+        let refusals = Outage.ofRefusals(
+            at: barrier.id, clock: environment.clock, logger: logger)
+        self.refusals = refusals
         window = ChunkWindow {
             guard let chunk = ready() else { return nil }
             Self.observe(chunk, at: barrier.id, environment)
             return chunk
         } accepted: { chunk, counts in
             chunk.delivery.settle(.acknowledged)
+            if !chunk.records.isEmpty { refusals.succeeded() }
             barrier.accepted(counts, of: chunk.records)
         }
     }
@@ -73,6 +80,7 @@ struct AcceptLoop: Sendable {
                 switch try await handIn(chunk, records) {
                 case .accepted(let counts):
                     chunk.delivery.settle(.acknowledged)
+                    if !records.isEmpty { refusals.succeeded() }
                     return barrier.accepted(counts, of: records)
                 case .conflicts(let indices):
                     // Nothing was written yet: the conflicts are kept first, so that no crash can lose them.
@@ -123,6 +131,11 @@ struct AcceptLoop: Sendable {
                     part.remove(at: indices)
                 }
             }
+        }
+        if records.areRefusedAlike(refused) {
+            refusals.failed(refused[0].error, metadata: ["records": "\(records.count)"])
+        } else {
+            refusals.succeeded()
         }
         for (record, error) in refused {
             rejections[record.ordinal] = Rejection(

@@ -115,10 +115,22 @@ public struct PipelineRun: Sendable {
         let prepared: Bool? = try await environment.unlessStopped {
             try await environment.retrying(
                 "stage \(barrier.id): prepare", whileHindered: head.hindered
-            ) { try await barrier.ledger.register() }
+            ) { tell(try await barrier.ledger.register(), by: barrier.id) }
             return true
         }
         return prepared != nil
+    }
+
+    private func tell(_ elsewhere: [StageState], by stage: String) {
+        for state in elsewhere {
+            environment.logger.warning(
+                "the store holds open work of a stage that is not among this process's files: nobody works on it unless another process runs its file",
+                metadata: [
+                    "stage": "\(stage)", "of": "\(state.name)", "holds": "\(state.openWork)",
+                    "remedy":
+                        "run its file, too; or `penstock migrate --rename \(state.name)=PIPELINE/STAGE`, `--abandon \(state.name)`",
+                ])
+        }
     }
 
     private var head: Head { Head(graph: graph, barrier: barrier, environment: environment) }

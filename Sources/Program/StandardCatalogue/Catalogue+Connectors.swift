@@ -14,7 +14,7 @@ extension Catalogue {
     }
 
     private static var kafka: Connector {
-        Connector(
+        var connector = Connector(
             schemes: ["kafka"], summary: "Apache Kafka. Properties are librdkafka's.",
             example: "kafka://broker-1:9092,broker-2:9092", kinds: [.bus],
             check: { address in objection { try KafkaBus(address) } }
@@ -24,6 +24,25 @@ extension Catalogue {
                 logger.log(line)
             }
         }
+        connector.identity = { identity(ofHosts: $0, port: 9092) }
+        return connector
+    }
+
+    /// One form for every way to write the same servers: in lower case, with their ports, in order.
+    private static func identity(ofHosts address: ResourceAddress, port: Int) -> String {
+        var hosts = address.rest[...]
+        var credentials = ""
+        if let at = hosts.lastIndex(of: "@") {
+            credentials = String(hosts[...at])
+            hosts = hosts[hosts.index(after: at)...]
+        }
+        if hosts.hasSuffix("/") { hosts.removeLast() }
+        let all = hosts.lowercased().split(separator: ",", omittingEmptySubsequences: false).map {
+            host in
+            let name = host.lastIndex(of: "]").map { host[$0...] } ?? host
+            return name.contains(":") ? String(host) : "\(host):\(port)"
+        }
+        return "\(address.scheme)://\(credentials)\(all.sorted().joined(separator: ","))"
     }
 
     private static var postgres: Connector {
@@ -68,7 +87,7 @@ extension Catalogue {
     }
 
     private static var grpc: Connector {
-        Connector(
+        var connector = Connector(
             schemes: ["grpc"], summary: "The report API, on that address.",
             example: "grpc://127.0.0.1:50051", kinds: [.api],
             check: { address in
@@ -81,6 +100,10 @@ extension Catalogue {
                 configuration: .init(address: address.rest), encoder: ReportOutcomeEncoder(),
                 clock: context.clock, random: context.random, logger: context.logger)
         }
+        connector.identity = { address in
+            identity(ofHosts: address, port: 0).replacing("//localhost:", with: "//127.0.0.1:")
+        }
+        return connector
     }
 
     private static var file: Connector {

@@ -15,7 +15,9 @@ public struct DedupeStage: StagePlugin {
     public static let guarantee = """
         Never drops the only copy: a key is remembered once its first record has settled, a repeat that arrives meanwhile \
         waits for that and goes on if it failed. A repeat of a case that has failed goes on, and opens it again. The \
-        same key with other content goes on; the ledger says what it is. Losing the memory costs work, never a record.
+        same key with other content goes on; the ledger says what it is. Where a codec reads ids, a record is never a \
+        repeat of one with another id, however equal the rest is: each case has a caller who waits for its answer. Losing \
+        the memory costs work, never a record.
         """
 
     let key: Key
@@ -26,7 +28,8 @@ public struct DedupeStage: StagePlugin {
     public init(_ field: Fields) {
         key = field(
             "key",
-            "What makes two records the same: the id that the codec has read, the message's key, or only its content.",
+            "What makes two records the same: the id that the codec has read; the message's key, or only its content, of "
+                + "records with the same id, or with none.",
             default: .caseID)
         window = field(
             "window", "How long a key is remembered.", default: .seconds(600),
@@ -80,8 +83,8 @@ extension DedupeStage.Key {
     func of(_ record: Record) -> DedupeKey? {
         switch self {
         case .caseID: record.id.map { DedupeKey(high: $0.high, low: $0.low) }
-        case .recordKey: record.key.map { DedupeKey(Digest(of: $0)) }
-        case .content: DedupeKey(record.contentDigest)
+        case .recordKey: record.key.map { record.keyOfItsID(Digest(of: $0)) }
+        case .content: record.keyOfItsID(record.contentDigest)
         }
     }
 }
@@ -89,4 +92,10 @@ extension DedupeStage.Key {
 extension Record {
     /// The codec's digest, or the payload's.
     var contentDigest: Digest { digest ?? Digest(of: payload) }
+
+    /// Together with the record's id, if it has one: dropping another case, with however equal a content, would lose it.
+    fileprivate func keyOfItsID(_ rest: Digest) -> DedupeKey {
+        guard let id else { return DedupeKey(rest) }
+        return DedupeKey(Digest(of: (id.bytes + UUID(high: rest.high, low: rest.low).bytes)[...]))
+    }
 }

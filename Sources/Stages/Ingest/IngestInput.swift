@@ -33,7 +33,8 @@ struct IngestInput: Settings {
             default: .earliest)
         onNewTopic = field(
             "on_new_topic",
-            "What to do when the topic was made anew under its name: read nothing of it, or read it from its start.",
+            "What to do when the topic was made anew under its name: read nothing of it, or read it from its start. What "
+                + "it holds of the old one comes again then: requests are known by their ids, events count once more.",
             default: .stop)
         maxChunk = field(
             "max_chunk", "Most records handed on at once.", unit: "records", default: 512,
@@ -90,6 +91,9 @@ struct IngestInput: Settings {
     ) throws -> (any Source)? {
         let found = try context.resource(resource, as: (any Resource).self)
         let intake = Intake(decoder: decoder, context: context)
+        let place =
+            context.deadLetters == nil
+            ? try DeadLetterLines(path: file, context: context) : nil
         switch found {
         case let bus as any Bus where topic != nil:
             return BusSource(
@@ -100,16 +104,16 @@ struct IngestInput: Settings {
                     start: start == .latest ? .latest : .earliest,
                     onNewTopic: onNewTopic == .fromStart ? .fromStart : .stop,
                     maxRecords: maxChunk),
-                create: create?.partitions, intake: intake,
-                file: context.deadLetters == nil
-                    ? try DeadLetterLines(path: file, context: context) : nil)
+                create: create?.partitions, intake: intake, file: place)
         case let service as any RequestService:
             guard context.servesCallers else { return nil }
             let gate = RequestGate(name: resource.text, maxChunk: maxChunk, intake: intake)
             try service.attach(gate, reads: context.reads)
             return gate
         case let lines as any LineInput:
-            return LineSource(lines: lines, maxChunk: maxChunk, intake: intake)
+            return LineSource(
+                lines: lines, resource: resource.text, maxChunk: maxChunk, intake: intake,
+                file: place)
         default:
             throw PipelineError.fatal(
                 "wrong-resource",

@@ -12,7 +12,7 @@ public struct IngestStage: StagePlugin {
         Reads on from the positions that the settling stage has stored, so that nothing is lost and nothing is taken in \
         twice. A topic that was made anew under its name is not read on: see `on_new_topic`; a file that was replaced is \
         read from its start. A record that can't be decoded goes to `<topic>.dead-letters` (a file: `<file>.dead-letters`; a caller: \
-        the error reply); its chunk goes on. What that topic does not take is kept in the chain's store (see \
+        the error reply); its chunk goes on. What that topic or file does not take is kept in the chain's store (see \
         `penstock dead-letters`), without one in a file; only if nothing takes it does its partition rest.
         """
 
@@ -27,7 +27,7 @@ public struct IngestStage: StagePlugin {
         from = field.list("from", "The inputs, read side by side.", count: 1...32)
         deadLetterFile = field.optional(
             "dead_letter_file",
-            "Where refused records go that their topic does not take, in a chain without a store; "
+            "Where refused records go that their topic, or their file's own, does not take, in a chain without a store; "
                 + "data/PIPELINE.STAGE.dead-letters otherwise.",
             example: "data/refused.jsonl"
         ) { $0.isEmpty ? "names no file; leave it out" : nil }

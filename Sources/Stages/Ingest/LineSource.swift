@@ -14,12 +14,22 @@ final class LineSource: Source {
     private let lines: any LineInput
     private let maxChunk: Int
     private let intake: Intake
+    private let resource: String
+    private let file: (any DeadLetterPlace)?
     private let open = OpenLines()
 
-    init(lines: any LineInput, maxChunk: Int, intake: Intake) {
+    /// - Parameters:
+    ///   - resource: the input's name in the pipeline's file.
+    ///   - file: takes dead letters that the input's own file does not take, in a chain without a store.
+    init(
+        lines: any LineInput, resource: String, maxChunk: Int, intake: Intake,
+        file: (any DeadLetterPlace)? = nil
+    ) {
         self.lines = lines
+        self.resource = resource
         self.maxChunk = maxChunk
         self.intake = intake
+        self.file = file
     }
 
     /// Where positions are kept; `nil` for what can't be read again.
@@ -130,7 +140,8 @@ final class LineSource: Source {
         let advance = PositionAdvance(
             source: place.source, partition: 0, expected: place.offset, next: start)
         let delivery = intake.delivery(
-            LineDelivery(lines: lines, open: open, logger: intake.context.logger))
+            LineDelivery(
+                lines: lines, resource: resource, open: open, file: file, context: intake.context))
         open.begin()
         try await intake.send(
             records, advances: positions == nil ? [] : [advance], delivery: delivery, into: outlet)
@@ -181,19 +192,40 @@ private final class OpenLines: Sendable {
 
 private struct LineDelivery: DeliveryHandler {
     let lines: any LineInput
+    let resource: String
     let open: OpenLines
-    let logger: Logger
+    let file: (any DeadLetterPlace)?
+    let context: StageContext
 
     func reject(_ rejections: [Rejection]) async throws {
         guard let first = rejections.first else { return }
-        try await lines.keepRejected(rejections.map(DeadLetter.record))
-        logger.warning(
+        do {
+            try await lines.keepRejected(rejections.map(DeadLetter.record))
+        } catch let refusal as PipelineError {
+            try await keepElsewhere(rejections, refusal)
+        }
+        context.logger.warning(
             "lines refused",
             metadata: [
                 "input": "\(lines.name)", "count": "\(rejections.count)",
                 "offset": "\(first.record.origin.offset)", "code": "\(first.code)",
                 "reason": "\(first.reason)",
             ])
+    }
+
+    /// A folder that can't be written to, or a full disk, holds up nothing that something else can take.
+    private func keepElsewhere(_ rejections: [Rejection], _ refusal: PipelineError) async throws {
+        guard let place: any DeadLetterPlace = context.deadLetters ?? file else { throw refusal }
+        do {
+            try await place.keep(
+                rejections.map { StoredDeadLetter($0, resource: resource, refusal: refusal) })
+        } catch let error as PipelineError where error.disposition != .retryable {
+            // What is wrong with its own file is what somebody has to mend.
+            throw refusal
+        }
+        context.refusals.keptElsewhere(
+            rejections.count, of: lines.name, in: context.deadLetters == nil ? "file" : "store",
+            because: refusal)
     }
 
     func settled(_ settlement: Settlement) { open.end(settlement) }

@@ -1,3 +1,6 @@
+internal import Glibc
+internal import Synchronization
+
 /// Writes events somewhere. Must be a value: loggers copy it.
 public protocol LogHandler: Sendable {
     /// The least severe level that is written. ``Logger`` asks before it evaluates a message.
@@ -16,5 +19,162 @@ extension LogHandler {
     public subscript(metadataKey key: String) -> Logger.MetadataValue? {
         get { metadata[key] }
         set { metadata[key] = newValue }
+    }
+}
+
+/// An event as a handler received it, its metadata merged with the handler's own.
+public struct LogEvent: Sendable {
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    public var microseconds: Int64
+    public var level: Logger.Level
+    public var label: String
+    public var message: String
+    public var metadata: Logger.Metadata
+
+    public init(
+        microseconds: Int64, level: Logger.Level, label: String, message: String,
+        metadata: Logger.Metadata
+    ) {
+        self.microseconds = microseconds
+        self.level = level
+        self.label = label
+        self.message = message
+        self.metadata = metadata
+    }
+
+    var sortedMetadata: [(key: String, value: Logger.MetadataValue)] {
+        metadata.sorted { $0.key < $1.key }
+    }
+}
+
+/// How events are written; the value of an option such as `--log-format`.
+public enum LogFormat: String, Sendable, CaseIterable {
+    /// A line for people: time, level, label, message, then `key=value`
+    /// ([logfmt](https://brandur.org/logfmt)).
+    case text
+    /// A JSON object a line ([JSON Lines](https://jsonlines.org)).
+    case json
+    /// ``text`` on a terminal, ``json`` elsewhere.
+    case auto
+}
+
+/// A format that has been decided on for one stream.
+enum LineFormat: Sendable, Hashable {
+    case text(isColoured: Bool)
+    case json
+
+    init(_ format: LogFormat, isTerminal: Bool, allowsColour: Bool) {
+        switch format {
+        case .text: self = .text(isColoured: isTerminal && allowsColour)
+        case .json: self = .json
+        case .auto: self = isTerminal ? .text(isColoured: allowsColour) : .json
+        }
+    }
+
+    /// The event as one line, its end included. Nothing in the event can add a line or steer a
+    /// terminal.
+    func line(_ event: LogEvent) -> [UInt8] {
+        switch self {
+        case .text(let isColoured): TextLine(isColoured: isColoured).line(event)
+        case .json: JSONLine.line(event)
+        }
+    }
+}
+
+/// A file descriptor that takes whole lines from any thread.
+public final class LogStream: Sendable {
+    /// The process's standard error.
+    public static let standardError = LogStream(descriptor: STDERR_FILENO)
+
+    private let descriptor: Int32
+    // One writer at a time: a line longer than a pipe's buffer is written in parts.
+    private let turn = Mutex(())
+
+    /// Writes to `descriptor`, which stays the caller's to close.
+    public init(descriptor: Int32) { self.descriptor = descriptor }
+
+    /// Whether a person is looking.
+    public var isTerminal: Bool { isatty(descriptor) == 1 }
+
+    /// Whether the environment allows colour ([NO_COLOR](https://no-color.org), `TERM=dumb`).
+    static var allowsColour: Bool {
+        Self.environment("NO_COLOR")?.isEmpty != false && Self.environment("TERM") != "dumb"
+    }
+
+    /// Writes the line with one `write(2)`, unless the descriptor takes only part of it. What can't
+    /// be written is lost: logging never stops what it tells about.
+    func write(_ line: [UInt8]) {
+        turn.withLock { _ in
+            var written = 0
+            while written < line.count {
+                let count = unsafe line.withUnsafeBytes { bytes in
+                    unsafe Glibc.write(
+                        descriptor, bytes.baseAddress! + written, bytes.count - written)
+                }
+                if count >= 0 {
+                    written += count
+                } else if errno == EAGAIN {
+                    var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                    guard unsafe poll(&waiting, 1, 1000) == 1 else { return }
+                } else if errno != EINTR {
+                    return
+                }
+            }
+        }
+    }
+
+    /// Civil time in microseconds since 1970-01-01T00:00:00Z.
+    static func microsecondsNow() -> Int64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+    }
+
+    private static func environment(_ name: String) -> String? {
+        guard let value = unsafe getenv(name) else { return nil }
+        return unsafe String(cString: value)
+    }
+}
+
+/// Writes a line an event to a stream.
+public struct StreamLogHandler: LogHandler {
+    public var logLevel: Logger.Level = .info
+    public var metadata: Logger.Metadata = [:]
+    private let label: String
+    private let stream: LogStream
+    private let format: LineFormat
+    private let now: @Sendable () -> Int64
+
+    /// Writes to standard error; colour only on a terminal whose user does not object.
+    public static func standardError(label: String, format: LogFormat = .auto) -> Self {
+        Self(label: label, stream: .standardError, format: format)
+    }
+
+    /// Writes to `stream`.
+    public init(label: String, stream: LogStream, format: LogFormat = .auto) {
+        self.init(
+            label: label, stream: stream,
+            format: LineFormat(
+                format, isTerminal: stream.isTerminal, allowsColour: LogStream.allowsColour),
+            now: LogStream.microsecondsNow)
+    }
+
+    init(
+        label: String, stream: LogStream, format: LineFormat, now: @escaping @Sendable () -> Int64
+    ) {
+        self.label = label
+        self.stream = stream
+        self.format = format
+        self.now = now
+    }
+
+    public func log(
+        level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, source: String,
+        file: String, function: String, line: UInt
+    ) {
+        let event = LogEvent(
+            microseconds: now(), level: level, label: label, message: message.description,
+            metadata: metadata.map { self.metadata.merging($0) { $1 } } ?? self.metadata)
+        stream.write(format.line(event))
     }
 }

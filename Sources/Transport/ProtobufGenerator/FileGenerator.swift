@@ -47,3 +47,113 @@ struct FileGenerator {
 
     func comment(_ path: [Int32]) -> String? { comments[path] }
 }
+
+extension FileGenerator {
+    mutating func generate(
+        _ service: ServiceDescriptorProto, path: [Int32]
+    ) throws(GeneratorError) {
+        let full = file.package.isEmpty ? service.name : "\(file.package).\(service.name)"
+        let prefix = options.prefixes[file.package] ?? SwiftNames.prefix(ofPackage: file.package)
+        writer.documentation(comment(path))
+        writer.open("\(visibility) enum \(prefix)\(service.name)Methods")
+        writer.line("/// The service's full name.")
+        writer.line("\(visibility) static let serviceName = \"\(full)\"")
+        for (index, method) in service.methods.enumerated() {
+            let request = try types.swiftName(method.inputType)
+            let response = try types.swiftName(method.outputType)
+            var arguments = "service: serviceName, name: \"\(method.name)\""
+            if method.isClientStreaming { arguments += ", isClientStreaming: true" }
+            if method.isServerStreaming { arguments += ", isServerStreaming: true" }
+            let name = method.name.prefix(1).lowercased() + method.name.dropFirst()
+            writer.line()
+            writer.documentation(comment(path + [2, Int32(index)]))
+            writer.line(
+                "\(visibility) static let \(name) = MethodDescriptor<\(request), \(response)>"
+                    + "(\(arguments))")
+        }
+        writer.close()
+    }
+}
+
+extension FileGenerator {
+    mutating func generate(_ declaration: EnumDescriptorProto, as name: String, path: [Int32]) {
+        var cases: [(name: String, value: NamedDescriptorProto, path: [Int32])] = []
+        var numbers: Set<Int32> = []
+        for (index, value) in declaration.values.enumerated()
+        where numbers.insert(value.number).inserted {
+            let caseName = SwiftNames.enumCase(value.name, of: declaration.name)
+            cases.append((caseName, value, path + [2, Int32(index)]))
+        }
+        writer.documentation(comment(path))
+        writer.open("\(visibility) enum \(name.split(separator: ".").last!): ProtobufEnum")
+        for one in cases {
+            writer.documentation(comment(one.path))
+            writer.line("case \(one.name)")
+        }
+        writer.line("/// A number without a name.")
+        writer.line("case unrecognized(Int32)")
+        writer.line()
+        writer.open("\(visibility) init(rawValue: Int32)")
+        writer.line("switch rawValue {")
+        for one in cases { writer.line("case \(one.value.number): self = .\(one.name)") }
+        writer.line("default: self = .unrecognized(rawValue)")
+        writer.line("}")
+        writer.close()
+        writer.line()
+        writer.open("\(visibility) var rawValue: Int32")
+        writer.line("switch self {")
+        for one in cases { writer.line("case .\(one.name): \(one.value.number)") }
+        writer.line("case .unrecognized(let number): number")
+        writer.line("}")
+        writer.close()
+        writer.line()
+        writer.open("\(visibility) var protoName: String?")
+        writer.line("switch self {")
+        for one in cases { writer.line("case .\(one.name): \"\(one.value.name)\"") }
+        writer.line("case .unrecognized: nil")
+        writer.line("}")
+        writer.close()
+        writer.line()
+        writer.open("\(visibility) static let numbers: [String: Int32] =", bracket: "[")
+        for value in declaration.values { writer.line("\"\(value.name)\": \(value.number),") }
+        writer.close("]")
+        writer.close()
+    }
+}
+
+/// Swift source under construction, indented by four spaces a level.
+struct SourceWriter {
+    private(set) var text = ""
+    private var level = 0
+
+    mutating func line(_ line: String = "") {
+        text += line.isEmpty ? "\n" : String(repeating: "    ", count: level) + line + "\n"
+    }
+
+    mutating func lines(_ lines: String) {
+        for one in lines.split(separator: "\n", omittingEmptySubsequences: false) {
+            line(String(one))
+        }
+    }
+
+    mutating func open(_ head: String, bracket: String = "{") {
+        line(head.hasSuffix("(") ? head + bracket : head + " " + bracket)
+        level += 1
+    }
+
+    mutating func close(_ tail: String = "}") {
+        level -= 1
+        line(tail)
+    }
+
+    /// Writes a proto comment as documentation.
+    mutating func documentation(_ comment: String?) {
+        guard let comment else { return }
+        var lines = comment.split(separator: "\n", omittingEmptySubsequences: false)
+        while lines.last?.allSatisfy(\.isWhitespace) == true { lines.removeLast() }
+        for one in lines {
+            let trimmed = one.hasPrefix(" ") ? one.dropFirst() : one
+            line(trimmed.isEmpty ? "///" : "/// " + trimmed)
+        }
+    }
+}

@@ -30,6 +30,8 @@ struct EventStoreSinkTests {
         let base: any ReportStore
         let folds = Mutex(0)
         let foldError = Mutex<PipelineError?>(nil)
+        /// What becomes of every event.
+        let refusal = Mutex<PipelineError?>(nil)
         init(_ base: any ReportStore) { self.base = base }
         func migrate() async throws { try await base.migrate() }
         func owned(byPipeline pipeline: String, stage: String) -> any ReportStore {
@@ -45,9 +47,11 @@ struct EventStoreSinkTests {
             _ log: LogName, after source: String, at starts: [Int32: Int64]
         ) async throws { try await base.restart(log, after: source, at: starts) }
         func append(_ events: EventBatch, advances: [PositionAdvance]) async throws {
+            if !events.isEmpty, let error = refusal.withLock({ $0 }) { throw error }
             try await base.append(events, advances: advances)
         }
         func tryAppending(_ events: EventBatch) async throws {
+            if let error = refusal.withLock({ $0 }) { throw error }
             try await base.tryAppending(events)
         }
         func fold(limit: Int) async throws -> FoldResult {
@@ -164,6 +168,27 @@ struct EventStoreSinkTests {
         #expect(refused.allSatisfy { $0.code == code && $0.stage == "counts" })
         #expect(try await Self.views(store) == 4)
         #expect(try await store.positions(of: "events", initial: [0: 0]) == [0: 6])
+    }
+
+    @Test("tells of a chunk that the store refuses to the last event, and of one that it takes")
+    func refusesEverything() async throws {
+        try await StoreKind.sqlite.withStore { base in
+            let told = Mutex<[String?]>([])
+            let store = WatchedStore(base)
+            store.refusal.withLock { $0 = .permanent("store-constraint", "botched") }
+            let sink = EventStoreSink(
+                store: store, stage: "counts", clock: .system,
+                onRefusals: { error in told.withLock { $0.append(error?.code) } })
+            _ = try await base.positions(of: "events", initial: [0: 0])
+            let handler = Handler()
+            try await sink.deliver(Self.chunk(0..<6, handler: handler))
+            #expect(handler.rejections.withLock { $0 }.count == 6)
+            #expect(told.withLock { $0 } == ["store-constraint"])
+            #expect(try await base.positions(of: "events", initial: [0: 0]) == [0: 6])
+            store.refusal.withLock { $0 = nil }
+            try await sink.deliver(Self.chunk(6..<8))
+            #expect(told.withLock { $0 } == ["store-constraint", nil])
+        }
     }
 
     @Test("folds after so many events, after a while, and when it closes")

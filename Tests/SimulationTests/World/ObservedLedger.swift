@@ -29,9 +29,9 @@ struct ObservedLedger: Ledger {
         try await LedgerOperation.$current.withValue(operation) { try await body() }
     }
 
-    func register() async throws {
+    func register() async throws -> [StageState] {
         try fault("register")
-        try await inner.register()
+        return try await inner.register()
     }
     func accept(_ submissions: Submissions) async throws -> Acceptance {
         try fault("accept")

@@ -1,3 +1,4 @@
+import Calendar
 import PipelineCore
 
 /// What arrives in a world, and when.

@@ -180,9 +180,33 @@ struct DeduplicatorTests {
         passed.delivery.settle(.acknowledged)
     }
 
+    @Test(
+        "never drops a case for another's sake, however equal they are",
+        arguments: [DedupeStage.Key.recordKey, .content])
+    func otherCases(_ key: DedupeStage.Key) async throws {
+        let dedupe = Deduplicator(
+            memory: ProcessDedupeMemory(
+                window: .seconds(600), maxKeys: 100, clock: time.clock),
+            passesUnsettled: false, key: { key.of($0) })
+        func pass(_ numbers: [Int]) async throws -> [Int] {
+            var chunk = Chunk.testing(numbers).chunk
+            for index in chunk.records.indices {
+                chunk.records[index].key = [7]
+                // What a codec says of requests with equal parameters.
+                chunk.records[index].digest = Digest(high: 1, low: 2)
+            }
+            let passed = try await dedupe.process(chunk)
+            passed.delivery.settle(.acknowledged)
+            return passed.numbers
+        }
+        #expect(try await pass([1, 2, 1]) == [1, 2])
+        #expect(try await pass([3, 2]) == [3])
+    }
+
     @Test("takes the key that its settings name; a record without one passes")
     func keys() {
         var record = Record.testing(1)
+        record.id = nil
         record.key = [7]
         #expect(DedupeStage.Key.recordKey.of(record) == DedupeKey(Digest(of: [7])))
         #expect(DedupeStage.Key.content.of(record) == DedupeKey(Digest(of: record.payload)))

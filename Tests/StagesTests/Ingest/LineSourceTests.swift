@@ -12,7 +12,7 @@ struct LineSourceTests {
     private func read(_ lines: FakeLines, maxChunk: Int = 512) async throws -> [Chunk] {
         let chunks = Journal<Chunk>()
         let source = LineSource(
-            lines: lines, maxChunk: maxChunk,
+            lines: lines, resource: "lines", maxChunk: maxChunk,
             intake: Intake(
                 decoder: nil,
                 context: .testing(clock: ManualClock().clock, positions: positions)))
@@ -74,7 +74,7 @@ struct LineSourceTests {
     func cancellation() async throws {
         let lines = FakeLines(["one", "two"], linesPerRead: 1)
         let source = LineSource(
-            lines: lines, maxChunk: 1,
+            lines: lines, resource: "lines", maxChunk: 1,
             intake: Intake(decoder: nil, context: .testing(clock: ManualClock().clock)))
         let sent = Journal<Chunk>()
         let reading = Task {
@@ -94,7 +94,7 @@ struct LineSourceTests {
     func rejections() async throws {
         let lines = FakeLines(["bad"])
         let source = LineSource(
-            lines: lines, maxChunk: 1,
+            lines: lines, resource: "lines", maxChunk: 1,
             intake: Intake(decoder: nil, context: .testing(clock: ManualClock().clock)))
         try await source.run(
             into: Outlet { chunk in

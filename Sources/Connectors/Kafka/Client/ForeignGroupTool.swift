@@ -21,7 +21,7 @@ package struct ForeignGroupTool: Sendable {
     package func committed(_ topic: String, _ partitions: [Int32]) throws(PipelineError)
         -> [Int32: Int64]
     {
-        try client.committed(of: topic, partitions, timeoutMilliseconds: 10_000)
+        try client.committed(of: topic, partitions, timeoutMilliseconds: 10_000).offsets
     }
 
     /// As `kafka-topics.sh --delete` does. Blocks until no broker shows the topic any more.

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import CRdKafka
 internal import Glibc
 internal import PipelineCore
@@ -32,19 +33,13 @@ internal import PipelineCore
     /// left: that is what closing a consumer is for.
     deinit {
         let last = unsafe Remains(handle: handle, events: events)
-        let argument = unsafe Unmanaged.passRetained(last).toOpaque()
+        // Kept until the handle is destroyed, or to the process's end: its callbacks may still come.
+        let kept = unsafe Unmanaged.passRetained(last)
         if abortsWhenDestroyed { return }
-        var thread = pthread_t()
-        let failed = unsafe pthread_create(
-            &thread, nil,
-            { argument in
-                let last = unsafe Unmanaged<Remains>.fromOpaque(argument!).takeRetainedValue()
-                unsafe rd_kafka_destroy_flags(last.handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
-                withExtendedLifetime(last.events) {}
-                return nil
-            }, argument)
-        // Without a thread the handle stays to the process's end, as ``Remains`` does: its callbacks may still come.
-        if failed == 0 { pthread_detach(thread) }
+        _ = try? NativeThread(name: "kafka-destroy") {
+            unsafe rd_kafka_destroy_flags(last.handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
+            unsafe kept.release()
+        }
     }
 
     /// librdkafka before 2.3.0 aborts the process when a member of a group is destroyed before its first assignment
@@ -68,7 +63,7 @@ internal import PipelineCore
 }
 
 /// What is left of a client while it is being destroyed: callbacks may come until the end.
-@safe private final class Remains {
+@safe private final class Remains: @unchecked Sendable {
     let handle: OpaquePointer
     let events: ClientEvents
     init(handle: OpaquePointer, events: ClientEvents) {

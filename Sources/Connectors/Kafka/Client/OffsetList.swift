@@ -1,14 +1,23 @@
 internal import CRdKafka
+internal import Glibc
 internal import PipelineCore
 
 /// Owns an `rd_kafka_topic_partition_list_t` of one topic.
 @safe struct OffsetList: ~Copyable {
     private let list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
 
-    init(_ topic: String, _ offsets: [Int32: Int64]) {
+    /// - Parameter witnesses: go along as the offsets' metadata, which the group keeps beside them.
+    init(
+        _ topic: String, _ offsets: [Int32: Int64], witnesses: [Int32: LogWitness] = [:]
+    ) {
         unsafe list = rd_kafka_topic_partition_list_new(Int32(offsets.count))
         for (partition, offset) in offsets {
-            unsafe rd_kafka_topic_partition_list_add(list, topic, partition).pointee.offset = offset
+            let entry = unsafe rd_kafka_topic_partition_list_add(list, topic, partition)
+            unsafe entry?.pointee.offset = offset
+            guard let note = witnesses[partition]?.note else { continue }
+            // The list frees it.
+            unsafe entry?.pointee.metadata = UnsafeMutableRawPointer(strdup(note))
+            unsafe entry?.pointee.metadata_size = note.utf8.count
         }
     }
 
@@ -29,6 +38,18 @@ internal import PipelineCore
         var offsets: [Int32: Int64] = [:]
         unsafe Self.forEach(list) { unsafe offsets[$0.partition] = $0.offset }
         return offsets
+    }
+
+    /// Those that a group has kept beside its offsets.
+    var witnesses: [Int32: LogWitness] {
+        var witnesses: [Int32: LogWitness] = [:]
+        unsafe Self.forEach(list) { entry in
+            guard let metadata = unsafe entry.metadata else { return }
+            let bytes = unsafe UnsafeRawBufferPointer(start: metadata, count: entry.metadata_size)
+            unsafe witnesses[entry.partition] = LogWitness(
+                note: unsafe String(decoding: bytes, as: UTF8.self))
+        }
+        return witnesses
     }
 
     /// The first partition that librdkafka has marked as failed.
@@ -56,5 +77,21 @@ internal import PipelineCore
         _ body: (rd_kafka_topic_partition_t) -> Void
     ) {
         for index in 0..<Int(unsafe list.pointee.cnt) { unsafe body(list.pointee.elems[index]) }
+    }
+}
+
+extension LogWitness {
+    private static let noteBegins = "penstock:1"
+
+    /// As it stands in the metadata of a committed offset: `penstock:1:OFFSET:DIGEST`.
+    var note: String { "\(Self.noteBegins):\(offset):\(String(digest, radix: 16))" }
+
+    /// `nil` for what somebody else has written there.
+    init?(note: String) {
+        let parts = note.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 4, parts[0...1].joined(separator: ":") == Self.noteBegins,
+            let offset = Int64(parts[2]), offset >= 0, let digest = UInt64(parts[3], radix: 16)
+        else { return nil }
+        self.init(offset: offset, digest: digest)
     }
 }

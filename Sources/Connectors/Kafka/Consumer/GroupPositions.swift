@@ -11,7 +11,7 @@ struct GroupPositions: PositionStore {
             let timeout = KafkaConsumer.requestTimeoutMilliseconds
             let stored = try client.committed(
                 of: topic, Array(initial.keys), timeoutMilliseconds: timeout)
-            let new = initial.filter { stored[$0.key] == nil }
+            let new = initial.filter { stored.offsets[$0.key] == nil }
             if !new.isEmpty {
                 // A start at the latest record would move on with every restart if it were not
                 // kept. Failing is no harm: the offset is committed again with the first
@@ -19,12 +19,12 @@ struct GroupPositions: PositionStore {
                 try? client.commit(topic, new, timeoutMilliseconds: timeout)
             }
             return StoredPositions(
-                source: log.key, next: stored.merging(new) { old, _ in old },
-                partitions: Set(initial.keys))
+                source: log.key, next: stored.offsets.merging(new) { old, _ in old },
+                witnesses: stored.witnesses, partitions: Set(initial.keys))
         }
     }
 
-    /// A group has no place for them: only this process knows what it has read.
+    /// They go along with the next offsets that are committed, as their metadata.
     func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {}
 
     func restart(

@@ -54,10 +54,10 @@ extension KafkaClient {
         return ask()
     }
 
-    /// The group's committed offsets; partitions without one are missing.
+    /// The group's committed offsets, with the witnesses beside them; partitions without one are missing.
     func committed(
         of topic: String, _ partitions: [Int32], timeoutMilliseconds: Int32
-    ) throws(PipelineError) -> [Int32: Int64] {
+    ) throws(PipelineError) -> (offsets: [Int32: Int64], witnesses: [Int32: LogWitness]) {
         let list = OffsetList(topic, partitions: partitions)
         let doing = "asking for the group's offsets of \(topic)"
         let code = unsafe withHandle { handle in
@@ -67,7 +67,8 @@ extension KafkaClient {
             throw .kafka(code, doing, events.faults.lastReason)
         }
         try list.check(doing)
-        return list.offsets.filter { $0.value >= 0 }
+        let offsets = list.offsets.filter { $0.value >= 0 }
+        return (offsets, list.witnesses.filter { offsets[$0.key] != nil })
     }
 
     func assign(_ topic: String, _ offsets: [Int32: Int64]) throws(PipelineError) {
@@ -115,10 +116,13 @@ extension KafkaClient {
     }
 
     /// Commits and waits for the answer.
+    ///
+    /// - Parameter witnesses: what is to be kept beside the offsets; nothing without it.
     func commit(
-        _ topic: String, _ offsets: [Int32: Int64], timeoutMilliseconds: Int32
+        _ topic: String, _ offsets: [Int32: Int64], witnesses: [Int32: LogWitness] = [:],
+        timeoutMilliseconds: Int32
     ) throws(PipelineError) {
-        let list = OffsetList(topic, offsets)
+        let list = OffsetList(topic, offsets, witnesses: witnesses)
         let doing = "committing offsets of \(topic)"
         let code = unsafe withHandle { handle in
             let queue = unsafe rd_kafka_queue_new(handle)

@@ -17,10 +17,12 @@ extension KafkaConsumer {
     /// Commits and waits; what failed is committed again later.
     func commit(_ offsets: [Int32: Int64]) async throws {
         if offsets.isEmpty { return }
+        let witnesses = progress.withLock(\.continuity.proven)
         do {
             try await worker.run { [client, topic] in
                 try client.commit(
-                    topic, offsets, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
+                    topic, offsets, witnesses: witnesses,
+                    timeoutMilliseconds: Self.requestTimeoutMilliseconds)
             }
         } catch {
             progress.withLock { $0.uncommit(offsets) }
@@ -29,12 +31,13 @@ extension KafkaConsumer {
     }
 
     /// The last commit for partitions that are given up. For the worker: waits where the commit is
-    /// the truth.
-    func commitAtLast(_ offsets: [Int32: Int64]) {
+    /// the truth, and says then what the log is known by: it may be another one already.
+    func commitAtLast(_ offsets: [Int32: Int64], _ witnesses: [Int32: LogWitness]) {
         if !isGroupTruth { return client.commitLater(topic, offsets) }
         do throws(PipelineError) {
             try client.commit(
-                topic, offsets, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
+                topic, offsets, witnesses: witnesses,
+                timeoutMilliseconds: Self.requestTimeoutMilliseconds)
         } catch { events.note(4, "COMMIT", error.message) }
     }
 }

@@ -23,12 +23,14 @@ extension KafkaConsumer {
 
     private func stop(_ partitions: [Int32], isLost: Bool) async throws {
         buffer.withLock { $0.remove(of: Set(partitions)) }
-        let offsets = progress.withLock { progress in
+        let (offsets, witnesses) = progress.withLock { progress in
             defer { progress.stop(partitions) }
-            return isLost ? [:] : progress.takeCommits(of: partitions)
+            return (
+                isLost ? [:] : progress.takeCommits(of: partitions), progress.continuity.proven
+            )
         }
         try await worker.run { [self] in
-            if !offsets.isEmpty { commitAtLast(offsets) }
+            if !offsets.isEmpty { commitAtLast(offsets, witnesses) }
             do throws(PipelineError) { try client.unassign(topic, partitions) } catch {
                 events.note(4, "REBALANCE", error.message)
             }

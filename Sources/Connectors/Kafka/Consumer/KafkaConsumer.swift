@@ -110,9 +110,9 @@ final class KafkaConsumer: BusConsumer {
     func close() async {
         guard progress.withLock({ $0.close() }) else { return }
         doorbell.ring()
-        let offsets = progress.withLock { $0.takeCommits() }
+        let (offsets, witnesses) = progress.withLock { ($0.takeCommits(), $0.continuity.proven) }
         try? await worker.run { [self] in
-            if !offsets.isEmpty { commitAtLast(offsets) }
+            if !offsets.isEmpty { commitAtLast(offsets, witnesses) }
             buffer.withLock { $0.removeAll() }
             // What the group still waits for has to be answered, or closing would wait for ever.
             for change in events.rebalances.close() {

@@ -1,3 +1,4 @@
+internal import Calendar
 internal import CPostgres
 internal import Glibc
 internal import PipelineCore

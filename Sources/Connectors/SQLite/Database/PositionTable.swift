@@ -48,7 +48,7 @@ public struct PositionTable: Sendable {
             WHERE source = ?1 AND \(isOwner(2))
             """, stored.source, repeat each owner
         ) { row in
-            let partition = Int32(row.int64(0))
+            let partition = Int32(clamping: row.int64(0))
             stored.partitions.insert(partition)
             guard initial[partition] != nil else { return }
             stored.next[partition] = row.int64(1)
@@ -74,7 +74,7 @@ public struct PositionTable: Sendable {
             WHERE (log = ?1 OR log IS NULL AND source = ?2) AND \(isOwner)
             """, log.key, log.formerKey, repeat each owner
         ) { row in
-            let partition = Int32(row.int64(0))
+            let partition = Int32(clamping: row.int64(0))
             stored.partitions.insert(partition)
             stored.next[partition] = row.int64(1)
             if row.isNull(2) { return }

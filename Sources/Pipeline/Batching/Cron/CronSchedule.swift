@@ -1,3 +1,4 @@
+internal import Calendar
 public import PipelineCore
 
 /// The ticks of a cron expression on the clocks of a time zone.

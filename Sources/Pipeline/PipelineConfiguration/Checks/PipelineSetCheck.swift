@@ -44,7 +44,7 @@ public struct PipelineSetCheck {
             for stage in pipeline.stages where stage.role == .source {
                 for use in stage.contract.resources where use.kinds.contains(.api) {
                     guard let api = pipeline.resource(use.name), api.kinds.contains(.api),
-                        let earlier = first.updateValue(pipeline, forKey: api.address.url)
+                        let earlier = first.updateValue(pipeline, forKey: api.identity)
                     else { continue }
                     problems.append(
                         Diagnostic(

@@ -85,6 +85,7 @@ struct ResourceDecoding {
         }
         return ResourceDefinition(
             name: ResourceName(stringLiteral: member.key), address: address,
-            kinds: connector.kinds, place: connector.place(address), position: member.position)
+            kinds: connector.kinds, place: connector.place(address), position: member.position,
+            written: connector.identity(address))
     }
 }

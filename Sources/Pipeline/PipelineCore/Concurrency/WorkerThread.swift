@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Glibc
 internal import Synchronization
 
@@ -24,18 +25,13 @@ public final class WorkerThread: BlockingWorker {
     /// Starts the thread, as the first call does otherwise.
     /// - Throws: ``PipelineError`` `no-thread`, retryable: the system gives no more threads.
     public func start() throws(PipelineError) {
-        let failed = lane.start()
-        if failed == 0 { return }
-        throw .retryable(
-            "no-thread",
-            "the system gives no thread (\(unsafe String(cString: strerror(failed)))): raise the limit of processes (ulimit -u)"
-        )
+        do { try lane.start() } catch { throw .retryable("no-thread", "\(error)", cause: error) }
     }
 
     /// Runs `body` after all that was asked for earlier, without waiting for it. Without a thread it waits for one.
     public func enqueue(_ body: @escaping @Sendable () -> Void) {
         lane.add(body)
-        _ = lane.start()
+        try? lane.start()
     }
 
     /// - Throws: what `body` throws, and what ``start()`` does.
@@ -125,26 +121,13 @@ private final class AbandonableWait<T: Sendable>: Sendable {
         unsafe mutex.deallocate()
     }
 
-    /// Starts the thread unless it runs; answers the system's error.
-    func start() -> Int32 {
+    /// Starts the thread unless it runs.
+    func start() throws(ThreadError) {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
-        if isStarted { return 0 }
-        var thread = pthread_t()
-        let retained = unsafe Unmanaged.passRetained(self)
-        let failed = unsafe pthread_create(
-            &thread, nil,
-            { argument in
-                unsafe Unmanaged<Lane>.fromOpaque(argument!).takeRetainedValue().run()
-                return nil
-            }, retained.toOpaque())
-        if failed != 0 {
-            unsafe retained.release()
-            return failed
-        }
+        if isStarted { return }
+        _ = try NativeThread(name: "worker") { self.run() }
         isStarted = true
-        pthread_detach(thread)
-        return 0
     }
 
     func add(_ job: @escaping @Sendable () -> Void) {

@@ -68,6 +68,21 @@ public final class Outage: Sendable {
     }
 }
 
+extension Outage {
+    /// A store that refuses every record of a chunk for one reason: then it is more likely the store than they.
+    ///
+    /// It is told of, and they go to the dead letters all the same: whoever sends bad records could stop everybody else's
+    /// if they were ever taken for the store's fault.
+    public static func ofRefusals(
+        at stage: String, clock: PipelineClock, logger: Logger
+    ) -> Outage {
+        Outage(
+            "stage \(stage): store records",
+            "the store refuses every record of a chunk for one reason: if it is a constraint or a trigger of its tables, stop the process and mend them; the records are in the dead letters",
+            clock: clock, logger: logger)
+    }
+}
+
 /// Decides when something is said about an outage: a pure state machine.
 struct OutageState: Sendable {
     /// What is worth a line now.

@@ -7,9 +7,13 @@
 public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes {
     /// Creates the stage's row, or takes note of its rule: the higher revision wins. A rule without a revision takes
     /// the stored one if its text is the same, else the next.
+    ///
+    /// - Returns: stages of the store with open work that are not among the stage's owners, but may be another
+    ///   process's: if they are not, nobody works on them.
     /// - Throws: `fatal` `rule-conflict` when the stored rule has the same revision and another text, `state-unowned`
     ///   when the stage's owners leave something behind, see ``StateOwnership``.
-    func register() async throws
+    @discardableResult
+    func register() async throws -> [StageState]
 
     /// Inserts a chunk's cases and advances its positions, both or neither.
     ///
@@ -149,5 +153,20 @@ public struct LedgerSummary: Sendable, Hashable {
         self.undelivered = undelivered
         self.generatedCases = generatedCases
         self.generationSeconds = generationSeconds
+    }
+}
+
+extension PipelineError {
+    /// A row holds what no version of the ledger writes. Waited for, since whatever else the store holds is in order and
+    /// may be worked on: somebody has to mend the row.
+    ///
+    /// - Parameters:
+    ///   - item: the case, as far as it can be told.
+    ///   - problem: a sentence without a full stop.
+    public static func damagedRow(of item: String, _ problem: String) -> PipelineError {
+        .retryable(
+            "store-damaged",
+            "the ledger's row of the case \(item) is not as Penstock writes it: \(problem). "
+                + "Who else writes to that store? Mend the row, or restore it from a backup")
     }
 }

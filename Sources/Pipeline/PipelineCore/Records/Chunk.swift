@@ -46,6 +46,11 @@ extension [Record] {
         }
         return found
     }
+
+    /// Whether a store has refused all of several records for one reason: then it is more likely the store than they.
+    public func areRefusedAlike(_ refused: [(record: Record, error: PipelineError)]) -> Bool {
+        count > 1 && refused.count == count && Set(refused.map(\.error.code)).count == 1
+    }
 }
 
 /// A conditional step of a stored position: from `expected` to `next`, or not at all.

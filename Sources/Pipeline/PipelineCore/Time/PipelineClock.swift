@@ -1,3 +1,5 @@
+internal import Calendar
+
 /// A point on a monotonic clock, in nanoseconds since an origin of its own.
 public struct Instant: InstantProtocol, Sendable {
     public var nanoseconds: Int64

@@ -1,3 +1,4 @@
+internal import Calendar
 internal import Glibc
 
 /// The machine's clocks.

@@ -1,3 +1,5 @@
+internal import Calendar
+
 /// A point of civil time: microseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 public struct Timestamp: Sendable, Hashable, Comparable {
     public var microseconds: Int64
@@ -22,21 +24,6 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 }
 
 extension Duration {
-    /// Whole nanoseconds, towards zero; saturates.
-    public var wholeNanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        if overflow { return seconds < 0 ? .min : .max }
-        return scaled + attoseconds / 1_000_000_000
-    }
-    /// Whole microseconds, towards zero; saturates.
-    public var wholeMicroseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
-        if overflow { return seconds < 0 ? .min : .max }
-        return scaled + attoseconds / 1_000_000_000_000
-    }
-    public var wholeMilliseconds: Int64 { wholeMicroseconds / 1000 }
     /// Seconds with their fraction, for metrics and logs.
     public var inSeconds: Double {
         Double(components.seconds) + Double(components.attoseconds) * 1e-18

@@ -1,3 +1,4 @@
+internal import Calendar
 internal import PipelineCore
 
 /// What a simulator decides by, without running anything.

@@ -31,7 +31,9 @@ struct PositionStep {
         let detail = "is not the log that was read: \(contradiction)"
         if use.beginsAnew {
             return ResourceFinding(
-                "topic \(use.topic)", .ok, "\(detail); `run` reads it from its start")
+                "topic \(use.topic)", .ok,
+                "\(detail); `run` reads it from its start, and counts events that it has read before again"
+            )
         }
         return ResourceFinding(
             "topic \(use.topic)", .wrong, detail,

@@ -1,3 +1,4 @@
+internal import Calendar
 internal import PipelineCore
 internal import Specification
 
@@ -69,7 +70,7 @@ struct Page {
             + "\(simulation.arrivals.count.counting("message", "messages")) with "
             + "\(simulation.cases.count.counting("case", "cases")) in "
             + "\(simulation.traceLength.spoken), from "
-            + "\(CivilClock(simulation.start).dateAndMinutes) UTC on"
+            + "\(CivilTime(simulation.start).dateAndMinutes) UTC on"
         return "<p class=\"muted\">\(Paragraph.glued(text))</p>\n"
     }
 

@@ -1,3 +1,4 @@
+internal import Calendar
 internal import PipelineCore
 
 extension SimulationReport {
@@ -77,7 +78,7 @@ extension SimulationReport {
 
     /// The civil time of an instant, finer if the simulation is short.
     func moment(_ instant: Duration) -> String {
-        let clock = CivilClock(start.advanced(by: instant))
+        let clock = CivilTime(start.advanced(by: instant))
         let isShort = max(end, traceLength) < .seconds(600)
         return "\(clock.day) \(isShort ? clock.milliseconds : clock.seconds)"
     }

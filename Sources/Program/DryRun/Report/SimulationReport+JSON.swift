@@ -1,3 +1,4 @@
+internal import Calendar
 internal import PipelineCore
 public import Specification
 
@@ -11,7 +12,7 @@ extension SimulationReport {
             ("pipeline", .string(pipeline)), ("file", .string(file)),
             ("ok", .bool(verdict.isGood)), ("verdict", .string(verdict.sentence)),
             ("assumptions", .array(assumptions.map { .string($0) })),
-            ("start", .string(CivilClock(start).rfc3339)),
+            ("start", .string(CivilTime(start).rfc3339)),
             ("trace_seconds", .seconds(traceLength)), ("end_seconds", .seconds(end)),
             ("took_seconds", .seconds(took)), ("sla_seconds", .seconds(sla)),
             ("messages", .number(arrivals.count)), ("cases", .number(cases.count)),
@@ -82,7 +83,7 @@ extension SimulatedBatch {
         var members: [(String, JSON)] = [
             ("number", JSON(.number(String(number)))), ("closed_by", .string(closedBy)),
             ("sealed_at_seconds", .seconds(sealedAt)),
-            ("sealed_at", .string(CivilClock(start.advanced(by: sealedAt)).rfc3339)),
+            ("sealed_at", .string(CivilTime(start.advanced(by: sealedAt)).rfc3339)),
             ("generation_begins_seconds", .seconds(generation.lowerBound)),
             ("generation_ends_seconds", .seconds(generation.upperBound)),
             ("cases", .number(cases.count)),

@@ -1,3 +1,4 @@
+internal import Calendar
 internal import PipelineCore
 
 /// A labelled instant of an axis.
@@ -23,7 +24,7 @@ extension TimeAxis {
     }
 
     private func label(_ instant: Duration, step: Duration) -> String {
-        let clock = CivilClock(start.advanced(by: instant))
+        let clock = CivilTime(start.advanced(by: instant))
         if step >= .seconds(86_400) || clock.secondOfDay == 0 && step >= .seconds(60) {
             return clock.day
         }
@@ -33,7 +34,7 @@ extension TimeAxis {
 
     /// An instant, as exact as the axis is fine: `24 Nov 06:00`.
     func moment(_ instant: Duration) -> String {
-        let clock = CivilClock(start.advanced(by: instant))
+        let clock = CivilTime(start.advanced(by: instant))
         if slot >= .seconds(60) { return "\(clock.day) \(clock.minutes)" }
         return slot >= .seconds(1) ? "\(clock.day) \(clock.seconds)" : clock.milliseconds
     }

@@ -1,3 +1,4 @@
+internal import Calendar
 internal import Logging
 internal import PipelineConfiguration
 internal import PipelineCore

@@ -1,3 +1,4 @@
+internal import Calendar
 internal import PipelineCore
 
 extension SimulationReport {
@@ -54,7 +55,7 @@ struct SimulationText {
             "\(report.pipeline.printable) (\(report.file.printable)): "
             + "\(report.arrivals.count.counting("message", "messages")) with "
             + "\(report.cases.count.counting("case", "cases")) in \(report.traceLength.spoken)"
-            + ", from \(CivilClock(report.start).dateAndMinutes) UTC on"
+            + ", from \(CivilTime(report.start).dateAndMinutes) UTC on"
         return Paragraph.lines(text, width: width, indent: "  ")
     }
 

@@ -119,6 +119,9 @@ extension PenstockCommand {
                 let opened = try resources.open(definition)
                 stages += definition.ledgers(in: opened, owners: definitions.flatMap(\.stateOwners))
             }
+            if !options.rename.isEmpty || !options.abandon.isEmpty {
+                try resources.refuseMissing(definitions)
+            }
             do {
                 for store in resources.stores { try await store.migrate() }
                 let names = NameMigration(stores: resources.stores, console: console)

@@ -120,6 +120,10 @@ extension RunTimeCode {
             "The embedded store is damaged.",
             "Restore a backup, or save what can be read: sqlite3 FILE .recover"),
         .init(
+            "store-damaged", .passing,
+            "A row of the ledger holds what Penstock does not write.",
+            "Find out who else writes to the store; mend the row, or restore it from a backup."),
+        .init(
             "store-data", .record,
             "The store can't take a value.",
             "Read its message: which value, and why?"),

@@ -85,7 +85,7 @@ extension PipelineDefinition {
     }
 
     /// What to set so that the address is the one that the running pipeline has.
-    fileprivate func advice(on name: ResourceName) -> String {
+    func advice(on name: ResourceName) -> String {
         let path = "$.resources.\(name.text).url"
         let reference = references.first { "\($0.path)" == path }
         switch reference?.place {

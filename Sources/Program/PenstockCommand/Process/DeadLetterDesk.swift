@@ -2,6 +2,7 @@ internal import Logging
 internal import PipelineConfiguration
 internal import PipelineCore
 internal import Specification
+internal import StandardCatalogue
 
 /// What a pipeline's stores keep for an operator, opened beside whoever runs it.
 struct DeadLetterDesk: Sendable {
@@ -66,11 +67,17 @@ struct DeadLetterDesk: Sendable {
                 clock: .system, random: RandomSource(),
                 logger: Logger(label: "penstock", level: .warning), isRunning: false))
         let resources = try opened.open(definition)
+        try opened.refuseMissing([definition])
         return DeadLetterDesk(
             definition: definition, resources: resources,
-            stores: opened.all.compactMap { $0 as? any DeadLetterProvider }.map {
+            stores: opened.all.filter(isThere).compactMap { $0 as? any DeadLetterProvider }.map {
                 $0.deadLetters(of: definition.name)
             }, barriers: barriers, opened: opened)
+    }
+
+    /// Looking makes no store.
+    private static func isThere(_ resource: any Resource) -> Bool {
+        (resource as? any StandardStore)?.isThere != false
     }
 
     /// Runs `body`, and closes everything.

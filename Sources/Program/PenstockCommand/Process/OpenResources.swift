@@ -23,6 +23,23 @@ struct OpenResources {
     }
     var stores: [any StandardStore] { all.compactMap { $0 as? any StandardStore } }
 
+    /// Refuses to look into stores, or to change what they hold, where none is: whoever runs the pipelines may have
+    /// another environment, and so others. Makes none.
+    ///
+    /// - Throws: ``CommandFailure`` `unavailable`.
+    func refuseMissing(_ definitions: [PipelineDefinition]) throws {
+        guard !stores.isEmpty, !stores.contains(where: \.isThere) else { return }
+        for definition in definitions {
+            guard let store = definition.resources.last(where: { $0.kinds.contains(.store) }) else {
+                continue
+            }
+            throw CommandFailure(
+                .unavailable,
+                "nothing is kept in \(store.address): the file is not there. "
+                    + definition.advice(on: store.name))
+        }
+    }
+
     /// - Throws: ``PipelineError`` for an address that its connector refuses.
     mutating func open(_ definition: PipelineDefinition) throws -> [ResourceName: any Resource] {
         var opened: [ResourceName: any Resource] = [:]

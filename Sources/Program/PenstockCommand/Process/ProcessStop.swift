@@ -1,3 +1,4 @@
+internal import Calendar
 internal import Glibc
 internal import Logging
 internal import PipelineCore

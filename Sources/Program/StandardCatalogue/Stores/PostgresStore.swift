@@ -1,3 +1,4 @@
+internal import Calendar
 internal import ConversionReports
 internal import Ledger
 internal import PipelineCore

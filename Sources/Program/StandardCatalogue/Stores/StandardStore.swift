@@ -27,7 +27,14 @@ extension StandardStore {
             logger: context.logger)
         let store = reports.owned(
             byPipeline: context.pipeline, stage: context.stage, beside: context.owners)
-        return EventStoreSink(store: store, stage: context.stage, clock: context.clock) { error in
+        let refusals = Outage.ofRefusals(
+            at: context.stage, clock: context.clock, logger: context.logger)
+        return EventStoreSink(
+            store: store, stage: context.stage, clock: context.clock,
+            onRefusals: { error in
+                if let error { refusals.failed(error) } else { refusals.succeeded() }
+            }
+        ) { error in
             if let error { folding.failed(error) } else { folding.succeeded() }
         }
     }

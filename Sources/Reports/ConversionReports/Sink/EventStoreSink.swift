@@ -33,14 +33,18 @@ public final class EventStoreSink: Sink {
     private let cadence: Cadence
     private let clock: PipelineClock
     private let onFold: @Sendable ((any Error)?) -> Void
+    private let onRefusals: @Sendable (PipelineError?) -> Void
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - stage: the stage's id, for rejections.
     ///   - onFold: told of each fold, with the error of one that failed. The events are safe and
     ///     reports are right without it, so the sink goes on and tries again later.
+    ///   - onRefusals: told of each chunk that the store refuses to the last event, all for one
+    ///     reason, and with `nil` of each of which it takes some.
     public init(
         store: any ReportStore, stage: String, cadence: Cadence = Cadence(), clock: PipelineClock,
+        onRefusals: @escaping @Sendable (PipelineError?) -> Void = { _ in },
         onFold: @escaping @Sendable ((any Error)?) -> Void = { _ in }
     ) {
         self.store = store
@@ -48,6 +52,7 @@ public final class EventStoreSink: Sink {
         self.cadence = cadence
         self.clock = clock
         self.onFold = onFold
+        self.onRefusals = onRefusals
         state = Mutex(State(lastFold: clock.now))
     }
 
@@ -65,6 +70,7 @@ public final class EventStoreSink: Sink {
             events = try await rejectRefused(of: chunk, as: error)
             try await store.append(events, advances: chunk.advances)
         }
+        if events.count > 0 { onRefusals(nil) }
         await foldIfDue(stored: events.count)
     }
 
@@ -90,6 +96,7 @@ public final class EventStoreSink: Sink {
         let refused = try await chunk.records.refused(as: error) { part in
             try await store.tryAppending(read(part).0)
         }
+        if chunk.records.areRefusedAlike(refused) { onRefusals(refused[0].error) }
         try await chunk.delivery.reject(
             refused.map { record, error in
                 Rejection(record, stage: stage, code: error.code, reason: error.message)

@@ -104,7 +104,10 @@ public final class FakeLedger: Ledger {
         calls.note(what.isEmpty ? call.rawValue : "\(call.rawValue) \(what)")
     }
 
-    public func register() async throws { try perform(.register) }
+    public func register() async throws -> [StageState] {
+        try perform(.register)
+        return []
+    }
 
     public func accept(_ submissions: Submissions) async throws -> Acceptance {
         try perform(.accept, "\(submissions.count)")

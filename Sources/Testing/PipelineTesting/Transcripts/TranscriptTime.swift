@@ -1,3 +1,4 @@
+internal import Calendar
 public import PipelineCore
 public import Specification
 
@@ -51,15 +52,6 @@ extension Timestamp: TextValue {
 
     /// With six digits of a second, unless they are zero.
     public var text: String {
-        let (days, ofDay) = microseconds.flooredDivision(by: 86_400_000_000)
-        let date = CivilDate(daysSinceEpoch: days)
-        let (seconds, fraction) = ofDay.flooredDivision(by: 1_000_000)
-        func padded(_ number: Int64, _ width: Int) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        return "\(padded(date.year, 4))-\(padded(date.month, 2))-\(padded(date.day, 2))T"
-            + "\(padded(seconds / 3600, 2)):\(padded(seconds / 60 % 60, 2)):"
-            + padded(seconds % 60, 2) + (fraction == 0 ? "" : ".\(padded(fraction, 6))") + "Z"
+        CivilTime(microsecondsSinceEpoch: microseconds).rfc3339(.microsecondsUnlessZero)
     }
 }

@@ -1,3 +1,7 @@
+internal import Concurrency
+internal import CGRPC
+public import Protobuf
+
 /// A gRPC client over the C core: a channel with a completion queue and a thread of its own.
 ///
 /// It connects when the first call needs it, and again after a loss. libgrpc before 1.61 may take an
@@ -16,7 +20,7 @@ public final class GRPCClient: Sendable {
         let calls = ClientCalls(
             ChannelHandle(target: configuration.target, configuration.arguments))
         self.calls = calls
-        thread = try NativeThread(name: "grpc-client") { [isDrained] in
+        thread = try NativeThread.starting(name: "grpc-client") { [isDrained] in
             calls.queue.drain()
             isDrained.open()
         }
@@ -85,5 +89,132 @@ public final class GRPCClient: Sendable {
         await isDrained.wait()
         // It has said that it is at its end, so this does not block.
         thread.join()
+    }
+}
+
+extension GRPCClient {
+    /// The target and the limits of a client.
+    public struct Configuration: Sendable {
+        /// What to connect to: `host:port`, `[IPv6]:port` or `unix:path`. Not encrypted.
+        public var target: String
+        /// The longest response message, in bytes. Longer ones end a call with RESOURCE_EXHAUSTED.
+        public var maxMessageBytes = 4 << 20
+        /// After this silence of the server, while calls are open, it is asked for a sign of life;
+        /// `nil` is never. Servers refuse pings that come too often.
+        public var keepaliveTime: Duration?
+        /// A server that gives none within this time is given up.
+        public var keepaliveTimeout = Duration.seconds(20)
+        /// The longest wait between two attempts to connect.
+        public var maxReconnectBackoff = Duration.seconds(10)
+        /// Whether the environment's `http_proxy` is used.
+        public var usesProxy = false
+
+        /// Creates a configuration of the default limits.
+        ///
+        /// - Parameter target: See ``target``.
+        public init(target: String) { self.target = target }
+
+        var arguments: ChannelArguments {
+            ChannelArguments([
+                "grpc.max_receive_message_length": maxMessageBytes,
+                "grpc.keepalive_time_ms": keepaliveTime?.settingMilliseconds ?? Int(Int32.max),
+                "grpc.keepalive_timeout_ms": keepaliveTimeout.settingMilliseconds,
+                "grpc.initial_reconnect_backoff_ms": min(
+                    1000, maxReconnectBackoff.settingMilliseconds),
+                "grpc.max_reconnect_backoff_ms": maxReconnectBackoff.settingMilliseconds,
+                // A server that is started anew may have another address; the C core would not
+                // look it up again for half a minute.
+                "grpc.dns_min_time_between_resolutions_ms": 2000,
+                "grpc.enable_http_proxy": usesProxy ? 1 : 0,
+                // Each client has connections of its own.
+                "grpc.use_local_subchannel_pool": 1,
+            ])
+        }
+    }
+}
+
+extension GRPCClient {
+    /// Calls a unary method; see ``unary(_:_:timeout:metadata:waitForReady:)``.
+    ///
+    /// - Throws: Also INTERNAL when the response is no such message.
+    public func call<Request: Message, Response: Message>(
+        _ method: MethodDescriptor<Request, Response>, _ request: Request, timeout: Duration?,
+        metadata: GRPCMetadata = [:], waitForReady: Bool = false
+    ) async throws(GRPCStatusError) -> Response {
+        let bytes = try await unary(
+            method.path, try request.bytesToSend(), timeout: timeout, metadata: metadata,
+            waitForReady: waitForReady)
+        return try Response.answered(bytes)
+    }
+
+    /// Opens a streaming call; see ``stream(_:timeout:metadata:waitForReady:)``.
+    public func stream<Request: Message, Response: Message>(
+        _ method: MethodDescriptor<Request, Response>, timeout: Duration?,
+        metadata: GRPCMetadata = [:], waitForReady: Bool = false
+    ) throws(GRPCStatusError) -> MessageClientStream<Request, Response> {
+        MessageClientStream(
+            try stream(
+                method.path, timeout: timeout, metadata: metadata, waitForReady: waitForReady))
+    }
+}
+
+/// One streaming call of a client, in messages. Letting it go cancels it.
+public struct MessageClientStream<Request: Message, Response: Message>: Sendable {
+    /// The call, in bytes.
+    public let call: GRPCClientStream
+
+    init(_ call: GRPCClientStream) { self.call = call }
+
+    /// Sends a message; see ``GRPCClientStream/send(_:)``.
+    public func send(_ request: Request) async throws(GRPCStatusError) {
+        try await call.send(try request.bytesToSend())
+    }
+
+    /// Says that no more messages will be sent; see ``GRPCClientStream/finishSending()``.
+    public func finishSending() async throws(GRPCStatusError) { try await call.finishSending() }
+
+    /// Waits for the server's next message; see ``GRPCClientStream/receive()``.
+    ///
+    /// - Throws: Also INTERNAL when it is no such message.
+    public func receive() async throws(GRPCStatusError) -> Response? {
+        guard let bytes = try await call.receive() else { return nil }
+        return try Response.answered(bytes)
+    }
+}
+
+extension Message {
+    /// A message that a server sent.
+    fileprivate static func answered(_ bytes: [UInt8]) throws(GRPCStatusError) -> Self {
+        do { return try Self(serializedBytes: bytes) } catch {
+            throw GRPCStatusError(.internal, "the response is no \(protoMessageName): \(error)")
+        }
+    }
+}
+
+/// The C core's channel: the connections to one target, made and mended as they are needed.
+///
+/// `Sendable`: the pointer never changes, and the C core's channel may be used from any thread.
+@safe
+final class ChannelHandle: @unchecked Sendable {
+    private let pointer: OpaquePointer
+
+    init(target: String, _ arguments: borrowing ChannelArguments) {
+        Library.start()
+        let credentials = unsafe grpc_insecure_credentials_create()
+        unsafe pointer = arguments.withPointer {
+            unsafe grpc_channel_create(target, credentials, $0)
+        }
+        unsafe grpc_channel_credentials_release(credentials)
+    }
+
+    deinit { unsafe grpc_channel_destroy(pointer) }
+
+    /// A call whose operations complete on `queue`; nothing is sent yet.
+    func makeCall(_ path: String, timeout: Duration?, on queue: CompletionQueue) -> CallHandle {
+        let method = unsafe grpc_slice(copying: path)
+        defer { unsafe grpc_slice_unref(method) }
+        let call = unsafe grpc_channel_create_call(
+            pointer, nil, 0, queue.pointer, method, nil, gpr_timespec(after: timeout), nil)
+        return unsafe CallHandle(owning: call!)
     }
 }

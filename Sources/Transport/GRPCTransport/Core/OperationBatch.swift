@@ -1,4 +1,5 @@
 internal import CGRPC
+internal import Synchronization
 
 /// Operations on one call that start together and complete together.
 ///
@@ -111,5 +112,90 @@ struct OperationBatch: ~Copyable {
                 call, operations.baseAddress, count, tag.retainedTag(), nil)
         }
         precondition(outcome == GRPC_CALL_OK, "the C core refused a batch: \(outcome.rawValue)")
+    }
+}
+
+/// One reference to a call of the C core.
+///
+/// `Sendable`: the pointer never changes; batches are started under the owner's rules, cancelling
+/// is allowed from any thread.
+@safe
+final class CallHandle: @unchecked Sendable {
+    /// For the C core's functions; not to be kept.
+    let pointer: OpaquePointer
+
+    /// Takes over a reference.
+    init(owning pointer: OpaquePointer) { unsafe self.pointer = pointer }
+
+    deinit { unsafe grpc_call_unref(pointer) }
+
+    /// Ends the call at this side and tells the other side that it does.
+    func cancel() { _ = unsafe grpc_call_cancel(pointer, nil) }
+
+    /// The other side's name: for a server's connection the descriptor that it was handed over with, as `fd:17`.
+    static func peer(of call: OpaquePointer) -> String {
+        guard let text = unsafe grpc_call_get_peer(call) else { return "" }
+        defer { unsafe gpr_free(text) }
+        return unsafe String(cString: text)
+    }
+}
+
+/// The reception of one message of a stream.
+///
+/// `Sendable`: the place is written by the C core and read in ``complete(succeeded:)``; the waiter
+/// is behind a lock.
+@safe
+final class Reception: Completion, @unchecked Sendable {
+    enum Outcome {
+        case message([UInt8])
+        /// There are no more messages, or the call is over.
+        case end
+        /// The waiting task gave up; what arrives is dropped.
+        case abandoned
+    }
+
+    private enum Waiter {
+        case none
+        case waiting(CheckedContinuation<Outcome, Never>)
+        case gone
+    }
+
+    /// Where the C core puts the message.
+    let place: UnsafeMutablePointer<UnsafeMutablePointer<grpc_byte_buffer>?>
+    private let waiter = Mutex(Waiter.none)
+
+    override init() {
+        unsafe place = .allocate(capacity: 1)
+        unsafe place.initialize(to: nil)
+    }
+
+    deinit { unsafe place.deallocate() }
+
+    /// - Returns: `false` if the reception was abandoned before; the continuation is resumed then.
+    func wait(_ continuation: CheckedContinuation<Outcome, Never>) -> Bool {
+        let isAbandoned = waiter.withLock { waiter in
+            if case .gone = waiter { return true }
+            waiter = .waiting(continuation)
+            return false
+        }
+        if isAbandoned { continuation.resume(returning: .abandoned) }
+        return !isAbandoned
+    }
+
+    override func complete(succeeded: Bool) {
+        guard let pointer = unsafe place.pointee else { return resume(.end) }
+        let message = unsafe ByteBuffer(owning: pointer)
+        let bytes = message.withBytes { Array(copying: $0) }
+        resume(bytes.map { .message($0) } ?? .end)
+    }
+
+    /// Lets the waiting task go on; only the first outcome counts.
+    func resume(_ outcome: Outcome) {
+        let continuation = waiter.withLock { waiter -> CheckedContinuation<Outcome, Never>? in
+            defer { waiter = .gone }
+            guard case .waiting(let continuation) = waiter else { return nil }
+            return continuation
+        }
+        continuation?.resume(returning: outcome)
     }
 }

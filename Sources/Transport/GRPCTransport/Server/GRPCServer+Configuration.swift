@@ -59,11 +59,11 @@ extension GRPCServer {
                 "grpc.absolute_max_metadata_size": maxMetadataBytes,
                 "grpc.max_concurrent_streams": maxStreamsPerConnection,
                 "grpc.http2.min_ping_interval_without_data_ms":
-                    minPingInterval.wholeMilliseconds,
+                    minPingInterval.settingMilliseconds,
                 "grpc.http2.max_ping_strikes": maxPingStrikes,
                 "grpc.keepalive_permit_without_calls": 1,
-                "grpc.keepalive_time_ms": keepaliveTime.wholeMilliseconds,
-                "grpc.keepalive_timeout_ms": keepaliveTimeout.wholeMilliseconds,
+                "grpc.keepalive_time_ms": keepaliveTime.settingMilliseconds,
+                "grpc.keepalive_timeout_ms": keepaliveTimeout.settingMilliseconds,
             ])
         }
     }

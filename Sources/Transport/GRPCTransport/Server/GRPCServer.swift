@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Synchronization
 
 /// A gRPC server over the C core.
@@ -141,7 +142,8 @@ public final class GRPCServer: Sendable {
         var threads: [NativeThread] = []
         do throws(GRPCError) {
             for (number, lane) in lanes.enumerated() {
-                threads.append(try NativeThread(name: "grpc-server-\(number)") { lane.run() })
+                threads.append(
+                    try NativeThread.starting(name: "grpc-server-\(number)") { lane.run() })
             }
             try listener.start(lanes)
         } catch {

@@ -1,3 +1,4 @@
+internal import Calendar
 internal import CGRPC
 internal import Glibc
 
@@ -51,7 +52,7 @@ struct ListenAddress {
                 break
             }
             sockets.append(socket)
-            var timeout = UInt32(unacknowledged.wholeMilliseconds)
+            var timeout = UInt32(clamping: unacknowledged.wholeMilliseconds)
             unsafe setsockopt(
                 socket, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &timeout,
                 socklen_t(MemoryLayout<UInt32>.size))

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import CGRPC
 internal import Glibc
 internal import Synchronization
@@ -64,7 +65,7 @@ final class Listener: Sendable {
 
     /// Begins to accept.
     func start(_ lanes: [ServerLane]) throws(GRPCError) {
-        let thread = try NativeThread(name: "grpc-accept") { self.run(lanes) }
+        let thread = try NativeThread.starting(name: "grpc-accept") { self.run(lanes) }
         self.thread.withLock { $0 = thread }
     }
 

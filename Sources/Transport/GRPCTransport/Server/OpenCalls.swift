@@ -1,3 +1,4 @@
+internal import Calendar
 internal import Dispatch
 internal import Synchronization
 
@@ -92,7 +93,7 @@ final class OpenCalls: Sendable {
     /// - Returns: whether it has.
     func waitUntilDrained(within limit: Duration) -> Bool {
         if state.withLock({ $0.calls.isEmpty }) { return true }
-        _ = drained.wait(timeout: .now() + .milliseconds(limit.wholeMilliseconds))
+        _ = drained.wait(timeout: .now() + .milliseconds(Int(clamping: limit.wholeMilliseconds)))
         return state.withLock { $0.calls.isEmpty }
     }
 

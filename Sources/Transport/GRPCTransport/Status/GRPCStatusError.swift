@@ -45,3 +45,85 @@ extension GRPCStatusError {
         GRPCStatusError(.cancelled, "the call was cancelled")
     }
 }
+
+/// The outcome of a call, one of the 17 codes that gRPC defines.
+///
+/// See <https://grpc.github.io/grpc/core/md_doc_statuscodes.html>.
+public enum GRPCStatusCode: Int32, Sendable, CaseIterable {
+    case ok = 0
+    case cancelled = 1
+    case unknown = 2
+    case invalidArgument = 3
+    case deadlineExceeded = 4
+    case notFound = 5
+    case alreadyExists = 6
+    case permissionDenied = 7
+    case resourceExhausted = 8
+    case failedPrecondition = 9
+    case aborted = 10
+    case outOfRange = 11
+    case unimplemented = 12
+    case `internal` = 13
+    case unavailable = 14
+    case dataLoss = 15
+    case unauthenticated = 16
+
+    /// The code's name in the gRPC documentation, for example `INVALID_ARGUMENT`.
+    public var name: String {
+        switch self {
+        case .ok: "OK"
+        case .cancelled: "CANCELLED"
+        case .unknown: "UNKNOWN"
+        case .invalidArgument: "INVALID_ARGUMENT"
+        case .deadlineExceeded: "DEADLINE_EXCEEDED"
+        case .notFound: "NOT_FOUND"
+        case .alreadyExists: "ALREADY_EXISTS"
+        case .permissionDenied: "PERMISSION_DENIED"
+        case .resourceExhausted: "RESOURCE_EXHAUSTED"
+        case .failedPrecondition: "FAILED_PRECONDITION"
+        case .aborted: "ABORTED"
+        case .outOfRange: "OUT_OF_RANGE"
+        case .unimplemented: "UNIMPLEMENTED"
+        case .internal: "INTERNAL"
+        case .unavailable: "UNAVAILABLE"
+        case .dataLoss: "DATA_LOSS"
+        case .unauthenticated: "UNAUTHENTICATED"
+        }
+    }
+}
+
+extension GRPCStatusCode: CustomStringConvertible {
+    public var description: String { name }
+}
+
+/// Why a server could not be started.
+public struct GRPCError: Error, Sendable, Equatable {
+    /// The kinds of failure.
+    public enum Code: Sendable, Equatable {
+        /// The address cannot be understood or resolved.
+        case invalidAddress
+        /// Another socket listens on the address.
+        case addressInUse
+        /// The address is not this machine's, or may not be used by this process.
+        case addressRefused
+        /// A thread could not be created.
+        case noThread
+        /// No file descriptor is left.
+        case noDescriptor
+    }
+
+    /// What kind of failure it is.
+    public var code: Code
+    /// What happened and where, for a person to read.
+    public var message: String
+
+    /// Creates an error.
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+}
+
+extension GRPCError: CustomStringConvertible {
+    public var description: String { message }
+}

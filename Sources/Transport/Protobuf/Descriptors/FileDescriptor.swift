@@ -82,3 +82,63 @@ private struct SymbolCollector {
         for value in declaration.values { names.append(name(value.name, in: scope)) }
     }
 }
+
+/// A method of a service: its names, and the types of its messages.
+public struct MethodDescriptor<Request: Message, Response: Message>: Sendable {
+    /// The service's full name, such as `conversionreports.v1.ReportService`.
+    public let service: String
+    /// The method's name in the proto file, such as `GetReport`.
+    public let name: String
+    /// Whether the client sends any number of requests.
+    public let isClientStreaming: Bool
+    /// Whether the server sends any number of responses.
+    public let isServerStreaming: Bool
+
+    public init(
+        service: String, name: String, isClientStreaming: Bool = false,
+        isServerStreaming: Bool = false
+    ) {
+        self.service = service
+        self.name = name
+        self.isClientStreaming = isClientStreaming
+        self.isServerStreaming = isServerStreaming
+    }
+
+    /// The path of gRPC's HTTP/2 request: `/conversionreports.v1.ReportService/GetReport`.
+    public var path: String { "/\(service)/\(name)" }
+}
+
+/// The messages of `descriptor.proto` and `plugin.proto`, as far as the generator and reflection read
+/// them. They are written by hand, since the generator cannot generate what it is made of.
+package protocol DescriptorMessage: Message {}
+
+extension DescriptorMessage {
+    package static var protoMessageName: String { "\(self)" }
+    package static var fields: FieldTable { FieldTable([:]) }
+
+    package func encode<Sink: FieldSink & ~Copyable>(
+        into sink: inout Sink
+    ) throws(ProtobufError) {
+        throw ProtobufError(.unencodable, "descriptors are only read")
+    }
+
+    package mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(
+        field number: Int, from source: inout Source
+    ) throws(ProtobufError) -> Bool { false }
+
+    package func encode(to writer: inout BinaryWriter) throws(ProtobufError) {
+        try encode(into: &writer)
+    }
+
+    package mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) {
+        try mergeFields(from: &reader)
+    }
+
+    package func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) {
+        try writeFields(to: &writer)
+    }
+
+    package mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) {
+        try mergeFields(from: &reader)
+    }
+}

@@ -1,3 +1,5 @@
+internal import Calendar
+
 /// A compiled time zone ([TZif](https://www.rfc-editor.org/rfc/rfc9636), version 2 and later).
 struct TimeZoneFile {
     /// How far ahead the rule that a file ends with is written out.

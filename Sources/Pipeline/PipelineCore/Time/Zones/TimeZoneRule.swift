@@ -1,3 +1,5 @@
+internal import Calendar
+
 /// How a zone's offset changes every year, as the footer of its file says it:
 /// `CET-1CEST,M3.5.0,M10.5.0/3` ([POSIX](https://www.rfc-editor.org/rfc/rfc9636#section-3.3.1)).
 struct TimeZoneRule: Equatable {
