@@ -236,7 +236,7 @@ struct PostgresFaultTests {
             let window = ChunkWindow {
                 waiting.chunks.withLock { $0.popFirst() }
             } accepted: { chunk, _ in
-                chunk.delivery.settle(.acknowledged)
+                chunk.acknowledgement.settle(.acknowledged)
             }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
@@ -256,7 +256,7 @@ struct PostgresFaultTests {
                                 throw error
                             }
                         }
-                        chunk.delivery.settle(.acknowledged)
+                        chunk.acknowledgement.settle(.acknowledged)
                         window.forget(chunk)
                     }
                 }
@@ -278,7 +278,7 @@ struct PostgresFaultTests {
         try await PostgresTestDatabase.withLedgers { database, provider in
             let ledger = try provider.ledger(for: stage(.manual))
             let (chunk, _) = Chunk.testing(0..<10, source: "a", at: 0)
-            let window = ChunkWindow { chunk, _ in chunk.delivery.settle(.acknowledged) }
+            let window = ChunkWindow { chunk, _ in chunk.acknowledgement.settle(.acknowledged) }
             window.add(chunk)
             _ = try await ledger.positions(of: "a", initial: [0: 0])
             let other = try database.pool(connections: 1)

@@ -46,7 +46,8 @@ struct AcceptLoopTests {
         let error = window.failure as? PipelineError
         let left = window.left()
         let taken = chunks.dropLast(waiting.chunks.withLock { $0.count })
-        #expect(left.map(\.numbers) == taken.filter { !$0.delivery.isSettled }.map(\.numbers))
+        #expect(
+            left.map(\.numbers) == taken.filter { !$0.acknowledgement.isSettled }.map(\.numbers))
         return (left, error)
     }
 
@@ -155,7 +156,7 @@ struct AcceptLoopTests {
             for _ in 0..<500 { await Task.yield() }
             #expect(ledger.taken.count == 2)
             #expect(chunks.allSatisfy { $0.settlement.settlements.count == 0 })
-            ledger.gate.open()
+            ledger.gate.set()
             try await group.waitForAll()
         }
         #expect(ledger.submissions.entries == chunks.map { $0.chunk.records.compactMap(\.id) })
@@ -168,7 +169,7 @@ struct AcceptLoopTests {
         let chunks = row(6)
         let order = Journal<Int>()
         for (index, item) in chunks.enumerated() {
-            item.chunk.delivery.observe { _ in order.note(index) }
+            item.chunk.acknowledgement.observe { _ in order.note(index) }
         }
         #expect(await accept(chunks.map(\.chunk), by: ledger()).left.isEmpty)
         #expect(order.entries == Array(0..<6))

@@ -25,7 +25,7 @@ struct DeliveryLoopTests {
                 group.addTask { try await loop.run() }
             }
             try await body()
-            environment.stop.open()
+            environment.stop.set()
             // A sink that is away is tried again within the grace; here nobody moves the clock for it.
             group.cancelAll()
             while let result = await group.nextResult() {
@@ -65,7 +65,7 @@ struct DeliveryLoopTests {
         for number in 1...3 { ledger.putOutcomes(of: [number], to: ["ready", "hanging"]) }
         try await delivering(to: [("ready", ready), ("hanging", hanging)]) {
             try await ready.batches.reaches(3)
-            hanging.gate.open()
+            hanging.gate.set()
         }
     }
 
@@ -162,7 +162,7 @@ struct DeliveryLoopTests {
                 world.time.advance(by: .seconds(10))
                 try await ledger.calls.reaches(beat)
             }
-            sink.gate.open()
+            sink.gate.set()
             try await ledger.calls.reaches(5)
         }
         #expect(
@@ -193,7 +193,7 @@ struct DeliveryLoopTests {
             try await world.time.sleepers()
             world.time.advance(by: expected / 3)
             try await ledger.deliveryLeases.reaches(2)
-            sink.gate.open()
+            sink.gate.set()
             try await ledger.calls.reaches(2)
         }
         #expect(ledger.deliveryLeases.entries == [expected, expected])

@@ -20,7 +20,7 @@ struct GenerationLoopTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await loop.run() }
             try await body()
-            environment.stop.open()
+            environment.stop.set()
             try await group.waitForAll()
         }
     }
@@ -35,6 +35,32 @@ struct GenerationLoopTests {
         #expect(world.observer.generations.entries.map(\.cases) == [3])
     }
 
+    @Test("claims at once what this process has sealed, and has delivered what it has committed")
+    func wakes() async throws {
+        let ledger = FakeLedger(waitsAtClaims: false)
+        let environment = world.environment()
+        let barrier = world.barrier(ledger, environment)
+        let sink = FakeSink()
+        let generation = GenerationLoop(
+            stage: "reports", barrier: barrier, generator: FakeGenerator(), sinks: ["ready"],
+            environment: environment)
+        let delivery = DeliveryLoop(
+            stage: "ready", barrier: barrier, sink: sink, environment: environment)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await generation.run() }
+            group.addTask { try await delivery.run() }
+            // Both have found nothing, and sleep until others may have done something.
+            try await world.time.sleepers(atLeast: 2)
+            ledger.seal([1, 2])
+            barrier.hasSealed()
+            try await ledger.calls.reaches(2)
+            environment.stop.set()
+            try await group.waitForAll()
+        }
+        #expect(ledger.calls.entries == ["commit 1", "delivered 1 to ready"])
+        #expect(sink.batches.entries.map(\.number) == [1])
+    }
+
     @Test("counts as late what the store's clock says, an hour off this process's")
     func late() async throws {
         let store = world.time.timestamp.advanced(by: .hours(-1))
@@ -47,7 +73,7 @@ struct GenerationLoopTests {
 
     @Test("extends its lease three times in its length for as long as it takes")
     func heartBeat() async throws {
-        let mayFinish = Latch()
+        let mayFinish = AsyncEvent()
         let generator = FakeGenerator { batch in
             try await mayFinish.wait()
             return .echo(of: batch)
@@ -59,7 +85,7 @@ struct GenerationLoopTests {
                 world.time.advance(by: .seconds(10))
                 #expect(try await ledger.calls.reaches(beat).last == "extend 1")
             }
-            mayFinish.open()
+            mayFinish.set()
             try await ledger.commits.reaches(1)
         }
         #expect(ledger.calls.entries == Array(repeating: "extend 1", count: 6) + ["commit 1"])
@@ -67,13 +93,13 @@ struct GenerationLoopTests {
 
     @Test("is given up when the lease was lost: nothing is committed, the next batch is claimed")
     func lostLease() async throws {
-        let working = Latch()
-        let cancelled = Latch()
+        let working = AsyncEvent()
+        let cancelled = AsyncEvent()
         let generator = FakeGenerator { batch in
             if batch.number == 1 {
-                working.open()
-                do { try await Latch().wait() } catch {
-                    cancelled.open()
+                working.set()
+                do { try await AsyncEvent().wait() } catch {
+                    cancelled.set()
                     throw error
                 }
             }
@@ -155,10 +181,10 @@ struct GenerationLoopTests {
 
     @Test("hands its batch back at once when it is cancelled, as no attempt")
     func handsBack() async throws {
-        let working = Latch()
+        let working = AsyncEvent()
         let generator = FakeGenerator { batch in
-            working.open()
-            try await Latch().wait()
+            working.set()
+            try await AsyncEvent().wait()
             return .echo(of: batch)
         }
         ledger.seal([1])
@@ -176,10 +202,10 @@ struct GenerationLoopTests {
 
     @Test("hands its batch back while a generator that hears nothing goes on")
     func handsBackFromDeafGenerator() async throws {
-        let working = Latch()
-        let mayEnd = Latch()
+        let working = AsyncEvent()
+        let mayEnd = AsyncEvent()
         let generator = FakeGenerator { batch in
-            working.open()
+            working.set()
             await withoutCancellation { try? await mayEnd.wait() }
             return .echo(of: batch)
         }
@@ -192,7 +218,7 @@ struct GenerationLoopTests {
         try await working.wait()
         run.cancel()
         try await world.advance(by: .milliseconds(100)) { ledger.calls.entries == ["handBack 1"] }
-        mayEnd.open()
+        mayEnd.set()
         _ = await run.result
     }
 

@@ -32,7 +32,7 @@ struct HeadTests {
             group.addTask { [world] in try await world.run(graph).run() }
             await settleDown()
             #expect(settlement.settlements.count == 0)
-            sink.gate.open()
+            sink.gate.set()
             try await group.waitForAll()
         }
         #expect(settlement.settlements.count == 1)
@@ -41,16 +41,16 @@ struct HeadTests {
     @Test("lets a transform work beside its chunks, and ends that with the last of them")
     func besides() async throws {
         struct Working: Transform {
-            let started = Latch()
-            let ended = Latch()
+            let started = AsyncEvent()
+            let ended = AsyncEvent()
             func process(_ chunk: Chunk) async throws -> Chunk {
                 try await started.wait()
                 return chunk
             }
             func run() async throws {
-                started.open()
-                defer { ended.open() }
-                try await Latch().wait()
+                started.set()
+                defer { ended.set() }
+                try await AsyncEvent().wait()
             }
         }
         let working = Working()
@@ -59,7 +59,7 @@ struct HeadTests {
             head: [.init(id: "unique", role: .transform(working)), .sink(sink)])
         try await world.run(graph).run()
         #expect(sink.chunks.count == 1)
-        #expect(working.ended.isOpen)
+        #expect(working.ended.isSet)
     }
 
     @Test("slows its source to its slowest stage: chunks in flight have a bound")
@@ -80,7 +80,7 @@ struct HeadTests {
             try await sent.reaches(bound)
             await settleDown()
             #expect(sent.count == bound)
-            sink.gate.open()
+            sink.gate.set()
             try await group.waitForAll()
         }
         #expect(sink.chunks.count == 1000)
@@ -94,7 +94,7 @@ struct HeadTests {
             head: [
                 .transform { chunk in
                     let bad = chunk.records[1]
-                    try await chunk.delivery.reject([
+                    try await chunk.acknowledgement.reject([
                         Rejection(bad, stage: "change", code: "malformed", reason: "bad")
                     ])
                     var rest = chunk
@@ -143,7 +143,7 @@ struct HeadTests {
             await settleDown()
             #expect(ledger.taken.count == 2)
             #expect(chunks.allSatisfy { $0.settlement.settlements.count == 0 })
-            ledger.gate.open()
+            ledger.gate.set()
             try await group.waitForAll()
         }
         #expect(ledger.accepted.entries.flatMap(\.numbers) == [0, 1, 2, 3])
@@ -188,7 +188,7 @@ struct HeadTests {
         let chunks = (0..<3).map { Chunk.testing([$0]) }
         let source = FakeSource { outlet in
             for (chunk, _) in chunks { try await outlet.send(chunk) }
-            try await Latch().wait()
+            try await AsyncEvent().wait()
         }
         let run = world.run(world.graph(sources: [source], ledger: ledger))
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -197,7 +197,7 @@ struct HeadTests {
             run.stop()
             await settleDown()
             #expect(chunks.allSatisfy { $0.settlement.settlements.count == 0 })
-            ledger.gate.open()
+            ledger.gate.set()
             try await group.waitForAll()
         }
         for (_, settlement) in chunks { #expect(try await settlement.outcome() == nil) }
@@ -242,16 +242,16 @@ struct HeadTests {
             }
         }
         let graph = world.graph(sources: [source], head: [.sink(sink)])
-        let ended = Latch()
+        let ended = AsyncEvent()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [world] in
                 try await world.run(graph).run()
-                ended.open()
+                ended.set()
             }
             try await world.advance(by: .milliseconds(20)) { starts.count == failures }
             await settleDown()
             world.time.advance(by: days)
-            try await world.advance(by: .milliseconds(20)) { ended.isOpen }
+            try await world.advance(by: .milliseconds(20)) { ended.isSet }
             try await group.waitForAll()
         }
         let pauses = zip(starts.entries, starts.entries.dropFirst()).map { $0.duration(to: $1) }
@@ -266,7 +266,7 @@ struct HeadTests {
         sink.failures.add(.fatal("schema-missing", "run penstock migrate"))
         let source = FakeSource { [chunk] outlet in
             try await outlet.send(chunk)
-            try await Latch().wait()
+            try await AsyncEvent().wait()
         }
         let graph = world.graph(sources: [source], head: [.sink(sink)])
         let error = await #expect(throws: PipelineError.self) {
@@ -295,5 +295,28 @@ struct HeadTests {
             outcomes.map(\.state) == [.succeeded, .succeeded, .succeeded, .failed, .succeeded])
         #expect(outcomes[3].reason == "poison: can't be answered")
         #expect(try await settlement.outcome() == nil)
+    }
+
+    @Test("ends with a sentence when a sink refuses a case that it was not given")
+    func foreignRefusal() async throws {
+        struct Foreign: Sink {
+            func deliver(_ chunk: Chunk) async throws {}
+            func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
+                [OutcomeRefusal(caseNumber: 7, code: "record-too-large", reason: "too large")]
+            }
+        }
+        let (chunk, settlement) = Chunk.testing([1, 2])
+        let graph = world.graph(
+            sources: [FakeSource([chunk])],
+            head: [
+                .init(id: "reports", role: .worker(FakeGenerator())),
+                .init(id: "out", role: .sink(Foreign())),
+            ])
+        let error = await #expect(throws: PipelineError.self) {
+            try await world.run(graph).run()
+        }
+        #expect(error?.code == "sink-mismatch")
+        #expect(error?.message == "stage out refuses case 7, which it was not given")
+        #expect(settlement.rejections.count == 0)
     }
 }

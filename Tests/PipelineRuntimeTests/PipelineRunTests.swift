@@ -14,7 +14,7 @@ struct PipelineRunTests {
     private func endless(_ chunks: [Chunk]) -> FakeSource {
         FakeSource { outlet in
             for chunk in chunks { try await outlet.send(chunk) }
-            do { try await Latch().wait() } catch is CancellationError {}
+            do { try await AsyncEvent().wait() } catch is CancellationError {}
         }
     }
 
@@ -28,13 +28,13 @@ struct PipelineRunTests {
             world.graph(
                 sources: [source], ledger: ledger, generator: FakeGenerator(),
                 sinks: [("ready", sink)]))
-        let ended = Latch()
+        let ended = AsyncEvent()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await run.run()
-                ended.open()
+                ended.set()
             }
-            try await world.advance(by: .milliseconds(250)) { ended.isOpen }
+            try await world.advance(by: .milliseconds(250)) { ended.isSet }
             try await group.waitForAll()
         }
         #expect(ledger.calls.entries.first == "register")
@@ -56,7 +56,7 @@ struct PipelineRunTests {
             run.stop()
             await settleDown()
             #expect(source.closings.count == 0)
-            sink.gate.open()
+            sink.gate.set()
             try await group.waitForAll()
         }
         for (_, settlement) in chunks { #expect(try await settlement.outcome() == nil) }
@@ -66,10 +66,10 @@ struct PipelineRunTests {
 
     @Test("does not wait for a trigger when it is asked to stop, but for the batch in work")
     func stopDuringGeneration() async throws {
-        let working = Latch()
-        let mayFinish = Latch()
+        let working = AsyncEvent()
+        let mayFinish = AsyncEvent()
         let generator = FakeGenerator { batch in
-            working.open()
+            working.set()
             try await mayFinish.wait()
             return .echo(of: batch)
         }
@@ -82,7 +82,7 @@ struct PipelineRunTests {
             ledger.seal([2])
             run.stop()
             await settleDown()
-            mayFinish.open()
+            mayFinish.set()
             try await group.waitForAll()
         }
         #expect(ledger.commits.entries.map(\.batch.number) == [1])

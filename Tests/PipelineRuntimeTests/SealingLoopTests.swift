@@ -106,10 +106,10 @@ struct SealingLoopTests {
             group.addTask { try await loop.runUpkeep() }
             try await ledger.purges.reaches(1)
             // The first batch is still being deleted.
-            barrier.ruleMayFire.ring()
+            barrier.ruleMayFire.send()
             try await ledger.seals.reaches(2)
             #expect(ledger.purges.count == 1)
-            ledger.purgeGate.open()
+            ledger.purgeGate.set()
             while ledger.purges.count < 301 {
                 if time.sleeperCount > 1 { time.advance(by: .milliseconds(1)) }
                 await Task.yield()

@@ -60,7 +60,7 @@ extension PostgresLedger {
                 $0.add(int8: commit.rowsRead)
             }.timestamp(0, 0)
         }
-        outcomesCommitted.ring()
+        outcomesCommitted.send()
         return committedAt
     }
 

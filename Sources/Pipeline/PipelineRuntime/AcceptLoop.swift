@@ -29,7 +29,7 @@ struct AcceptLoop: Sendable {
             Self.observe(chunk, at: barrier.id, environment)
             return chunk
         } accepted: { chunk, counts in
-            chunk.delivery.settle(.acknowledged)
+            chunk.acknowledgement.settle(.acknowledged)
             if !chunk.records.isEmpty { refusals.succeeded() }
             barrier.accepted(counts, of: chunk.records)
         }
@@ -38,14 +38,15 @@ struct AcceptLoop: Sendable {
     /// - Parameter receive: waits for the next chunk; `nil` at the end.
     func run(receiving receive: () async throws -> Chunk?) async throws {
         while let chunk = try await receive() {
-            guard chunk.delivery.isAwaited else {
-                chunk.delivery.settle(.failed(Self.abandoned))
+            guard chunk.acknowledgement.isAwaited else {
+                chunk.acknowledgement.settle(.failed(Self.abandoned))
                 continue
             }
             Self.observe(chunk, at: barrier.id, environment)
             window.add(chunk)
             do {
                 try await barrier.ledger.accept(from: window)
+                if let failure = window.failure { throw failure }
             } catch let error as PipelineError where error.disposition != .fatal {
                 // Each that is left finds out by itself.
             }
@@ -57,14 +58,14 @@ struct AcceptLoop: Sendable {
     private func accept(_ chunk: Chunk) async throws {
         do {
             try await environment.retrying(
-                "stage \(barrier.id): accept", isWanted: { chunk.delivery.isAwaited },
+                "stage \(barrier.id): accept", isWanted: { chunk.acknowledgement.isAwaited },
                 whileHindered: hindered
             ) { try await attempt(chunk) }
         } catch let error as PipelineError where error.disposition == .fenced {
             environment.giveUp(chunk, error, at: barrier.id)
         } catch let error as PipelineError where error.disposition == .retryable {
             // Its callers have been told that nothing is known.
-            chunk.delivery.settle(.failed(error))
+            chunk.acknowledgement.settle(.failed(error))
         }
         window.forget(chunk)
     }
@@ -74,17 +75,17 @@ struct AcceptLoop: Sendable {
         var records = chunk.records
         while true {
             if records.isEmpty && chunk.advances.isEmpty {
-                return chunk.delivery.settle(.acknowledged)
+                return chunk.acknowledgement.settle(.acknowledged)
             }
             do {
                 switch try await handIn(chunk, records) {
                 case .accepted(let counts):
-                    chunk.delivery.settle(.acknowledged)
+                    chunk.acknowledgement.settle(.acknowledged)
                     if !records.isEmpty { refusals.succeeded() }
                     return barrier.accepted(counts, of: records)
                 case .conflicts(let indices):
                     // Nothing was written yet: the conflicts are kept first, so that no crash can lose them.
-                    try await chunk.delivery.reject(indices.map { conflict(records[$0]) })
+                    try await chunk.acknowledgement.reject(indices.map { conflict(records[$0]) })
                     records.remove(at: indices)
                 }
             } catch let error as PipelineError where error.disposition == .permanent {
@@ -141,7 +142,7 @@ struct AcceptLoop: Sendable {
             rejections[record.ordinal] = Rejection(
                 record, stage: barrier.id, code: error.code, reason: error.message)
         }
-        try await chunk.delivery.reject(
+        try await chunk.acknowledgement.reject(
             rejections.sorted { $0.key < $1.key }.map(\.value))
     }
 
@@ -158,7 +159,7 @@ struct AcceptLoop: Sendable {
     private static func observe(_ chunk: Chunk, at stage: String, _ environment: RunEnvironment) {
         let start = environment.clock.now
         let count = chunk.records.count
-        chunk.delivery.observe { settlement in
+        chunk.acknowledgement.observe { settlement in
             guard case .acknowledged = settlement else { return }
             environment.observer.passed(
                 stage: stage, records: count, took: start.duration(to: environment.clock.now))

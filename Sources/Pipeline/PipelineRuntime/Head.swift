@@ -125,7 +125,7 @@ struct Head: Sendable {
         case .sink(let sink):
             if let outcomes = item.outcomes {
                 let refused = try await sink.deliver(outcomes)
-                try await item.chunk.delivery.reject(
+                try await item.chunk.acknowledgement.reject(
                     refused.map { try item.chunk.rejection($0, by: node.id) })
             } else {
                 try await sink.deliver(item.chunk)
@@ -138,7 +138,7 @@ struct Head: Sendable {
     private func settle(from channel: Channel<Item>) async throws {
         guard let barrier else {
             while let item = try await channel.receive() {
-                item.chunk.delivery.settle(.acknowledged)
+                item.chunk.acknowledgement.settle(.acknowledged)
             }
             return
         }
@@ -161,7 +161,7 @@ extension RunEnvironment {
         logger.notice(
             "chunk given up: its input is read again from what is stored",
             metadata: ["stage": "\(stage)", "error": "\(error)"])
-        chunk.delivery.settle(.failed(error))
+        chunk.acknowledgement.settle(.failed(error))
     }
 }
 

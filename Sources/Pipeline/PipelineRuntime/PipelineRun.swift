@@ -20,7 +20,7 @@ public struct PipelineRun: Sendable {
     let role: RunRole
     /// Stops this pipeline; opened by the process's stop, or when all is done.
     let environment: RunEnvironment
-    let processStop: Latch
+    let processStop: AsyncEvent
     private let barrier: RunningBarrier?
 
     public init(_ graph: PipelineGraph, role: RunRole, environment: RunEnvironment) {
@@ -28,7 +28,7 @@ public struct PipelineRun: Sendable {
         self.role = role
         processStop = environment.stop
         var own = environment
-        own.stop = Latch()
+        own.stop = AsyncEvent()
         self.environment = own
         barrier = graph.tail.map { RunningBarrier($0.barrier, environment: own) }
     }
@@ -47,7 +47,7 @@ public struct PipelineRun: Sendable {
             group.addTask {
                 do {
                     try await processStop.wait()
-                    environment.stop.open()
+                    environment.stop.set()
                     try await environment.clock.sleep(for: environment.grace)
                 } catch is CancellationError {
                     return true
@@ -73,7 +73,7 @@ public struct PipelineRun: Sendable {
     public var problem: String? { environment.condition.problem }
 
     /// Asks the pipeline to stop.
-    public func stop() { processStop.open() }
+    public func stop() { processStop.set() }
 
     private func work() async throws {
         guard let tail = graph.tail, let barrier else {
@@ -84,7 +84,7 @@ public struct PipelineRun: Sendable {
             return try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     try await named("head") { try await head.run() }
-                    environment.stop.open()
+                    environment.stop.set()
                 }
                 group.addTask {
                     try await FiguresLoop(graph: graph, environment: environment).run()
@@ -178,11 +178,11 @@ public struct PipelineRun: Sendable {
 
     /// Every input has ended: nothing more will come, so the end of the work is the end of the run.
     private func stopWhenIdle(_ barrier: RunningBarrier) async throws {
-        while !environment.stop.isOpen {
+        while !environment.stop.isSet {
             let isIdle = try await environment.retrying("look whether all is done") {
                 try await barrier.ledger.isIdle()
             }
-            if isIdle { return environment.stop.open() }
+            if isIdle { return environment.stop.set() }
             _ = try await environment.unlessStopped {
                 try await environment.clock.sleep(for: Self.idleCheck)
             }

@@ -17,16 +17,16 @@ final class RunningBarrier: Sendable {
     let lease: Duration
     let poll: Duration
     let retention: Duration?
-    /// Set when the rule may fire earlier than the sealing loop expects.
-    let ruleMayFire = Doorbell()
-    /// Set when this process has sealed batches.
-    let sealed = Doorbell()
-    /// Opens when the rule has been evaluated for the first time.
-    let hasLooked = Latch()
+    /// Sent when the rule may fire earlier than the sealing loop expects.
+    let ruleMayFire = Signal()
+    /// Sent when this process has sealed batches.
+    let sealed = Signal()
+    /// Set when the rule has been evaluated for the first time.
+    let hasLooked = AsyncEvent()
     private let sla: Duration
     private let forecast: Mutex<SealingForecast>
-    /// Set when this process has committed outcomes; each sink has its own.
-    private let committed = Mutex<[String: Doorbell]>([:])
+    /// Sent when this process has committed outcomes; each sink has its own.
+    private let committed = Mutex<[String: Signal]>([:])
     private let environment: RunEnvironment
 
     init(_ barrier: PipelineGraph.Node<Barrier>, environment: RunEnvironment) {
@@ -63,13 +63,13 @@ final class RunningBarrier: Sendable {
 
     /// Batches have been sealed, or divided.
     func hasSealed() {
-        sealed.ring()
+        sealed.send()
         tell(.sealed)
     }
 
     func hasCommitted(for sinks: [String]) {
         for sink in sinks {
-            committed(for: sink).ring()
+            committed(for: sink).send()
             tell(.committed(sink: sink))
         }
     }
@@ -77,17 +77,17 @@ final class RunningBarrier: Sendable {
     /// Takes note of a look at the rule.
     func looked(_ result: SealingResult, at now: Instant) {
         forecast.withLock { $0.look(result, at: now) }
-        hasLooked.open()
+        hasLooked.set()
     }
 
     // MARK: What the loops wait for
 
-    func committed(for sink: String) -> Doorbell {
-        committed.withLock { bells in
-            if let bell = bells[sink] { return bell }
-            let bell = Doorbell()
-            bells[sink] = bell
-            return bell
+    func committed(for sink: String) -> Signal {
+        committed.withLock { signals in
+            if let signal = signals[sink] { return signal }
+            let signal = Signal()
+            signals[sink] = signal
+            return signal
         }
     }
 
@@ -99,7 +99,7 @@ final class RunningBarrier: Sendable {
         let isDue = forecast.withLock {
             $0.add(new, earliestDeadline: earliest, sla: sla, at: now)
         }
-        if isDue { ruleMayFire.ring() }
+        if isDue { ruleMayFire.send() }
     }
 
     // MARK: Neighbours
@@ -107,8 +107,8 @@ final class RunningBarrier: Sendable {
     private func hear(_ news: Neighbours.News) {
         switch news {
         case .arrived(let count, let earliest): arrived(count, earliestDeadline: earliest)
-        case .sealed: sealed.ring()
-        case .committed(let sink): committed(for: sink).ring()
+        case .sealed: sealed.send()
+        case .committed(let sink): committed(for: sink).send()
         }
     }
 

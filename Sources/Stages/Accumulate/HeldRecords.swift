@@ -1,6 +1,6 @@
 internal import PipelineCore
 
-/// Records that wait in memory, and the deliveries that they belong to.
+/// Records that wait in memory, and the acknowledgements that they belong to.
 struct HeldRecords: Sendable {
     /// Chunks without records that may wait behind records; more are not left waiting.
     static let maxIdle = 1024
@@ -8,15 +8,15 @@ struct HeldRecords: Sendable {
     private struct Held: Sendable {
         var record: Record
         var arrived: Timestamp
-        var share: SharedDelivery
+        var share: SharedAcknowledgement
     }
     /// What a chunk does to positions, and after how many records of all that were ever held.
     private struct Step: Sendable {
         var before: Int
         var after: Int
         var advances: [PositionAdvance]
-        /// The delivery of a chunk without records.
-        var idle: SharedDelivery?
+        /// The acknowledgement of a chunk without records.
+        var idle: SharedAcknowledgement?
     }
     private var waiting: [Held] = []
     /// In order of arrival: positions move as far as the records before them have gone.
@@ -41,7 +41,7 @@ struct HeldRecords: Sendable {
     }
 
     mutating func add(_ chunk: Chunk, at now: Timestamp) {
-        let share = SharedDelivery(chunk.delivery, parts: max(chunk.records.count, 1))
+        let share = SharedAcknowledgement(chunk.acknowledgement, parts: max(chunk.records.count, 1))
         let before = taken + waiting.count
         for record in chunk.records {
             waiting.append(Held(record: record, arrived: now, share: share))
@@ -67,18 +67,18 @@ struct HeldRecords: Sendable {
             record.ordinal = index
             return record
         }
-        let delivery = Delivery(
-            JoinedDelivery(
+        let acknowledgement = Acknowledgement(
+            JoinedAcknowledgement(
                 members: batch.map { .init(share: $0.share, ordinal: $0.record.ordinal) },
                 idle: idle))
-        return Chunk(records: records, advances: moved, delivery: delivery)
+        return Chunk(records: records, advances: moved, acknowledgement: acknowledgement)
     }
 
     /// The steps of chunks that are complete now, and the first part of one that is not: a record and the position
     /// behind it go together, or a crash between two batches would repeat the first.
-    private mutating func takeSteps() -> ([PositionAdvance], [SharedDelivery]) {
+    private mutating func takeSteps() -> ([PositionAdvance], [SharedAcknowledgement]) {
         var moved: [PositionAdvance] = []
-        var idle: [SharedDelivery] = []
+        var idle: [SharedAcknowledgement] = []
         var complete = 0
         for step in steps {
             guard step.after <= taken else { break }

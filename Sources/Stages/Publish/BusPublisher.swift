@@ -28,7 +28,7 @@ final class BusPublisher: Sink {
                 headers: record.headers)
         }
         let refused = try await producer.send(messages)
-        try await chunk.delivery.reject(
+        try await chunk.acknowledgement.reject(
             refused.sorted { $0.key < $1.key }.map { index, error in
                 Rejection(
                     chunk.records[index], stage: context.stage, code: error.code,

@@ -25,7 +25,7 @@ public final class ChunkWindow: Sendable {
         var refusal: Result<Acceptance, any Error>?
 
         func index(of chunk: Chunk) -> Int? {
-            open.firstIndex { $0.chunk.delivery === chunk.delivery }
+            open.firstIndex { $0.chunk.acknowledgement === chunk.acknowledgement }
         }
     }
     private let state = Mutex(State())

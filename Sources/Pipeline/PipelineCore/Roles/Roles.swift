@@ -22,7 +22,7 @@ public struct Outlet: Sendable {
 
 /// Changes chunks on their way: `dedupe`, a filter, a map.
 public protocol Transform: Sendable {
-    /// Hands back the chunk, with fewer or changed records. Refused ones go through `chunk.delivery.reject`.
+    /// Hands back the chunk, with fewer or changed records. Refused ones go through `chunk.acknowledgement.reject`.
     func process(_ chunk: Chunk) async throws -> Chunk
     /// Works beside the chunks, until the task is cancelled or there is nothing to do.
     func run() async throws
@@ -81,7 +81,7 @@ public protocol Sink: Sendable {
     var positions: (any PositionStore)? { get }
     /// Non-nil for a sink that lays out outcomes for readers.
     var outcomeCache: (any OutcomeCache)? { get }
-    /// Delivers a chunk of a chain without a barrier. Refused records go through `chunk.delivery.reject`.
+    /// Delivers a chunk of a chain without a barrier. Refused records go through `chunk.acknowledgement.reject`.
     func deliver(_ chunk: Chunk) async throws
     /// Delivers committed outcomes; a repeat carries the same ids and the same bytes.
     ///

@@ -30,7 +30,7 @@ struct GeneratorRun: Sendable {
         }
         if store.migratesItself { try await store.migrate() }
         let registry = MetricRegistry()
-        let admin = try AdminServer(options.service.admin, registry: registry, stop: stop.latch)
+        let admin = try AdminServer(options.service.admin, registry: registry, stop: stop.event)
         let metrics = GeneratorMetrics(registry: registry)
         var settings = ReportGeneratorServer.Configuration(
             address: String(options.listen.dropFirst("grpc://".count)))
@@ -41,7 +41,7 @@ struct GeneratorRun: Sendable {
         logger.notice(
             "running",
             metadata: ["store": "\(address)", "version": "\(PenstockCommand.version)"])
-        try await OpenResources.refuseMistakes(in: [store], until: stop.latch)
+        try await OpenResources.refuseMistakes(in: [store], until: stop.event)
         do { try await serve(server) } catch {
             stop.request()
             throw error
@@ -56,7 +56,7 @@ struct GeneratorRun: Sendable {
             group.addTask { [stop] in
                 try await stop.openWork.during("calls of the generator") { try await server.run() }
             }
-            group.addTask { [stop] in try? await stop.latch.wait() }
+            group.addTask { [stop] in try? await stop.event.wait() }
             // The stop ends the server, and a server that can't listen ends the wait for the stop.
             try await group.next()
             group.cancelAll()

@@ -28,13 +28,13 @@ final class ReadinessMonitor: Sendable {
     private let resources: [(name: String, resource: any Resource)]
     private let runs: [PipelineRun]
     private let services: [any RequestService]
-    private let stop: Latch
+    private let stop: AsyncEvent
     private let clock: PipelineClock
     private let probes: Mutex<[String: Probe]>
 
     init(
         resources: [(name: String, resource: any Resource)], runs: [PipelineRun],
-        services: [any RequestService], stop: Latch, clock: PipelineClock
+        services: [any RequestService], stop: AsyncEvent, clock: PipelineClock
     ) {
         self.resources = resources.filter {
             !($0.resource is any RequestService) && !($0.resource is any LineInput)
@@ -104,7 +104,7 @@ final class ReadinessMonitor: Sendable {
     }
 
     var readiness: Readiness {
-        if stop.isOpen { return .notReady(reason: "stopping") }
+        if stop.isSet { return .notReady(reason: "stopping") }
         let reasons = parts.filter(\.isNeeded).compactMap { part in
             part.problem.map { "\(part.name): \($0)" }
         }

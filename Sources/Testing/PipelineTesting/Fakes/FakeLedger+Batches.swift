@@ -25,7 +25,7 @@ extension FakeLedger {
                     number: state.lastNumber, token: 1, attempts: 1, closedBy: "count",
                     sealedAt: Timestamp(microseconds: 0), cases: cases))
         }
-        sealed.ring()
+        sealed.send()
     }
 
     /// Commits a batch whose delivery to `sinks` is what the test is about.
@@ -39,7 +39,7 @@ extension FakeLedger {
                 state.deliveries[sink, default: []].append(batch)
             }
         }
-        for sink in sinks { committed(for: sink).ring() }
+        for sink in sinks { committed(for: sink).send() }
     }
 
     // MARK: Batches
@@ -76,7 +76,7 @@ extension FakeLedger {
                 )
             }
         }
-        for sink in commit.sinks { committed(for: sink).ring() }
+        for sink in commit.sinks { committed(for: sink).send() }
         return storeTime
     }
 
@@ -100,7 +100,7 @@ extension FakeLedger {
             batch.token += 1
             state.batches.append(batch)
         }
-        sealed.ring()
+        sealed.send()
     }
 
     public func bisect(batch number: Int64, token: Int64) async throws {
@@ -165,15 +165,15 @@ extension FakeLedger {
             batch.attempts += attempts
             state.deliveries[sink, default: []].append(batch)
         }
-        committed(for: sink).ring()
+        committed(for: sink).send()
     }
 
     /// Each loop has one of its own: what another loop hears is not missed.
-    private func committed(for sink: String) -> Doorbell {
-        committed.withLock { bells in
-            let bell = bells[sink] ?? Doorbell()
-            bells[sink] = bell
-            return bell
+    private func committed(for sink: String) -> Signal {
+        committed.withLock { signals in
+            let signal = signals[sink] ?? Signal()
+            signals[sink] = signal
+            return signal
         }
     }
 }

@@ -45,9 +45,9 @@ public final class FakeLedger: Ledger {
     /// `accept` fails with these first.
     public var failures: Failures { failing[.accept]! }
     /// Chunks of a window wait here for their answers.
-    public let gate = Latch()
+    public let gate = AsyncEvent()
     /// A purge waits here.
-    public let purgeGate = Latch()
+    public let purgeGate = AsyncEvent()
     public let cases = FakeCases()
     private let failing: [Call: Failures]
     private let finished: Int
@@ -60,8 +60,8 @@ public final class FakeLedger: Ledger {
     let storeTime: Timestamp
     let waitsAtClaims: Bool
     let state = Mutex(State())
-    let sealed = Doorbell()
-    let committed = Mutex<[String: Doorbell]>([:])
+    let sealed = Signal()
+    let committed = Mutex<[String: Signal]>([:])
 
     /// - Parameters:
     ///   - conflicts: ids that are known with other parameters.
@@ -84,8 +84,8 @@ public final class FakeLedger: Ledger {
         self.stored = stored
         self.ahead = ahead
         if isOpen {
-            gate.open()
-            purgeGate.open()
+            gate.set()
+            purgeGate.set()
         }
         self.finished = finished
         self.storeTime = storeTime
@@ -142,7 +142,7 @@ public final class FakeLedger: Ledger {
     public func seal() async throws -> SealingResult {
         seals.note(())
         guard let sealing else {
-            try await Latch().wait()
+            try await AsyncEvent().wait()
             throw CancellationError()
         }
         return sealing(seals.count)
@@ -174,7 +174,7 @@ extension FakeLedger {
     public func replayParked(_ selection: ParkedSelection) async throws -> Int { 0 }
     public func dropParked(_ selection: ParkedSelection) async throws -> Int { 0 }
 
-    public var outcomesCommitted: Doorbell { cases.outcomesCommitted }
+    public var outcomesCommitted: Signal { cases.outcomesCommitted }
     public func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
         try await cases.snapshots(of: ids)
     }

@@ -82,7 +82,7 @@ private final class Row: Sendable {
         window = ChunkWindow {
             waiting.state.withLock { $0.chunks.isEmpty ? nil : $0.chunks.removeFirst() }
         } accepted: { chunk, counts in
-            chunk.delivery.settle(.acknowledged)
+            chunk.acknowledgement.settle(.acknowledged)
             waiting.state.withLock { $0.answers.append(counts) }
         }
     }
@@ -112,7 +112,8 @@ extension LedgerFixture {
             let step = PositionAdvance(
                 source: "t", partition: 0, expected: 3 * number, next: 3 * number + 3)
             return Chunk(
-                records: records, advances: [step], delivery: Delivery(RecordedSettlement()))
+                records: records, advances: [step],
+                acknowledgement: Acknowledgement(RecordedSettlement()))
         }
     }
 }

@@ -26,8 +26,8 @@ public final class ReportGeneratorServer: Sendable {
     private let configuration: Configuration
     private let methods: GeneratorMethods
     private let logger: Logger
-    /// Opens when the service listens.
-    public let isListening = Latch()
+    /// Set when the service listens.
+    public let isListening = AsyncEvent()
     private let boundPort = Mutex(0)
 
     /// - Parameters:
@@ -64,8 +64,8 @@ public final class ReportGeneratorServer: Sendable {
         boundPort.withLock { $0 = server.port }
         logger.notice(
             "serving", metadata: ["address": "\(configuration.address)", "port": "\(server.port)"])
-        isListening.open()
-        let stop = Latch()
+        isListening.set()
+        let stop = AsyncEvent()
         await withTaskCancellationHandler {
             await withoutCancellation { [grace = configuration.grace] in
                 try? await stop.wait()
@@ -73,7 +73,7 @@ public final class ReportGeneratorServer: Sendable {
                 await server.shutdown(grace: grace)
             }
         } onCancel: {
-            stop.open()
+            stop.set()
         }
     }
 }

@@ -2,33 +2,33 @@ import PipelineCore
 import Synchronization
 import Testing
 
-@Suite("A delivery whose rejections fail")
-struct DeliveryRetryTests {
+@Suite("An acknowledgement whose rejections fail")
+struct AcknowledgementRetryTests {
     @Test("rejects repeats with their leader, again if rejecting failed")
     func followers() async throws {
         let handler = FailingOnce()
-        let delivery = Delivery(handler)
+        let acknowledgement = Acknowledgement(handler)
         let records = (0..<3).map { ordinal in
             Record(
                 payload: [], timestamp: Timestamp(microseconds: 0),
                 origin: Origin(source: "topic", offset: Int64(ordinal)), ordinal: ordinal)
         }
-        delivery.follow(0, records[2])
+        acknowledgement.follow(0, records[2])
         let rejection = Rejection(records[0], stage: "batch", code: "conflict", reason: "known")
-        await #expect(throws: PipelineError.self) { try await delivery.reject([rejection]) }
-        #expect(!delivery.rejectedOrdinals.contains(2))
-        try await delivery.reject([rejection])
+        await #expect(throws: PipelineError.self) { try await acknowledgement.reject([rejection]) }
+        #expect(!acknowledgement.rejectedOrdinals.contains(2))
+        try await acknowledgement.reject([rejection])
         #expect(handler.kept == [[0, 2]])
-        #expect(delivery.rejectedOrdinals.contains(2))
+        #expect(acknowledgement.rejectedOrdinals.contains(2))
         // Once kept, a repeat is not kept again.
-        try await delivery.reject([rejection])
+        try await acknowledgement.reject([rejection])
         #expect(handler.kept == [[0, 2], [0]])
-        delivery.settle(.acknowledged)
+        acknowledgement.settle(.acknowledged)
     }
 }
 
 /// Refuses the first rejections for the moment; keeps later ones.
-private final class FailingOnce: DeliveryHandler {
+private final class FailingOnce: AcknowledgementHandler {
     private let state = Mutex<(hasFailed: Bool, kept: [[Int64]])>((false, []))
     var kept: [[Int64]] { state.withLock { $0.kept } }
 

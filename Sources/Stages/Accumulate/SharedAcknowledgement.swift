@@ -1,17 +1,17 @@
 internal import PipelineCore
 internal import Synchronization
 
-/// A delivery whose records went into several chunks: it settles when the last part has.
-final class SharedDelivery: Sendable {
+/// An acknowledgement whose records went into several chunks: it settles when the last part has.
+final class SharedAcknowledgement: Sendable {
     private struct State {
         var open: Int
         var failure: PipelineError?
     }
-    let delivery: Delivery
+    let acknowledgement: Acknowledgement
     private let state: Mutex<State>
 
-    init(_ delivery: Delivery, parts: Int) {
-        self.delivery = delivery
+    init(_ acknowledgement: Acknowledgement, parts: Int) {
+        self.acknowledgement = acknowledgement
         state = Mutex(State(open: parts))
     }
 
@@ -22,28 +22,28 @@ final class SharedDelivery: Sendable {
             if state.open > 0 { return nil }
             return state.failure.map { .failed($0) } ?? .acknowledged
         }
-        if let final { delivery.settle(final) }
+        if let final { acknowledgement.settle(final) }
     }
 }
 
-/// The delivery of a chunk whose records came from several deliveries.
-struct JoinedDelivery: DeliveryHandler {
+/// The acknowledgement of a chunk whose records came from several chunks.
+struct JoinedAcknowledgement: AcknowledgementHandler {
     struct Member: Sendable {
-        var share: SharedDelivery
-        /// The record's ordinal in the delivery that it came with.
+        var share: SharedAcknowledgement
+        /// The record's ordinal in the chunk that it came with.
         var ordinal: Int
     }
     /// By the records' ordinals in the joined chunk.
     let members: [Member]
-    /// Deliveries without records.
-    let idle: [SharedDelivery]
+    /// Those of chunks without records.
+    let idle: [SharedAcknowledgement]
 
     func reject(_ rejections: [Rejection]) async throws {
         for rejection in rejections {
             let member = members[rejection.record.ordinal]
             var original = rejection
             original.record.ordinal = member.ordinal
-            try await member.share.delivery.reject([original])
+            try await member.share.acknowledgement.reject([original])
         }
     }
 

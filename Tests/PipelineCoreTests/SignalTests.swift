@@ -2,21 +2,21 @@ import PipelineCore
 import PipelineTesting
 import Testing
 
-@Suite("A doorbell", .timeLimit(.minutes(5)))
-struct DoorbellTests {
-    private let bell = Doorbell()
+@Suite("A signal", .timeLimit(.minutes(5)))
+struct SignalTests {
+    private let signal = Signal()
 
-    @Test("remembers one ring that nobody waited for")
+    @Test("remembers one sending that nobody waited for")
     func remembers() async throws {
-        bell.ring()
-        bell.ring()
-        try await bell.wait()
+        signal.send()
+        signal.send()
+        try await signal.wait()
         let time = ManualClock()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { [bell] in
-                try await bell.wait(until: Instant(nanoseconds: 10), clock: time.clock)
+            group.addTask { [signal] in
+                try await signal.wait(until: Instant(nanoseconds: 10), clock: time.clock)
             }
-            // The second ring is not a second memory: this waits for the clock.
+            // The second sending is not a second memory: this waits for the clock.
             try await time.sleepers()
             time.advance(by: .seconds(1))
             try await group.waitForAll()
@@ -28,13 +28,13 @@ struct DoorbellTests {
         let woken = Journal<Void>()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<5 {
-                group.addTask { [bell] in
-                    try await bell.wait()
+                group.addTask { [signal] in
+                    try await signal.wait()
                     woken.note(())
                 }
             }
             while woken.count < 5 {
-                bell.ring()
+                signal.send()
                 await Task.yield()
             }
             try await group.waitForAll()
@@ -43,25 +43,25 @@ struct DoorbellTests {
 
     @Test("ends the wait of who is cancelled, and of nobody else")
     func cancellation() async throws {
-        let cancelled = Task { [bell] in try await bell.wait() }
-        let other = Task { [bell] in try await bell.wait() }
+        let cancelled = Task { [signal] in try await signal.wait() }
+        let other = Task { [signal] in try await signal.wait() }
         cancelled.cancel()
         await #expect(throws: CancellationError.self) { try await cancelled.value }
         other.cancel()
         await #expect(throws: CancellationError.self) { try await other.value }
-        bell.ring()
-        try await bell.wait()
+        signal.send()
+        try await signal.wait()
     }
 
-    @Test("wakes before its deadline when it is rung")
+    @Test("wakes before its deadline when it is sent")
     func deadline() async throws {
         let time = ManualClock()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { [bell] in
-                try await bell.wait(until: Instant(nanoseconds: .max), clock: time.clock)
+            group.addTask { [signal] in
+                try await signal.wait(until: Instant(nanoseconds: .max), clock: time.clock)
             }
             try await time.sleepers()
-            bell.ring()
+            signal.send()
             try await group.waitForAll()
         }
         #expect(time.sleeperCount == 0)
@@ -70,8 +70,8 @@ struct DoorbellTests {
     @Test("does not swallow a cancellation while it waits for a deadline")
     func cancelledDeadline() async throws {
         let time = ManualClock()
-        let waiting = Task { [bell] in
-            try await bell.wait(until: Instant(nanoseconds: .max), clock: time.clock)
+        let waiting = Task { [signal] in
+            try await signal.wait(until: Instant(nanoseconds: .max), clock: time.clock)
         }
         try await time.sleepers()
         waiting.cancel()

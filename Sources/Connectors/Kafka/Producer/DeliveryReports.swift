@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// A message carries the number of its send and its index there as its opaque, so that a report
 /// finds its send without memory of its own. Reports for a send that was given up go nowhere.
-final class DeliveryTable: Sendable {
+final class DeliveryReports: Sendable {
     /// How a send ended.
     struct Outcome: Sendable {
         /// What was refused for good, by index.
@@ -27,8 +27,8 @@ final class DeliveryTable: Sendable {
         var sends: [UInt32: Send] = [:]
     }
     private let state = Mutex(State())
-    /// Rings when reported messages have left librdkafka's queue.
-    let room = Doorbell()
+    /// Sent when reported messages have left librdkafka's queue.
+    let room = Signal()
 
     /// Begins a send of that many records.
     func open(_ count: Int) -> UInt32 {
@@ -114,7 +114,7 @@ final class DeliveryTable: Sendable {
     }
 }
 
-extension DeliveryTable.Outcome {
+extension DeliveryReports.Outcome {
     fileprivate mutating func add(_ error: PipelineError, at index: Int, isFromBroker: Bool) {
         guard error.disposition == .permanent else {
             // A fatal error outranks one that a repetition may mend.

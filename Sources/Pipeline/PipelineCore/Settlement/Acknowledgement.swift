@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// How a delivery ended.
+/// How an acknowledgement ended.
 public enum Settlement: Sendable {
     /// Everything that was not rejected is safe downstream.
     case acknowledged
@@ -9,7 +9,7 @@ public enum Settlement: Sendable {
 }
 
 /// What a source does when one of its chunks settles.
-public protocol DeliveryHandler: Sendable {
+public protocol AcknowledgementHandler: Sendable {
     /// Puts refused records where an operator finds them (or where their caller does), durably, before it returns.
     func reject(_ rejections: [Rejection]) async throws
     /// Called once, after every rejection has returned. Must not block.
@@ -18,16 +18,16 @@ public protocol DeliveryHandler: Sendable {
     var isAwaited: Bool { get }
 }
 
-extension DeliveryHandler {
+extension AcknowledgementHandler {
     /// A source waits for as long as it takes.
     public var isAwaited: Bool { true }
 }
 
 /// The obligation to settle a chunk exactly once.
 ///
-/// Settling twice is a programmer's error and traps; dropping a delivery unsettled counts as a failure, so that
+/// Settling twice is a programmer's error and traps; dropping an acknowledgement unsettled counts as a failure, so that
 /// an input is never believed to be safe by mistake.
-public final class Delivery: Sendable {
+public final class Acknowledgement: Sendable {
     private struct State {
         var settlement: Settlement?
         var observers: [@Sendable (Settlement) -> Void] = []
@@ -35,11 +35,11 @@ public final class Delivery: Sendable {
         var followers: [Int: [Record]] = [:]
     }
     private let state = Mutex(State())
-    private let handler: any DeliveryHandler
+    private let handler: any AcknowledgementHandler
     private let refusals: (any RefusalObserver)?
 
-    /// - Parameter refusals: hears what is refused; for a delivery that stands at a pipeline's edge.
-    public init(_ handler: any DeliveryHandler, refusals: (any RefusalObserver)? = nil) {
+    /// - Parameter refusals: hears what is refused; for an acknowledgement that stands at a pipeline's edge.
+    public init(_ handler: any AcknowledgementHandler, refusals: (any RefusalObserver)? = nil) {
         self.handler = handler
         self.refusals = refusals
     }
@@ -72,7 +72,7 @@ public final class Delivery: Sendable {
         }
     }
 
-    /// `record`, a repeat inside the same delivery, shares the fate of the record with that ordinal.
+    /// `record`, a repeat inside the same chunk, shares the fate of the record with that ordinal.
     public func follow(_ leader: Int, _ record: Record) {
         state.withLock { $0.followers[leader, default: []].append(record) }
     }
@@ -86,7 +86,7 @@ public final class Delivery: Sendable {
     public var isSettled: Bool { state.withLock { $0.settlement != nil } }
 
     public func settle(_ settlement: Settlement) {
-        precondition(finish(settlement), "a delivery is settled exactly once")
+        precondition(finish(settlement), "an acknowledgement is settled exactly once")
     }
 
     /// Answers whether this was the first settlement: another one changes nothing.
@@ -103,7 +103,7 @@ public final class Delivery: Sendable {
         return true
     }
 
-    /// Runs `observer` once, when the delivery settles; at once if it has. Must not block.
+    /// Runs `observer` once, when the acknowledgement settles; at once if it has. Must not block.
     public func observe(_ observer: @escaping @Sendable (Settlement) -> Void) {
         let settled = state.withLock { state in
             if state.settlement == nil { state.observers.append(observer) }
@@ -111,4 +111,24 @@ public final class Delivery: Sendable {
         }
         if let settled { observer(settled) }
     }
+}
+
+/// Hears what a pipeline refuses for good and what became of it, for metrics and the log. Must not block.
+public protocol RefusalObserver: Sendable {
+    /// Records were refused, and are kept or their callers are told.
+    func rejected(_ rejections: [Rejection])
+    /// So many dead letters were not taken by their topic and lie in `place` (`store` or `file`).
+    func keptElsewhere(_ count: Int, of input: String, in place: String, because: PipelineError)
+    /// Nothing takes the dead letters of these partitions of an input: they rest. None: all go on.
+    func resting(_ partitions: [Int32], of input: String, because: PipelineError?)
+}
+
+/// Hears nothing.
+public struct SilentRefusalObserver: RefusalObserver {
+    public init() {}
+    public func rejected(_ rejections: [Rejection]) {}
+    public func keptElsewhere(
+        _ count: Int, of input: String, in place: String, because: PipelineError
+    ) {}
+    public func resting(_ partitions: [Int32], of input: String, because: PipelineError?) {}
 }
