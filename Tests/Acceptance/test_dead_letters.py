@@ -6,6 +6,7 @@ import uuid
 
 import confluent_kafka.admin
 import pytest
+from kafka_server import KafkaServer
 
 from stack import LIMIT, eventually, free_port
 
@@ -16,9 +17,9 @@ def admin(stack):
     return confluent_kafka.admin.AdminClient({"bootstrap.servers": stack.kafka})
 
 
-def create_topic(stack, name, partitions=1, **config):
+def create_topic(stack, name, partitions=1, replicas=1, **config):
     topic = confluent_kafka.admin.NewTopic(
-        name, partitions, 1, config={key.replace("_", "."): str(value) for key, value in config.items()})
+        name, partitions, replicas, config={key.replace("_", "."): str(value) for key, value in config.items()})
     client = admin(stack)
     client.create_topics([topic])[name].result(LIMIT)
 
@@ -184,6 +185,85 @@ def test_what_its_topic_does_not_take_is_kept_in_the_store_and_replayed(real, tr
     real.stop(process)
 
 
+@pytest.fixture
+def strict(real):
+    """The program on a broker that knows rights."""
+    kafka = KafkaServer(real.folder)
+    kafka.start()
+    real.kafka = kafka.bootstrap
+    real.environment["PENSTOCK_BUS"] = f"kafka://{kafka.bootstrap}"
+    real.broker = kafka
+    yield real
+    kafka.stop()
+
+
+def test_a_broker_that_refuses_dead_letters_holds_nothing_up(strict):
+    """Too few replicas, no right to write, none at all, none to make the topic: a topic each."""
+    topics = {trouble: strict.topic(f"requests-{trouble}") for trouble in ("replicas", "write", "all", "create")}
+    dead = {trouble: f"{topic}.dead-letters" for trouble, topic in topics.items()}
+    for topic in topics.values():
+        create_topic(strict, topic)
+    create_topic(strict, dead["write"])
+    strict.broker.deny("WRITE", "TOPIC", dead["write"])
+    create_topic(strict, dead["all"])
+    strict.broker.deny("ALL", "TOPIC", dead["all"])
+    strict.broker.deny("CREATE", "TOPIC", dead["create"])
+    strict.broker.deny("CREATE", "BROKER", "kafka-cluster")
+
+    def change(stages, document):
+        # No caller: nothing is served.
+        stages["requests"]["from"] = [{"resource": "bus", "topic": topic} for topic in topics.values()]
+        # What librdkafka may wait for replicas before the pipeline hears of it.
+        document["resources"]["bus"]["message.timeout.ms"] = "5000"
+
+    path = strict.write(change=change)
+    strict.call("migrate", path)
+    process, port = start(strict, path, serving=False)
+    # The group's own topics are on the broker that stays.
+    for name in topics:
+        strict.produce(f"requests-{name}", sent([request("p")]))
+    eventually(lambda: strict.sql("select count(*) from penstock.cases") == [["4"]], "the requests before them")
+    strict.broker.start_second()
+    create_topic(strict, dead["replicas"], replicas=2, min_insync_replicas=2)
+    strict.broker.kill_second()
+    eventually(lambda: len(admin(strict).list_topics(dead["replicas"], LIMIT).topics[dead["replicas"]].partitions[0].isrs) == 1,
+               "one replica is left")
+    for name in topics:
+        strict.produce(f"requests-{name}", [(b"key", b"{", [("trace", b"1")])] + sent([request("p")]))
+    eventually(lambda: strict.sql("select count(*) from penstock.cases") == [["8"]], "the requests behind them")
+    letters = eventually(lambda: [x for x in [dead_letters(strict, path)] if len(x) == 4], "the dead letters")[0]
+    assert {(x["origin"], x["key"], x["payload"]) for x in letters} == {(t, "key", "{") for t in topics.values()}, letters
+    refusals = {letter["origin"]: letter["refusal"] for letter in letters}
+    assert "replicas" in refusals[topics["replicas"]], refusals
+    for trouble in ("write", "all", "create"):
+        assert "bus-forbidden" in refusals[topics[trouble]], refusals
+    assert process.poll() is None
+    assert metric(port, "penstock_dead_letters_kept_elsewhere_total", place="store") == 4
+    strict.stop(process)
+
+
+def test_announcements_without_a_right_wait_for_it(strict):
+    ready = strict.topic("report-ready")
+    create_topic(strict, ready)
+    strict.broker.deny("WRITE", "TOPIC", ready)
+
+    def change(stages, document):
+        stages["batch"].update({"trigger": {"any": [{"count": 3}, {"max_age": "1h"}]}, "min_interval": "0s"})
+
+    path = strict.write(change=change)
+    strict.call("migrate", path)
+    process, port = start(strict, path)
+    wanted = [request(f"p-{i}") for i in range(3)]
+    strict.produce("report-requests", sent(wanted))
+    eventually(lambda: strict.sql("select count(*) from penstock.outcomes") == [["3"]], "the answers are there")
+    eventually(lambda: "bus-forbidden" in process.log.read_text(), "somebody says why nothing is announced")
+    assert process.poll() is None
+    strict.broker.allow_all("TOPIC", ready)
+    told = strict.consume("report-ready", count=3)
+    assert {case_of(m) for m in told} == {r["case_id"] for r in wanted}
+    strict.stop(process)
+
+
 def test_without_a_store_a_file_takes_what_the_topic_does_not(real):
     topic = real.topic("raw")
     create_topic(real, topic)
@@ -202,3 +282,60 @@ def test_without_a_store_a_file_takes_what_the_topic_does_not(real):
     assert [(k["code"], k["payload"], k["headers"]) for k in kept] == [
         ("malformed", "{" + " " * 1000, [{"name": "null", "value": None}])]
     real.stop(process)
+
+
+def lines_pipeline(stack, store=True):
+    """A file of requests, into a store or a topic."""
+    path = stack.folder / "lines.json"
+    tail = [
+        {"id": "batch", "type": "accumulate", "store": "store", "trigger": {"max_age": "12h"}},
+        {"id": "reports", "type": "generate", "generator": "conversion", "store": "store"},
+    ] if store else [{"id": "out", "type": "publish", "to": "out"}]
+    resources = {"lines": {"url": "file:requests.jsonl"}}
+    resources |= {"store": {"url": "embedded:store.sqlite"}} if store else {"out": {"url": "file:out.jsonl"}}
+    path.write_text(json.dumps({
+        "version": 1, "name": "lines", "sla": "24h", "resources": resources,
+        "stages": [{"id": "in", "type": "ingest", "codec": "report-request", "from": [{"resource": "lines"}]}, *tail]}))
+    return str(path)
+
+
+@pytest.mark.parametrize("trouble", ["folder", "full"])
+@pytest.mark.parametrize("store", [True, False])
+def test_a_line_whose_dead_letter_its_file_does_not_take_is_kept_elsewhere(embedded, trouble, store):
+    path = lines_pipeline(embedded, store)
+    lines = [json.dumps(request("p")), "{bad", json.dumps(request("q"))]
+    (embedded.folder / "requests.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    dead = embedded.folder / "requests.jsonl.dead-letters"
+    dead.mkdir() if trouble == "folder" else dead.symlink_to("/dev/full")
+    if store:
+        process = embedded.start(path, serving=False)
+        [letter] = eventually(lambda: dead_letters(embedded, path), "the dead letter is kept")
+        assert (letter["code"], letter["payload"], letter["stage"]) == ("malformed", "{bad", "in"), letter
+        # A line goes back into no topic: it is told, and stays.
+        replayed = embedded.call("dead-letters", "replay", path, "--all", check=False)
+        assert replayed.returncode == 1 and "0 replayed; letter 1 can't be replayed" in replayed.stderr, replayed.stderr
+        assert len(dead_letters(embedded, path)) == 1
+        assert "1 dropped" in embedded.call("dead-letters", "drop", path, "--all").stdout
+        embedded.stop(process)
+    else:
+        # Without a store `run` ends with the file.
+        assert "kept elsewhere" in embedded.call("run", path).stderr
+        kept = (embedded.folder / "data/lines.in.dead-letters").read_text().splitlines()
+        assert [(json.loads(k)["code"], json.loads(k)["payload"]) for k in kept] == [("malformed", "{bad")]
+        assert len((embedded.folder / "out.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_command_that_looks_for_dead_letters_makes_no_store(embedded):
+    path = embedded.write("conversion-events")
+    for command in ("list", "replay", "drop"):
+        result = embedded.call("dead-letters", command, path, *(["--all"] if command != "list" else []), check=False)
+        assert result.returncode == 69 and "the file is not there" in result.stderr, result.stderr
+        assert "PENSTOCK_STORE is not set here" in result.stderr, result.stderr
+    for option in ("--rename=a=b", "--abandon=a"):
+        result = embedded.call("migrate", option, path, check=False)
+        assert result.returncode == 69 and "the file is not there" in result.stderr, result.stderr
+    assert not (embedded.folder / "data").exists() or not list((embedded.folder / "data").iterdir())
+    process = embedded.start(path, serving=False)
+    assert dead_letters(embedded, path) == []
+    embedded.stop(process)
+    assert dead_letters(embedded, path) == []

@@ -5,6 +5,7 @@ import http.server
 import os
 import pathlib
 import pty
+import signal
 import socket
 import subprocess
 import threading
@@ -225,6 +226,30 @@ def test_report_wait_takes_as_long_as_it_is_told(embedded):
     assert result.returncode == 69, result
     assert result.stderr.count("trying again") == 1
     assert 1.5 < time.monotonic() - begun < 10
+
+
+def test_report_wait_that_waits_for_nothing_looks_once(embedded):
+    embedded.start(embedded.write())
+    embedded.ready()
+    case = embedded.call("report", "create", "--server", f"127.0.0.1:{embedded.port}", "--product", "product-1", "--from",
+                         "2026-11-01", "--to", "2026-11-02").stdout.strip()
+    result = embedded.call("report", "wait", "--server", f"127.0.0.1:{embedded.port}", "--for", "0s", case, check=False)
+    assert result.returncode == 75, result
+
+
+def test_report_wait_has_its_answer_in_time_from_a_server_that_is_slow_in_the_end(embedded):
+    process = embedded.start(embedded.write())
+    embedded.ready()
+    case = embedded.call("report", "create", "--server", f"127.0.0.1:{embedded.port}", "--product", "product-1", "--from",
+                         "2026-11-01", "--to", "2026-11-02").stdout.strip()
+    waiting = subprocess.Popen([PENSTOCK, "report", "wait", "--server", f"127.0.0.1:{embedded.port}", "--timeout", "4s", case],
+                               cwd=embedded.folder, env=embedded.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(3.8)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGCONT)
+    out, err = waiting.communicate(timeout=LIMIT)
+    assert waiting.returncode == 75, (out, err)
 
 
 def test_report_wait_lasts_through_a_restart(embedded):

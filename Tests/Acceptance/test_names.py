@@ -212,6 +212,78 @@ def test_rows_that_the_store_refuses_are_dead_letters_and_the_rest_goes_on(real)
     real.stop(process)
 
 
+def test_the_character_that_no_text_of_postgres_can_hold_costs_its_own_record_only(real):
+    events = sample_real(real)
+    process = real.start(real.write(change=seal(3)), real.write("conversion-events"))
+    good = requests(events, 3, seed=11)
+    nul = [{**good[0], "case_id": str(uuid.uuid4()), "product_id": "a\0b"},
+           {**good[0], "case_id": str(uuid.uuid4()), "checkout_id": "c\0"}]
+    # Who asks is kept as bytes, and nothing else than that.
+    good[1]["requester"] = "\0"
+    raw = b'{"case_id": "\0", "product_id": "\0"}'
+    real.produce("report-requests", [
+        message(good[0]), *[message(r) for r in nul], (b"\0", raw, [("h", b"\0")]), message(good[1])])
+    dead = real.consume("report-requests.dead-letters", count=3)
+    found = {r["case_id"]: r for r in (json.loads(d.value()) for d in dead if d.value() != raw)}
+    assert found == {r["case_id"]: r for r in nul}
+    assert [(d.key(), d.headers()[0]) for d in dead if d.value() == raw] == [(b"\0", ("h", b"\0"))]
+    for request in nul:
+        try:
+            real.api()("CreateReport", request=request)
+            raise AssertionError("it was accepted")
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.INVALID_ARGUMENT and "U+0000" in error.details(), error
+    create(real, good[2])
+    assert {json.loads(m.value())["case_id"] for m in real.consume("report-ready", count=3)} == {r["case_id"] for r in good}
+    before = int(real.sql("select count(*) from conversion.events")[0][0])
+    lines = [json.loads(line) for line in open(real.folder / "events.jsonl")][:3]
+    lines[1]["product_id"] = "p\0"
+    lines = [{**line, "event_id": str(uuid.uuid4())} for line in lines]
+    real.produce("conversion-events", [(None, json.dumps(line).encode(), []) for line in lines])
+    [dead] = real.consume("conversion-events.dead-letters", count=1)
+    assert json.loads(dead.value()) == lines[1]
+    eventually(lambda: int(real.sql("select count(*) from conversion.events")[0][0]) == before + 2, "the other events")
+    real.stop(process)
+
+
+def test_a_store_that_refuses_everything_is_said_to(real):
+    sample_real(real)
+    path = real.write(change=seal(5))
+    real.sql("alter table penstock.cases add constraint botched check (case_no < 0)")
+    process = real.start(path)
+    cases = [{"case_id": str(uuid.uuid4()), "product_id": f"p-{i}",
+              "period": {"start_time": "2026-11-01T00:00:00Z", "end_time": "2026-11-02T00:00:00Z"}} for i in range(20)]
+    real.produce("report-requests", [message(r) for r in cases])
+    dead = real.consume("report-requests.dead-letters", count=20)
+    assert sorted(json.loads(d.value())["case_id"] for d in dead) == sorted(r["case_id"] for r in cases)
+    eventually(lambda: "refuses every record of a chunk" in process.log.read_text(), "somebody says so")
+    # The dead letters are the requests: sent again once the tables are mended, nothing is lost.
+    real.sql("alter table penstock.cases drop constraint botched")
+    real.produce("report-requests", [(d.key(), d.value(), []) for d in dead])
+    eventually(lambda: real.sql("select count(*) from penstock.cases") == [["20"]], "all are accepted")
+    real.stop(process)
+
+
+def test_whoever_starts_is_told_of_cases_whose_file_is_gone(real):
+    events = sample_real(real)
+    process = real.start(real.write(change=manual))
+    for request in requests(events, 2, seed=12):
+        create(real, request)
+    real.stop(process)
+
+    def change(stages, document):
+        manual(stages, document)
+        document["name"] = "others"
+        stages["requests"]["from"] = [{"resource": "bus", "topic": real.topic("others")}]
+
+    process = real.start(real.write(change=change), serving=False)
+    [told] = eventually(
+        lambda: [e for e in real.logged_all(process) if "is not among" in e["message"]], "somebody says so")
+    assert told["level"] == "warning" and told["metadata"]["of"] == "conversion-reports/batch", told
+    assert told["metadata"]["holds"] == "2 waiting cases" and "--abandon conversion-reports/batch" in told["metadata"]["remedy"]
+    real.stop(process)
+
+
 def test_a_second_run_by_another_path_to_the_same_file_names_the_holder(embedded):
     path = embedded.write()
     process = embedded.start(path)

@@ -104,3 +104,36 @@ def test_with_few_connections_everything_accepted_is_answered(real, limit):
     finally:
         real.environment["PENSTOCK_STORE"] = store
         real.sql(f"drop owned by {role}; drop role {role}")
+
+
+def test_names_of_one_address_share_its_connections(real):
+    """Two resources that differ in a property only; the least number that is named holds for both."""
+    def split(stages, document):
+        store = document["resources"]["store"]
+        document["resources"]["store"] = {**store, "connections": "3", "application_name": "ledger"}
+        document["resources"]["events"] = {**store, "application_name": "events"}
+        stages["reports"]["store"] = "events"
+
+    path = real.write(change=split)
+    events = sample(real, path)
+    process = real.start(path)
+    counts, seen = [], set()
+
+    def count():
+        names = [row[0] for row in real.sql(
+            "select application_name from pg_stat_activity where application_name in ('ledger', 'events')")]
+        counts.append(len(names))
+        seen.update(names)
+        return True
+
+    wanted = requests(events, 300, seed=7)
+    real.produce("report-requests", [(None, json.dumps(r).encode(), []) for r in wanted])
+    eventually(lambda: count() and real.sql("select count(*) from penstock.cases") == [["300"]], "all are accepted", every=0)
+    real.call("flush", path, "batch")
+    eventually(lambda: count() and real.sql("select count(*) from penstock.outcomes") == [["300"]], "all are answered", every=0)
+    assert seen == {"ledger", "events"}
+    assert max(counts) <= 3, max(counts)
+    api = real.api()
+    for request in wanted[:20]:
+        check(api("WaitReport", case_id=request["case_id"], timeout="60s")["report"], request, events)
+    real.stop(process)

@@ -148,6 +148,58 @@ def test_a_worker_without_its_broker_keeps_nobody(real):
         assert not real.sql("select sink from penstock.deliveries where lease_until is not null")
 
 
+def test_a_consumer_whose_broker_stands_still_ends_by_itself(real):
+    """The group notices by itself that it has gone."""
+    events = sample(real)
+    process = real.start("--grace", f"{GRACE}s", "--role", "worker", real.write(), real.write("conversion-events"), serving=False)
+    real.produce("report-requests", [message(requests(events, 1, seed=38)[0])])
+    eventually(lambda: real.sql("select 1 from penstock.cases"), "it reads")
+    with paused(listening(int(real.kafka.rsplit(":", 1)[1]))):
+        # Long enough for whatever it asks the broker by itself.
+        time.sleep(12)
+        assert ended(process) == 0, process.log.read_text()[-3000:]
+
+
+def state(pid):
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
+def test_a_claim_that_was_given_up_midway_leaves_no_lease(real):
+    events = sample(real)
+
+    def looks_often(stages, document):
+        seal(1)(stages, document)
+        stages["batch"]["poll"] = "500ms"
+
+    process = real.start("--grace", f"{GRACE}s", "--role", "worker", real.write(change=looks_often), serving=False)
+    request = requests(events, 1, seed=39)[0]
+    real.produce("report-requests", [message(request)])
+    real.consume("report-ready", count=1)
+    server = int(pathlib.Path(real.sql("show data_directory")[0][0], "postmaster.pid").read_text().split()[0])
+    other = subprocess.Popen(["psql", real.environment["PENSTOCK_STORE"], "-XAtq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def said(statement):
+        other.stdin.write(statement + ";\n")
+        other.stdin.flush()
+        return other.stdout.readline()
+
+    said("begin; update penstock.deliveries set delivered_at = null, only_parked = false where sink = 'ready' returning 1")
+    said("update penstock.batches set done_at = null returning 1")
+    sessions = "select pid from pg_stat_activity where datname = current_database() and application_name = 'penstock'"
+    # Sessions that stand still take a claim in only when nobody waits for its answer any more.
+    pids = [row[0] for row in real.sql(sessions)]
+    # Nor can the server be asked to cancel it.
+    with paused(server):
+        with paused(*pids):
+            said("commit; select 1")
+            time.sleep(3)
+            ended(process)
+        eventually(lambda: all(state(pid) == "Z" for pid in pids), "the sessions have done what they were told")
+    other.stdin.close()
+    eventually(lambda: not real.sql(sessions), "its sessions are gone")
+    assert not real.sql("select sink from penstock.deliveries where lease_until is not null")
+
+
 def test_a_cache_that_stands_still_keeps_nobody(real, tmp_path):
     events = sample(real)
     cache = redis_server.RedisServer(tmp_path)

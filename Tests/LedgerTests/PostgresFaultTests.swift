@@ -203,8 +203,8 @@ struct PostgresFaultTests {
         }
     }
 
-    @Test("a row whose answers were lost is recognised chunk by chunk when it comes again")
-    func lostAnswersOfARow() async throws {
+    @Test("a window whose answers were lost is recognised chunk by chunk when it comes again")
+    func lostAnswersOfAWindow() async throws {
         try await PostgresTestDatabase.withLedgers { _, provider in
             let ledger = try #require(try provider.ledger(for: stage(.manual)) as? PostgresLedger)
             let random = RandomSource()
@@ -223,8 +223,8 @@ struct PostgresFaultTests {
         }
     }
 
-    @Test("with backends killed at random rows lose and double nothing, and fence nobody")
-    func randomKillsOfRows() async throws {
+    @Test("with backends killed at random windows lose and double nothing, and fence nobody")
+    func randomKillsOfWindows() async throws {
         try await PostgresTestDatabase.withLedgers { database, provider in
             let ledger = try provider.ledger(for: stage(.manual))
             let killer = try database.pool(connections: 1)

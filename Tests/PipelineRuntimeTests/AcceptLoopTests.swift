@@ -27,7 +27,7 @@ struct AcceptLoopTests {
     }
 
     /// Chunks of two cases each, one behind the other in a partition.
-    private func row(_ count: Int) -> [(chunk: Chunk, settlement: RecordedSettlement)] {
+    private func consecutive(_ count: Int) -> [(chunk: Chunk, settlement: RecordedSettlement)] {
         (0..<count).map { number in
             let first = 2 * number
             return Chunk.testing([first + 1, first + 2], at: Int64(first))
@@ -147,7 +147,7 @@ struct AcceptLoopTests {
         "the next is taken while the one before has no answer, and nothing settles before its own")
     func takenAhead() async throws {
         let ledger = ledger(isOpen: false)
-        let chunks = row(4)
+        let chunks = consecutive(4)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 #expect(await accept(chunks.map(\.chunk), by: ledger).left.isEmpty)
@@ -166,7 +166,7 @@ struct AcceptLoopTests {
 
     @Test("settle in order")
     func order() async throws {
-        let chunks = row(6)
+        let chunks = consecutive(6)
         let order = Journal<Int>()
         for (index, item) in chunks.enumerated() {
             item.chunk.acknowledgement.observe { _ in order.note(index) }
@@ -180,7 +180,7 @@ struct AcceptLoopTests {
     )
     func conflict() async throws {
         let ledger = ledger(conflicts: [.testing(3)])
-        let chunks = row(5)
+        let chunks = consecutive(5)
         let loop = loop(ledger)
         let (left, error) = await accept(chunks.map(\.chunk), by: ledger)
         #expect(left.map(\.numbers) == [[3, 4], [5, 6]])
@@ -213,7 +213,7 @@ struct AcceptLoopTests {
     func fenced() async throws {
         let ledger = ledger()
         stored.set("topic", 0, to: 100)
-        let chunks = row(3)
+        let chunks = consecutive(3)
         let loop = loop(ledger)
         let (left, error) = await accept(chunks.map(\.chunk), by: ledger)
         #expect(left.map(\.numbers) == [[1, 2], [3, 4]])
@@ -231,7 +231,7 @@ struct AcceptLoopTests {
     func storeAway() async throws {
         let ledger = ledger()
         ledger.failures.add(.retryable("store-unavailable", "away"))
-        let (left, error) = await accept(row(3).map(\.chunk), by: ledger)
+        let (left, error) = await accept(consecutive(3).map(\.chunk), by: ledger)
         #expect(left.map(\.numbers) == [[1, 2], [3, 4]])
         #expect(error?.code == "store-unavailable")
     }
@@ -252,7 +252,7 @@ struct AcceptLoopTests {
         let ledger = ledger()
         ledger.failures.add(
             .retryable("store-unavailable", "away"), .retryable("store-unavailable", "away"))
-        let waiting = Waiting(row(3).map(\.chunk))
+        let waiting = Waiting(consecutive(3).map(\.chunk))
         let window = loop(ledger) { waiting.chunks.withLock { $0.popFirst() } }.window
         try await ledger.accept(from: window)
         let left = window.left()

@@ -154,7 +154,7 @@ struct HeadTests {
     @Test("hands what the barrier has left in by itself, in order, and tries it again")
     func leftByBarrier() async throws {
         let ledger = FakeLedger(ahead: 2)
-        // In a row, then alone.
+        // In the window, then alone.
         for _ in 0..<3 { ledger.fail(.accept, .retryable("store-unavailable", "away")) }
         let chunks = (0..<4).map { Chunk.testing([$0]) }
         let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], ledger: ledger)
@@ -169,7 +169,7 @@ struct HeadTests {
     }
 
     @Test("gives up what was sent behind a chunk that another process has taken over, too")
-    func fencedInARow() async throws {
+    func fencedInAWindow() async throws {
         let ledger = FakeLedger(ahead: 2)
         for _ in 0..<4 { ledger.fail(.accept, .fenced("position-moved", "moved")) }
         let chunks = (0..<3).map { Chunk.testing([$0]) }
@@ -183,7 +183,7 @@ struct HeadTests {
     }
 
     @Test("settles what the barrier has taken when it is stopped meanwhile")
-    func stoppedInARow() async throws {
+    func stoppedInAWindow() async throws {
         let ledger = FakeLedger(ahead: 2, isOpen: false)
         let chunks = (0..<3).map { Chunk.testing([$0]) }
         let source = FakeSource { outlet in

@@ -189,4 +189,23 @@ struct PipelineRunTests {
         #expect(ledger.commits.count == 1)
         #expect(sink.batches.count == 1)
     }
+
+    @Test("tells of a failure while it is tried again, and for a while after the last try")
+    func condition() {
+        let condition = RunCondition()
+        let time = ManualClock()
+        #expect(condition.problem(at: time.now) == "is starting")
+        condition.prepared()
+        condition.hindered(by: .retryable("store-full", "no space"))
+        time.advance(by: .hours(1))
+        #expect(condition.problem(at: time.now) == "no space")
+        // Whoever is sent nobody because of it would never find out otherwise.
+        condition.gaveUp(at: time.now)
+        #expect(condition.problem(at: time.now) == "no space")
+        time.advance(by: RunCondition.memory)
+        #expect(condition.problem(at: time.now) == nil)
+        condition.hindered(by: .retryable("store-full", "no space"))
+        condition.hindered(by: nil)
+        #expect(condition.problem(at: time.now) == nil)
+    }
 }

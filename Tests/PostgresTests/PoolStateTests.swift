@@ -39,6 +39,31 @@ struct PoolStateTests {
         #expect(release(&state, 1) == "keep")
     }
 
+    @Test(
+        "lends what suits, makes a new one before it lends another's, and that before it lets wait")
+    func prefersItsOwn() {
+        var state = State(limit: 2)
+        func acquire(_ suiting: Int) -> String {
+            switch state.acquire(
+                .work, id: 1, now: 0, suits: { $0 == suiting }, waiter: "w")
+            {
+            case .lend(let slot): "lend \(slot)"
+            case .create: "create"
+            case .wait: "wait"
+            case .refuse: "refuse"
+            }
+        }
+        #expect(acquire(1) == "create")
+        #expect(release(&state, 1) == "keep")
+        #expect(acquire(2) == "create")
+        #expect(release(&state, 2) == "keep")
+        #expect(acquire(1) == "lend 1")
+        #expect(acquire(1) == "lend 2")
+        #expect(acquire(1) == "wait")
+        state.resize(to: 1)
+        #expect(state.most == 1)
+    }
+
     @Test("serves work before what takes long, and that before what somebody looks at")
     func servesWorkFirst() {
         var state = State(limit: 2)

@@ -191,6 +191,46 @@ struct PoolTests {
         }
     }
 
+    @Test("pools of one address share its connections, each with its own properties")
+    func sharedAddress() async throws {
+        try await TestDatabase.with { database in
+            let places = PostgresPlaces()
+            func pool(_ name: String, _ connections: String?) throws -> PostgresPool {
+                var address = database.address
+                address.properties["application_name"] = name
+                address.properties["connections"] = connections
+                return try PostgresPool(address, among: places)
+            }
+            let (first, second) = (try pool("first", nil), try pool("second", "2"))
+            let counts = try await withThrowingTaskGroup(of: (String, Int64).self) { group in
+                for index in 0..<40 {
+                    let pool = index % 2 == 0 ? first : second
+                    group.addTask {
+                        try await pool.withConnection {
+                            let answer = try $0.query(
+                                """
+                                select current_setting('application_name'), (
+                                  select count(*) from pg_stat_activity
+                                  where application_name in ('first', 'second'))
+                                from pg_sleep(0.01)
+                                """)
+                            return (answer.text(0, 0), answer.int64(0, 1))
+                        }
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(counts.count { $0.0 == "first" } == 20)
+            // One that is being closed may be seen beside the two.
+            #expect(counts.count { $0.1 <= 2 } > 30 && counts.allSatisfy { $0.1 <= 4 })
+            await first.close()
+            let error = try await failure { try await first.withConnection { _ in } }
+            #expect(error.code == "store-closed")
+            try await #expect(second.withConnection { try $0.query("select 1").int(0, 0) } == 1)
+            await second.close()
+        }
+    }
+
     @Test("settings of a loan hold in each of its transactions, and end with it")
     func localSettings() async throws {
         try await TestDatabase.with { database in

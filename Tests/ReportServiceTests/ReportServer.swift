@@ -70,10 +70,10 @@ final class FakeOutcomeCache: OutcomeCache {
 /// The API on a loopback port, with a client, until `body` returns.
 func withReportServer(
     port: FakePort = FakePort(), cases: FakeCases = FakeCases(), cache: FakeOutcomeCache? = nil,
-    _ body: (GRPCClient) async throws -> Void
+    clock: PipelineClock = .system, _ body: (GRPCClient) async throws -> Void
 ) async throws {
     let api = ReportAPI(
-        configuration: .init(address: "127.0.0.1:0"), encoder: AnswerEncoder(), clock: .system,
+        configuration: .init(address: "127.0.0.1:0"), encoder: AnswerEncoder(), clock: clock,
         random: RandomSource(seed: 1), logger: StageContext.testing(clock: .system).logger)
     try api.attach(port, reads: ReadPath(cases: cases, cache: cache))
     try await withThrowingTaskGroup(of: Void.self) { group in

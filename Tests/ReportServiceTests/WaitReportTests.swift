@@ -62,4 +62,50 @@ struct WaitReportTests {
             #expect(status?.message == "timeout must be above 0s, at most 60s")
         }
     }
+
+    @Test("waits a minute where nobody says how long")
+    func unset() async throws {
+        let time = ManualClock()
+        cases.put(1, .running)
+        try await withReportServer(cases: cases, clock: time.clock) { client in
+            let begin = time.clock.now
+            let answered = Journal<Duration>()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { [id] in
+                    _ = try await client.wait(id)
+                    answered.note(begin.duration(to: time.clock.now))
+                }
+                while answered.count == 0 {
+                    if time.sleeperCount > 0 { time.advance(by: .milliseconds(250)) }
+                    await Task.yield()
+                }
+                try await group.waitForAll()
+            }
+            let took = try #require(answered.entries.first)
+            // The clock may move on while the answer is on its way.
+            #expect(took >= .seconds(60) && took < .seconds(90))
+        }
+    }
+
+    @Test("of ten thousand callers costs one look a second, as one of them does")
+    func many() async throws {
+        let time = ManualClock()
+        let readers = WaitingReaders(cases: cases, clock: time.clock)
+        let deadline = time.clock.now.advanced(by: .seconds(20))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try? await readers.run() }
+            for number in 0..<10_000 {
+                group.addTask {
+                    try await readers.wait(for: .testing(number % 500), until: deadline)
+                }
+            }
+            while time.clock.now < deadline {
+                if time.sleeperCount > 0 { time.advance(by: .milliseconds(500)) }
+                await Task.yield()
+            }
+            for _ in 0..<10_000 { try await group.next() }
+            group.cancelAll()
+        }
+        #expect((1...21).contains(cases.statements.count))
+    }
 }

@@ -4,28 +4,26 @@ internal import Postgres
 
 extension PostgresLedger {
     public func claim(worker: String, lease: Duration) async throws -> Batch? {
-        try await withStage { connection, stage in
-            let answer = try connection.query(
-                """
-                select batch_no, token, attempts, closed_by, sealed_at, case_no, key, deadline,
-                  parameters
-                from penstock.claim($1, $2, $3 * interval '1 microsecond')
-                """
-            ) {
-                $0.add(int2: stage)
-                $0.add(text: worker)
-                $0.add(int8: lease.wholeMicroseconds)
-            }
-            if answer.rowCount == 0 { return nil }
-            return Batch(
-                number: answer.int64(0, 0), token: answer.int64(0, 1), attempts: answer.int(0, 2),
-                closedBy: answer.text(0, 3), sealedAt: answer.timestamp(0, 4),
-                cases: (0..<answer.rowCount).map { row in
-                    Case(
-                        number: answer.int64(row, 5), id: answer.uuid(row, 6),
-                        deadline: answer.timestamp(row, 7), parameters: answer.bytes(row, 8))
-                })
+        let answer = try await claiming(
+            """
+            select batch_no, token, attempts, closed_by, sealed_at, case_no, key, deadline,
+              parameters
+            from penstock.claim($1, $2, $3 * interval '1 microsecond')
+            """
+        ) { parameters, stage in
+            parameters.add(int2: stage)
+            parameters.add(text: worker)
+            parameters.add(int8: lease.wholeMicroseconds)
         }
+        if answer.rowCount == 0 { return nil }
+        return Batch(
+            number: answer.int64(0, 0), token: answer.int64(0, 1), attempts: answer.int(0, 2),
+            closedBy: answer.text(0, 3), sealedAt: answer.timestamp(0, 4),
+            cases: (0..<answer.rowCount).map { row in
+                Case(
+                    number: answer.int64(row, 5), id: answer.uuid(row, 6),
+                    deadline: answer.timestamp(row, 7), parameters: answer.bytes(row, 8))
+            })
     }
 
     public func extend(batch: Int64, token: Int64, lease: Duration) async throws {

@@ -6,35 +6,33 @@ extension PostgresLedger {
     public func claimDelivery(sink: String, worker: String, lease: Duration) async throws
         -> OutcomeBatch?
     {
-        try await withStage { connection, stage in
-            let answer = try connection.query(
-                """
-                select batch_no, token, attempts, outcome_id, case_no, key, state, reason, report,
-                  data_as_of, written_at, deadline, parameters, attempt
-                from penstock.claim_delivery($1, $2, $3, $4 * interval '1 microsecond')
-                """
-            ) {
-                $0.add(int2: stage)
-                $0.add(text: sink)
-                $0.add(text: worker)
-                $0.add(int8: lease.wholeMicroseconds)
-            }
-            if answer.rowCount == 0 { return nil }
-            let number = answer.int64(0, 0)
-            return OutcomeBatch(
-                number: number, token: answer.int64(0, 1), attempts: answer.int(0, 2),
-                outcomes: try (0..<answer.rowCount).map { row in
-                    let id = answer.uuid(row, 5)
-                    return Outcome(
-                        id: answer.uuid(row, 3), caseNumber: answer.int64(row, 4), caseID: id,
-                        revision: answer.int(row, 13), batch: number,
-                        state: try CaseState(letter: answer.char(row, 6), of: id),
-                        reason: answer.textOrNil(row, 7), report: answer.bytesOrNil(row, 8),
-                        dataAsOf: answer.timestampOrNil(row, 9),
-                        writtenAt: answer.timestamp(row, 10),
-                        deadline: answer.timestamp(row, 11), parameters: answer.bytes(row, 12))
-                })
+        let answer = try await claiming(
+            """
+            select batch_no, token, attempts, outcome_id, case_no, key, state, reason, report,
+              data_as_of, written_at, deadline, parameters, attempt
+            from penstock.claim_delivery($1, $2, $3, $4 * interval '1 microsecond')
+            """
+        ) { parameters, stage in
+            parameters.add(int2: stage)
+            parameters.add(text: sink)
+            parameters.add(text: worker)
+            parameters.add(int8: lease.wholeMicroseconds)
         }
+        if answer.rowCount == 0 { return nil }
+        let number = answer.int64(0, 0)
+        return OutcomeBatch(
+            number: number, token: answer.int64(0, 1), attempts: answer.int(0, 2),
+            outcomes: try (0..<answer.rowCount).map { row in
+                let id = answer.uuid(row, 5)
+                return Outcome(
+                    id: answer.uuid(row, 3), caseNumber: answer.int64(row, 4), caseID: id,
+                    revision: answer.int(row, 13), batch: number,
+                    state: try CaseState(letter: answer.char(row, 6), of: id),
+                    reason: answer.textOrNil(row, 7), report: answer.bytesOrNil(row, 8),
+                    dataAsOf: answer.timestampOrNil(row, 9),
+                    writtenAt: answer.timestamp(row, 10),
+                    deadline: answer.timestamp(row, 11), parameters: answer.bytes(row, 12))
+            })
     }
 
     public func extendDelivery(batch: Int64, sink: String, token: Int64, lease: Duration)

@@ -62,6 +62,16 @@ public final class PostgresLedger: Ledger {
         }
     }
 
+    /// Claims within a transaction: a session that was given up midway, by a process that could not wait for it, takes
+    /// nothing then that would have to run out.
+    func claiming(
+        _ sql: String, bind: @escaping @Sendable (PostgresParameters, Int16) -> Void
+    ) async throws -> PostgresResult {
+        try await withStage { connection, stage in
+            try connection.transaction { try connection.query(sql) { bind($0, stage) } }
+        }
+    }
+
     /// The stage's row as this process knows it.
     func registered() async throws -> Registration {
         if let known = registration.withLock({ $0 }) { return known }

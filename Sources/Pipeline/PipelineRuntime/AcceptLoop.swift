@@ -65,6 +65,7 @@ struct AcceptLoop: Sendable {
             environment.giveUp(chunk, error, at: barrier.id)
         } catch let error as PipelineError where error.disposition == .retryable {
             // Its callers have been told that nothing is known.
+            environment.condition.gaveUp(at: environment.clock.now)
             chunk.acknowledgement.settle(.failed(error))
         }
         window.forget(chunk)

@@ -60,10 +60,16 @@ struct Head: Sendable {
         }
     }
 
-    /// Lets go of what sources and sinks hold.
+    /// Lets go of what sources and sinks hold, side by side: one that hangs keeps no other from its farewell.
     func close() async {
-        for source in graph.sources.flatMap(\.role) { await source.close() }
-        for case .sink(let sink) in graph.head.map(\.role) { await sink.close() }
+        await withTaskGroup(of: Void.self) { group in
+            for source in graph.sources.flatMap(\.role) {
+                group.addTask { await source.close() }
+            }
+            for case .sink(let sink) in graph.head.map(\.role) {
+                group.addTask { await sink.close() }
+            }
+        }
     }
 
     private func runSources(into channel: Channel<Item>) async throws {

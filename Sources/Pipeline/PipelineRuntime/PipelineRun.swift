@@ -1,5 +1,5 @@
 internal import Logging
-internal import PipelineCore
+public import PipelineCore
 
 /// Which parts of a pipeline a process runs.
 public enum RunRole: String, Sendable, CaseIterable {
@@ -70,7 +70,18 @@ public struct PipelineRun: Sendable {
     public var name: String { graph.name }
 
     /// Why it does not run, or not as it should; `nil` while all is well.
-    public var problem: String? { environment.condition.problem }
+    public var problem: String? { environment.condition.problem(at: environment.clock.now) }
+
+    /// What answers batches in this role, by its stage.
+    public var generators: [(stage: String, generator: any Generator)] {
+        var found = graph.head.compactMap { node in
+            if case .worker(let generator) = node.role { (node.id, generator) } else { nil }
+        }
+        if role != .api, let generator = graph.tail?.generator {
+            found.append((generator.id, generator.role))
+        }
+        return found
+    }
 
     /// Asks the pipeline to stop.
     public func stop() { processStop.set() }

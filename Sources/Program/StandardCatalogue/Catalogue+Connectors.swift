@@ -46,14 +46,15 @@ extension Catalogue {
     }
 
     private static var postgres: Connector {
-        Connector(
+        let directory = PostgresPlaces()
+        return Connector(
             schemes: ["postgres", "postgresql"],
             summary: "PostgreSQL: ledgers, events and reports. Properties are libpq's.",
             example: "postgres://penstock@db:5432/penstock", kinds: [.store],
             check: { address in objection { try PostgresPool(address) } }
         ) { address, context in
             let logger = context.logger
-            return try PostgresStore(address) { line in logger.log(line) }
+            return try PostgresStore(address, among: directory) { line in logger.log(line) }
         }
     }
 

@@ -6,6 +6,8 @@ struct TimedGenerator: Generator {
     let timeout: Duration
     let clock: PipelineClock
 
+    func probe() async throws { try await inner.probe() }
+
     func generate(_ batch: Batch) async throws -> GeneratedBatch {
         try await withThrowingTaskGroup(of: GeneratedBatch?.self) { group in
             group.addTask { try await inner.generate(batch) }

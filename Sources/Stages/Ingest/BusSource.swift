@@ -92,8 +92,11 @@ final class BusSource: Source {
     }
 
     func close() async {
-        await consumer.withLock { $0 }?.close()
-        await deadLetters.close()
+        let consumer = consumer.withLock { $0 }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await consumer?.close() }
+            group.addTask { [deadLetters] in await deadLetters.close() }
+        }
     }
 }
 

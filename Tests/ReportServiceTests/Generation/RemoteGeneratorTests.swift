@@ -59,6 +59,21 @@ struct RemoteGeneratorTests {
         }
     }
 
+    @Test("can answer while one address serves, and says of each why not otherwise")
+    func probe() async throws {
+        let gone = ScriptedEndpoint(
+            "a:1", health: .failure(GRPCStatusError(.unavailable, "nobody there")))
+        let busy = ScriptedEndpoint("b:1", health: .success(false))
+        let silent = ScriptedEndpoint("c:1", health: .failure(GRPCStatusError(.unimplemented, "")))
+        try await generator([gone, busy, ScriptedEndpoint("d:1")]).probe()
+        try await generator([gone, silent]).probe()
+        let error = await #expect(throws: PipelineError.self) {
+            try await generator([gone, busy]).probe()
+        }
+        #expect(error?.code == "generator-unavailable" && error?.disposition == .retryable)
+        #expect(error?.message.contains("a:1") == true && error?.message.contains("b:1") == true)
+    }
+
     @Test("answers in the order of the cases, whatever the order of the outcomes")
     func order() async throws {
         let batch = try Batch.sample(20)

@@ -7,7 +7,7 @@ struct GroupPositions: PositionStore {
     let worker: WorkerThread
 
     func positions(of log: LogName, initial: [Int32: Int64]) async throws -> StoredPositions {
-        try await worker.run { [client, topic] in
+        try await worker.runAbandonably { [client, topic] in
             let timeout = KafkaConsumer.requestTimeoutMilliseconds
             let stored = try client.committed(
                 of: topic, Array(initial.keys), timeoutMilliseconds: timeout)
@@ -30,7 +30,7 @@ struct GroupPositions: PositionStore {
     func restart(
         _ log: LogName, after source: String, at starts: [Int32: Int64]
     ) async throws {
-        try await worker.run { [client, topic] in
+        try await worker.runAbandonably { [client, topic] in
             try client.commit(
                 topic, starts, timeoutMilliseconds: KafkaConsumer.requestTimeoutMilliseconds)
         }

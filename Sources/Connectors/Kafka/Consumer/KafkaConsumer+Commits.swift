@@ -19,7 +19,7 @@ extension KafkaConsumer {
         if offsets.isEmpty { return }
         let witnesses = progress.withLock(\.continuity.proven)
         do {
-            try await worker.run { [client, topic] in
+            try await worker.runAbandonably { [client, topic] in
                 try client.commit(
                     topic, offsets, witnesses: witnesses,
                     timeoutMilliseconds: Self.requestTimeoutMilliseconds)

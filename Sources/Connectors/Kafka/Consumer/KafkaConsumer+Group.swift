@@ -18,7 +18,9 @@ extension KafkaConsumer {
     private func start(_ partitions: [Int32]) async throws {
         let points = try await startingPoints(of: partitions)
         progress.withLock { $0.start(points.stored, now: clock.now) }
-        try await worker.run { [client, topic] in try client.assign(topic, points.readable) }
+        try await worker.runAbandonably { [client, topic] in
+            try client.assign(topic, points.readable)
+        }
     }
 
     private func stop(_ partitions: [Int32], isLost: Bool) async throws {
@@ -29,7 +31,7 @@ extension KafkaConsumer {
                 isLost ? [:] : progress.takeCommits(of: partitions), progress.continuity.proven
             )
         }
-        try await worker.run { [self] in
+        try await worker.runAbandonably { [self] in
             if !offsets.isEmpty { commitAtLast(offsets, witnesses) }
             do throws(PipelineError) { try client.unassign(topic, partitions) } catch {
                 events.note(4, "REBALANCE", error.message)
@@ -50,7 +52,7 @@ extension KafkaConsumer {
         let points = try await startingPoints(of: partitions)
         buffer.withLock { $0.remove(of: rewinding) }
         let paused = progress.withLock { $0.paused.intersection(rewinding).sorted() }
-        try await worker.run { [client, topic] in
+        try await worker.runAbandonably { [client, topic] in
             // First: resuming would go on where it was paused.
             if !paused.isEmpty { client.setFetching(topic, paused, true) }
             try client.seek(
@@ -63,7 +65,7 @@ extension KafkaConsumer {
     private func pauseResting() async throws {
         let new = progress.withLock { $0.takeNewRests() }
         if new.isEmpty { return }
-        try await worker.run { [client, topic] in client.setFetching(topic, new, false) }
+        try await worker.runAbandonably { [client, topic] in client.setFetching(topic, new, false) }
     }
 
     // MARK: - Connection
@@ -73,7 +75,7 @@ extension KafkaConsumer {
     /// - Throws: ``PipelineCore/PipelineError`` `topic-missing` (retryable).
     func findTopic() async throws {
         guard progress.withLock(\.isTopicMissing) else { return }
-        let state = try await worker.run { [client, topic] in
+        let state = try await worker.runAbandonably { [client, topic] in
             try client.lookAgain(for: topic, Self.requestTimeoutMilliseconds)
         }
         if state == .missing {
@@ -96,7 +98,7 @@ extension KafkaConsumer {
         guard let since = faults.downSince,
             clock.now >= since.advanced(by: Self.patience)
         else { return }
-        try await worker.run { [client] in try client.reach(timeoutMilliseconds: 2000) }
+        try await worker.runAbandonably { [client] in try client.reach(timeoutMilliseconds: 2000) }
         faults.recovered()
     }
 }

@@ -6,7 +6,7 @@ extension KafkaConsumer {
     /// Names the topic in its cluster.
     func logName() async throws -> LogName {
         if let known = progress.withLock(\.log) { return known }
-        let id = try await worker.run { [client] in
+        let id = try await worker.runAbandonably { [client] in
             try client.clusterID(timeoutMilliseconds: Self.requestTimeoutMilliseconds)
         }
         let log = Self.logName(of: topic, cluster: id)
@@ -87,7 +87,7 @@ extension KafkaConsumer {
 
     func look(at offsets: [Int32: Int64]) async throws -> [Int32: LogSighting] {
         if offsets.isEmpty { return [:] }
-        return try await worker.run { [self] in
+        return try await worker.runAbandonably { [self] in
             try probe.withLock { probe in
                 let open = try probe ?? LogProbe(settings, events.log)
                 probe = open
@@ -98,7 +98,7 @@ extension KafkaConsumer {
     }
 
     func ranges(of partitions: [Int32]) async throws -> [Int32: Range<Int64>] {
-        try await worker.run { [client, topic] in
+        try await worker.runAbandonably { [client, topic] in
             try client.watermarks(
                 of: topic, partitions, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
         }
@@ -153,7 +153,7 @@ extension KafkaConsumer {
     private func contradiction(
         to stored: StoredPositions, _ ranges: [Int32: Range<Int64>]
     ) async throws -> LogContradiction? {
-        let count = try await worker.run { [client, topic] in
+        let count = try await worker.runAbandonably { [client, topic] in
             try client.partitionCount(of: topic, Self.requestTimeoutMilliseconds)
         }
         if let found = LogContradiction(stored: stored.partitions, found: count) { return found }
@@ -164,7 +164,7 @@ extension KafkaConsumer {
 
     /// Another log has the name: it begins at its first record, in every partition.
     private func restart(_ log: LogName, after source: String) async throws {
-        let starts = try await worker.run { [client, topic] in
+        let starts = try await worker.runAbandonably { [client, topic] in
             let limit = Self.requestTimeoutMilliseconds
             let count = try client.partitionCount(of: topic, limit)
             return try client.watermarks(

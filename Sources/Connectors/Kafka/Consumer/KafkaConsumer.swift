@@ -8,7 +8,10 @@ internal import Synchronization
 /// records. It waits without a thread, on a signal that librdkafka sends when its queue fills.
 final class KafkaConsumer: BusConsumer {
     static let requestTimeoutMilliseconds: Int32 = 10_000
-    static let closeLimit = Duration.seconds(10)
+    /// How long leaving the group may take. Closing waits for a part of it only: a broker that does not answer keeps no
+    /// process, and where it goes on, the rest is done beside it.
+    static let leaveLimit = Duration.seconds(10)
+    static let closeLimit = Duration.milliseconds(1_200)
     static let commitInterval = Duration.seconds(1)
     /// How often to look whether the topic is still the one that was read, while it is being read.
     static let lookInterval = Duration.seconds(10)
@@ -111,21 +114,36 @@ final class KafkaConsumer: BusConsumer {
         guard progress.withLock({ $0.close() }) else { return }
         doorbell.send()
         let (offsets, witnesses) = progress.withLock { ($0.takeCommits(), $0.continuity.proven) }
-        try? await worker.run { [self] in
+        let hasLeft = AsyncEvent()
+        worker.enqueue { [self] in
             if !offsets.isEmpty { commitAtLast(offsets, witnesses) }
-            buffer.withLock { $0.removeAll() }
-            // What the group still waits for has to be answered, or closing would wait for ever.
-            for change in events.rebalances.close() {
-                switch change {
-                case .assign(let partitions):
-                    let end = Int64(RD_KAFKA_OFFSET_END)
-                    try? client.assign(
-                        topic, Dictionary(uniqueKeysWithValues: partitions.map { ($0, end) }))
-                case .revoke(let partitions, _): try? client.unassign(topic, partitions)
-                }
-            }
-            client.closeConsumer(within: Self.closeLimit)
+            leave()
+            hasLeft.set()
         }
+        await withoutCancellation { [clock] in
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { try? await hasLeft.wait() }
+                group.addTask { try? await clock.sleep(for: Self.closeLimit) }
+                await group.next()
+                group.cancelAll()
+            }
+        }
+    }
+
+    /// On the worker's thread.
+    private func leave() {
+        buffer.withLock { $0.removeAll() }
+        // What the group still waits for has to be answered, or closing would wait for ever.
+        for change in events.rebalances.close() {
+            switch change {
+            case .assign(let partitions):
+                let end = Int64(RD_KAFKA_OFFSET_END)
+                try? client.assign(
+                    topic, Dictionary(uniqueKeysWithValues: partitions.map { ($0, end) }))
+            case .revoke(let partitions, _): try? client.unassign(topic, partitions)
+            }
+        }
+        client.closeConsumer(within: Self.leaveLimit)
     }
 
     /// When to look again although nothing has come: a silent consumer would be expelled from its

@@ -72,9 +72,12 @@ final class ProducerSession: Sendable {
         return .kafka(RD_KAFKA_RESP_ERR__QUEUE_FULL, "sending to Kafka", reason)
     }
 
+    /// How long ``flush()`` waits: nobody waits any more for what is in flight then, it would only be sent again.
+    static let flushLimit = Duration.seconds(1)
+
     /// Waits for what is in flight. Blocks.
     func flush() {
-        let limit = Int32(clamping: patience.wholeMilliseconds)
+        let limit = Int32(clamping: min(patience, Self.flushLimit).wholeMilliseconds)
         unsafe client.withHandle { unsafe _ = rd_kafka_flush($0, limit) }
     }
 

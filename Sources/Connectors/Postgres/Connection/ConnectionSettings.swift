@@ -59,6 +59,17 @@ struct ConnectionSettings: Sendable {
         try check(named: address.properties)
     }
 
+    /// The database on its servers, whoever asks for it and how.
+    var database: String {
+        Set(
+            targets.map { target in
+                let host = target.values["host"] ?? target.values["hostaddr"] ?? ""
+                return
+                    "\(host.lowercased()):\(target.values["port"] ?? "5432")/\(target.values["dbname"] ?? "")"
+            }
+        ).sorted().joined(separator: ",")
+    }
+
     /// Seconds for reaching one host.
     var connectTimeoutSeconds: Int {
         let seconds = values["connect_timeout"].flatMap { Int($0) } ?? 10

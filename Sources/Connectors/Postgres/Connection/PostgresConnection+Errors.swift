@@ -61,6 +61,7 @@ extension PostgresConnection {
             isMisplaced = true
         }
         if reported.code == "store-statement-stale" { isSpent = true }
+        if reported.code == "store-full" { hasMetFullDisk = true }
         return reported
     }
 }

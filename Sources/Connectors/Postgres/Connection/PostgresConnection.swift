@@ -21,6 +21,8 @@ internal import PipelineCore
     var isSpent = false
     /// Set when the server has said that it is not the one to ask: its other sessions are useless, too.
     var isMisplaced = false
+    /// Set when a statement has failed for want of space on the server's disk.
+    var hasMetFullDisk = false
     /// Whether a pooler such as PgBouncer stands in between, and may run each transaction in
     /// another session: nothing may outlast a transaction then.
     private(set) var isPooled = false

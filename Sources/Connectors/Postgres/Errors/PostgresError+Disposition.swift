@@ -66,10 +66,11 @@ extension PostgresError {
     /// What stays refused until somebody changes the address, the server or what lies between them;
     /// `nil` where the next attempt may go better, or a statement's meaning holds here, too.
     private var refusal: Classification? {
-        if let known = Self.refusals.first(where: { message.contains($0.text) }) {
-            return (.fatal, known.code, known.advice)
-        }
         switch sqlState {
+        case "", "08P01":
+            // Without a code of its own, the text has to do.
+            return Self.refusals.first { message.contains($0.text) }
+                .map { (.fatal, $0.code, $0.advice) }
         case "22023", "42601", "42704", "42501", "55P02":
             return (.fatal, "store-options", "the server does not take these settings of a session")
         case "55000", "0A000": return (.fatal, "store-refused", nil)

@@ -10,7 +10,7 @@ struct PoolState<Slot: Sendable, Waiter: Sendable>: Sendable {
     typealias Purpose = PostgresPool.Purpose
 
     /// What was asked for.
-    private let most: Int
+    private(set) var most: Int
     /// What the server lets this process have, as far as is known.
     private var limit: Int
     /// When to try for more than that.
@@ -51,7 +51,8 @@ struct PoolState<Slot: Sendable, Waiter: Sendable>: Sendable {
     }
 
     mutating func acquire(
-        _ purpose: Purpose, id: UInt64, now: UInt64, waiter: @autoclosure () -> Waiter
+        _ purpose: Purpose, id: UInt64, now: UInt64, suits: (Slot) -> Bool = { _ in true },
+        waiter: @autoclosure () -> Waiter
     ) -> Acquisition {
         if isClosed { return .refuse }
         if let raisesAt, raisesAt <= now {
@@ -59,18 +60,29 @@ struct PoolState<Slot: Sendable, Waiter: Sendable>: Sendable {
             self.raisesAt = nil
         }
         if mayHave(purpose) {
-            if let slot = idle.popLast() {
+            if let index = idle.lastIndex(where: suits) {
                 lend(to: purpose)
-                return .lend(slot)
+                return .lend(idle.remove(at: index))
             }
             if created < limit {
                 created += 1
                 lend(to: purpose)
                 return .create
             }
+            if let slot = idle.popLast() {
+                lend(to: purpose)
+                return .lend(slot)
+            }
         }
         waiters.append((id, purpose, waiter()))
         return .wait
+    }
+
+    /// Asks for another number. What is lent beyond that stays.
+    mutating func resize(to most: Int) {
+        precondition(most > 0)
+        limit = raisesAt == nil ? most : min(limit, most)
+        self.most = most
     }
 
     enum Release: Sendable {

@@ -2,6 +2,45 @@ internal import Calendar
 public import PipelineCore
 
 extension PostgresPool {
+    /// Connects and asks whether the server can be written to; where its disk was found full, whether it still is.
+    public func probe() async throws {
+        try await withConnection(for: .reading) { connection in
+            let answer = try connection.query(
+                """
+                select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean,
+                  current_setting('server_version_num')::int
+                """)
+            if answer.bool(0, 0) {
+                throw PostgresError(sqlState: "25006", message: "the server is read-only")
+                    .pipelineError(server: connection.server)
+            }
+            if answer.int(0, 1) < 130_000 {
+                throw PipelineError.fatal(
+                    "store-version", "PostgreSQL at \(connection.server) is older than 13")
+            }
+        }
+        if origin.isFull { try await checkSpace() }
+    }
+
+    /// A server has no word for the space it has left: it is told by taking some, for a moment.
+    private func checkSpace() async throws {
+        do {
+            try await withTransaction(for: .reading) { connection in
+                try connection.run("SET LOCAL temp_tablespaces = ''")
+                try connection.run(
+                    """
+                    create temp table penstock_space on commit drop as
+                    select md5(n::text) from generate_series(1, 20000) n
+                    """)
+            }
+        } catch let error as PipelineError
+            where error.disposition == .retryable || error.code == "store-full"
+        { throw error } catch {
+            // This user may not ask so: whoever writes next finds out.
+        }
+        origin.hasSpace()
+    }
+
     /// Says what the server is, and lends a connection in a transaction that can't write.
     ///
     /// - Parameters:

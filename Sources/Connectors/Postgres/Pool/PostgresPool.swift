@@ -17,14 +17,12 @@ public typealias PostgresLog = @Sendable (PostgresLogLine) -> Void
 /// connection tries the named hosts anew. Where the server gives fewer connections than asked for,
 /// the pool lives with those.
 public final class PostgresPool: Resource {
-    private let origin: PostgresOrigin
+    let origin: PostgresOrigin
     private let options: Options
-    private typealias State = PoolState<PostgresSlot, Resumption<PostgresSlot?>>
-    private struct Guarded {
-        var pool: State
-        var nextID: UInt64 = 0
-    }
-    private let state: Mutex<Guarded>
+    private let directory: PostgresPlaces
+    /// Shared with other pools of the address.
+    private let places: SharedPlaces
+    private let isClosed = Atomic(false)
 
     /// What a connection is wanted for, the most urgent first. All but `work` leave the last
     /// connection to it.
@@ -72,17 +70,24 @@ public final class PostgresPool: Resource {
 
     /// Connects to nothing yet.
     ///
-    /// - Parameter address: `postgres://user:password@host:port/database?…`
+    /// - Parameters:
+    ///   - address: `postgres://user:password@host:port/database?…`
     ///   ([syntax](https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING)).
     ///   Several hosts are tried in turn, for one that takes writes unless `target_session_attrs`
     ///   says otherwise. Of the properties `connections` (6; everything that this process does with
     ///   the address counts) and `statement_timeout` are the pool's, the others libpq's (`sslmode`,
     ///   `passfile`, …).
+    ///   - directory: knows the other pools of the process, with which those of one address share
+    ///     their connections.
     /// - Throws: `fatal` `invalid-address`.
-    public init(_ address: ResourceAddress, options: Options = Options()) throws {
+    public init(
+        _ address: ResourceAddress, options: Options = Options(),
+        among directory: PostgresPlaces = PostgresPlaces()
+    ) throws {
         var address = address
         var options = options
-        if let text = address.properties.removeValue(forKey: "connections") {
+        let named = address.properties.removeValue(forKey: "connections")
+        if let text = named {
             guard let count = Int(text), (2...100).contains(count) else {
                 throw PipelineError.fatal(
                     "invalid-address", "\"connections\" must be a number from 2 to 100")
@@ -95,7 +100,9 @@ public final class PostgresPool: Resource {
         self.options = options
         origin = PostgresOrigin(
             try ConnectionSettings(address, settings: options.settings), log: options.log)
-        state = Mutex(Guarded(pool: State(limit: options.connections)))
+        self.directory = directory
+        places = directory.join(
+            origin.settings.database, connections: options.connections, isNamed: named != nil)
     }
 
     /// Lends a connection to `body`, which runs on the connection's thread: blocking is what it
@@ -147,33 +154,20 @@ public final class PostgresPool: Resource {
         }
     }
 
-    /// Connects and asks whether the server can be written to.
-    public func probe() async throws {
-        try await withConnection(for: .reading) { connection in
-            let answer = try connection.query(
-                """
-                select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean,
-                  current_setting('server_version_num')::int
-                """)
-            if answer.bool(0, 0) {
-                throw PostgresError(sqlState: "25006", message: "the server is read-only")
-                    .pipelineError(server: connection.server)
-            }
-            if answer.int(0, 1) < 130_000 {
-                throw PipelineError.fatal(
-                    "store-version", "PostgreSQL at \(connection.server) is older than 13")
-            }
-        }
-    }
-
     /// Refuses new loans, waits for those that are out, and closes the connections.
+    ///
+    /// Where other pools share them, they go on, and the last to be closed closes all.
     public func close() async {
-        let (idle, refused) = state.withLock { $0.pool.close() }
+        if isClosed.exchange(true, ordering: .acquiringAndReleasing) { return }
+        guard directory.leave(origin.settings.database) else { return }
+        let (idle, refused) = places.state.withLock { $0.pool.close() }
         for waiter in refused { waiter.resume(returning: nil) }
         for slot in idle { await disconnect(slot) }
         // Fails never: nothing resumes a closer with an error.
         _ = try? await suspended { (closer: Resumption<PostgresSlot?>) in
-            if state.withLock({ $0.pool.awaitReturns(closer) }) { closer.resume(returning: nil) }
+            if places.state.withLock({ $0.pool.awaitReturns(closer) }) {
+                closer.resume(returning: nil)
+            }
         }
     }
 }
@@ -181,37 +175,40 @@ public final class PostgresPool: Resource {
 extension PostgresPool {
     private func acquire(_ purpose: Purpose) async throws -> PostgresSlot {
         try Task.checkCancellation()
-        let id = state.withLock { state in
+        if isClosed.load(ordering: .acquiring) { throw Self.closed }
+        let id = places.state.withLock { state in
             state.nextID += 1
             return state.nextID
         }
         let slot = try await withTaskCancellationHandler {
             try await suspended { (resumption: Resumption<PostgresSlot?>) in
-                let acquisition: State.Acquisition? = state.withLock { state in
+                let acquisition: SharedPlaces.State.Acquisition? = places.state.withLock { state in
                     // After this check, under the lock, the handler below finds whom to wake.
                     if Task.isCancelled { return nil }
                     return state.pool.acquire(
-                        purpose, id: id, now: monotonicNanoseconds(), waiter: resumption)
+                        purpose, id: id, now: monotonicNanoseconds(),
+                        suits: { $0.belongs(to: origin) }, waiter: resumption)
                 }
                 switch acquisition {
                 case .lend(let slot): resumption.resume(returning: slot)
                 case .create:
                     resumption.resume(
                         returning: PostgresSlot(
-                            origin, grace: options.cancellationGrace, idleLimit: options.idleLimit))
+                            grace: options.cancellationGrace, idleLimit: options.idleLimit))
                 case .wait: break
                 case .refuse: resumption.resume(returning: nil)
                 case nil: resumption.resume(throwing: CancellationError())
                 }
             }
         } onCancel: {
-            state.withLock { $0.pool.abandon(id: id) }?.resume(throwing: CancellationError())
+            places.state.withLock { $0.pool.abandon(id: id) }?.resume(throwing: CancellationError())
         }
-        guard let slot else {
-            throw PipelineError.retryable("store-closed", "the connections have been closed")
-        }
+        guard let slot else { throw Self.closed }
         return slot
     }
+
+    private static let closed = PipelineError.retryable(
+        "store-closed", "the connections have been closed")
 
     private func lend<T: Sendable>(
         _ slot: PostgresSlot, _ settings: PostgresScript,
@@ -221,7 +218,7 @@ extension PostgresPool {
         let era = origin.era
         defer { if era != origin.era { dropOutdated() } }
         return try await withTaskCancellationHandler {
-            try await slot.worker.run { try slot.lend(settings, body) }
+            try await slot.worker.run { [origin] in try slot.lend(origin, settings, body) }
         } onCancel: {
             slot.signal.request(loan: loan)
         }
@@ -229,21 +226,22 @@ extension PostgresPool {
 
     /// Idle connections to a server that was given up are closed, and not only when they are lent.
     private func dropOutdated() {
-        for slot in state.withLock({ $0.pool.unused }) {
+        for slot in places.state.withLock({ $0.pool.unused }) {
             slot.worker.enqueue { slot.disconnectIfOutdated() }
         }
     }
 
     private func release(_ slot: PostgresSlot, from purpose: Purpose) async {
-        let (release, limit) = state.withLock { state in
+        let (release, limit, most) = places.state.withLock { state in
             let release = state.pool.release(slot, from: purpose)
-            return (release, state.pool.newLimit(now: monotonicNanoseconds()))
+            let limit = state.pool.newLimit(now: monotonicNanoseconds())
+            return (release, limit, state.pool.most)
         }
         if let limit {
             origin.note(
                 .warning,
                 "PostgreSQL at \(server) gives this process \(limit) of the"
-                    + " \(options.connections) connections it asks for: it lives with these;"
+                    + " \(most) connections it asks for: it lives with these;"
                     + " lower `connections`, or let the server or the role have more")
         }
         switch release {
@@ -257,7 +255,7 @@ extension PostgresPool {
 
     /// Answers whether there are other connections to wait for.
     private func makeDo(_ purpose: Purpose) -> Bool {
-        let shortage = state.withLock {
+        let shortage = places.state.withLock {
             $0.pool.refused(from: purpose, now: monotonicNanoseconds())
         }
         switch shortage {

@@ -7,24 +7,31 @@ final class PostgresSlot: @unchecked Sendable {
     // is set once, before anybody else knows of the slot.
     private(set) var worker = WorkerThread()
     let signal = CancellationSignal()
-    private let origin: PostgresOrigin
     private let grace: Duration
     private var connection: PostgresConnection?
+    /// Whose it is.
+    private var origin: PostgresOrigin?
     /// Which of the address's servers the connection belongs to.
     private var era: UInt64 = 0
+    /// Whose it was last, for those who choose among places.
+    private let lastUser = Mutex<ObjectIdentifier?>(nil)
 
-    init(_ origin: PostgresOrigin, grace: Duration, idleLimit: Duration) {
-        self.origin = origin
+    init(grace: Duration, idleLimit: Duration) {
         self.grace = grace
         worker = WorkerThread(idleLimit: idleLimit) { [weak self] in self?.disconnect() }
     }
 
     /// Runs `body` with a living connection, on the worker's thread.
     ///
-    /// - Parameter settings: server settings that hold during the loan.
+    /// - Parameters:
+    ///   - origin: whose connection it has to be.
+    ///   - settings: server settings that hold during the loan.
     /// - Throws: ``NotConnected`` when there is no connection to be had; what `body` throws.
-    func lend<T>(_ settings: PostgresScript, _ body: (PostgresConnection) throws -> T) throws -> T {
-        let lent = try living()
+    func lend<T>(
+        _ origin: PostgresOrigin, _ settings: PostgresScript,
+        _ body: (PostgresConnection) throws -> T
+    ) throws -> T {
+        let lent = try living(origin)
         let ownSettings = lent.localSettings
         if !settings.text.isEmpty {
             lent.localSettings =
@@ -33,12 +40,24 @@ final class PostgresSlot: @unchecked Sendable {
         defer {
             lent.localSettings = ownSettings
             if lent.isMisplaced { origin.giveUp(era) }
+            if lent.hasMetFullDisk { origin.hasNoSpace() }
+            lent.hasMetFullDisk = false
             if !lent.isClean { connection = nil }
         }
         return try body(lent)
     }
 
-    private func living() throws -> PostgresConnection {
+    /// Whether lending it needs no connection of another kind.
+    func belongs(to origin: PostgresOrigin) -> Bool {
+        lastUser.withLock { $0.map { $0 == ObjectIdentifier(origin) } ?? true }
+    }
+
+    private func living(_ origin: PostgresOrigin) throws -> PostgresConnection {
+        if self.origin !== origin {
+            connection = nil
+            self.origin = origin
+            lastUser.withLock { $0 = ObjectIdentifier(origin) }
+        }
         if let connection {
             if connection.hasTurnedReadOnly { origin.giveUp(era) }
             if era == origin.era && connection.isAlive() { return connection }
@@ -60,7 +79,7 @@ final class PostgresSlot: @unchecked Sendable {
 
     /// Closes the connection if its server is not the one to ask any more. On the worker's thread.
     func disconnectIfOutdated() {
-        if era != origin.era { connection = nil }
+        if let origin, era != origin.era { connection = nil }
     }
 }
 
@@ -76,6 +95,7 @@ final class PostgresOrigin: Sendable {
         var hasWorked = false
         var isRefusing = false
         var isPooled = false
+        var isFull = false
     }
     let settings: ConnectionSettings
     private let state = Mutex(State())
@@ -88,6 +108,11 @@ final class PostgresOrigin: Sendable {
 
     /// Grows when the server is given up: connections of an older one are not used again.
     var era: UInt64 { state.withLock { $0.era } }
+
+    /// Whether the server's disk was full when it was last written to.
+    var isFull: Bool { state.withLock(\.isFull) }
+    func hasNoSpace() { state.withLock { $0.isFull = true } }
+    func hasSpace() { state.withLock { $0.isFull = false } }
 
     /// Many sessions may say it of one server.
     func giveUp(_ era: UInt64) {

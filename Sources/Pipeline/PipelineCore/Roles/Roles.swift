@@ -73,6 +73,15 @@ public struct Barrier: Sendable {
 public protocol Generator: Sendable {
     /// One result for each case, in order. Only what it throws or answers here fails cases.
     func generate(_ batch: Batch) async throws -> GeneratedBatch
+    /// Asks whether batches can be answered now.
+    ///
+    /// - Throws: ``PipelineError`` with the reason why not.
+    func probe() async throws
+}
+
+extension Generator {
+    /// One in this process needs what its store tells.
+    public func probe() async throws {}
 }
 
 /// Delivers to the outside.

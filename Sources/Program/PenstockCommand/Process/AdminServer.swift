@@ -7,12 +7,6 @@ struct AdminServer {
     private let endpoint: AdminEndpoint?
 
     /// - Parameter address: `host:port`, `:port` or `port`; loopback where no host is named.
-    init(_ address: String?, registry: MetricRegistry, stop: AsyncEvent) throws {
-        try self.init(
-            address, registry: registry,
-            readiness: { stop.isSet ? .notReady(reason: "stopping") : .ready }, details: { "" })
-    }
-
     init(_ address: String?, registry: MetricRegistry, monitor: ReadinessMonitor) throws {
         try self.init(
             address, registry: registry, readiness: { monitor.readiness },

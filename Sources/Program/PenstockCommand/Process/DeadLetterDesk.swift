@@ -117,8 +117,10 @@ struct DeadLetterDesk: Sendable {
         return letter
     }
 
+    /// - Throws: ``CommandFailure`` when some could not be replayed: after all others were.
     func replay(_ selected: Selected) async throws -> Int {
         var count = 0
+        var stuck: [CommandFailure] = []
         for selection in selected.outcomes {
             for ledger in barriers.map(\.ledger) {
                 count += try await ledger.replayParked(selection)
@@ -135,9 +137,17 @@ struct DeadLetterDesk: Sendable {
                 guard let letter = try await store.deadLetters(one, limit: 1).first else {
                     continue
                 }
-                try await send(letter)
+                do { try await send(letter) } catch let failure as CommandFailure {
+                    stuck.append(failure)
+                    continue
+                }
                 count += try await store.removeDeadLetters(one)
             }
+        }
+        if let first = stuck.first {
+            let others = stuck.count == 1 ? "" : "; nor can \(stuck.count - 1) others"
+            throw CommandFailure(
+                first.code, "\(count) replayed; \(first.message)\(others)")
         }
         return count
     }

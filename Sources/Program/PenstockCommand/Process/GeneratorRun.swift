@@ -30,7 +30,6 @@ struct GeneratorRun: Sendable {
         }
         if store.migratesItself { try await store.migrate() }
         let registry = MetricRegistry()
-        let admin = try AdminServer(options.service.admin, registry: registry, stop: stop.event)
         let metrics = GeneratorMetrics(registry: registry)
         var settings = ReportGeneratorServer.Configuration(
             address: String(options.listen.dropFirst("grpc://".count)))
@@ -38,11 +37,15 @@ struct GeneratorRun: Sendable {
         let server = ReportGeneratorServer(
             configuration: settings, generator: ConversionGenerator(store: store.reports),
             clock: clock, logger: logger, observe: metrics.observe)
+        let monitor = ReadinessMonitor(
+            resources: resources.named, generator: server, stop: stop.event, clock: clock)
+        let admin = try AdminServer(
+            options.service.admin, registry: registry, monitor: monitor)
         logger.notice(
             "running",
             metadata: ["store": "\(address)", "version": "\(PenstockCommand.version)"])
         try await OpenResources.refuseMistakes(in: [store], until: stop.event)
-        do { try await serve(server) } catch {
+        do { try await serve(server, monitor) } catch {
             stop.request()
             throw error
         }
@@ -51,13 +54,17 @@ struct GeneratorRun: Sendable {
         logger.notice("stopped")
     }
 
-    private func serve(_ server: ReportGeneratorServer) async throws {
+    private func serve(
+        _ server: ReportGeneratorServer, _ monitor: ReadinessMonitor
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [stop] in
                 try await stop.openWork.during("calls of the generator") { try await server.run() }
             }
-            group.addTask { [stop] in try? await stop.event.wait() }
-            // The stop ends the server, and a server that can't listen ends the wait for the stop.
+            group.addTask { [stop] in
+                await stop.openWork.during("probes") { await monitor.run() }
+            }
+            // The stop ends the monitor and with it the server, and a server that can't listen ends the monitor.
             try await group.next()
             group.cancelAll()
             try await group.waitForAll()

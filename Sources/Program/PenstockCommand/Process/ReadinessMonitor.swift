@@ -1,6 +1,7 @@
 internal import Metrics
 internal import PipelineCore
 internal import PipelineRuntime
+internal import ReportService
 internal import StandardCatalogue
 internal import Synchronization
 
@@ -21,39 +22,59 @@ final class ReadinessMonitor: Sendable {
         var problem: String?
     }
 
-    private struct Probe {
+    /// Something that is asked whether it is there.
+    private struct Asked: Sendable {
+        var name: String
+        var isNeeded: Bool
+        var probe: @Sendable () async throws -> Void
+    }
+    private struct Answer {
         var problem: String? = "has not been asked yet"
         var askedAt: Instant?
     }
-    private let resources: [(name: String, resource: any Resource)]
+    private let asked: [Asked]
     private let runs: [PipelineRun]
     private let services: [any RequestService]
+    private let generator: ReportGeneratorServer?
     private let stop: AsyncEvent
     private let clock: PipelineClock
-    private let probes: Mutex<[String: Probe]>
+    private let answers: Mutex<[String: Answer]>
 
     init(
-        resources: [(name: String, resource: any Resource)], runs: [PipelineRun],
-        services: [any RequestService], stop: AsyncEvent, clock: PipelineClock
+        resources: [(name: String, resource: any Resource)], runs: [PipelineRun] = [],
+        services: [any RequestService] = [], generator: ReportGeneratorServer? = nil,
+        stop: AsyncEvent, clock: PipelineClock
     ) {
-        self.resources = resources.filter {
-            !($0.resource is any RequestService) && !($0.resource is any LineInput)
-        }
+        asked =
+            resources.filter {
+                !($0.resource is any RequestService) && !($0.resource is any LineInput)
+            }.map { name, resource in
+                Asked(
+                    name: name, isNeeded: !resource.isOnlyCache,
+                    probe: { try await resource.probe() })
+            }
+            + runs.flatMap { run in
+                run.generators.map { stage, generator in
+                    Asked(
+                        name: "\(run.name)/\(stage)", isNeeded: true,
+                        probe: { try await generator.probe() })
+                }
+            }
         self.runs = runs
         self.services = services
+        self.generator = generator
         self.stop = stop
         self.clock = clock
-        probes = Mutex(
-            Dictionary(self.resources.map { ($0.name, Probe()) }) { first, _ in first })
+        answers = Mutex(Dictionary(asked.map { ($0.name, Answer()) }) { first, _ in first })
     }
 
     /// Asks until the stop.
     func run() async {
         await withThrowingTaskGroup(of: Void.self) { group in
-            for (name, resource) in resources {
+            for asked in asked {
                 group.addTask { [self] in
                     while true {
-                        await ask(resource, name)
+                        await ask(asked)
                         tellServices()
                         try await clock.sleep(for: Self.interval)
                     }
@@ -73,33 +94,38 @@ final class ReadinessMonitor: Sendable {
         }
     }
 
-    private func ask(_ resource: any Resource, _ name: String) async {
-        probes.withLock { $0[name]?.askedAt = clock.now }
+    private func ask(_ asked: Asked) async {
+        answers.withLock { $0[asked.name]?.askedAt = clock.now }
         var problem: String?
-        do { try await resource.probe() } catch {
+        do { try await asked.probe() } catch {
             problem = (error as? PipelineError)?.message ?? "\(error)"
         }
-        probes.withLock { $0[name] = Probe(problem: problem) }
+        answers.withLock { $0[asked.name] = Answer(problem: problem) }
     }
 
     private func tellServices() {
         let isReady = readiness == .ready
         for service in services { service.setReady(isReady) }
+        generator?.setReady(isReady)
     }
 
     var parts: [Part] {
         let now = clock.now
-        let asked = probes.withLock { $0 }
-        var parts = resources.map { name, resource in
+        let answers = answers.withLock { $0 }
+        var parts = asked.map { asked in
+            let answer = answers[asked.name]
             var part = Part(
-                name: name, isNeeded: !resource.isOnlyCache, problem: asked[name]?.problem)
-            if let askedAt = asked[name]?.askedAt, askedAt.duration(to: now) > Self.patience {
+                name: asked.name, isNeeded: asked.isNeeded, problem: answer?.problem)
+            if let askedAt = answer?.askedAt, askedAt.duration(to: now) > Self.patience {
                 part.problem = "does not answer"
             }
             return part
         }
         parts += runs.map { Part(name: $0.name, isNeeded: true, problem: $0.problem) }
         parts += services.map { Part(name: "api", isNeeded: true, problem: $0.problem) }
+        if let generator {
+            parts.append(Part(name: "listener", isNeeded: true, problem: generator.problem))
+        }
         return parts
     }
 

@@ -57,15 +57,11 @@ struct ReportClient {
 
     /// Waits through restarts of the server, too: until the limit it is asked again.
     func wait(_ id: String, _ limit: Duration) async throws -> ExitCode {
-        let start = clock.now
-        let total = min(limit, options.timeout ?? limit)
-        let deadline = start.advanced(by: total)
-        // Beyond the wait, the answer may take its time, unless all of it is bounded.
-        let grace = options.timeout == nil ? Self.usualTimeout : .milliseconds(100)
+        let bounds = WaitBounds(limit, options.timeout, from: clock.now)
         var isAway = false
+        var last: GetReportResponse?
         while true {
-            let rest = max(clock.now.duration(to: deadline), .zero)
-            let step = min(rest, Self.longestCall)
+            let step = min(bounds.wait(at: clock.now), Self.longestCall)
             let answer: WaitReportResponse
             do {
                 answer = try await client.call(
@@ -73,19 +69,21 @@ struct ReportClient {
                     .with {
                         $0.caseID = id
                         $0.timeout = Google_Protobuf_Duration(step)
-                    }, timeout: step + grace)
+                    }, timeout: min(step + Self.usualTimeout, bounds.rest(at: clock.now)))
             } catch {
-                guard error.code == .unavailable, clock.now < deadline else {
+                // What was answered before still holds, if nothing else came in time.
+                if error.code == .deadlineExceeded, let last { return try show(last) }
+                guard error.code == .unavailable, !bounds.areOver(at: clock.now) else {
                     throw failure(error)
                 }
                 if !isAway { console.err("\(options.server): \(error); trying again\n") }
                 isAway = true
-                try await clock.sleep(
-                    for: min(Self.pause, max(clock.now.duration(to: deadline), .zero)))
+                try await clock.sleep(for: min(Self.pause, bounds.wait(at: clock.now)))
                 continue
             }
             let shown = GetReportResponse(answer)
-            if shown.isFinal || clock.now >= deadline { return try show(shown) }
+            if shown.isFinal || bounds.areOver(at: clock.now) { return try show(shown) }
+            last = shown
             isAway = false
             if console.isTerminal { console.err("waiting: \(shown.status?.message ?? "")\n") }
         }
@@ -121,6 +119,33 @@ struct ReportClient {
     private func failure(_ error: GRPCStatusError) -> CommandFailure {
         CommandFailure(error.exitCode, "\(options.server): \(error)")
     }
+}
+
+/// How long `report wait` waits for the report, and how long it may take altogether.
+private struct WaitBounds {
+    /// The server waits no shorter: zero is no wait, and refused.
+    private static let least: Duration = .milliseconds(1)
+    /// What an answer may take on its way, of a command that must not take longer than it was told.
+    private static let way: Duration = .milliseconds(500)
+
+    private let waitEnd: Instant
+    private let end: Instant?
+
+    init(_ limit: Duration, _ timeout: Duration?, from start: Instant) {
+        end = timeout.map { start.advanced(by: $0) }
+        let longest = timeout.map { $0 - min(Self.way, $0 / 4) }
+        waitEnd = start.advanced(by: min(limit, longest ?? limit))
+    }
+
+    /// For how long the server is to wait.
+    func wait(at now: Instant) -> Duration { max(now.duration(to: waitEnd), Self.least) }
+
+    /// For how long the command may go on.
+    func rest(at now: Instant) -> Duration {
+        end.map { max(now.duration(to: $0), Self.least) } ?? .seconds(Int64(Int32.max))
+    }
+
+    func areOver(at now: Instant) -> Bool { now >= waitEnd }
 }
 
 extension GRPCStatusError {

@@ -12,8 +12,11 @@ final class PostgresStore: StandardStore {
     private let events: PostgresReportStore
     var reports: any ReportStore { events }
 
-    init(_ address: ResourceAddress, log: PostgresLog? = nil) throws {
-        pool = try PostgresPool(address, options: PostgresPool.Options(log: log))
+    init(
+        _ address: ResourceAddress, among directory: PostgresPlaces, log: PostgresLog? = nil
+    ) throws {
+        pool = try PostgresPool(
+            address, options: PostgresPool.Options(log: log), among: directory)
         ledgers = PostgresLedgerProvider(pool: pool)
         events = PostgresReportStore(pool: pool)
     }

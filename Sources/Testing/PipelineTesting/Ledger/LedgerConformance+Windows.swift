@@ -9,12 +9,12 @@ extension LedgerConformance {
         check("a window is accepted in order, each chunk with its position") { fixture in
             let ledger = try await fixture.ledger(.manual)
             _ = try await ledger.positions(of: "t", initial: [0: 0])
-            let row = Row(fixture.chunks(100))
+            let ready = ReadyChunks(fixture.chunks(100))
             // A ledger may end when it likes; what it has not taken goes on the next time.
-            while !row.isTaken { try await row.handIn(to: ledger) }
+            while !ready.isTaken { try await ready.handIn(to: ledger) }
             let counts = AcceptedCounts(new: 3, reopened: 0, repeated: 0)
-            try requireEqual(row.answers, Array(repeating: counts, count: 100), "answers")
-            try require(row.window.left().isEmpty, "some were not accepted")
+            try requireEqual(ready.answers, Array(repeating: counts, count: 100), "answers")
+            try require(ready.window.left().isEmpty, "some were not accepted")
             try requireEqual(try await ledger.positions(of: "t", initial: [0: 0]), [0: 300])
             try requireEqual(try await ledger.summary().pending, 300, "pending")
         },
@@ -24,11 +24,11 @@ extension LedgerConformance {
             var chunks = fixture.chunks(6)
             let known = try requireValue(chunks[2].records[1].id, "an id")
             try await ledger.add([LedgerTestCase(id: known, deadline: nil, parameters: [1])])
-            let row = Row(chunks)
-            try await row.handIn(to: ledger)
-            try requireEqual(row.answers.map(\.new), [3, 3], "answers")
+            let ready = ReadyChunks(chunks)
+            try await ready.handIn(to: ledger)
+            try requireEqual(ready.answers.map(\.new), [3, 3], "answers")
             try requireEqual(
-                row.window.left().first?.records.first?.id, chunks[2].records[0].id, "left")
+                ready.window.left().first?.records.first?.id, chunks[2].records[0].id, "left")
             try requireEqual(try await ledger.positions(of: "t", initial: [0: 0]), [0: 6])
             try requireEqual(try await ledger.accept(chunks[2].submissions), .conflicts([1]))
             chunks[2].records.remove(at: 1)
@@ -50,11 +50,11 @@ extension LedgerConformance {
             try await ledger.add(fixture.cases(1))
             let step = PositionAdvance(source: "t", partition: 0, expected: 0, next: 5)
             _ = try await ledger.accept(Submissions([], [step]))
-            let row = Row(chunks)
+            let ready = ReadyChunks(chunks)
             try await requireError(.fenced, "position-moved") {
-                try await row.handIn(to: zombie)
+                try await ready.handIn(to: zombie)
             }
-            try require(row.answers.isEmpty, "a zombie's chunk is accepted")
+            try require(ready.answers.isEmpty, "a zombie's chunk is accepted")
             try requireEqual(try await ledger.summary().pending, 1, "pending")
             for chunk in chunks {
                 try await requireError(.fenced, "position-moved") {
@@ -66,11 +66,11 @@ extension LedgerConformance {
 }
 
 /// Chunks that lie ready, and the answers that they got.
-private final class Row: Sendable {
+private final class ReadyChunks: Sendable {
     let window: ChunkWindow
     private let waiting: Waiting
 
-    /// Shared with the window, which outlives no row.
+    /// Apart from the window, whose closures hold it.
     private final class Waiting: Sendable {
         let state: Mutex<(chunks: [Chunk], answers: [AcceptedCounts])>
         init(_ chunks: [Chunk]) { state = Mutex((chunks, [])) }

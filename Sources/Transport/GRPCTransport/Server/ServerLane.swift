@@ -1,3 +1,4 @@
+internal import CGRPC
 internal import Synchronization
 
 /// A server of the C core with one completion queue, and all that the queue's one thread does: asking for calls,
@@ -26,6 +27,10 @@ final class ServerLane: @unchecked Sendable {
     private var freeSlots: [[UnaryCall]]
     /// Slots whose call has arrived and not ended.
     private var openSlots = 0
+    /// The most of them since memory was last given back.
+    private var mostSlots = 0
+    /// So many calls keep more than 30 MB.
+    private static let manySlots = 2_048
 
     init(
         _ configuration: GRPCServer.Configuration, methods: ServerMethods,
@@ -87,6 +92,7 @@ final class ServerLane: @unchecked Sendable {
     func received(_ call: UnaryCall) {
         requestUnaryCall(of: call.method)
         openSlots += 1
+        mostSlots = max(mostSlots, openSlots)
         if openSlots > maxOpenCalls {
             call.request.refuse(.resourceExhausted, "too many calls are open")
             return ended(call)
@@ -129,6 +135,7 @@ final class ServerLane: @unchecked Sendable {
     /// the less time they have.
     private func disconnectSlowReaders() {
         second.add(1, ordering: .relaxed)
+        giveMemoryBack()
         if openSlots == 0 { return }
         let limit =
             openSlots > maxOpenCalls / 2
@@ -146,5 +153,11 @@ final class ServerLane: @unchecked Sendable {
                 call.request.cancel()
             }
         }
+    }
+    /// What thousands of calls had would stay with the allocator otherwise, in pieces between what is still used.
+    private func giveMemoryBack() {
+        guard mostSlots >= Self.manySlots, openSlots <= mostSlots / 16 else { return }
+        mostSlots = openSlots
+        malloc_trim(0)
     }
 }

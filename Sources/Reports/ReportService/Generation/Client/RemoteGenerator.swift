@@ -136,6 +136,39 @@ public final class RemoteGenerator: Generator {
         throw EndpointFailure.notServing(endpoint.address)
     }
 
+    /// Asks all addresses for their health, side by side: one that serves will do.
+    ///
+    /// - Throws: ``PipelineError`` `generator-unavailable`, retryable, with what each said.
+    public func probe() async throws {
+        let deadline = clock.now.advanced(by: Self.healthTimeout)
+        let said = await withTaskGroup(of: (Int, EndpointFailure?).self) { group in
+            for (index, endpoint) in endpoints.enumerated() {
+                group.addTask { [self] in
+                    (index, await failure(of: endpoint, before: deadline))
+                }
+            }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+        let failures = endpoints.indices.compactMap { said[$0] }
+        if failures.count < endpoints.count { return }
+        throw PipelineError.retryable("generator-unavailable", Self.text(failures))
+    }
+
+    private func failure(
+        of endpoint: any GeneratorEndpoint, before deadline: Instant
+    ) async -> EndpointFailure? {
+        do {
+            try await requireServing(endpoint, before: deadline)
+            return nil
+        } catch let failure as EndpointFailure {
+            return failure
+        } catch let status as GRPCStatusError {
+            return EndpointFailure(status, at: endpoint.address)
+        } catch {
+            return .notServing(endpoint.address)
+        }
+    }
+
     private func pause(before round: Int, until deadline: Instant) async throws {
         let longest = Self.firstPause * (1 << (round - 2))
         let end = clock.now.advanced(by: longest * (0.5 + 0.5 * random.unit()))

@@ -29,6 +29,8 @@ public final class ReportGeneratorServer: Sendable {
     /// Set when the service listens.
     public let isListening = AsyncEvent()
     private let boundPort = Mutex(0)
+    private let health = HealthService()
+    private let server = Mutex<GRPCServer?>(nil)
 
     /// - Parameters:
     ///   - generator: answers the batches, whose cases hold canonical `ReportRequest`s.
@@ -46,6 +48,19 @@ public final class ReportGeneratorServer: Sendable {
     /// The port that was bound; of use where `:0` was asked for.
     public var port: Int { boundPort.withLock { $0 } }
 
+    /// Why new callers can't come in, or not all; `nil` while all is well.
+    public var problem: String? {
+        guard let server = server.withLock({ $0 }) else { return "does not listen yet" }
+        return server.problem
+    }
+
+    /// Says whether what the generator reads is there, for those who ask before they send a batch.
+    public func setReady(_ isReady: Bool) {
+        let status: HealthService.Status = isReady ? .serving : .notServing
+        health.set(status, for: "")
+        health.set(status, for: ReportGeneratorServiceMethods.serviceName)
+    }
+
     /// Listens until the task is cancelled; then says that it does not serve, takes no more calls,
     /// and lets those in flight finish.
     ///
@@ -55,19 +70,19 @@ public final class ReportGeneratorServer: Sendable {
         settings.maxMessageBytes = GenerationLimits.messageBytes
         settings.maxConcurrentCalls = configuration.maxRuns
         let server = GRPCServer(configuration: settings)
-        let health = HealthService()
         health.set(.serving, for: ReportGeneratorServiceMethods.serviceName)
         methods.add(to: server)
         server.add(health)
         server.addReflection(of: ReportDescriptors.files)
         do { try server.start() } catch { throw PipelineError.cannotListen(error) }
         boundPort.withLock { $0 = server.port }
+        self.server.withLock { $0 = server }
         logger.notice(
             "serving", metadata: ["address": "\(configuration.address)", "port": "\(server.port)"])
         isListening.set()
         let stop = AsyncEvent()
         await withTaskCancellationHandler {
-            await withoutCancellation { [grace = configuration.grace] in
+            await withoutCancellation { [health, grace = configuration.grace] in
                 try? await stop.wait()
                 health.setAllNotServing()
                 await server.shutdown(grace: grace)
