@@ -5,8 +5,12 @@ A mutation is named by its kind, so that a test can say how many of each were re
 
 import json
 import random
+import re
 
-KINDS = ("delete", "duplicate", "retype", "rename key", "rename value", "move", "truncate", "flip bits")
+KINDS = ("delete", "duplicate", "retype", "respell", "rename key", "rename value", "move", "truncate", "flip bits")
+
+# Files that values may be read from, by name: those who take the mutants have to write them.
+FILES = {"duration": "10m", "padded": "10 min\n", "count": "50", "address": "memory:1MiB\n"}
 
 # What somebody might have written instead: other types, other settings' values, nothing at all.
 WRONG = [
@@ -56,6 +60,35 @@ def containers(node):
     return found
 
 
+def respellings(value):
+    """Other ways to write a value, most of them right; none where there is but one."""
+    if isinstance(value, Members):
+        keys = dict(value)
+        if "$env" not in keys or not isinstance(keys.get("default"), (int, str)):
+            return []
+        if isinstance(keys["default"], str):
+            return [{"$file": "address"}, {"$env": "UNSET", "default": keys["default"], "unit": "h"}, keys["default"]]
+        if "unit" in keys:
+            return [{"$file": "duration"}, {"$file": "padded"}, {"$env": "UNSET", "default": "12 h"}, "12 h", "12h ",
+                    {"$env": "UNSET", "unit": "min", "default": 720}]
+        return [{"$file": "count"}, keys["default"], {"$env": "UNSET", "default": str(keys["default"])}, {"$file": "duration"}]
+    if isinstance(value, bool):
+        return []
+    if isinstance(value, int):
+        return [{"$file": "count"}, {"$env": "UNSET", "default": value}, str(value), f"{value} ", float(value)]
+    match = isinstance(value, str) and re.fullmatch(r"([0-9]+)([a-z]+)", value)
+    if not match:
+        return []
+    number, unit = match.groups()
+    long = "min" if unit == "m" else unit
+    return [
+        f"{number} {unit}", f"{number} {long}", f"{number}{long}", f"{value} ", f" {value}", f"  {number}  {long}  ",
+        f"{value} 1ms", f"{number}.5{unit}", {"$file": "duration"}, {"$file": "padded"}, {"$env": "UNSET", "default": f"{number} {long}"},
+        {"$env": "UNSET", "default": int(number), "unit": long}, f"{number} minutes", f"{value}\n", f"{number}{unit.upper()}",
+        f"\t{value}", f"1ms {value}", f"{number},5{unit}", int(number),
+    ]
+
+
 class Mutator:
     def __init__(self, texts, seed):
         self.texts = texts
@@ -92,6 +125,15 @@ class Mutator:
             del holder[index]
         elif kind == "duplicate":
             holder.insert(self.random.randint(0, len(holder)), copied(Members([holder[index]])[0]))
+        elif kind == "respell":
+            places = [(some, place, respellings(item[1] if isinstance(some, Members) else item))
+                      for some in holders for place, item in enumerate(some)]
+            holder, index, values = self.random.choice([place for place in places if place[2]])
+            value = copied(tree(json.dumps(self.random.choice(values))))
+            if isinstance(holder, Members):
+                holder[index][1] = value
+            else:
+                holder[index] = value
         elif kind == "rename key":
             objects = [holder for holder in holders if isinstance(holder, Members)]
             member = self.random.choice(self.random.choice(objects))

@@ -5,6 +5,7 @@ import urllib.request
 import uuid
 
 import confluent_kafka.admin
+import grpc
 import pytest
 from kafka_server import KafkaServer
 
@@ -339,3 +340,33 @@ def test_a_command_that_looks_for_dead_letters_makes_no_store(embedded):
     assert dead_letters(embedded, path) == []
     embedded.stop(process)
     assert dead_letters(embedded, path) == []
+
+
+def test_whatever_refuses_is_named_in_a_metric_and_in_the_log(real):
+    path, events = real.write(), real.write("conversion-events")
+    real.call("migrate", path, events)
+    process, port = start(real, path, events)
+    api = real.api()
+    known = request("p-1")
+    api("CreateReport", request=known)
+    real.produce("report-requests", [(b"k", b"{", [])] * 3 + sent([{**known, "product_id": "p-2"}]))
+    real.produce("conversion-events", [(b"k", b"no event", [])] * 2)
+    with pytest.raises(grpc.RpcError) as conflict:
+        api("CreateReport", request={**known, "product_id": "p-3"})
+    assert conflict.value.code() == grpc.StatusCode.ALREADY_EXISTS
+    with pytest.raises(grpc.RpcError) as invalid:
+        api("CreateReport", request={**known, "product_id": ""})
+    assert invalid.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    wanted = {("requests", "malformed"): 3, ("requests", "invalid-argument"): 1, ("batch", "conflict"): 2, ("events", "malformed"): 2}
+
+    def counted():
+        return {kind: metric(port, "penstock_rejected_records_total", stage=kind[0], code=kind[1]) for kind in wanted}
+
+    eventually(lambda: counted() == wanted, "all are counted", limit=30)
+    real.stop(process)
+    told = {}
+    for event in real.logged(process, "record refused") + real.logged(process, "records refused"):
+        about = event["metadata"]
+        kind = about["stage"], about["code"]
+        told[kind] = told.get(kind, 0) + int(about["records"])
+    assert told == wanted

@@ -2,6 +2,7 @@
 
 import fcntl
 import http.server
+import json
 import os
 import pathlib
 import pty
@@ -187,7 +188,7 @@ def at_a_terminal(folder, *arguments, **more):
 def test_a_terminal_without_colours_gets_no_escapes(tmp_path, broken):
     for command in (["validate", broken], ["dry-run", "--offline", "--arrivals", "uniform 60/h for 1h", REPORTS]):
         assert "\033" in at_a_terminal(tmp_path, *command, TERM="xterm")[1]
-        for more in ({"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}):
+        for more in ({"TERM": "dumb"}, {"TERM": ""}, {}, {"TERM": "xterm", "NO_COLOR": "1"}):
             code, said = at_a_terminal(tmp_path, *command, **more)
             assert code in (0, 78) and len(said) > 100 and "\033" not in said, (command, more, said)
 
@@ -283,3 +284,47 @@ def test_flush_says_where_it_looked_and_makes_nothing(embedded, tmp_path):
         "PENSTOCK_STORE is not set here: set it as `run` was started with it\n")
     assert list(other.iterdir()) == []
     assert embedded.call("flush", path, "batch").stderr == "flush of batch requested\n"
+
+
+def test_flush_of_a_rule_without_a_manual_trigger_is_refused(embedded):
+    def change(stages, _):
+        stages["batch"]["trigger"] = {"any": [{"count": 50}, {"max_age": "2m"}]}
+
+    path = embedded.write(change=change)
+    embedded.start(path)
+    result = embedded.call("flush", path, "batch", check=False)
+    assert result.returncode == 1, result
+    assert result.stderr == ('penstock flush: the trigger of batch has no { "manual": true }: a flush would do nothing '
+                             "[no-manual-trigger]\n")
+
+
+def test_migrate_does_not_take_a_yes_to_nothing(embedded):
+    path = embedded.write()
+    result = embedded.call("migrate", "--yes", path, check=False)
+    assert (result.returncode, result.stderr) == (64, "penstock migrate: --yes has no effect without --abandon\n"), result
+
+
+def test_dead_letters_that_are_not_there_are_a_failure(embedded):
+    path = embedded.write()
+    embedded.start(path)
+    for command, said in (("replay", "0 to be tried again"), ("drop", "0 dropped")):
+        result = embedded.call("dead-letters", command, path, "17", "18", check=False)
+        assert (result.returncode, result.stdout) == (1, said + "\n"), result
+        assert result.stderr.endswith("2 of these ids name no letter\n"), result
+        assert embedded.call("dead-letters", command, path, "--all").returncode == 0
+
+
+def test_a_short_run_tells_of_all_that_it_has_refused(tmp_path):
+    """The first of a kind is told of at once; how many there were, at the end."""
+    (tmp_path / "events.json").write_text("""{ "version": 1, "name": "events",
+      "resources": { "in": { "url": "file:lines" }, "store": { "url": "embedded:s.sqlite" } },
+      "stages": [ { "id": "read", "type": "ingest", "codec": "conversion-event", "from": [ { "resource": "in" } ] },
+                  { "id": "stored", "type": "publish", "to": "store" } ] }""")
+    (tmp_path / "lines").write_text("no event\n" * 1000)
+    result = penstock(tmp_path, "run", "--log-format", "json", "events.json")
+    assert result.returncode == 0, result
+    told = [json.loads(line) for line in result.stderr.splitlines()]
+    told = [(event["message"], event["metadata"]["code"], event["metadata"]["records"]) for event in told
+            if "refused" in event["message"]]
+    assert told == [("record refused", "malformed", "1"), ("records refused", "malformed", "999")], told
+    assert len((tmp_path / "lines.dead-letters").read_text().splitlines()) == 1000

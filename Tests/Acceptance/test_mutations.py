@@ -11,7 +11,7 @@ import subprocess
 import jsonschema
 import pytest
 
-from mutations import KINDS, Mutator
+from mutations import FILES, KINDS, Mutator
 from stack import LIMIT, PENSTOCK, ROOT
 
 # A machine with two cores takes no more than two programs at a time.
@@ -69,7 +69,8 @@ def check_place(problem, data, codes):
 def damaged(tmp_path_factory):
     """Ten thousand files: (kinds, bytes and what `validate` says), each by name."""
     folder = tmp_path_factory.mktemp("damaged")
-    (folder / "duration").write_text("10m")
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
     mutator = Mutator(SHIPPED, SEED)
     kinds, datas = {}, {}
     for number in range(10_000):
@@ -117,14 +118,14 @@ def schema_verdicts(datas):
 
 
 def test_the_schema_refuses_what_validate_refuses_and_nothing_else(damaged):
-    _, datas, found = damaged
+    kinds, datas, found = damaged
     files = list(datas)
     parts = [files[start::WORKERS] for start in range(WORKERS)]
     with concurrent.futures.ProcessPoolExecutor(WORKERS) as pool:
         verdicts = {}
         for part, some in zip(parts, pool.map(schema_verdicts, [[datas[file] for file in part] for part in parts])):
             verdicts.update(zip(part, some))
-    strict, loose, agreed = [], [], collections.Counter()
+    strict, loose, agreed, respelt = [], [], collections.Counter(), collections.Counter()
     for file, is_taken in verdicts.items():
         errors = {problem["code"] for problem in found[file] if problem["severity"] == "error"}
         if is_taken is None:
@@ -135,10 +136,13 @@ def test_the_schema_refuses_what_validate_refuses_and_nothing_else(damaged):
         if is_taken and errors & {"unknown-key", "missing-key", "unknown-stage"}:
             loose.append(f"{file}: {errors} {datas[file].decode()}")
         agreed[is_taken, not errors] += 1
+        if kinds[file] == "respell":
+            respelt[is_taken, not errors] += 1
     print(f"schema and validate: {dict(agreed)}")
     assert not strict, f"{len(strict)} refused by the schema only:\n" + "\n".join(strict[:3])
     assert not loose, f"{len(loose)} taken by the schema:\n" + "\n".join(loose[:3])
     assert agreed[True, True] > 500 and agreed[False, False] > 2_000, agreed
+    assert respelt[True, True] > 300 and respelt[False, False] > 50, respelt
 
 
 def test_the_schema_takes_every_spelling_that_validate_takes(tmp_path):

@@ -6,6 +6,8 @@ import sqlite3
 import subprocess
 import uuid
 
+import confluent_kafka
+
 from stack import eventually
 
 KAFKA_TOPICS = os.path.join(os.environ.get("KAFKA_HOME", "/opt/kafka"), "bin", "kafka-topics.sh")
@@ -106,6 +108,124 @@ def test_a_topic_made_anew_is_not_read_on_and_from_its_start_if_that_is_wanted(r
     process = real.start(file, serving=False)
     eventually(lambda: accepted(real) == 551, f"{551} requests are accepted")
     real.stop(process)
+
+
+def test_a_topic_made_anew_after_a_kill_is_found_out(real):
+    """Whatever was stored last before the kill: it is of the old topic."""
+    bus = f"kafka://{real.kafka}"
+    for wait in (1, 60, 101):
+        topic = real.topic(f"killed-{wait}")
+        kafka(real, "--create", "--topic", topic, "--partitions", "1")
+        file = accepting(real, [("bus", topic)], {"bus": bus}, max_chunk=10)
+        start = accepted(real)
+        process = real.start(file, serving=False)
+        send(real, bus, topic, requests(101))
+        eventually(lambda: accepted(real) >= start + wait, f"{wait} requests are accepted", every=0.01)
+        process.kill()
+        process.wait()
+        got = accepted(real)
+        kafka(real, "--delete", "--topic", topic)
+        kafka(real, "--create", "--topic", topic, "--partitions", "1")
+        send(real, bus, topic, requests(450))
+        process = real.start(file, serving=False)
+        eventually(lambda: "topic-recreated" in process.log.read_text(), "the topic is found out")
+        assert accepted(real) == got
+        real.stop(process)
+
+
+def test_a_compacted_topic_is_read_on_behind_a_record_that_is_gone(real):
+    bus, topic = f"kafka://{real.kafka}", real.topic("compacted")
+    kafka(real, "--create", "--topic", topic, "--partitions", "1", *[
+        part for config in ("cleanup.policy=compact", "segment.ms=100", "min.cleanable.dirty.ratio=0.01",
+                            "min.compaction.lag.ms=0", "delete.retention.ms=0", "file.delete.delay.ms=100")
+        for part in ("--config", config)])
+    name = topic.removesuffix(f"-{real.suffix}")
+
+    def put(count, key):
+        for request in requests(count):
+            real.produce(name, [(key, request.encode(), [])])
+
+    put(10, b"same")
+    file = accepting(real, [("bus", topic)], {"bus": bus})
+    process = real.start(file, serving=False)
+    eventually(lambda: accepted(real) == 10, "10 requests are accepted")
+    eventually(lambda: stored_positions(real) == [(10, 9)], "the topic is known by its last record")
+    real.stop(process)
+
+    # Newer records of the same key, until the cleaner has taken the one that the store knows the topic by.
+    put(5, b"same")
+    reader = confluent_kafka.Consumer({"bootstrap.servers": real.kafka, "group.id": topic, "enable.partition.eof": False})
+
+    def is_gone():
+        put(1, b"other")
+        reader.assign([confluent_kafka.TopicPartition(topic, 0, 9)])
+        found = reader.consume(1, 5)
+        return found and found[0].offset() > 9
+
+    eventually(is_gone, "the record is compacted away", every=1)
+    reader.close()
+    put(3, b"last")
+    newest = requests(1)[0]
+    real.produce(name, [(b"newest", newest.encode(), [])])
+    dry = real.call("dry-run", file, "--arrivals", "uniform 10/h for 1h", check=False)
+    assert "is not the log" not in dry.stdout
+    process = real.start(file, serving=False)
+    eventually(lambda: known(real, json.loads(newest)["case_id"]), "the newest request is accepted")
+    assert "topic-recreated" not in process.log.read_text()
+    real.stop(process)
+
+
+def test_an_embedded_bus_restored_from_a_copy_is_not_read_on(embedded):
+    bus = embedded.folder / "bus.sqlite"
+
+    def sent_and_copied(count, copy):
+        send(embedded, "embedded:bus.sqlite", "requests", requests(count))
+        with sqlite3.connect(bus) as source:
+            source.execute("pragma wal_checkpoint(truncate)")
+        copy.write_bytes(bus.read_bytes())
+
+    def restore(copy):
+        for end in ("-wal", "-shm"):
+            (embedded.folder / f"bus.sqlite{end}").unlink(missing_ok=True)
+        bus.write_bytes(copy.read_bytes())
+
+    old = embedded.folder / "old.sqlite"
+    file = accepting(embedded, [("bus", "requests")], {"bus": "embedded:bus.sqlite"}, create={"partitions": 1})
+    sent_and_copied(5, old)
+    send(embedded, "embedded:bus.sqlite", "requests", requests(5))
+    process = embedded.start(file, serving=False)
+    eventually(lambda: accepted(embedded) == 10, "10 requests are accepted")
+    embedded.stop(process)
+    simulated = ("--arrivals", "uniform 10/h for 1h")
+    assert "is not the log" not in embedded.call("dry-run", file, *simulated, check=False).stdout
+    restore(old)
+    # Shorter than what was read; then longer, with other records in the place of the lost ones.
+    for count in (0, 20):
+        if count:
+            send(embedded, "embedded:bus.sqlite", "requests", requests(count))
+        dry = embedded.call("dry-run", file, *simulated, check=False)
+        assert dry.returncode == 1 and "is not the log that was read" in dry.stdout, dry.stdout
+        process = embedded.start(file, serving=False)
+        eventually(lambda: "topic-recreated" in process.log.read_text(), "the bus is found out")
+        assert accepted(embedded) == 10
+        embedded.stop(process)
+    # Another file under the name is another bus: it is read from its start.
+    for end in ("", "-wal", "-shm"):
+        (embedded.folder / f"bus.sqlite{end}").unlink(missing_ok=True)
+    send(embedded, "embedded:bus.sqlite", "requests", requests(3))
+    process = embedded.start(file, serving=False)
+    eventually(lambda: accepted(embedded) == 13, "3 requests more are accepted")
+    embedded.stop(process)
+
+
+def stored_positions(stack):
+    with sqlite3.connect(f"file:{stack.folder / 'store.sqlite'}?mode=ro", uri=True) as store:
+        return store.execute("select next_offset, witness_offset from ledger_positions order by source").fetchall()
+
+
+def known(stack, case_id):
+    with sqlite3.connect(f"file:{stack.folder / 'store.sqlite'}?mode=ro", uri=True) as store:
+        return store.execute("select 1 from ledger_cases where id = ?", (uuid.UUID(case_id).bytes,)).fetchone()
 
 
 def test_a_file_that_was_replaced_is_read_from_its_start(embedded):

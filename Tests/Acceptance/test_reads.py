@@ -188,6 +188,39 @@ def test_what_is_no_answer_of_the_case_is_not_answered_and_does_not_stay(real):
     check(api("GetReport", case_id=wanted[0]["case_id"])["report"], wanted[0], events)
 
 
+@pytest.mark.parametrize("again", ["the same request", "another request"])
+def test_an_id_that_is_used_again_after_its_case_was_deleted_is_a_case_of_its_own(real, again):
+    events = sample(real)
+    kept = 3
+
+    def change(stages, document):
+        manual(shared=True)(stages, document)
+        stages["batch"]["retention"] = f"{kept}s"
+
+    path = real.write(change=change)
+    process = real.start(path)
+    first, second = requests(events, 2, seed=f"37 {real.suffix}")
+    second["case_id"] = case_id = first["case_id"]
+    if again == "the same request":
+        second = first
+    api = real.api()
+    api("CreateReport", request=first)
+    real.call("flush", path, "batch")
+    check(eventually(lambda: api("GetReport", case_id=case_id).get("report"), "the first is answered"), first, events)
+    real.stop(process)
+    time.sleep(kept)
+    # As it starts, it deletes what is over.
+    process = real.start(path)
+    eventually(lambda: real.sql("select count(*) from penstock.cases") == [["0"]], "the case is deleted")
+    api = real.api()
+    # It is inside the window of a dedupe that remembers the first.
+    created = api("CreateReport", request=second)
+    assert created["status"]["state"] == "REPORT_STATE_PENDING", created
+    assert "report" not in api("GetReport", case_id=case_id)
+    real.call("flush", path, "batch")
+    check(eventually(lambda: api("GetReport", case_id=case_id).get("report"), "the second is answered"), second, events)
+
+
 def test_a_deadline_that_passed_before_it_was_sent_is_refused_and_one_that_passed_meanwhile_is_late(real):
     events = sample(real)
     path = real.write()

@@ -118,6 +118,31 @@ struct PipelineRehearsalTests {
         #expect(report.check(subject: "").status == .fail)
     }
 
+    @Test("counts late answers of a chain without a ledger by the same deadlines")
+    func deadlinesInMemory() throws {
+        let definition = try Rehearsal.definition(changing: [
+            (
+                #""type": "accumulate", "store": "store","#,
+                #""type": "accumulate", "durability": "none","#
+            ),
+            (#""min_interval": "10s", "lease": "1m""#, #""min_interval": "10s""#),
+            (#"{ "resource": "api" } ] },"#, "] },"),
+            (#"{ "partitions": 3 } },"#, #"{ "partitions": 3 } }"#),
+            (
+                #""api":   { "url": { "$env": "PENSTOCK_LISTEN", "default": "grpc://127.0.0.1:50051" } }"#,
+                ""
+            ),
+            (#""default": "memory:64MiB" } },"#, #""default": "memory:64MiB" } }"#),
+            (#""default": 12 }"#, #""default": 23 }"#), (#""24h","#, #""25h","#),
+        ])
+        // The last one names none: it has 25 h, the rule fires 23 h after the first.
+        let trace = requests([(10, 0, 3), (11, 1, 100), (12, 110, nil)])
+        let report = try Rehearsal.run(definition, trace, cost: "4m")
+        #expect(report.unanswered == 0)
+        #expect(report.late == 1)
+        #expect(report.afterSLA == 0)
+    }
+
     @Test("books a late repeat where it ends: at the ledger, which knows its case")
     func lateRepeats() throws {
         let trace = requests([(10, 0, 100), (10, 20, 100), (11, 21, nil), (10, 99, 100)])

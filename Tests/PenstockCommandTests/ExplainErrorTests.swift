@@ -17,7 +17,9 @@ struct ExplainErrorTests {
     /// An error's code stands behind its disposition, or behind `code:`; those of Kafka are an enumeration's.
     static let raised: Set<String> = {
         let own = matches(
-            of: /(?:\.(?:retryable|permanent|fatal|fenced)[(,]|\bcode:)\s*"([a-z][a-z0-9-]+)"/)
+            of:
+                /(?:\.(?:retryable|permanent|fatal|fenced)[(,]|\bcode:|Code: String \{)\s*"([a-z][a-z0-9-]+)"/
+        )
         let kafka = matches(
             of: /case \w+ = "([a-z]+-[a-z-]+)"/,
             in: ["Connectors/Kafka/Client/KafkaErrorKind.swift"])

@@ -148,6 +148,23 @@ struct RulesTests {
             ])
     }
 
+    @Test("refuse an input as the file of what its topics do not take, and warn of an output")
+    func deadLetterFiles() {
+        func kept(in file: String) -> String {
+            copy("file:a", to: "file:b").replacing(
+                #""type": "ingest","#, with: #""type": "ingest", "dead_letter_file": "\#(file)","#)
+        }
+        #expect(
+            found(kept(in: "./a")) == [
+                "error file-conflict: ingest \"read\" writes to file:./a, which ingest \"read\" reads"
+            ])
+        #expect(
+            found(kept(in: "./b")) == [
+                "warning file-conflict: ingest \"read\" writes to file:./b, as publish \"write\" does"
+            ])
+        #expect(found(kept(in: "c")) == [])
+    }
+
     @Test("refuse two readers of one stream, in one pipeline or in several")
     func streams() {
         #expect(

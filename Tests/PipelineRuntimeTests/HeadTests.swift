@@ -108,6 +108,32 @@ struct HeadTests {
         #expect(try await settlement.outcome() == nil)
     }
 
+    @Test(
+        "counts answers after their deadline without a ledger, too: the case's own, or the promise from its arrival"
+    )
+    func late() async throws {
+        let (chunk, _) = Chunk.testing([1, 2, 3, 4])
+        var records = chunk.records
+        let start = world.time.timestamp
+        records[0].deadline = start.advanced(by: .seconds(9))
+        records[1].deadline = start.advanced(by: .seconds(10))
+        records[2].deadline = start.advanced(by: .hours(2))
+        let asked = Chunk(records: records, advances: [], acknowledgement: chunk.acknowledgement)
+        let deadlines = Journal<Timestamp>()
+        let generator = FakeGenerator { [world] batch in
+            for item in batch.cases { deadlines.note(item.deadline) }
+            world.time.advance(by: .seconds(10))
+            return .echo(of: batch)
+        }
+        var graph = world.graph(
+            sources: [FakeSource([asked])],
+            head: [.init(id: "reports", role: .worker(generator)), .sink(sink)])
+        graph.sla = .hours(1)
+        try await world.run(graph).run()
+        #expect(world.observer.generations.entries.map(\.late) == [1])
+        #expect(deadlines.entries.last == start.advanced(by: .hours(1)))
+    }
+
     @Test("gives up a chunk that another process has taken over, and reads on")
     func fencedBySink() async throws {
         let (first, second) = (Chunk.testing([1]), Chunk.testing([2]))

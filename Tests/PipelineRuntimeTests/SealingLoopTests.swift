@@ -78,6 +78,26 @@ struct SealingLoopTests {
         }
     }
 
+    @Test("refuses a flush that its rule would not hear")
+    func deafRule() async throws {
+        let ledger = FakeLedger()
+        for (trigger, isHeard) in [
+            (Trigger.all([.count(4), .count(2)]), false), (.any([.count(4), .manual]), true),
+        ] {
+            let barrier = Barrier(
+                ledger: ledger, sla: .hours(1), lease: .seconds(1), poll: .seconds(1),
+                isManual: trigger.isManual
+            ) { _, _ in .wait(until: nil) }
+            do {
+                try await barrier.flush("batch")
+                #expect(isHeard)
+            } catch let error as PipelineError {
+                #expect(error.code == "no-manual-trigger" && !isHeard)
+            }
+        }
+        #expect(ledger.flushes.count == 1)
+    }
+
     @Test("deletes what ended longer ago than its retention, once a minute")
     func retention() async throws {
         let ledger = FakeLedger(sealing: nothing())

@@ -25,8 +25,8 @@ public final class PostgresLedger: Ledger {
         let stage = stage
         try await pool.check(LedgerSchema.migration)
         let (registration, isConflict, elsewhere) = try await pool.withConnection { connection in
-            let elsewhere = try connection.checkOwners(
-                stage.owners, pipeline: stage.pipeline, stage: stage.stage)
+            let elsewhere = try PostgresStateTables(connection).checkOwners(
+                stage.owners, pipeline: stage.pipeline, stage: stage.stage, isExclusive: false)
             let answer = try connection.query(
                 "select stage, revision, is_conflict from penstock.register($1, $2, $3, $4)"
             ) {

@@ -5,7 +5,8 @@ internal import Postgres
 extension PostgresLedgerProvider: StateAdministration {
     public func enter(_ stage: LedgerNeed) async throws {
         try await pool.withTransaction { connection in
-            try connection.checkOwners(stage.owners, pipeline: stage.pipeline, stage: stage.stage)
+            try PostgresStateTables(connection).checkOwners(
+                stage.owners, pipeline: stage.pipeline, stage: stage.stage, isExclusive: false)
             try connection.query(
                 """
                 insert into penstock.stages(pipeline, name, rule, revision)
@@ -25,38 +26,20 @@ extension PostgresLedgerProvider: StateAdministration {
     /// Processes that still work under the old name go on under the new one: they know the stage by
     /// its number.
     public func rename(_ old: StateName, to new: StateName) async throws -> [String] {
-        try await pool.withTransaction { connection in
-            var moved = try connection.stages(old).compactMap { row in
-                try connection.move(row, to: (new.pipeline, new.part ?? row.state.stage))
-            }
-            if let sink = old.part, let newSink = new.part, old.pipeline == new.pipeline {
-                moved += try connection.stages(StateName(pipeline: old.pipeline)).compactMap {
-                    try connection.move(deliveriesTo: sink, of: $0, to: newSink)
-                }
-            }
-            return moved + (try connection.moveDeadLetters(old, to: new))
-        }
+        try await pool.withTransaction { try PostgresStateTables($0).rename(old, to: new) }
     }
 
     public func abandon(
         _ name: StateName, reason: String, isTrial: Bool
     ) async throws -> [String] {
-        var ended: [String] = []
-        let stages = try await pool.withConnection { try $0.stages(name) }
-        for row in stages where row.state.hasOpenWork {
-            if !isTrial { try await end(row.number, reason: reason) }
-            ended.append("\(row.state.name): \(row.state.openWork)")
+        let open = try await pool.withConnection {
+            try PostgresStateTables($0).openWork(under: name)
         }
-        guard let sink = name.part else { return ended }
-        let others = try await pool.withConnection {
-            try $0.stages(StateName(pipeline: name.pipeline))
+        for work in isTrial ? [] : open {
+            if work.sink == nil { try await end(work.stage, reason: reason) }
+            try await giveUp(work.stage, sink: work.sink)
         }
-        for row in others {
-            guard row.state.openSinks.contains(sink) else { continue }
-            if !isTrial { try await giveUp(row.number, sink: sink) }
-            ended.append("\(row.state.name): \(row.state.openWork(of: sink))")
-        }
-        return ended
+        return open.map(\.sentence)
     }
 
     /// In steps, so that nothing is locked for long.
@@ -96,7 +79,6 @@ extension PostgresLedgerProvider: StateAdministration {
                 $0.add(text: reason)
             }.affectedRows
         }
-        try await giveUp(stage, sink: nil)
     }
 
     private func giveUp(_ stage: Int16, sink: String?) async throws {
@@ -140,33 +122,13 @@ extension PostgresLedgerProvider: StateAdministration {
     }
 }
 
-/// A stage's row with what it holds.
-private struct StageRow: Sendable {
-    var number: Int16
-    var state: StageState
-}
+/// The tables of PostgreSQL that know names.
+struct PostgresStateTables: StateTables {
+    private let connection: PostgresConnection
+    init(_ connection: PostgresConnection) { self.connection = connection }
 
-extension PostgresConnection {
-    /// Answers whose open work is not among the owners'.
-    ///
-    /// - Throws: `fatal` `state-unowned`.
-    @discardableResult
-    func checkOwners(
-        _ owners: [StateOwner], pipeline: String, stage: String
-    ) throws -> [StageState] {
-        if owners.isEmpty { return [] }
-        let ownership = StateOwnership(
-            owners: owners, stored: try stageStates(), isExclusive: false)
-        try ownership.check(pipeline: pipeline, stage: stage)
-        return ownership.elsewhere
-    }
-
-    /// What the ledger holds, by stage.
-    func stageStates() throws -> [StageState] { try stages(nil).map(\.state) }
-
-    /// - Parameter name: a pipeline or a stage; `nil` for all.
-    fileprivate func stages(_ name: StateName?) throws -> [StageRow] {
-        let rows = try query(
+    func stages(_ name: StateName?) throws -> [(key: Int16, state: StageState)] {
+        let rows = try connection.query(
             """
             select s.stage, s.pipeline, s.name,
               (select count(*)::int from (
@@ -186,7 +148,7 @@ extension PostgresConnection {
             var state = StageState(
                 pipeline: rows.text(row, 1), stage: rows.text(row, 2), waiting: rows.int(row, 3),
                 openBatches: rows.int(row, 4))
-            let deliveries = try query(
+            let deliveries = try connection.query(
                 """
                 select sink, count(*)::int from penstock.deliveries
                 where stage = $1 and delivered_at is null group by sink
@@ -195,50 +157,31 @@ extension PostgresConnection {
             for row in 0..<deliveries.rowCount {
                 state.undelivered[deliveries.text(row, 0)] = deliveries.int(row, 1)
             }
-            let parked = try query(
+            let parked = try connection.query(
                 "select sink, count(*)::int from penstock.parked where stage = $1 group by sink"
             ) { $0.add(int2: number) }
             for row in 0..<parked.rowCount {
                 state.parked[parked.text(row, 0)] = parked.int(row, 1)
             }
-            let sources = try query(
+            let sources = try connection.query(
                 "select distinct source from penstock.positions where stage = $1"
             ) { $0.add(int2: number) }
             state.sources = Set((0..<sources.rowCount).map { sources.text($0, 0) })
-            return StageRow(number: number, state: state)
+            return (number, state)
         }
     }
 
-    /// Gives a stage's row another name, if it holds anything. A row of that name that holds nothing
-    /// gets the old one in exchange: a process that knows it by its number must not lose it.
-    fileprivate func move(
-        _ row: StageRow, to new: (pipeline: String, stage: String)
-    ) throws -> String? {
-        let (old, number) = (row.state, row.number)
-        guard try holdsState(number), (old.pipeline, old.stage) != new else { return nil }
-        if let other = try stages(StateName(pipeline: new.pipeline, part: new.stage)).first {
-            if try holdsState(other.number) {
-                throw PipelineError.stateOwned(other.state)
-            }
-            try name(number, "~", "\(number)")
-            try name(other.number, old.pipeline, old.stage)
-        }
-        try name(number, new.pipeline, new.stage)
-        let work = old.hasOpenWork ? " (\(old.openWork))" : ""
-        return "\(old.name) is \(new.pipeline)/\(new.stage) now\(work)"
-    }
-
-    private func name(_ number: Int16, _ pipeline: String, _ stage: String) throws {
-        try query("update penstock.stages set pipeline = $2, name = $3 where stage = $1") {
+    func name(_ number: Int16, _ pipeline: String, _ stage: String) throws {
+        try connection.query("update penstock.stages set pipeline = $2, name = $3 where stage = $1")
+        {
             $0.add(int2: number)
             $0.add(text: pipeline)
             $0.add(text: stage)
         }
     }
 
-    /// Whether anything was ever accepted, or read up to somewhere.
-    private func holdsState(_ number: Int16) throws -> Bool {
-        try query(
+    func holdsState(_ number: Int16) throws -> Bool {
+        try connection.query(
             """
             select exists (select from penstock.positions where stage = $1)
               or exists (select from penstock.pending where stage = $1)
@@ -248,8 +191,8 @@ extension PostgresConnection {
         ) { $0.add(int2: number) }.bool(0, 0)
     }
 
-    fileprivate func moveDeadLetters(_ old: StateName, to new: StateName) throws -> [String] {
-        let count = try query(
+    func moveDeadLetters(_ old: StateName, to new: StateName) throws -> Int {
+        try connection.query(
             """
             update penstock.dead_letters set pipeline = $3, stage = coalesce($4, stage)
             where pipeline = $1 and ($2::text is null or stage = $2)
@@ -260,14 +203,10 @@ extension PostgresConnection {
             $0.add(text: new.pipeline)
             $0.add(text: new.part)
         }.affectedRows
-        return count == 0 ? [] : ["\(count) dead letters of \(old) are kept for \(new) now"]
     }
 
-    fileprivate func move(
-        deliveriesTo sink: String, of row: StageRow, to new: String
-    ) throws -> String? {
-        guard row.state.openSinks.contains(sink) else { return nil }
-        let both = try query(
+    func batches(openTo sink: String, markedFor other: String, of stage: Int16) throws -> Int {
+        try connection.query(
             """
             select count(*)::int from penstock.deliveries o
             join penstock.deliveries n on n.batch_no = o.batch_no and n.sink = $3
@@ -275,13 +214,13 @@ extension PostgresConnection {
               select from penstock.parked k where k.batch_no = o.batch_no and k.sink = o.sink))
             """
         ) {
-            $0.add(int2: row.number)
+            $0.add(int2: stage)
             $0.add(text: sink)
-            $0.add(text: new)
+            $0.add(text: other)
         }.int(0, 0)
-        if both > 0 {
-            throw PipelineError.sinkOwned(both, new, row.state)
-        }
+    }
+
+    func moveDeliveries(to sink: String, of stage: Int16, to new: String) throws {
         for update in [
             """
             update penstock.deliveries d set sink = $3
@@ -289,12 +228,11 @@ extension PostgresConnection {
               select from penstock.parked k where k.batch_no = d.batch_no and k.sink = d.sink))
             """, "update penstock.parked set sink = $3 where stage = $1 and sink = $2",
         ] {
-            try query(update) {
-                $0.add(int2: row.number)
+            try connection.query(update) {
+                $0.add(int2: stage)
                 $0.add(text: sink)
                 $0.add(text: new)
             }
         }
-        return "\(row.state.name): \(row.state.openWork(of: sink)) will go to \(new)"
     }
 }

@@ -40,7 +40,8 @@ extension PostgresLedgerProvider {
         let state = try connection.state(of: LedgerSchema.migration)
         let tables = state.finding("ledger")
         guard tables.verdict == .ok else { return [tables] }
-        let states = needs.allSatisfy(\.owners.isEmpty) ? [] : try connection.stageStates()
+        let states =
+            needs.allSatisfy(\.owners.isEmpty) ? [] : try PostgresStateTables(connection).states()
         return try [tables]
             + needs.flatMap { need in
                 let stored = try connection.query(

@@ -43,9 +43,10 @@ extension SQLiteLedger {
                 """
                 WITH RECURSIVE n(i) AS (
                   VALUES(1) UNION ALL SELECT i + 16 FROM n WHERE i + 16 <= length(?1))
-                SELECT c.id FROM n CROSS JOIN ledger_cases c
+                SELECT substr(?1, n.i, 16) FROM n LEFT JOIN ledger_cases c
                   ON c.id = substr(?1, n.i, 16) AND c.stage_no = ?2 AND c.is_superseded = 0
-                CROSS JOIN ledger_outcomes o ON o.case_no = c.case_no AND o.state <> 'succeeded'
+                LEFT JOIN ledger_outcomes o ON o.case_no = c.case_no
+                WHERE c.case_no IS NULL OR o.state <> 'succeeded'
                 """, ids.flatMap(\.bytes), stage
             ) { row in if let id = row.uuid(0) { found.insert(id) } }
             return found

@@ -31,7 +31,7 @@ public final class SQLiteLedger: Ledger {
     public func register() async throws -> [StageState] {
         let (registered, elsewhere) = try await database.write {
             [stage, isExclusive] connection in
-            let elsewhere = try connection.checkOwners(
+            let elsewhere = try SQLiteStateTables(connection).checkOwners(
                 stage.owners, pipeline: stage.pipeline, stage: stage.stage,
                 isExclusive: isExclusive)
             return (try Registration.register(stage, in: connection), elsewhere)

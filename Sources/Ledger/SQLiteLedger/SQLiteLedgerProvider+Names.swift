@@ -5,7 +5,7 @@ internal import SQLite
 extension SQLiteLedgerProvider: StateAdministration {
     public func enter(_ stage: LedgerNeed) async throws {
         try await database.write { [isExclusive] connection in
-            try connection.checkOwners(
+            try SQLiteStateTables(connection).checkOwners(
                 stage.owners, pipeline: stage.pipeline, stage: stage.stage,
                 isExclusive: isExclusive)
             try connection.run(
@@ -17,71 +17,34 @@ extension SQLiteLedgerProvider: StateAdministration {
     }
 
     public func rename(_ old: StateName, to new: StateName) async throws -> [String] {
-        try await database.write { connection in
-            var moved = try connection.stages(old).compactMap { row in
-                try connection.move(row, to: (new.pipeline, new.part ?? row.state.stage))
-            }
-            if let sink = old.part, let newSink = new.part, old.pipeline == new.pipeline {
-                moved += try connection.stages(StateName(pipeline: old.pipeline)).compactMap {
-                    try connection.move(deliveriesTo: sink, of: $0, to: newSink)
-                }
-            }
-            return moved + (try connection.moveDeadLetters(old, to: new))
-        }
+        try await database.write { try SQLiteStateTables($0).rename(old, to: new) }
     }
 
     public func abandon(
         _ name: StateName, reason: String, isTrial: Bool
     ) async throws -> [String] {
         try await database.write { [clock, random] connection in
-            var ended: [String] = []
-            for row in try connection.stages(name) where row.state.hasOpenWork {
-                ended.append("\(row.state.name): \(row.state.openWork)")
-                if isTrial { continue }
-                try connection.end(
-                    row.number, reason: reason, at: clock.timestamp, naming: random.uuid)
-                try connection.giveUp(row.number, sink: nil, at: clock.timestamp)
+            let open = try SQLiteStateTables(connection).openWork(under: name)
+            for work in isTrial ? [] : open {
+                if work.sink == nil {
+                    try connection.end(
+                        work.stage, reason: reason, at: clock.timestamp, naming: random.uuid)
+                }
+                try connection.giveUp(work.stage, sink: work.sink, at: clock.timestamp)
             }
-            guard let sink = name.part else { return ended }
-            for row in try connection.stages(StateName(pipeline: name.pipeline)) {
-                guard row.state.openSinks.contains(sink) else { continue }
-                ended.append("\(row.state.name): \(row.state.openWork(of: sink))")
-                if isTrial { continue }
-                try connection.giveUp(row.number, sink: sink, at: clock.timestamp)
-            }
-            return ended
+            return open.map(\.sentence)
         }
     }
 }
 
-/// A stage's row with what it holds.
-private struct StageRow {
-    var number: Int64
-    var state: StageState
-}
+/// The tables of SQLite that know names.
+struct SQLiteStateTables: StateTables {
+    private let connection: SQLiteConnection
+    init(_ connection: SQLiteConnection) { self.connection = connection }
 
-extension SQLiteConnection {
-    /// Answers whose open work is not among the owners'.
-    ///
-    /// - Throws: `fatal` `state-unowned`.
-    @discardableResult
-    func checkOwners(
-        _ owners: [StateOwner], pipeline: String, stage: String, isExclusive: Bool
-    ) throws -> [StageState] {
-        if owners.isEmpty { return [] }
-        let ownership = StateOwnership(
-            owners: owners, stored: try stageStates(), isExclusive: isExclusive)
-        try ownership.check(pipeline: pipeline, stage: stage)
-        return ownership.elsewhere
-    }
-
-    /// What the ledger holds, by stage.
-    func stageStates() throws -> [StageState] { try stages(nil).map(\.state) }
-
-    /// - Parameter name: a pipeline or a stage; `nil` for all.
-    fileprivate func stages(_ name: StateName?) throws -> [StageRow] {
-        var rows: [StageRow] = []
-        try forEach(
+    func stages(_ name: StateName?) throws -> [(key: Int64, state: StageState)] {
+        var rows: [(key: Int64, state: StageState)] = []
+        try connection.forEach(
             """
             SELECT s.stage_no, s.pipeline, s.stage,
               (SELECT count(*) FROM
@@ -96,53 +59,35 @@ extension SQLiteConnection {
             let state = StageState(
                 pipeline: row.text(1), stage: row.text(2), waiting: row.int(3),
                 openBatches: row.int(4))
-            rows.append(StageRow(number: row.int64(0), state: state))
+            rows.append((row.int64(0), state))
         }
         for index in rows.indices {
-            try forEach(
+            try connection.forEach(
                 """
                 SELECT sink, count(*) FROM ledger_deliveries
                 WHERE stage_no = ?1 AND delivered_at IS NULL GROUP BY sink
-                """, rows[index].number
+                """, rows[index].key
             ) { rows[index].state.undelivered[$0.text(0)] = $0.int(1) }
-            try forEach(
+            try connection.forEach(
                 "SELECT sink, count(*) FROM ledger_parked WHERE stage_no = ?1 GROUP BY sink",
-                rows[index].number
+                rows[index].key
             ) { rows[index].state.parked[$0.text(0)] = $0.int(1) }
-            try forEach(
+            try connection.forEach(
                 "SELECT DISTINCT source FROM ledger_positions WHERE stage_no = ?1",
-                rows[index].number
+                rows[index].key
             ) { rows[index].state.sources.insert($0.text(0)) }
         }
         return rows
     }
 
-    /// Gives a stage's row another name, if it holds anything. A row of that name that holds
-    /// nothing gets the old one in exchange.
-    fileprivate func move(
-        _ row: StageRow, to new: (pipeline: String, stage: String)
-    ) throws -> String? {
-        let (old, number) = (row.state, row.number)
-        guard try holdsState(number), (old.pipeline, old.stage) != new else { return nil }
-        if let other = try stages(StateName(pipeline: new.pipeline, part: new.stage)).first {
-            if try holdsState(other.number) { throw PipelineError.stateOwned(other.state) }
-            try name(number, "~", "\(number)")
-            try name(other.number, old.pipeline, old.stage)
-        }
-        try name(number, new.pipeline, new.stage)
-        let work = old.hasOpenWork ? " (\(old.openWork))" : ""
-        return "\(old.name) is \(new.pipeline)/\(new.stage) now\(work)"
-    }
-
-    private func name(_ number: Int64, _ pipeline: String, _ stage: String) throws {
-        try run(
+    func name(_ number: Int64, _ pipeline: String, _ stage: String) throws {
+        try connection.run(
             "UPDATE ledger_stages SET pipeline = ?2, stage = ?3 WHERE stage_no = ?1", number,
             pipeline, stage)
     }
 
-    /// Whether anything was ever accepted, or read up to somewhere.
-    private func holdsState(_ number: Int64) throws -> Bool {
-        try first(
+    func holdsState(_ number: Int64) throws -> Bool {
+        try connection.first(
             """
             SELECT EXISTS(SELECT 1 FROM ledger_positions WHERE stage_no = ?1)
               OR EXISTS(SELECT 1 FROM ledger_pending WHERE stage_no = ?1)
@@ -152,42 +97,40 @@ extension SQLiteConnection {
         ) { $0.int(0) == 1 } ?? false
     }
 
-    fileprivate func moveDeadLetters(_ old: StateName, to new: StateName) throws -> [String] {
-        let count = try run(
+    func moveDeadLetters(_ old: StateName, to new: StateName) throws -> Int {
+        try connection.run(
             """
             UPDATE ledger_dead_letters SET pipeline = ?3, stage = ifnull(?4, stage)
             WHERE pipeline = ?1 AND (?2 IS NULL OR stage = ?2)
             """, old.pipeline, old.part, new.pipeline, new.part)
-        return count == 0 ? [] : ["\(count) dead letters of \(old) are kept for \(new) now"]
     }
 
-    fileprivate func move(
-        deliveriesTo sink: String, of row: StageRow, to new: String
-    ) throws -> String? {
-        guard row.state.openSinks.contains(sink) else { return nil }
-        let both =
-            try first(
-                """
-                SELECT count(*) FROM ledger_deliveries o
-                JOIN ledger_deliveries n ON n.batch_no = o.batch_no AND n.sink = ?3
-                WHERE o.stage_no = ?1 AND o.sink = ?2 AND (o.delivered_at IS NULL OR EXISTS (
-                  SELECT 1 FROM ledger_parked k WHERE k.batch_no = o.batch_no AND k.sink = o.sink))
-                """, row.number, sink, new
-            ) { $0.int(0) } ?? 0
-        if both > 0 { throw PipelineError.sinkOwned(both, new, row.state) }
-        try run(
+    func batches(openTo sink: String, markedFor other: String, of stage: Int64) throws -> Int {
+        try connection.first(
+            """
+            SELECT count(*) FROM ledger_deliveries o
+            JOIN ledger_deliveries n ON n.batch_no = o.batch_no AND n.sink = ?3
+            WHERE o.stage_no = ?1 AND o.sink = ?2 AND (o.delivered_at IS NULL OR EXISTS (
+              SELECT 1 FROM ledger_parked k WHERE k.batch_no = o.batch_no AND k.sink = o.sink))
+            """, stage, sink, other
+        ) { $0.int(0) } ?? 0
+    }
+
+    func moveDeliveries(to sink: String, of stage: Int64, to new: String) throws {
+        try connection.run(
             """
             UPDATE ledger_deliveries SET sink = ?3
             WHERE stage_no = ?1 AND sink = ?2 AND (delivered_at IS NULL OR EXISTS (
               SELECT 1 FROM ledger_parked k
               WHERE k.batch_no = ledger_deliveries.batch_no AND k.sink = ledger_deliveries.sink))
-            """, row.number, sink, new)
-        try run(
-            "UPDATE ledger_parked SET sink = ?3 WHERE stage_no = ?1 AND sink = ?2", row.number,
-            sink, new)
-        return "\(row.state.name): \(row.state.openWork(of: sink)) will go to \(new)"
+            """, stage, sink, new)
+        try connection.run(
+            "UPDATE ledger_parked SET sink = ?3 WHERE stage_no = ?1 AND sink = ?2", stage, sink,
+            new)
     }
+}
 
+extension SQLiteConnection {
     /// Cancels what waits, as a batch of its own, and what is in open batches. Tokens are spent:
     /// whoever generates such a batch has lost its lease.
     fileprivate func end(

@@ -54,7 +54,8 @@ extension SQLiteLedgerProvider {
         }
         let tables = try connection.finding("ledger", of: LedgerSchema.migration)
         guard tables.verdict == .ok else { return [tables] }
-        let states = needs.allSatisfy(\.owners.isEmpty) ? [] : try connection.stageStates()
+        let states =
+            needs.allSatisfy(\.owners.isEmpty) ? [] : try SQLiteStateTables(connection).states()
         return try needs.flatMap { need in
             let stored = try connection.first(
                 "SELECT rule, revision FROM ledger_stages WHERE pipeline = ?1 AND stage = ?2",

@@ -47,6 +47,12 @@ public indirect enum Trigger: Sendable, Hashable {
         }
     }
 
+    /// Whether somebody's asking can make it hold.
+    public var isManual: Bool {
+        if case .manual = self { return true }
+        return parts.contains(where: \.isManual)
+    }
+
     /// What it is composed of.
     var parts: [Trigger] {
         switch self {

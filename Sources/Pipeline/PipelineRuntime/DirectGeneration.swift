@@ -17,10 +17,10 @@ struct DirectGeneration: Sendable {
         }
         let start = environment.clock.now
         let results = try await results(for: cases, sealedAt: now)
+        let written = environment.clock.timestamp
         environment.observer.generated(
             stage: stage, cases: cases.count, took: start.duration(to: environment.clock.now),
-            late: 0)
-        let written = environment.clock.timestamp
+            late: cases.count { $0.deadline < written })
         return OutcomeBatch(
             number: 0, token: 0,
             outcomes: zip(cases, results.results).map { item, result in

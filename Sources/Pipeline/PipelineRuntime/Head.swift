@@ -81,7 +81,7 @@ struct Head: Sendable {
                         let outlet = Outlet { chunk in
                             environment.observer.passed(
                                 stage: id, records: chunk.records.count, took: .zero)
-                            try await channel.send(Item(chunk: chunk))
+                            try await channel.send(Item(chunk: withDeadlines(chunk)))
                         }
                         try await environment.restarting(
                             "stage \(id): read", longest: Self.longestReadingPause
@@ -91,6 +91,18 @@ struct Head: Sendable {
                 try await group.waitForAllOrFirstFailure()
             }
         }
+    }
+
+    /// Where no ledger does, what names no deadline of its own gets the pipeline's promise as it comes in: rules of time
+    /// and the count of late answers go by it.
+    private func withDeadlines(_ chunk: Chunk) -> Chunk {
+        guard let sla = graph.sla, graph.tail == nil else { return chunk }
+        let deadline = environment.clock.timestamp.advanced(by: sla)
+        var chunk = chunk
+        for index in chunk.records.indices where chunk.records[index].deadline == nil {
+            chunk.records[index].deadline = deadline
+        }
+        return chunk
     }
 
     private func run(

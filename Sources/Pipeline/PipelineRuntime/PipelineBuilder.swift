@@ -19,6 +19,10 @@ extension PipelineGraph {
     public init(stages: [PlannedStage], context: StageContext) throws {
         self.init(name: context.pipeline, sources: [], head: [], tail: nil)
         var context = context
+        context.retention =
+            stages.lazy.compactMap {
+                $0.settings.contract(in: context.catalogue).retention
+            }.first
         var built: [(PlannedStage, StageInstance)] = []
         // From the end: a stage has to know whether a buffer stands behind it.
         for stage in stages.reversed() where type(of: stage.settings).role != .source {
@@ -31,8 +35,10 @@ extension PipelineGraph {
             built.append((stage, instance))
         }
         for (stage, instance) in built.reversed() { try add(stage, instance) }
+        if head.contains(where: \.role.goesByDeadlines) { sla = context.sla }
         context.positions = positions
         context.reads = reads
+        context.reads.retention = context.retention
         context.deadLetters = context.firstDeadLetterStore
         deadLetters = context.deadLetters
         for stage in stages where type(of: stage.settings).role == .source {
@@ -85,6 +91,16 @@ extension PipelineGraph {
         return ReadPath(
             cases: tail?.barrier.role.ledger,
             cache: (behind + before).lazy.compactMap(\.outcomeCache).first)
+    }
+}
+
+extension PipelineGraph.HeadStage {
+    /// Keeps records until a rule fires, or answers them.
+    fileprivate var goesByDeadlines: Bool {
+        switch self {
+        case .buffer, .worker: true
+        case .transform, .sink: false
+        }
     }
 }
 

@@ -2,10 +2,13 @@ public import Logging
 public import PipelineCore
 internal import Synchronization
 
-/// Tells of what is refused: the first of a stage and a code at once, with an example, the others now and then.
+/// Tells of what is refused: the first of a stage and a code at once, with an example, the others now and then, and those
+/// that are left at the end.
 public final class RefusalLog: Sendable {
     /// How often a stage and a code are told of at most.
     public static let interval = Duration.seconds(60)
+    /// How often to look for what has to be told of.
+    static let lookInterval = Duration.seconds(15)
 
     private struct Kind: Hashable {
         var stage: String
@@ -64,12 +67,19 @@ public final class RefusalLog: Sendable {
             ])
     }
 
-    /// Tells of what has been refused since it was last told of, where that is long enough ago.
-    public func summarize() {
+    /// Tells of what has been refused since it was last told of, until the task is cancelled; then of what is left.
+    public func run() async {
+        while (try? await clock.sleep(for: Self.lookInterval)) != nil { summarize() }
+        summarize(all: true)
+    }
+
+    /// - Parameter all: even where it was told of a moment ago.
+    private func summarize(all: Bool = false) {
         let now = clock.now
         let due = counts.withLock { counts in
             let due = counts.filter {
-                $0.value.records > 0 && $0.value.lastTold.duration(to: now) >= Self.interval
+                $0.value.records > 0
+                    && (all || $0.value.lastTold.duration(to: now) >= Self.interval)
             }
             for kind in due.keys {
                 counts[kind]!.lastTold = now

@@ -8,7 +8,7 @@ final class RunningBarrier: Sendable {
     /// A killed worker's announcements wait that long at most, however long its batches do: somebody else makes them
     /// with the same bytes, so that an early change of hands costs nothing.
     private static let longestDeliveryLease: Duration = .seconds(60)
-    /// How often to look where no other process can have done anything.
+    /// How often to look where every process tells what it has done.
     private static let idlePoll = Duration.hours(1)
 
     /// The stage's id.

@@ -53,7 +53,8 @@ public struct AccumulateStage: StagePlugin {
             "poll", "How often to look for what other processes have done.",
             default: .seconds(1), in: .milliseconds(10) ... .seconds(3600))
         retention = field.optional(
-            "retention", "Deletes batches that were delivered so long ago; kept for ever without.",
+            "retention",
+            "Deletes batches that were delivered so long ago, and lets their answers stay in caches no longer; kept for ever without.",
             example: .seconds(90 * 86_400))
         revision = field.optional(
             "revision",
@@ -94,6 +95,7 @@ public struct AccumulateStage: StagePlugin {
             }
         }
         contract.fullBatch = rule.fullBatch
+        contract.retention = retention
         if durability == .ledger { contract.rejectionCodes = ["conflict"] }
         contract.longestWait = { [trigger, minInterval, looking] sla in
             trigger.longestWait(sla: sla).map { max($0, minInterval) + looking }
@@ -136,7 +138,8 @@ public struct AccumulateStage: StagePlugin {
         let ledger = try provider.ledger(for: ledgerStage(context))
         return .barrier(
             Barrier(
-                ledger: ledger, sla: context.sla, lease: lease, poll: poll, retention: retention
+                ledger: ledger, sla: context.sla, lease: lease, poll: poll, retention: retention,
+                isManual: trigger.isManual
             ) { [rule] in rule.decide($0, now: $1) })
     }
 

@@ -5,7 +5,7 @@ internal import PipelineCore
 ///
 /// Only outcomes that last are kept. One that did not succeed is opened again by a repeat of its request: whoever
 /// found it here would be told of less than somebody else knows already. For the same reason none can replace a newer
-/// one here, however late a slow reader or a repeated delivery writes it.
+/// one here, however late a slow reader or a repeated delivery writes it. None outlives its case's time in the ledger.
 struct CachedOutcomes: OutcomeCache {
     /// Most entries of one write, so that a large batch does not hold up those who read.
     static let batchSize = 512
@@ -85,17 +85,21 @@ struct CachedOutcomes: OutcomeCache {
         var rest = outcomes.filter(\.state.isLasting)[...]
         while !rest.isEmpty {
             var entries: [CacheEntry] = []
+            let now = context.clock.timestamp
             for outcome in rest.prefix(Self.batchSize) {
+                let left = outcome.timeToLive(
+                    timeToLive, retention: context.retention, at: now)
+                guard left > .zero else { continue }
                 do {
                     entries.append(
                         CacheEntry(
                             key: key(outcome.caseID), value: try encoder.cached(outcome),
-                            timeToLive: timeToLive))
+                            timeToLive: left))
                 } catch let error as PipelineError where error.disposition == .permanent {
                     refused.append(OutcomeRefusal(outcome, error))
                 }
             }
-            try await cache.set(entries)
+            if !entries.isEmpty { try await cache.set(entries) }
             rest = rest.dropFirst(Self.batchSize)
         }
         return refused

@@ -14,10 +14,10 @@ public struct DedupeStage: StagePlugin {
     public static let summary = "Drops repeats with the same key and the same content."
     public static let guarantee = """
         Never drops the only copy: a key is remembered once its first record has settled, a repeat that arrives meanwhile \
-        waits for that and goes on if it failed. A repeat of a case that has failed goes on, and opens it again. The \
-        same key with other content goes on; the ledger says what it is. Where a codec reads ids, a record is never a \
-        repeat of one with another id, however equal the rest is: each case has a caller who waits for its answer. Losing \
-        the memory costs work, never a record.
+        waits for that and goes on if it failed. A repeat of a case that has failed goes on, and opens it again; so does a \
+        request whose case the ledger does not have any more. The same key with other content goes on; the ledger says \
+        what it is. Where a codec reads ids, a record is never a repeat of one with another id, however equal the rest is: \
+        each case has a caller who waits for its answer. Losing the memory costs work, never a record.
         """
 
     let key: Key

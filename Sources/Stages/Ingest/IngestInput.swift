@@ -29,7 +29,9 @@ struct IngestInput: Settings {
             example: "penstock"
         ) { $0.isEmpty ? "names no group; leave it out" : nil }
         start = field(
-            "start", "Where to begin in a partition that has no stored position.",
+            "start",
+            "Where to begin in a partition that has no stored position; one that the topic gets later is "
+                + "such a one.",
             default: .earliest)
         onNewTopic = field(
             "on_new_topic",

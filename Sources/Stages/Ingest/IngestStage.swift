@@ -43,6 +43,11 @@ public struct IngestStage: StagePlugin {
         for (index, input) in from.enumerated() {
             input.declare(at: "from[\(index)]", in: &contract)
         }
+        if let address = deadLetterFile.flatMap({ ResourceAddress(url: "file:\($0)") }),
+            let place = catalogue.connector("file")?.place(address)
+        {
+            contract.files = [.init(field: "dead_letter_file", address: address, place: place)]
+        }
         contract.needs = { [from] _, _ in from.flatMap(\.needs) }
         let objection = StageContract.Objection.unknownCodec(
             codec, "to read with", in: catalogue

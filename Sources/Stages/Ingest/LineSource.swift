@@ -199,19 +199,11 @@ private struct LineAcknowledgement: AcknowledgementHandler {
     let context: StageContext
 
     func reject(_ rejections: [Rejection]) async throws {
-        guard let first = rejections.first else { return }
         do {
             try await lines.keepRejected(rejections.map(DeadLetter.record))
         } catch let refusal as PipelineError {
             try await keepElsewhere(rejections, refusal)
         }
-        context.logger.warning(
-            "lines refused",
-            metadata: [
-                "input": "\(lines.name)", "count": "\(rejections.count)",
-                "offset": "\(first.record.origin.offset)", "code": "\(first.code)",
-                "reason": "\(first.reason)",
-            ])
     }
 
     /// A folder that can't be written to, or a full disk, holds up nothing that something else can take.

@@ -96,9 +96,11 @@ public final class LogStream: Sendable {
     /// Whether a person is looking.
     public var isTerminal: Bool { isatty(descriptor) == 1 }
 
-    /// Whether the environment allows colour ([NO_COLOR](https://no-color.org), `TERM=dumb`).
+    /// Whether the environment allows colour ([NO_COLOR](https://no-color.org)) and the terminal is known to have
+    /// it: without a `TERM`, or with `dumb`, nothing is known.
     static var allowsColour: Bool {
-        Self.environment("NO_COLOR")?.isEmpty != false && Self.environment("TERM") != "dumb"
+        Self.environment("NO_COLOR")?.isEmpty != false
+            && !["", "dumb"].contains(Self.environment("TERM") ?? "")
     }
 
     /// Writes the line with one `write(2)`, unless the descriptor takes only part of it. What can't

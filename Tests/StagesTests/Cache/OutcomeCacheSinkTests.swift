@@ -12,9 +12,10 @@ struct OutcomeCacheSinkTests {
     private let log = LogCapture()
     private let counted = Journal<String>()
 
-    private func sink(_ cache: any Cache) -> OutcomeCacheSink {
+    private func sink(_ cache: any Cache, retention: Duration? = nil) -> OutcomeCacheSink {
         var context = StageContext.testing(clock: time.clock, stage: "answers")
         context.logger = log.logger()
+        context.retention = retention
         context.meter = { [counted] stage, name, _, amount in
             counted.note("\(stage) \(name) \(amount)")
         }
@@ -63,6 +64,24 @@ struct OutcomeCacheSinkTests {
         _ = await sink.layout.lookup([.testing(1)])
         #expect(log.events.map(\.message).last == "works again")
         #expect(log.events.count == 2)
+    }
+
+    @Test("forgets an outcome with its case: the id may name another request then")
+    func retention() async throws {
+        let cache = FakeCache(MemoryCache(capacityBytes: 1 << 20, clock: time.clock))
+        let sink = sink(cache, retention: .seconds(50))
+        var outcome = Outcome.testing(1)
+        outcome.writtenAt = time.timestamp
+        time.advance(by: .seconds(20))
+        // By whoever has read it from the ledger meanwhile, and again just before it is deleted.
+        await sink.layout.store([outcome])
+        time.advance(by: .seconds(29))
+        await sink.layout.store([outcome])
+        #expect(await sink.layout.lookup([.testing(1)]) != [nil])
+        time.advance(by: .seconds(1))
+        #expect(await sink.layout.lookup([.testing(1)]) == [nil])
+        _ = try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: [outcome]))
+        #expect(await sink.layout.lookup([.testing(1)]) == [nil])
     }
 
     @Test("keeps what lasts, and never an outcome that a repeat of its request may overtake")

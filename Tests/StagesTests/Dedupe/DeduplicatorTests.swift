@@ -65,6 +65,8 @@ struct DeduplicatorTests {
         // It waits for its second attempt: another repeat is one of a live case.
         cases.put(3, .pending)
         #expect(try await pass([3]) == [])
+        // Its case has been deleted meanwhile.
+        #expect(try await pass([6]) == [6])
         // While nobody can say, repeats go on: the ledger finds them out itself.
         cases.failures.add(.retryable("store-unavailable", "away"))
         #expect(try await pass([1]) == [1])

@@ -52,6 +52,15 @@ extension KafkaConsumer {
         try await keepWitnesses()
     }
 
+    /// Has the store know the log before its first position moves: a position without a witness, after a kill, would be
+    /// taken for one of whatever has the name then. Costs a statement with the first records, and after each look.
+    func attest(_ fetch: Fetch) async throws {
+        do { try await keepWitnesses() } catch {
+            rewind(fetch.advances)
+            throw error
+        }
+    }
+
     /// Stores what the store does not have yet.
     private func keepWitnesses() async throws {
         let (witnesses, source) = progress.withLock { ($0.continuity.unkept, $0.source) }
@@ -114,7 +123,7 @@ extension KafkaConsumer {
     ) async throws -> (stored: StoredPositions, readable: [Int32: Int64]) {
         let log = try await logName()
         let ranges = try await ranges(of: partitions)
-        var stored = try await stored(log, ranges)
+        var (stored, unkept) = try await stored(log, ranges)
         if let contradiction = try await contradiction(to: stored, ranges) {
             let error = PipelineError.topicRecreated(log, contradiction)
             guard subscription.onNewTopic == .fromStart else { throw error }
@@ -123,9 +132,9 @@ extension KafkaConsumer {
                 "\(log.key) is not the log that was read (\(contradiction)): it is read from its start"
             )
             try await restart(log, after: stored.source)
-            stored = try await self.stored(log, ranges)
+            (stored, unkept) = try await self.stored(log, ranges)
         }
-        try await attest(&stored, ranges)
+        try await attest(&stored, ranges, unkept)
         var readable: [Int32: Int64] = [:]
         for (partition, range) in ranges {
             guard let position = stored.next[partition] else {
@@ -137,17 +146,21 @@ extension KafkaConsumer {
         return (stored, readable)
     }
 
+    /// Answers also what this process knows and the store does not.
     private func stored(
         _ log: LogName, _ ranges: [Int32: Range<Int64>]
-    ) async throws -> StoredPositions {
+    ) async throws -> (StoredPositions, unkept: [Int32: LogWitness]) {
         let initial = ranges.mapValues {
             subscription.start == .earliest ? $0.lowerBound : $0.upperBound
         }
         var stored = try await positions.positions(of: log, initial: initial)
         // What this process knows and could not store, or stores nowhere.
         let known = progress.withLock { $0.source == stored.source ? $0.continuity.proven : [:] }
-        stored.witnesses.merge(known.filter { ranges[$0.key] != nil }) { old, _ in old }
-        return stored
+        let unkept = known.filter {
+            ranges[$0.key] != nil && stored.witnesses[$0.key] == nil
+        }
+        stored.witnesses.merge(unkept) { old, _ in old }
+        return (stored, unkept)
     }
 
     private func contradiction(
@@ -176,7 +189,8 @@ extension KafkaConsumer {
 
     /// Takes a witness from the log where there is none yet: a position without one could not tell it from another.
     private func attest(
-        _ stored: inout StoredPositions, _ ranges: [Int32: Range<Int64>]
+        _ stored: inout StoredPositions, _ ranges: [Int32: Range<Int64>],
+        _ unkept: [Int32: LogWitness]
     ) async throws {
         var offsets: [Int32: Int64] = [:]
         for (partition, range) in ranges
@@ -184,7 +198,7 @@ extension KafkaConsumer {
             let position = stored.next[partition] ?? 0
             if position > range.lowerBound { offsets[partition] = position - 1 }
         }
-        var new: [Int32: LogWitness] = [:]
+        var new = unkept
         for case (let partition, .record(let witness)) in try await look(at: offsets) {
             new[partition] = witness
         }

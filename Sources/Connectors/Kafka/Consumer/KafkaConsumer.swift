@@ -76,7 +76,9 @@ final class KafkaConsumer: BusConsumer {
             try await checkLog()
             try await commitIfDue()
             switch try take() {
-            case .fetch(let fetch): return fetch
+            case .fetch(let fetch):
+                try await attest(fetch)
+                return fetch
             case .again: continue
             case .nothing:
                 try await checkConnection()

@@ -61,6 +61,27 @@ extension EmbeddedConsumer {
         }
     }
 
+    /// Has the store know the log before its first position moves: a position without a witness, after a kill, would be
+    /// taken for one of whatever has the name then.
+    func attest(_ fetch: Fetch) async throws {
+        let (new, source) = state.withLock { state in
+            (fetch.advances.filter { !state.attested.contains($0.partition) }, state.source)
+        }
+        if new.isEmpty { return }
+        do {
+            let last = Dictionary(uniqueKeysWithValues: new.map { ($0.partition, $0.next - 1) })
+            var witnesses: [Int32: LogWitness] = [:]
+            for case (let partition, .record(let witness)) in try await look(at: last) {
+                witnesses[partition] = witness
+            }
+            try await positions.keep(witnesses, of: source)
+            state.withLock { $0.attested.formUnion(witnesses.keys) }
+        } catch {
+            rewind(fetch.advances)
+            throw error
+        }
+    }
+
     private func look(at offsets: [Int32: Int64]) async throws -> [Int32: LogSighting] {
         if offsets.isEmpty { return [:] }
         return try await bus.database.read { [topic] in try topic.look(at: offsets, in: $0) }

@@ -13,6 +13,8 @@ final class EmbeddedConsumer: BusConsumer {
         /// The last record of each partition that was handed out since the store was last told what to know the log by.
         var last: [Int32: Int64] = [:]
         var lastKept: Instant
+        /// Partitions that the store can tell from those of another log.
+        var attested: Set<Int32> = []
         /// Partitions of which nothing is handed out until then.
         var resting: [Int: Instant] = [:]
 
@@ -63,7 +65,10 @@ final class EmbeddedConsumer: BusConsumer {
             try await loadPositions(partitions)
             let fetch = try await read(partitions)
             try await keepWitnesses(isCaughtUp: fetch.records.isEmpty)
-            if !fetch.records.isEmpty && handOut(fetch) { return fetch }
+            if !fetch.records.isEmpty && handOut(fetch) {
+                try await attest(fetch)
+                return fetch
+            }
             let looks = [
                 bus.pollInterval.map { bus.clock.now.advanced(by: $0) },
                 state.withLock { $0.resting.values.min() },
@@ -151,7 +156,9 @@ final class EmbeddedConsumer: BusConsumer {
             }
             for (partition, position) in stored.next {
                 state.progress[Int(partition)].start(at: position)
+                state.attested.remove(partition)
             }
+            state.attested.formUnion(stored.witnesses.keys)
         }
     }
 

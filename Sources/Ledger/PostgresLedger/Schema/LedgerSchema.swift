@@ -22,7 +22,7 @@ enum LedgerSchema {
             \(snapshots)
             \(upkeep)
             """,
-            renewal, revisions, refusals, logs,
+            renewal, revisions, refusals, logs, repeats,
         ], tables: columns)
 
     /// Builds of the first step's early days made functions of an older text, and one column less.

@@ -43,13 +43,21 @@ enum FileCheck {
                     address: resource.address, place: place, isRead: stage.role == .source)
             }
         }
+        let kept = stages.flatMap { stage in
+            stage.contract.files.map { file in
+                Use(
+                    stage: stage, field: file.field,
+                    user: "\(stage.type) \(JSON.quoted(stage.id))", address: file.address,
+                    place: file.place, isRead: false)
+            }
+        }
         let databases = resources.compactMap { resource -> Use? in
             guard let place = resource.place, place.owns != nil else { return nil }
             return Use(
                 stage: nil, field: "", user: "the resource \(JSON.quoted(resource.name.text))",
                 address: resource.address, place: place, isRead: false)
         }
-        return databases + lines
+        return databases + lines + kept
     }
 
     /// What is wrong inside a pipeline; two inputs that are one are another check's.

@@ -62,6 +62,22 @@ public struct Outcome: Sendable, Hashable {
     }
 }
 
+extension Outcome {
+    /// How long a copy may answer for the case. Once it is deleted its id may name another request, and whoever asks for
+    /// that must not be told of this one.
+    ///
+    /// - Parameters:
+    ///   - wanted: the longest.
+    ///   - retention: how long the ledger keeps answered cases; `nil` for ever.
+    /// - Returns: zero or less when that is over.
+    public func timeToLive(
+        _ wanted: Duration, retention: Duration?, at now: Timestamp
+    ) -> Duration {
+        guard let retention else { return wanted }
+        return min(wanted, now.duration(to: writtenAt.advanced(by: retention)))
+    }
+}
+
 /// A committed batch on its way to one sink.
 public struct OutcomeBatch: Sendable {
     public var number: Int64

@@ -28,6 +28,8 @@ public struct StageContext: Sendable {
     public var settlesLate: Bool
     /// How long a run may take; set for generators.
     public var timeout: Duration?
+    /// How long answered cases are kept, where they are deleted: nothing answers for them after that.
+    public var retention: Duration?
     /// The stages of all files at hand that keep state in a store; empty where that plays no part.
     public var owners: [StateOwner] = []
     /// Counts what stages meet, for metrics; see ``count(_:_:by:)``.

@@ -53,6 +53,8 @@ public struct StageContract: Sendable {
     public var topics: [TopicUse]
     /// What the stage is going to do with its resources, given the pipeline's name and the stage's id.
     public var needs: @Sendable (_ pipeline: String, _ stage: String) -> [Need] = { _, _ in [] }
+    /// Files that the stage writes to beside its resources.
+    public var files: [FileUse] = []
     /// The generator as written, for a stage that answers batches.
     public var generator: String?
     /// How long the stage may hold a record at worst; `nil` when nothing bounds it.
@@ -69,6 +71,8 @@ public struct StageContract: Sendable {
     public var rejectionCodes: [String] = []
     /// The codec by which a source reads its inputs.
     public var codec: String?
+    /// How long a barrier keeps answered cases; `nil` for ever.
+    public var retention: Duration?
     /// How many records a barrier hands on at once when it calls a batch full.
     public var fullBatch: Int?
 
@@ -138,6 +142,19 @@ public struct StageContract: Sendable {
             self.resource = resource
             self.topic = topic
             self.direction = direction
+        }
+    }
+
+    /// A file that the stage writes to.
+    public struct FileUse: Sendable, Hashable {
+        /// The setting that names it.
+        public var field: String
+        public var address: ResourceAddress
+        public var place: ResourcePlace
+        public init(field: String, address: ResourceAddress, place: ResourcePlace) {
+            self.field = field
+            self.address = address
+            self.place = place
         }
     }
 

@@ -44,9 +44,14 @@ public enum SubmissionResult: Sendable {
 public struct ReadPath: Sendable {
     public var cases: (any CaseReader)?
     public var cache: (any OutcomeCache)?
-    public init(cases: (any CaseReader)?, cache: (any OutcomeCache)?) {
+    /// How long answered cases are kept; `nil` for ever.
+    public var retention: Duration?
+    public init(
+        cases: (any CaseReader)?, cache: (any OutcomeCache)?, retention: Duration? = nil
+    ) {
         self.cases = cases
         self.cache = cache
+        self.retention = retention
     }
 }
 
@@ -54,7 +59,8 @@ public struct ReadPath: Sendable {
 public protocol CaseReader: Sendable {
     /// One statement for all; unknown ids are missing from the answer.
     func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot]
-    /// Those of the cases that a repeat of their request opens again. One statement for all.
+    /// Those of the cases that a repeat of their request opens, again or, since they are unknown, for the first time. One
+    /// statement for all.
     func reopenable(of ids: [UUID]) async throws -> Set<UUID>
     /// Those of the cases that have an outcome; one statement for all.
     func finished(of ids: [UUID]) async throws -> Set<UUID>
@@ -66,9 +72,11 @@ public protocol CaseReader: Sendable {
 
 extension CaseReader {
     public func reopenable(of ids: [UUID]) async throws -> Set<UUID> {
-        try await Set(
-            snapshots(of: Array(Set(ids))).values.filter { $0.state.isFinal && !$0.state.isLasting }
-                .map(\.id))
+        let asked = Set(ids)
+        let live = try await snapshots(of: Array(asked)).values.filter {
+            !$0.state.isFinal || $0.state.isLasting
+        }
+        return asked.subtracting(live.map(\.id))
     }
 }
 

@@ -46,6 +46,8 @@ public struct Barrier: Sendable {
     public var ledger: any Ledger
     /// What the ledger's rule says of an open batch; pure. So the runtime knows when looking again is worth a statement.
     public var decide: @Sendable (_ open: OpenBatch, _ now: Timestamp) -> SealingDecision
+    /// Whether the rule has the `manual` trigger.
+    public var isManual: Bool
     /// The deadline of cases that name none: so long after their acceptance.
     public var sla: Duration
     /// How long a claimed batch is left to its worker without a sign of life.
@@ -57,15 +59,27 @@ public struct Barrier: Sendable {
 
     public init(
         ledger: any Ledger, sla: Duration, lease: Duration, poll: Duration,
-        retention: Duration? = nil,
+        retention: Duration? = nil, isManual: Bool = false,
         decide: @escaping @Sendable (_ open: OpenBatch, _ now: Timestamp) -> SealingDecision
     ) {
         self.ledger = ledger
         self.decide = decide
+        self.isManual = isManual
         self.sla = sla
         self.lease = lease
         self.poll = poll
         self.retention = retention
+    }
+
+    /// Asks for the `manual` trigger.
+    /// - Throws: ``PipelineError`` `no-manual-trigger`, fatal, when the rule has none.
+    public func flush(_ stage: String) async throws {
+        guard isManual else {
+            throw PipelineError.fatal(
+                "no-manual-trigger",
+                "the trigger of \(stage) has no { \"manual\": true }: a flush would do nothing")
+        }
+        try await ledger.requestFlush()
     }
 }
 

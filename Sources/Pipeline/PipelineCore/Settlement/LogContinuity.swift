@@ -175,7 +175,7 @@ extension PipelineError {
         _ log: LogName, _ contradiction: LogContradiction
     ) -> PipelineError {
         .retryable(
-            "topic-recreated",
+            topicRecreatedCode,
             "\(log.key) is not the log that was read: \(contradiction); it was made anew, restored, "
                 + "or has lost records. Nothing more of it is read: bring the old one back, or have this one "
                 + "read from its start by \"on_new_topic\": \"from_start\" on the input; what it holds of the "

@@ -21,10 +21,10 @@ extension RehearsalWorld {
         }.sorted { ($0.sealedAt, $0.number) < ($1.sealedAt, $1.number) }
         report.waits = noted.answered.compactMap { id, at in cases.arrival[id].map { at - $0 } }
             .sorted()
-        if keepsDeadlines { report.late = noted.late }
+        if hasGenerator { report.late = noted.late }
         report.stages = stageCounts(noted)
         report.deadLetters = deadLetters(noted)
-        if plan.definition.stages.contains(where: { $0.role == .worker }) {
+        if hasGenerator {
             report.generation = GenerationCost(
                 runs: noted.batches.count,
                 busy: noted.batches.reduce(.zero) { $0 + plan.cost.cost(of: $1.cases.count) },
@@ -34,17 +34,19 @@ extension RehearsalWorld {
         return report
     }
 
-    /// Whether cases are kept with their deadlines: by a barrier whose batches a worker answers.
-    private var keepsDeadlines: Bool {
-        let stages = plan.definition.stages
-        let barrier = stages.first { $0.role == .barrier }
-        return barrier?.contract.edge(.requests) == .yields(.batches)
-            && stages.contains { $0.role == .worker }
+    private var hasGenerator: Bool {
+        plan.definition.stages.contains { $0.role == .worker }
+    }
+
+    /// Whether a ledger keeps cases, whose batches a worker answers.
+    private var hasLedger: Bool {
+        let barrier = plan.definition.stages.first { $0.role == .barrier }
+        return barrier?.contract.edge(.requests) == .yields(.batches) && hasGenerator
     }
 
     private var assumptions: [String] {
         var found = [plan.trace.origin, input.description]
-        if plan.definition.stages.contains(where: { $0.role == .worker }) {
+        if hasGenerator {
             found.append(
                 "a generation run of n cases takes \(plan.cost.text); every case succeeds")
         }
@@ -63,7 +65,7 @@ extension RehearsalWorld {
             let passed: Int
             switch stage.role {
             // A repeat of a case that is known arrives and is settled, but goes no further.
-            case .barrier where keepsDeadlines: passed = noted.claimed
+            case .barrier where hasLedger: passed = noted.claimed
             case .worker: passed = noted.generated[stage.id, default: 0]
             case .sink where isBehindBarrier: passed = noted.delivered[stage.id, default: 0]
             default: passed = noted.passed[stage.id, default: 0]

@@ -153,6 +153,7 @@ extension PenstockCommand {
             return try await desk.using {
                 let count = try await desk.replay(try options.move.selected())
                 console.out("\(count) to be tried again\n")
+                try options.move.checkAll(found: count)
             }
         }
     }
@@ -168,12 +169,21 @@ extension PenstockCommand {
             return try await desk.using {
                 let count = try await desk.drop(try options.move.selected())
                 console.out("\(count) dropped\n")
+                try options.move.checkAll(found: count)
             }
         }
     }
 }
 
 extension MoveDeadLettersOptions {
+    /// - Throws: ``CommandFailure`` when there were fewer letters than ids that name one.
+    fileprivate func checkAll(found count: Int) throws {
+        let missing = Set(ids).count - count
+        if missing > 0 {
+            throw CommandFailure(.failure, "\(missing) of these ids name no letter")
+        }
+    }
+
     /// - Throws: ``CommandFailure`` `usage` when it is not clear what is meant.
     fileprivate func selected() throws -> DeadLetterDesk.Selected {
         guard all == ids.isEmpty else {

@@ -107,6 +107,9 @@ extension PenstockCommand {
                 ),
             ]
         ) { options, console in
+            if options.yes, options.abandon.isEmpty {
+                throw CommandFailure(.usage, "--yes has no effect without --abandon")
+            }
             var resources = OpenResources(
                 catalogue: catalogue,
                 context: ResourceContext(

@@ -19,7 +19,9 @@ struct SampleDataOptions: Settings {
     init(_ field: Fields) {
         products = field(
             "products", "How many products there are.", default: 1000, in: 1...1_000_000)
-        days = field("days", "How many days of events, up to now.", default: 30, in: 1...3650)
+        days = field(
+            "days", "How many days of events, up to the last midnight (UTC).", default: 30,
+            in: 1...3650)
         viewsPerDay = field(
             "views_per_day", "Views a day, over all products.", default: 10_000, in: 0...100_000_000
         )

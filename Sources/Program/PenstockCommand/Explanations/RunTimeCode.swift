@@ -167,6 +167,10 @@ struct RunTimeCode {
             "A dry run found no input to feed.",
             "Give the pipeline an ingest with an input."),
         .init(
+            "no-manual-trigger", .failure,
+            "The stage's rule has no `manual` trigger, so that a flush would change nothing.",
+            "Add { \"manual\": true } to an \"any\" of the rule, and run the file."),
+        .init(
             "no-thread", .failure,
             "The system gives no further thread.",
             "Raise the limit of processes for this user (ulimit -u)."),

@@ -4,9 +4,9 @@ internal import PipelineCore
 internal import Specification
 internal import StandardCatalogue
 
-/// A barrier's ledger, opened beside whoever runs it.
+/// A pipeline's barrier, opened beside whoever runs it.
 struct BarrierAccess {
-    let ledger: any Ledger
+    let barrier: Barrier
     let resources: OpenResources
 
     /// Opens the barrier of a stage that a `run` has kept in its ledger; makes nothing where there is none.
@@ -42,7 +42,7 @@ struct BarrierAccess {
                 .usage,
                 "stage \"\(id)\" keeps its batches in memory; they can't be flushed from outside")
         }
-        return BarrierAccess(ledger: barrier.ledger, resources: resources)
+        return BarrierAccess(barrier: barrier, resources: resources)
     }
 
     /// Whoever runs the pipeline may have another environment, and so another store.

@@ -97,7 +97,7 @@ struct DeadLetterDesk: Sendable {
     private func letters(_ selected: Selected, limit: Int) async throws -> [Letter] {
         var found: [Letter] = []
         for selection in selected.outcomes {
-            for ledger in barriers.map(\.ledger) {
+            for ledger in barriers.map(\.barrier.ledger) {
                 found += try await ledger.parked(selection, limit: limit).map(Letter.outcome)
             }
         }
@@ -122,7 +122,7 @@ struct DeadLetterDesk: Sendable {
         var count = 0
         var stuck: [CommandFailure] = []
         for selection in selected.outcomes {
-            for ledger in barriers.map(\.ledger) {
+            for ledger in barriers.map(\.barrier.ledger) {
                 count += try await ledger.replayParked(selection)
             }
         }
@@ -155,7 +155,7 @@ struct DeadLetterDesk: Sendable {
     func drop(_ selected: Selected) async throws -> Int {
         var count = 0
         for selection in selected.outcomes {
-            for ledger in barriers.map(\.ledger) {
+            for ledger in barriers.map(\.barrier.ledger) {
                 count += try await ledger.dropParked(selection)
             }
         }

@@ -109,7 +109,6 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
                 help: "Dead letters that the store keeps, waiting for an operator."
             ) { [weak self] in self?.latest.withLock { $0.deadLetters?[stage].map(Double.init) } }
         }
-        log.summarize()
     }
     func delivered(stage: String, outcomes: Int, took: Duration) {
         count("penstock_delivered_outcomes_total", stage, "Outcomes delivered.", by: outcomes)

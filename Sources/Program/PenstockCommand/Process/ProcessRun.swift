@@ -24,11 +24,17 @@ struct ProcessRun: Sendable {
             context: ResourceContext(
                 clock: clock, random: random, logger: logger, isRunning: true))
         var runs: [PipelineRun] = []
+        var refusals: [RefusalLog] = []
         for definition in definitions {
             let opened = try resources.open(definition)
+            var logger = logger
+            logger[metadataKey: "pipeline"] = "\(definition.name)"
+            let refused = RefusalLog(logger: logger, clock: clock)
+            refusals.append(refused)
             runs.append(
                 try pipeline(
-                    definition, opened, clock: clock, random: random, logger: logger))
+                    definition, opened, clock: clock, random: random, logger: logger,
+                    refusals: refused))
         }
         for store in resources.stores where store.migratesItself { try await store.migrate() }
         let services =
@@ -45,7 +51,7 @@ struct ProcessRun: Sendable {
                 "pipelines": "\(definitions.map(\.name).joined(separator: ","))",
                 "role": "\(options.role.rawValue)", "version": "\(PenstockCommand.version)",
             ])
-        do { try await run(runs, services, monitor, asking: resources.all) } catch {
+        do { try await run(runs, refusals, services, monitor, asking: resources.all) } catch {
             // What is left to do must end in time as well.
             stop.request()
             throw error
@@ -57,14 +63,12 @@ struct ProcessRun: Sendable {
 
     private func pipeline(
         _ definition: PipelineDefinition, _ opened: [ResourceName: any Resource],
-        clock: PipelineClock, random: RandomSource, logger: Logger
+        clock: PipelineClock, random: RandomSource, logger: Logger, refusals: RefusalLog
     ) throws -> PipelineRun {
-        var logger = logger
-        logger[metadataKey: "pipeline"] = "\(definition.name)"
         let metrics = PipelineMetrics(
             registry: Self.metrics, pipeline: definition.name,
             stages: definition.stages.map { ($0.id, $0.contract.rejectionCodes) },
-            log: RefusalLog(logger: logger, clock: clock))
+            log: refusals)
         var context = StageContext(
             pipeline: definition.name, stage: "", sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
@@ -86,8 +90,8 @@ struct ProcessRun: Sendable {
     /// Front doors and pipelines stop together, so that one grace bounds both: a pipeline settles what it has taken
     /// from callers, and front doors wait for that no longer than it has time.
     private func run(
-        _ runs: [PipelineRun], _ services: [any RequestService], _ monitor: ReadinessMonitor,
-        asking resources: [any Resource]
+        _ runs: [PipelineRun], _ refusals: [RefusalLog], _ services: [any RequestService],
+        _ monitor: ReadinessMonitor, asking resources: [any Resource]
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -100,9 +104,13 @@ struct ProcessRun: Sendable {
                 for run in runs { run.stop() }
             }
             group.addTask {
-                try await withThrowingTaskGroup(of: Void.self) { pipelines in
-                    for run in runs { pipelines.addTask { try await run.run() } }
-                    try await pipelines.waitForAllOrFirstFailure()
+                try await withThrowingTaskGroup(of: Void.self) { telling in
+                    for log in refusals { telling.addTask { await log.run() } }
+                    try await withThrowingTaskGroup(of: Void.self) { pipelines in
+                        for run in runs { pipelines.addTask { try await run.run() } }
+                        try await pipelines.waitForAllOrFirstFailure()
+                    }
+                    telling.cancelAll()
                 }
                 stop.request()
             }

@@ -35,10 +35,12 @@ enum StandardOutput {
             && allowsColour
     }
 
-    /// Whether the environment allows colour ([NO_COLOR](https://no-color.org), `TERM=dumb`).
+    /// Whether the environment allows colour ([NO_COLOR](https://no-color.org)) and the
+    /// terminal is known to have it: without a `TERM`, or with `dumb`, nothing is known.
     static var allowsColour: Bool {
         let variables = ProcessEnvironment.variables
-        return variables["NO_COLOR"]?.isEmpty != false && variables["TERM"] != "dumb"
+        return variables["NO_COLOR"]?.isEmpty != false
+            && !["", "dumb"].contains(variables["TERM"] ?? "")
     }
 
     /// Columns of the terminal; 80 where there is none.

@@ -9,11 +9,15 @@ internal import ReportMessages
 final class CaseAnswers: Sendable {
     /// How long finished reports stay in memory; they never change.
     static let finishedTimeToLive: Duration = .hours(24)
+    /// How long, where cases are deleted, one that the shared cache has answered: it does not say how old it is.
+    static let agelessTimeToLive: Duration = .seconds(60)
 
     private let finished: MemoryCache
     private let cache: (any OutcomeCache)?
     private let encoder: any OutcomeEncoder
     private let batcher: SnapshotBatcher?
+    private let retention: Duration?
+    private let clock: PipelineClock
     private let schedule: PollSchedule
 
     init(
@@ -22,6 +26,8 @@ final class CaseAnswers: Sendable {
     ) {
         finished = MemoryCache(capacityBytes: memoryBytes, clock: clock)
         cache = reads.cache
+        retention = reads.retention
+        self.clock = clock
         self.encoder = encoder
         batcher = reads.cases.map { SnapshotBatcher(cases: $0, window: window, clock: clock) }
         schedule = PollSchedule(cases: reads.cases, clock: clock, random: random)
@@ -44,7 +50,8 @@ final class CaseAnswers: Sendable {
     func answer(_ id: UUID, fresh: Bool = false) async throws -> Answer {
         if let known = inMemory(id) { return .final(known) }
         if !fresh, let cached = await cache?.lookup([id]).first ?? nil {
-            keep(cached, id)
+            keep(
+                cached, id, retention == nil ? Self.finishedTimeToLive : Self.agelessTimeToLive)
             return .final(cached)
         }
         guard let snapshot = try await batcher?.snapshot(of: id) else { return .unknown }
@@ -53,7 +60,10 @@ final class CaseAnswers: Sendable {
         }
         let encoded = try encoder.cached(outcome)
         if outcome.state.isLasting {
-            keep(encoded, id)
+            keep(
+                encoded, id,
+                outcome.timeToLive(
+                    Self.finishedTimeToLive, retention: retention, at: clock.timestamp))
             await cache?.store([outcome])
         }
         return .final(encoded)
@@ -62,11 +72,11 @@ final class CaseAnswers: Sendable {
     /// The store's clock; this process's may be an hour off.
     func storeTime() async -> Timestamp { await schedule.storeTime() }
 
-    private func keep(_ encoded: Bytes, _ id: UUID) {
+    private func keep(_ encoded: Bytes, _ id: UUID, _ timeToLive: Duration) {
+        if timeToLive <= .zero { return }
         // A copy of its own: a slice would keep its neighbours alive.
         finished.keep(
             CacheEntry(
-                key: id.description, value: Array(encoded)[...],
-                timeToLive: Self.finishedTimeToLive))
+                key: id.description, value: Array(encoded)[...], timeToLive: timeToLive))
     }
 }

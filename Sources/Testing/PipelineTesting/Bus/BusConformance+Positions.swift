@@ -1,4 +1,5 @@
 internal import PipelineCore
+internal import Synchronization
 
 extension BusConformance {
     static let positionChecks = [
@@ -93,6 +94,29 @@ extension BusConformance {
                 try await suite.checkRewind(bus, topic, InMemoryPositions())
             }
         },
+        Check("the store knows the log before a record is handed out; while it can't, none is") {
+            suite in
+            try await suite.withTopic { bus, topic in
+                try await suite.send(suite.numbered(0..<3), to: topic, bus)
+                let store = AwayAtFirst()
+                let consumer = try await bus.consumer(
+                    Subscription(topic: topic, group: topic), positions: store)
+                var fetch: Fetch?
+                while fetch == nil {
+                    do {
+                        fetch = try await within(suite.limit, "reading the first records") {
+                            try await consumer.next()
+                        }
+                    } catch let error as PipelineError where error.disposition == .retryable {}
+                }
+                await consumer.close()
+                try requireEqual(store.refusals, 1, "the store was asked in vain")
+                try requireEqual(fetch?.records.first?.number, 0, "the first record")
+                try requireEqual(
+                    store.stored.witnesses(of: topic).keys.sorted(), [0],
+                    "the partitions by whose records the log is known")
+            }
+        },
         Check("without a store, a rewind delivers again what did not settle") { suite in
             try await suite.withTopic { bus, topic in
                 try await suite.checkRewind(bus, topic, nil)
@@ -152,4 +176,27 @@ extension BusConformance {
             reading.fetches[fetches].advances[0].expected, failed.advances[0].expected,
             "the first advance after the rewind")
     }
+}
+
+/// Keeps what it is told, but the first witnesses.
+private final class AwayAtFirst: PositionStore {
+    let stored = InMemoryPositions()
+    private let refused = Mutex(0)
+    var refusals: Int { refused.withLock { $0 } }
+
+    func positions(of log: LogName, initial: [Int32: Int64]) async throws -> StoredPositions {
+        try await stored.positions(of: log, initial: initial)
+    }
+    func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
+        let isFirst = refused.withLock { refused in
+            if refused > 0 || witnesses.isEmpty { return false }
+            refused += 1
+            return true
+        }
+        if isFirst { throw PipelineError.retryable("store-unavailable", "away") }
+        try await stored.keep(witnesses, of: source)
+    }
+    func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws { try await stored.restart(log, after: source, at: starts) }
 }

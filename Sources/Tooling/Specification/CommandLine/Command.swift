@@ -87,7 +87,11 @@ public struct Command: Sendable {
         summary = "Prints completions for a shell, to be sourced by it."
         details = nil
         version = nil
-        examples = []
+        examples = [
+            Example(
+                "bash > ~/.local/share/bash-completion/completions/penstock",
+                "For every new bash.")
+        ]
         body = .completion
     }
 
