@@ -150,7 +150,10 @@ let package = Package(
             exclude: ["Foreign", "Transcripts"]),
         tests(
             "PipelineRuntime",
-            ["PipelineRuntime", "PipelineCore", "PipelineTesting", "Logging", "Specification"]),
+            [
+                "PipelineRuntime", "PipelineCore", "PipelineTesting", "Batching", "Logging",
+                "Specification", "Calendar",
+            ]),
         tests(
             "Ledger",
             [
@@ -165,8 +168,7 @@ let package = Package(
         tests(
             "Stages",
             [
-                "Stages", "PipelineCore", "PipelineTesting", "Ledger", "Batching", "Specification",
-                "Calendar", "Logging",
+                "Stages", "PipelineCore", "PipelineTesting", "Batching", "Specification", "Logging",
             ]),
         tests(
             "ConversionReports",

@@ -53,7 +53,7 @@ struct LayeringTests {
         #expect(imported(by: target).isSubset(of: Self.tooling.union(["PipelineCore"])))
     }
 
-    @Test("batching and the ledger's protocol do no I/O", arguments: ["Batching", "Ledger"])
+    @Test("batching and the providers of ledgers do no I/O", arguments: ["Batching", "Ledger"])
     func pure(_ target: String) {
         let allowed = Self.base.union(["PipelineCore", "Batching", "Specification"])
         #expect((imports[target] ?? []).isSubset(of: allowed))

@@ -42,10 +42,10 @@ struct ConnectStepTests {
 
     @Test("asks side by side: each waits until all have been asked")
     func parallel() async throws {
-        let (asked, all) = (Journal<Void>(), Latch())
+        let (asked, all) = (Journal<Void>(), AsyncEvent())
         let meet: @Sendable ([ResourceNeed]) async throws -> [ResourceFinding] = { _ in
             asked.note(())
-            if asked.entries.count == 3 { all.open() }
+            if asked.entries.count == 3 { all.set() }
             try await all.wait()
             return [ResourceFinding(.ok, "met")]
         }
@@ -57,7 +57,7 @@ struct ConnectStepTests {
 
     @Test("gives up one that neither answers nor can be cancelled, and tells of the others")
     func timesOut() async throws {
-        let never = Latch()
+        let never = AsyncEvent()
         var checklist = Checklist(variables: Checklist.servers)
         checklist.timeout = .milliseconds(20)
         checklist.backends["kafka"] = { _ in
@@ -73,7 +73,7 @@ struct ConnectStepTests {
                 "bus: topic report-ready",
             ])
         #expect(entries.contains { $0.subject == "cache" && $0.status == .ok })
-        never.open()
+        never.set()
     }
 
     @Test("asks a generator elsewhere, and then needs no tables for it")

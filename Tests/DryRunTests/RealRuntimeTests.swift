@@ -81,7 +81,7 @@ private struct RealRun {
 
     /// The batches in the order of their sealing, once so many cases are answered.
     func batches(untilAnswered count: Int) async throws -> [SimulatedBatch] {
-        let answered = Latch()
+        let answered = AsyncEvent()
         var catalogue = Catalogue.standard
         catalogue.generators = catalogue.generators.map { registration in
             var stand = registration
@@ -90,7 +90,7 @@ private struct RealRun {
                     inner: CostedGenerator(
                         cost: cost, clock: context.clock, start: trace.start, fullBatch: nil,
                         recorder: recorder)
-                ) { if recorder.current.answered.count >= count { answered.open() } }
+                ) { if recorder.current.answered.count >= count { answered.set() } }
             }
             return stand
         }

@@ -48,7 +48,7 @@ final class FileInputTests {
         try await source.run(
             into: Outlet { [positions] chunk in
                 try positions.advance(chunk.advances)
-                chunk.delivery.settle(.acknowledged)
+                chunk.acknowledgement.settle(.acknowledged)
                 for record in chunk.records {
                     let text = String(decoding: record.payload, as: UTF8.self)
                     texts.note(text)
@@ -194,8 +194,8 @@ final class FileInputTests {
                     }
                     try positions.advance(chunk.advances)
                     texts.note(text)
-                    chunk.delivery.settle(.acknowledged)
-                } catch let error as PipelineError { chunk.delivery.settle(.failed(error)) }
+                    chunk.acknowledgement.settle(.acknowledged)
+                } catch let error as PipelineError { chunk.acknowledgement.settle(.failed(error)) }
             })
         #expect(texts.entries == ["a", "b", "c"])
     }

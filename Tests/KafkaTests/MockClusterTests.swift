@@ -51,9 +51,9 @@ struct MockClusterTests {
         cluster.fail(
             apiKey: Self.synchronizeGroup,
             with: Array(repeating: Self.rebalanceInProgress, count: 1000))
-        let hasJoined = Latch()
+        let hasJoined = AsyncEvent()
         let bus = try bus(["debug": "cgrp"]) { line in
-            if line.message.contains("SyncGroup") { hasJoined.open() }
+            if line.message.contains("SyncGroup") { hasJoined.set() }
         }
         let consumer = try await bus.consumer(
             Subscription(topic: "topic", group: "early"), positions: InMemoryPositions())

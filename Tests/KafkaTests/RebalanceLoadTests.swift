@@ -14,7 +14,7 @@ struct RebalanceLoadTests {
     private final class Ledger: Sendable {
         let store = InMemoryPositions()
         private let accepted = Mutex<[Int: Int]>([:])
-        let changed = Doorbell()
+        let changed = Signal()
 
         /// As a ledger's transaction does: records and positions together, or neither.
         func accept(_ fetch: Fetch) throws {
@@ -22,7 +22,7 @@ struct RebalanceLoadTests {
                 try store.advance(fetch.advances)
                 for record in fetch.records { accepted[record.number, default: 0] += 1 }
             }
-            changed.ring()
+            changed.send()
         }
         var count: Int { accepted.withLock { $0.count } }
         var repeated: [Int] { accepted.withLock { $0.filter { $0.value > 1 }.keys.sorted() } }

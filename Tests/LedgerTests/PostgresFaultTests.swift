@@ -41,6 +41,22 @@ struct PostgresFaultTests {
         }
     }
 
+    /// Hands a chunk in until it is answered, saying each time what became of no answer.
+    private func persisting(
+        _ chunk: Submissions, into ledger: any Ledger, unanswered: [PositionAdvance] = []
+    ) async throws {
+        var chunk = chunk
+        chunk.unanswered = unanswered
+        while true {
+            do {
+                _ = try await ledger.accept(chunk)
+                return
+            } catch let error as PipelineError where error.disposition == .retryable {
+                if chunk.unanswered.isEmpty { chunk.unanswered = chunk.advances }
+            }
+        }
+    }
+
     @Test("a row that somebody else has changed is an error, and the others can be read")
     func foreignRow() async throws {
         try await PostgresTestDatabase.withLedgers { database, provider in
@@ -104,7 +120,7 @@ struct PostgresFaultTests {
                     for source in sources {
                         work.addTask {
                             for chunk in chunks[source] ?? [] {
-                                _ = try await persisting { try await ledger.accept(chunk) }
+                                try await persisting(chunk, into: ledger)
                                 _ = try await persisting { try await ledger.seal() }
                                 try await generate(ledger, random)
                             }
@@ -177,26 +193,28 @@ struct PostgresFaultTests {
                 try await ledger.accept(chunk)
             }
             #expect(fenced?.code == "position-moved" && fenced?.disposition == .fenced)
-            ledger.unanswered.remember(chunk.advances)
+            var again = chunk
+            again.unanswered = chunk.advances
             let counts = AcceptedCounts(new: 10, reopened: 0, repeated: 0)
-            try await #expect(ledger.accept(chunk) == .accepted(counts))
+            try await #expect(ledger.accept(again) == .accepted(counts))
             try await #expect(ledger.summary().pending == 10)
             // Once it has been answered, it is as before.
             await #expect(throws: PipelineError.self) { try await ledger.accept(chunk) }
         }
     }
 
-    @Test("a row whose answers were lost is recognised chunk by chunk when it comes again")
-    func lostAnswersOfARow() async throws {
+    @Test("a window whose answers were lost is recognised chunk by chunk when it comes again")
+    func lostAnswersOfAWindow() async throws {
         try await PostgresTestDatabase.withLedgers { _, provider in
             let ledger = try #require(try provider.ledger(for: stage(.manual)) as? PostgresLedger)
             let random = RandomSource()
             _ = try await ledger.positions(of: "a", initial: [0: 0])
             let chunks = (0..<3).map { chunk($0, of: "a", random: random) }
             for chunk in chunks[..<2] { _ = try await ledger.accept(chunk) }
-            for chunk in chunks { ledger.unanswered.remember(chunk.advances) }
             // The first two were accepted, the third was not.
-            for chunk in chunks {
+            for (index, chunk) in chunks.enumerated() {
+                var chunk = chunk
+                chunk.unanswered = chunks[index...].flatMap(\.advances)
                 let counts = AcceptedCounts(new: 10, reopened: 0, repeated: 0)
                 try await #expect(ledger.accept(chunk) == .accepted(counts))
             }
@@ -205,37 +223,41 @@ struct PostgresFaultTests {
         }
     }
 
-    @Test("with backends killed at random rows lose and double nothing, and fence nobody")
-    func randomKillsOfRows() async throws {
+    @Test("with backends killed at random windows lose and double nothing, and fence nobody")
+    func randomKillsOfWindows() async throws {
         try await PostgresTestDatabase.withLedgers { database, provider in
             let ledger = try provider.ledger(for: stage(.manual))
             let killer = try database.pool(connections: 1)
-            let random = RandomSource()
             _ = try await ledger.positions(of: "a", initial: [0: 0])
-            let chunks = (0..<300).map { chunk($0, of: "a", random: random) }
-            let open = Mutex((waiting: chunks[...], underWay: [] as [Submissions]))
+            let chunks = stride(from: 0, to: 3000, by: 10).map { (first: Int) -> Chunk in
+                Chunk.testing(first..<first + 10, source: "a", at: Int64(first)).chunk
+            }
+            let waiting = Waiting(chunks)
+            let window = ChunkWindow {
+                waiting.chunks.withLock { $0.popFirst() }
+            } accepted: { chunk, _ in
+                chunk.acknowledgement.settle(.acknowledged)
+            }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     while !Task.isCancelled { try await database.terminateBackend(using: killer) }
                 }
-                while open.withLock({ !$0.waiting.isEmpty }) {
-                    try? await ledger.accept {
-                        open.withLock { open in
-                            let next = open.waiting.popFirst()
-                            if let next { open.underWay.append(next) }
-                            return next
+                while waiting.chunks.withLock({ !$0.isEmpty }) {
+                    try? await ledger.accept(from: window)
+                    for chunk in window.left() {
+                        _ = try await persisting {
+                            do {
+                                _ = try await ledger.accept(
+                                    try window.submissions(of: chunk, chunk.records))
+                            } catch let error as PipelineError
+                                where error.disposition == .retryable
+                            {
+                                window.lostAnswer(of: chunk)
+                                throw error
+                            }
                         }
-                    } answered: { counts in
-                        open.withLock { open in
-                            if counts != nil { open.underWay.removeFirst() }
-                        }
-                    }
-                    let left = open.withLock { open in
-                        defer { open.underWay = [] }
-                        return open.underWay
-                    }
-                    for chunk in left {
-                        _ = try await persisting { try await ledger.accept(chunk) }
+                        chunk.acknowledgement.settle(.acknowledged)
+                        window.forget(chunk)
                     }
                 }
                 group.cancelAll()
@@ -254,8 +276,10 @@ struct PostgresFaultTests {
     @Test("a chunk whose connection is killed is remembered until it has been answered")
     func remembersKilledChunk() async throws {
         try await PostgresTestDatabase.withLedgers { database, provider in
-            let ledger = try #require(try provider.ledger(for: stage(.manual)) as? PostgresLedger)
-            let chunk = chunk(0, of: "a", random: RandomSource())
+            let ledger = try provider.ledger(for: stage(.manual))
+            let (chunk, _) = Chunk.testing(0..<10, source: "a", at: 0)
+            let window = ChunkWindow { chunk, _ in chunk.acknowledgement.settle(.acknowledged) }
+            window.add(chunk)
             _ = try await ledger.positions(of: "a", initial: [0: 0])
             let other = try database.pool(connections: 1)
             let (locked, lock) = AsyncStream<Void>.makeStream()
@@ -277,15 +301,18 @@ struct PostgresFaultTests {
                 }
                 for await _ in locked { break }
                 let error = await #expect(throws: PipelineError.self) {
-                    try await ledger.accept(chunk)
+                    try await ledger.accept(from: window)
                 }
                 #expect(error?.disposition == .retryable && error?.code == "store-unavailable")
                 try await group.waitForAll()
             }
-            #expect(ledger.unanswered.contains(chunk.advances))
+            #expect(window.left().map(\.numbers) == [chunk.numbers])
+            let again = try window.submissions(of: chunk, chunk.records)
+            #expect(again.unanswered == chunk.advances)
             let counts = AcceptedCounts(new: 10, reopened: 0, repeated: 0)
-            try await #expect(ledger.accept(chunk) == .accepted(counts))
-            #expect(!ledger.unanswered.contains(chunk.advances))
+            try await #expect(ledger.accept(again) == .accepted(counts))
+            window.forget(chunk)
+            try #expect(window.submissions(of: chunk, chunk.records).unanswered.isEmpty)
             await other.close()
         }
     }
@@ -299,9 +326,10 @@ struct PostgresFaultTests {
             let first = chunk(0, of: "a", random: random)
             _ = try await ledger.accept(first)
             _ = try await ledger.accept(chunk(1, of: "a", random: random))
-            ledger.unanswered.remember(first.advances)
+            var again = first
+            again.unanswered = first.advances
             let error = await #expect(throws: PipelineError.self) {
-                try await ledger.accept(first)
+                try await ledger.accept(again)
             }
             #expect(error?.code == "position-moved")
         }
@@ -364,4 +392,10 @@ struct PostgresFaultTests {
             await provider.close()
         }
     }
+}
+
+/// Chunks that lie ready.
+private final class Waiting: Sendable {
+    let chunks: Mutex<ArraySlice<Chunk>>
+    init(_ chunks: [Chunk]) { self.chunks = Mutex(chunks[...]) }
 }

@@ -1,6 +1,5 @@
 import Batching
 import Glibc
-import Ledger
 import PipelineCore
 import PipelineTesting
 import SQLite

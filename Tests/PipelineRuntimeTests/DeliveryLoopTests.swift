@@ -8,14 +8,16 @@ import Testing
 @Suite("Delivery", .timeLimit(.minutes(5)))
 struct DeliveryLoopTests {
     private let world = RunningPipeline()
-    private let barrier = FakeBarrier(lease: .seconds(30))
+    private let ledger = FakeLedger()
     private let unavailable = PipelineError.retryable("bus-unavailable", "away")
 
     /// Runs a loop for each sink until `body` returns.
     private func delivering(
-        to sinks: [(id: String, sink: FakeSink)], _ body: () async throws -> Void
+        to sinks: [(id: String, sink: FakeSink)], lease: Duration = .seconds(30),
+        _ body: () async throws -> Void
     ) async throws {
         let environment = world.environment()
+        let barrier = world.barrier(ledger, environment, lease: lease)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (id, sink) in sinks {
                 let loop = DeliveryLoop(
@@ -23,7 +25,7 @@ struct DeliveryLoopTests {
                 group.addTask { try await loop.run() }
             }
             try await body()
-            environment.stop.open()
+            environment.stop.set()
             // A sink that is away is tried again within the grace; here nobody moves the clock for it.
             group.cancelAll()
             while let result = await group.nextResult() {
@@ -35,11 +37,11 @@ struct DeliveryLoopTests {
     @Test("marks a batch for each sink once the sink has it")
     func marks() async throws {
         let (ready, answers) = (FakeSink(), FakeSink())
-        barrier.putOutcomes(of: [1, 2], to: ["ready", "answers"])
+        ledger.putOutcomes(of: [1, 2], to: ["ready", "answers"])
         try await delivering(to: [("ready", ready), ("answers", answers)]) {
-            try await barrier.calls.reaches(2)
+            try await ledger.calls.reaches(2)
         }
-        #expect(Set(barrier.calls.entries) == ["delivered 1 to ready", "delivered 1 to answers"])
+        #expect(Set(ledger.calls.entries) == ["delivered 1 to ready", "delivered 1 to answers"])
         #expect(ready.batches.entries.map { $0.outcomes.count } == [2])
         #expect(answers.batches.count == 1)
     }
@@ -48,22 +50,22 @@ struct DeliveryLoopTests {
     func independence() async throws {
         let (ready, broken) = (FakeSink(), FakeSink())
         for _ in 0..<30 { broken.failures.add(unavailable) }
-        for number in 1...5 { barrier.putOutcomes(of: [number], to: ["ready", "broken"]) }
+        for number in 1...5 { ledger.putOutcomes(of: [number], to: ["ready", "broken"]) }
         try await delivering(to: [("ready", ready), ("broken", broken)]) {
             try await ready.batches.reaches(5)
         }
         #expect(broken.batches.count == 0)
         #expect(
-            !barrier.calls.entries.contains { $0.hasPrefix("delivered") && $0.hasSuffix("broken") })
+            !ledger.calls.entries.contains { $0.hasPrefix("delivered") && $0.hasSuffix("broken") })
     }
 
     @Test("to one sink goes on while another hangs")
     func hanging() async throws {
         let (ready, hanging) = (FakeSink(), FakeSink(isOpen: false))
-        for number in 1...3 { barrier.putOutcomes(of: [number], to: ["ready", "hanging"]) }
+        for number in 1...3 { ledger.putOutcomes(of: [number], to: ["ready", "hanging"]) }
         try await delivering(to: [("ready", ready), ("hanging", hanging)]) {
             try await ready.batches.reaches(3)
-            hanging.gate.open()
+            hanging.gate.set()
         }
     }
 
@@ -71,17 +73,17 @@ struct DeliveryLoopTests {
     func repeats() async throws {
         let sink = FakeSink()
         for _ in 0..<3 { sink.failures.add(unavailable) }
-        barrier.putOutcomes(of: [1, 2], to: ["ready"])
+        ledger.putOutcomes(of: [1, 2], to: ["ready"])
         try await delivering(to: [("ready", sink)]) {
             try await world.advance(by: .milliseconds(200)) { sink.batches.count == 1 }
-            try await barrier.calls.reaches(2)
+            try await ledger.calls.reaches(2)
         }
         #expect(
-            barrier.calls.entries.filter { !$0.hasPrefix("extend") }
+            ledger.calls.entries.filter { !$0.hasPrefix("extend") }
                 == ["releaseDelivery 1 to ready", "delivered 1 to ready"])
-        #expect(barrier.pauses.count == 1)
+        #expect(ledger.pauses.count == 1)
         #expect(
-            barrier.pauses.entries.allSatisfy { (.milliseconds(2500) ... .seconds(5)).contains($0) }
+            ledger.pauses.entries.allSatisfy { (.milliseconds(2500) ... .seconds(5)).contains($0) }
         )
         #expect(sink.batches.entries[0].outcomes == [.testing(1), .testing(2)])
     }
@@ -89,12 +91,12 @@ struct DeliveryLoopTests {
     @Test("parks what the sink refuses for good, tells of it once, and goes on with the rest")
     func refusals() async throws {
         let sink = FakeSink(refusing: [2, 4])
-        barrier.putOutcomes(of: 1...5, to: ["ready"])
-        barrier.putOutcomes(of: [6], to: ["ready"])
-        try await delivering(to: [("ready", sink)]) { try await barrier.calls.reaches(2) }
-        #expect(barrier.calls.entries == ["delivered 1 to ready", "delivered 2 to ready"])
-        #expect(barrier.refusals.entries.map(\.outcome.caseNumber) == [2, 4])
-        #expect(barrier.refusals.entries.allSatisfy { $0.outcome.code == "record-too-large" })
+        ledger.putOutcomes(of: 1...5, to: ["ready"])
+        ledger.putOutcomes(of: [6], to: ["ready"])
+        try await delivering(to: [("ready", sink)]) { try await ledger.calls.reaches(2) }
+        #expect(ledger.calls.entries == ["delivered 1 to ready", "delivered 2 to ready"])
+        #expect(ledger.refusals.entries.map(\.outcome.caseNumber) == [2, 4])
+        #expect(ledger.refusals.entries.allSatisfy { $0.outcome.code == "record-too-large" })
         let told = world.log.events.filter { $0.message.contains("parked") }
         #expect(told.count == 1)
         #expect(told.first?.metadata["refused"].map { "\($0)" } == "2")
@@ -107,10 +109,10 @@ struct DeliveryLoopTests {
     func lastingTrouble() async throws {
         let sink = FakeSink()
         for _ in 0..<12 { sink.failures.add(.permanent("bus-forbidden", "no right to write")) }
-        barrier.putOutcomes(of: [1], to: ["ready"])
+        ledger.putOutcomes(of: [1], to: ["ready"])
         try await delivering(to: [("ready", sink)]) { try await sink.batches.reaches(1) }
         // Once for each claim, not three times.
-        let pauses = barrier.pauses.entries
+        let pauses = ledger.pauses.entries
         #expect(pauses.count == 12)
         for (index, pause) in pauses.enumerated() {
             let longest = min(Duration.seconds(5 << index), .seconds(600))
@@ -125,7 +127,7 @@ struct DeliveryLoopTests {
     func quiet() async throws {
         let sink = FakeSink()
         for _ in 0..<3000 { sink.failures.add(unavailable) }
-        for number in 1...20 { barrier.putOutcomes(of: [number], to: ["ready"]) }
+        for number in 1...20 { ledger.putOutcomes(of: [number], to: ["ready"]) }
         let start = world.time.now
         try await delivering(to: [("ready", sink)]) {
             try await world.advance(by: .milliseconds(100)) { sink.batches.count == 20 }
@@ -142,29 +144,29 @@ struct DeliveryLoopTests {
     @Test("is repeated, not lost, when its mark can't be written at first")
     func lostMark() async throws {
         let sink = FakeSink()
-        barrier.putOutcomes(of: [1], to: ["ready"])
-        barrier.fail(.delivered, .fenced("lease-lost", "somebody else delivers it"))
-        barrier.putOutcomes(of: [2], to: ["ready"])
-        try await delivering(to: [("ready", sink)]) { try await barrier.calls.reaches(1) }
-        #expect(barrier.calls.entries == ["delivered 2 to ready"])
+        ledger.putOutcomes(of: [1], to: ["ready"])
+        ledger.fail(.delivered, .fenced("lease-lost", "somebody else delivers it"))
+        ledger.putOutcomes(of: [2], to: ["ready"])
+        try await delivering(to: [("ready", sink)]) { try await ledger.calls.reaches(1) }
+        #expect(ledger.calls.entries == ["delivered 2 to ready"])
         #expect(sink.batches.entries.map(\.number) == [1, 2])
     }
 
     @Test("extends its lease while the sink takes its time")
     func heartBeat() async throws {
         let sink = FakeSink(isOpen: false)
-        barrier.putOutcomes(of: [1], to: ["ready"])
+        ledger.putOutcomes(of: [1], to: ["ready"])
         try await delivering(to: [("ready", sink)]) {
             for beat in 1...4 {
                 try await world.time.sleepers()
                 world.time.advance(by: .seconds(10))
-                try await barrier.calls.reaches(beat)
+                try await ledger.calls.reaches(beat)
             }
-            sink.gate.open()
-            try await barrier.calls.reaches(5)
+            sink.gate.set()
+            try await ledger.calls.reaches(5)
         }
         #expect(
-            barrier.calls.entries
+            ledger.calls.entries
                 == Array(repeating: "extend 1 to ready", count: 4) + ["delivered 1 to ready"])
     }
 
@@ -172,10 +174,28 @@ struct DeliveryLoopTests {
     func fatal() async throws {
         let sink = FakeSink()
         sink.failures.add(.fatal("unknown-codec", "no codec"))
-        barrier.putOutcomes(of: [1], to: ["ready"])
+        ledger.putOutcomes(of: [1], to: ["ready"])
+        let environment = world.environment()
         let loop = DeliveryLoop(
-            stage: "ready", barrier: barrier, sink: sink, environment: world.environment())
+            stage: "ready", barrier: world.barrier(ledger, environment), sink: sink,
+            environment: environment)
         await #expect(throws: PipelineError.self) { try await loop.run() }
-        #expect(barrier.calls.entries == ["handBackDelivery 1 to ready"])
+        #expect(ledger.calls.entries == ["handBackDelivery 1 to ready"])
+    }
+
+    @Test(
+        "leaves a delivery to a silent worker for a minute at most, however long its batches take",
+        arguments: [(Duration.seconds(600), Duration.seconds(60)), (.seconds(30), .seconds(30))])
+    func deliveryLease(lease: Duration, expected: Duration) async throws {
+        let sink = FakeSink(isOpen: false)
+        ledger.putOutcomes(of: [1], to: ["ready"])
+        try await delivering(to: [("ready", sink)], lease: lease) {
+            try await world.time.sleepers()
+            world.time.advance(by: expected / 3)
+            try await ledger.deliveryLeases.reaches(2)
+            sink.gate.set()
+            try await ledger.calls.reaches(2)
+        }
+        #expect(ledger.deliveryLeases.entries == [expected, expected])
     }
 }

@@ -7,99 +7,125 @@ import Testing
 @Suite("Generation", .timeLimit(.minutes(5)))
 struct GenerationLoopTests {
     private let world = RunningPipeline()
-    private let barrier = FakeBarrier(lease: .seconds(30))
+    private let ledger = FakeLedger()
 
     /// Runs the loop until `body` returns.
     private func generating(
-        _ generator: FakeGenerator, _ other: FakeBarrier? = nil, _ body: () async throws -> Void
+        _ generator: FakeGenerator, _ other: FakeLedger? = nil, _ body: () async throws -> Void
     ) async throws {
         let environment = world.environment()
         let loop = GenerationLoop(
-            stage: "reports", barrier: other ?? barrier, generator: generator, sinks: ["ready"],
-            environment: environment)
+            stage: "reports", barrier: world.barrier(other ?? ledger, environment),
+            generator: generator, sinks: ["ready"], environment: environment)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await loop.run() }
             try await body()
-            environment.stop.open()
+            environment.stop.set()
             try await group.waitForAll()
         }
     }
 
     @Test("commits the answers of a batch, case by case")
     func commits() async throws {
-        barrier.seal([5, 3, 9])
-        try await generating(FakeGenerator()) { try await barrier.commits.reaches(1) }
-        let (batch, generated) = barrier.commits.entries[0]
+        ledger.seal([5, 3, 9])
+        try await generating(FakeGenerator()) { try await ledger.commits.reaches(1) }
+        let (batch, generated) = ledger.commits.entries[0]
         #expect(batch.cases.map(\.number) == [5, 3, 9])
         #expect(generated.results.map(\.report) == [[5], [3], [9]])
         #expect(world.observer.generations.entries.map(\.cases) == [3])
     }
 
+    @Test("claims at once what this process has sealed, and has delivered what it has committed")
+    func wakes() async throws {
+        let ledger = FakeLedger(waitsAtClaims: false)
+        let environment = world.environment()
+        let barrier = world.barrier(ledger, environment)
+        let sink = FakeSink()
+        let generation = GenerationLoop(
+            stage: "reports", barrier: barrier, generator: FakeGenerator(), sinks: ["ready"],
+            environment: environment)
+        let delivery = DeliveryLoop(
+            stage: "ready", barrier: barrier, sink: sink, environment: environment)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await generation.run() }
+            group.addTask { try await delivery.run() }
+            // Both have found nothing, and sleep until others may have done something.
+            try await world.time.sleepers(atLeast: 2)
+            ledger.seal([1, 2])
+            barrier.hasSealed()
+            try await ledger.calls.reaches(2)
+            environment.stop.set()
+            try await group.waitForAll()
+        }
+        #expect(ledger.calls.entries == ["commit 1", "delivered 1 to ready"])
+        #expect(sink.batches.entries.map(\.number) == [1])
+    }
+
     @Test("counts as late what the store's clock says, an hour off this process's")
     func late() async throws {
         let store = world.time.timestamp.advanced(by: .hours(-1))
-        let barrier = FakeBarrier(storeTime: store)
-        barrier.seal([1, 2], deadline: store.advanced(by: .minutes(30)))
-        barrier.seal([3], deadline: store.advanced(by: .microseconds(-1)))
-        try await generating(FakeGenerator(), barrier) { try await barrier.commits.reaches(2) }
+        let ledger = FakeLedger(storeTime: store)
+        ledger.seal([1, 2], deadline: store.advanced(by: .minutes(30)))
+        ledger.seal([3], deadline: store.advanced(by: .microseconds(-1)))
+        try await generating(FakeGenerator(), ledger) { try await ledger.commits.reaches(2) }
         #expect(world.observer.generations.entries.map(\.late) == [0, 1])
     }
 
     @Test("extends its lease three times in its length for as long as it takes")
     func heartBeat() async throws {
-        let mayFinish = Latch()
+        let mayFinish = AsyncEvent()
         let generator = FakeGenerator { batch in
             try await mayFinish.wait()
             return .echo(of: batch)
         }
-        barrier.seal([1])
+        ledger.seal([1])
         try await generating(generator) {
             for beat in 1...6 {
                 try await world.time.sleepers()
                 world.time.advance(by: .seconds(10))
-                #expect(try await barrier.calls.reaches(beat).last == "extend 1")
+                #expect(try await ledger.calls.reaches(beat).last == "extend 1")
             }
-            mayFinish.open()
-            try await barrier.commits.reaches(1)
+            mayFinish.set()
+            try await ledger.commits.reaches(1)
         }
-        #expect(barrier.calls.entries == Array(repeating: "extend 1", count: 6) + ["commit 1"])
+        #expect(ledger.calls.entries == Array(repeating: "extend 1", count: 6) + ["commit 1"])
     }
 
     @Test("is given up when the lease was lost: nothing is committed, the next batch is claimed")
     func lostLease() async throws {
-        let working = Latch()
-        let cancelled = Latch()
+        let working = AsyncEvent()
+        let cancelled = AsyncEvent()
         let generator = FakeGenerator { batch in
             if batch.number == 1 {
-                working.open()
-                do { try await Latch().wait() } catch {
-                    cancelled.open()
+                working.set()
+                do { try await AsyncEvent().wait() } catch {
+                    cancelled.set()
                     throw error
                 }
             }
             return .echo(of: batch)
         }
-        barrier.seal([1])
-        barrier.fail(.extend, .fenced("lease-lost", "somebody else has it"))
+        ledger.seal([1])
+        ledger.fail(.extend, .fenced("lease-lost", "somebody else has it"))
         try await generating(generator) {
             try await working.wait()
             try await world.time.sleepers()
             world.time.advance(by: .seconds(10))
             try await cancelled.wait()
-            barrier.seal([2])
-            try await barrier.commits.reaches(1)
+            ledger.seal([2])
+            try await ledger.commits.reaches(1)
         }
-        #expect(barrier.commits.entries.map(\.batch.number) == [2])
+        #expect(ledger.commits.entries.map(\.batch.number) == [2])
         #expect(world.observer.failures.entries.map(\.code) == ["lease-lost"])
     }
 
     @Test("that is fenced at its commit leaves the other's outcomes alone")
     func fencedCommit() async throws {
-        barrier.seal([1])
-        barrier.seal([2])
-        barrier.fail(.commit, .fenced("lease-lost", "somebody else has it"))
-        try await generating(FakeGenerator()) { try await barrier.commits.reaches(1) }
-        #expect(barrier.calls.entries == ["commit 2"])
+        ledger.seal([1])
+        ledger.seal([2])
+        ledger.fail(.commit, .fenced("lease-lost", "somebody else has it"))
+        try await generating(FakeGenerator()) { try await ledger.commits.reaches(1) }
+        #expect(ledger.calls.entries == ["commit 2"])
     }
 
     @Test("repeats a commit whose answer was lost, without generating again")
@@ -109,12 +135,12 @@ struct GenerationLoopTests {
             runs.note(batch.number)
             return .echo(of: batch)
         }
-        barrier.seal([1])
-        barrier.fail(.commit, .retryable("store-unavailable", "no answer"))
+        ledger.seal([1])
+        ledger.fail(.commit, .retryable("store-unavailable", "no answer"))
         try await generating(generator) {
             try await world.time.sleepers(atLeast: 2)
             world.time.advance(by: .milliseconds(100))
-            try await barrier.commits.reaches(1)
+            try await ledger.commits.reaches(1)
         }
         #expect(runs.count == 1)
     }
@@ -126,11 +152,11 @@ struct GenerationLoopTests {
             try failures.throwNext()
             return .echo(of: batch)
         }
-        barrier.seal([1, 2])
-        try await generating(generator) { try await barrier.commits.reaches(1) }
-        #expect(barrier.calls.entries == ["release 1", "commit 1"])
-        #expect(barrier.pauses.entries.allSatisfy { $0 > .zero && $0 <= .milliseconds(100) })
-        #expect(barrier.commits.entries[0].batch.attempts == 2)
+        ledger.seal([1, 2])
+        try await generating(generator) { try await ledger.commits.reaches(1) }
+        #expect(ledger.calls.entries == ["release 1", "commit 1"])
+        #expect(ledger.pauses.entries.allSatisfy { $0 > .zero && $0 <= .milliseconds(100) })
+        #expect(ledger.commits.entries[0].batch.attempts == 2)
         #expect(world.observer.failures.entries.map(\.code) == ["store-unavailable"])
     }
 
@@ -142,9 +168,9 @@ struct GenerationLoopTests {
             }
             return .echo(of: batch)
         }
-        barrier.seal(1...8)
-        try await generating(generator) { try await barrier.commits.reaches(4) }
-        let commits = barrier.commits.entries
+        ledger.seal(1...8)
+        try await generating(generator) { try await ledger.commits.reaches(4) }
+        let commits = ledger.commits.entries
         #expect(commits.map(\.batch.cases.count).sorted() == [1, 1, 2, 4])
         #expect(commits.flatMap(\.batch.cases).map(\.number).sorted() == Array(1...8))
         for (batch, generated) in commits {
@@ -155,42 +181,44 @@ struct GenerationLoopTests {
 
     @Test("hands its batch back at once when it is cancelled, as no attempt")
     func handsBack() async throws {
-        let working = Latch()
+        let working = AsyncEvent()
         let generator = FakeGenerator { batch in
-            working.open()
-            try await Latch().wait()
+            working.set()
+            try await AsyncEvent().wait()
             return .echo(of: batch)
         }
-        barrier.seal([1])
+        ledger.seal([1])
+        let environment = world.environment()
         let loop = GenerationLoop(
-            stage: "reports", barrier: barrier, generator: generator, sinks: [],
-            environment: world.environment())
+            stage: "reports", barrier: world.barrier(ledger, environment), generator: generator,
+            sinks: [], environment: environment)
         let run = Task { try await loop.run() }
         try await working.wait()
         run.cancel()
         await #expect(throws: CancellationError.self) { try await run.value }
-        #expect(barrier.calls.entries == ["handBack 1"])
-        #expect(try await barrier.nextBatch(worker: "other").batch.attempts == 1)
+        #expect(ledger.calls.entries == ["handBack 1"])
+        #expect(try await ledger.claim(worker: "other", lease: .seconds(1))?.attempts == 1)
     }
 
     @Test("hands its batch back while a generator that hears nothing goes on")
     func handsBackFromDeafGenerator() async throws {
-        let working = Latch()
-        let mayEnd = Latch()
+        let working = AsyncEvent()
+        let mayEnd = AsyncEvent()
         let generator = FakeGenerator { batch in
-            working.open()
+            working.set()
             await withoutCancellation { try? await mayEnd.wait() }
             return .echo(of: batch)
         }
-        barrier.seal([1])
+        ledger.seal([1])
+        let environment = world.environment()
         let loop = GenerationLoop(
-            stage: "reports", barrier: barrier, generator: generator, sinks: [],
-            environment: world.environment())
+            stage: "reports", barrier: world.barrier(ledger, environment), generator: generator,
+            sinks: [], environment: environment)
         let run = Task { try await loop.run() }
         try await working.wait()
         run.cancel()
-        try await world.advance(by: .milliseconds(100)) { barrier.calls.entries == ["handBack 1"] }
-        mayEnd.open()
+        try await world.advance(by: .milliseconds(100)) { ledger.calls.entries == ["handBack 1"] }
+        mayEnd.set()
         _ = await run.result
     }
 
@@ -210,27 +238,28 @@ struct GenerationLoopTests {
 
     @Test("ends the pipeline with a sentence when a generator miscounts")
     func miscount() async throws {
-        barrier.seal([1, 2])
+        ledger.seal([1, 2])
         let generator = FakeGenerator { _ in
             GeneratedBatch(results: [.report([1])], dataAsOf: Timestamp(microseconds: 0))
         }
+        let environment = world.environment()
         let loop = GenerationLoop(
-            stage: "reports", barrier: barrier, generator: generator, sinks: [],
-            environment: world.environment())
+            stage: "reports", barrier: world.barrier(ledger, environment), generator: generator,
+            sinks: [], environment: environment)
         let error = await #expect(throws: PipelineError.self) { try await loop.run() }
         #expect(error?.code == "generator-mismatch")
         #expect(error?.message.hasPrefix("the generator answered 1 of 2 cases") == true)
-        #expect(barrier.calls.entries == ["handBack 1"])
+        #expect(ledger.calls.entries == ["handBack 1"])
     }
 
     @Test("fails the case whose report the store refuses, not its batch for ever")
     func refusedReport() async throws {
         let refusal = PipelineError.permanent("store-constraint", "the report is too long")
-        barrier.seal([1, 2])
-        barrier.fail(.commit, refusal, refusal)
-        try await generating(FakeGenerator()) { try await barrier.commits.reaches(2) }
-        #expect(barrier.calls.entries.prefix(2) == ["bisect 1", "commit 2"])
-        let commits = barrier.commits.entries.sorted { $0.batch.number < $1.batch.number }
+        ledger.seal([1, 2])
+        ledger.fail(.commit, refusal, refusal)
+        try await generating(FakeGenerator()) { try await ledger.commits.reaches(2) }
+        #expect(ledger.calls.entries.prefix(2) == ["bisect 1", "commit 2"])
+        let commits = ledger.commits.entries.sorted { $0.batch.number < $1.batch.number }
         #expect(commits.map(\.batch.cases.count) == [1, 1])
         #expect(commits[0].generated.results[0].failureCode == "store-constraint")
         #expect(commits[1].generated.results[0].report == [2])
@@ -238,14 +267,15 @@ struct GenerationLoopTests {
 
     @Test("stops the pipeline when it can't go on")
     func fatal() async throws {
-        barrier.seal([1])
+        ledger.seal([1])
         let generator = FakeGenerator { _ in throw PipelineError.fatal("no-tables", "migrate") }
+        let environment = world.environment()
         let loop = GenerationLoop(
-            stage: "reports", barrier: barrier, generator: generator, sinks: [],
-            environment: world.environment())
+            stage: "reports", barrier: world.barrier(ledger, environment), generator: generator,
+            sinks: [], environment: environment)
         let error = await #expect(throws: PipelineError.self) { try await loop.run() }
         #expect(error?.code == "no-tables")
-        #expect(barrier.calls.entries == ["handBack 1"])
+        #expect(ledger.calls.entries == ["handBack 1"])
     }
 }
 

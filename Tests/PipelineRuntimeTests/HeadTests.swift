@@ -32,7 +32,7 @@ struct HeadTests {
             group.addTask { [world] in try await world.run(graph).run() }
             await settleDown()
             #expect(settlement.settlements.count == 0)
-            sink.gate.open()
+            sink.gate.set()
             try await group.waitForAll()
         }
         #expect(settlement.settlements.count == 1)
@@ -41,16 +41,16 @@ struct HeadTests {
     @Test("lets a transform work beside its chunks, and ends that with the last of them")
     func besides() async throws {
         struct Working: Transform {
-            let started = Latch()
-            let ended = Latch()
+            let started = AsyncEvent()
+            let ended = AsyncEvent()
             func process(_ chunk: Chunk) async throws -> Chunk {
                 try await started.wait()
                 return chunk
             }
             func run() async throws {
-                started.open()
-                defer { ended.open() }
-                try await Latch().wait()
+                started.set()
+                defer { ended.set() }
+                try await AsyncEvent().wait()
             }
         }
         let working = Working()
@@ -59,7 +59,7 @@ struct HeadTests {
             head: [.init(id: "unique", role: .transform(working)), .sink(sink)])
         try await world.run(graph).run()
         #expect(sink.chunks.count == 1)
-        #expect(working.ended.isOpen)
+        #expect(working.ended.isSet)
     }
 
     @Test("slows its source to its slowest stage: chunks in flight have a bound")
@@ -80,7 +80,7 @@ struct HeadTests {
             try await sent.reaches(bound)
             await settleDown()
             #expect(sent.count == bound)
-            sink.gate.open()
+            sink.gate.set()
             try await group.waitForAll()
         }
         #expect(sink.chunks.count == 1000)
@@ -94,7 +94,7 @@ struct HeadTests {
             head: [
                 .transform { chunk in
                     let bad = chunk.records[1]
-                    try await chunk.delivery.reject([
+                    try await chunk.acknowledgement.reject([
                         Rejection(bad, stage: "change", code: "malformed", reason: "bad")
                     ])
                     var rest = chunk
@@ -118,7 +118,7 @@ struct HeadTests {
         records[0].deadline = start.advanced(by: .seconds(9))
         records[1].deadline = start.advanced(by: .seconds(10))
         records[2].deadline = start.advanced(by: .hours(2))
-        let asked = Chunk(records: records, advances: [], delivery: chunk.delivery)
+        let asked = Chunk(records: records, advances: [], acknowledgement: chunk.acknowledgement)
         let deadlines = Journal<Timestamp>()
         let generator = FakeGenerator { [world] batch in
             for item in batch.cases { deadlines.note(item.deadline) }
@@ -149,10 +149,10 @@ struct HeadTests {
     @Test("gives up a chunk that the barrier finds taken over, and reads on")
     func fencedByBarrier() async throws {
         let (first, second) = (Chunk.testing([1]), Chunk.testing([2]))
-        let barrier = FakeBarrier()
-        barrier.fail(.accept, .fenced("position-moved", "moved"))
+        let ledger = FakeLedger()
+        ledger.fail(.accept, .fenced("position-moved", "moved"))
         let graph = world.graph(
-            sources: [FakeSource([first.chunk, second.chunk])], barrier: barrier)
+            sources: [FakeSource([first.chunk, second.chunk])], ledger: ledger)
         try await world.run(graph).run()
         #expect(try await first.settlement.outcome()?.disposition == .fenced)
         #expect(try await second.settlement.outcome() == nil)
@@ -160,71 +160,70 @@ struct HeadTests {
 
     @Test("lets the barrier take a chunk while it has no answer for the one before")
     func takenAhead() async throws {
-        let barrier = FakeBarrier(ahead: 2, isOpen: false)
+        let ledger = FakeLedger(ahead: 2, isOpen: false)
         let chunks = (0..<4).map { Chunk.testing([$0]) }
-        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], barrier: barrier)
+        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], ledger: ledger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [world] in try await world.run(graph).run() }
-            try await barrier.taken.reaches(2)
+            try await ledger.taken.reaches(2)
             await settleDown()
-            #expect(barrier.taken.count == 2)
+            #expect(ledger.taken.count == 2)
             #expect(chunks.allSatisfy { $0.settlement.settlements.count == 0 })
-            barrier.gate.open()
+            ledger.gate.set()
             try await group.waitForAll()
         }
-        #expect(barrier.accepted.entries.flatMap(\.numbers) == [0, 1, 2, 3])
+        #expect(ledger.accepted.entries.flatMap(\.numbers) == [0, 1, 2, 3])
         for (_, settlement) in chunks { #expect(try await settlement.outcome() == nil) }
         #expect(world.observer.passages.entries.filter { $0.stage == "batch" }.count == 4)
     }
 
     @Test("hands what the barrier has left in by itself, in order, and tries it again")
     func leftByBarrier() async throws {
-        let barrier = FakeBarrier(ahead: 2)
-        // In a row, then alone.
-        for _ in 0..<3 { barrier.fail(.accept, .retryable("store-unavailable", "away")) }
+        let ledger = FakeLedger(ahead: 2)
+        // In the window, then alone.
+        for _ in 0..<3 { ledger.fail(.accept, .retryable("store-unavailable", "away")) }
         let chunks = (0..<4).map { Chunk.testing([$0]) }
-        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], barrier: barrier)
+        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], ledger: ledger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [world] in try await world.run(graph).run() }
-            try await world.time.sleepers()
-            world.time.advance(by: .milliseconds(100))
+            try await world.advance(by: .milliseconds(100)) { ledger.accepted.count == 4 }
             try await group.waitForAll()
         }
-        #expect(barrier.accepted.entries.flatMap(\.numbers) == [0, 1, 2, 3])
+        #expect(ledger.accepted.entries.flatMap(\.numbers) == [0, 1, 2, 3])
         #expect(world.observer.retries.entries == ["stage batch: accept"])
         for (_, settlement) in chunks { #expect(try await settlement.outcome() == nil) }
     }
 
     @Test("gives up what was sent behind a chunk that another process has taken over, too")
-    func fencedInARow() async throws {
-        let barrier = FakeBarrier(ahead: 2)
-        for _ in 0..<4 { barrier.fail(.accept, .fenced("position-moved", "moved")) }
+    func fencedInAWindow() async throws {
+        let ledger = FakeLedger(ahead: 2)
+        for _ in 0..<4 { ledger.fail(.accept, .fenced("position-moved", "moved")) }
         let chunks = (0..<3).map { Chunk.testing([$0]) }
-        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], barrier: barrier)
+        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], ledger: ledger)
         try await world.run(graph).run()
         for (_, settlement) in chunks[..<2] {
             #expect(try await settlement.outcome()?.code == "position-moved")
         }
         #expect(try await chunks[2].settlement.outcome() == nil)
-        #expect(barrier.accepted.entries.map(\.numbers) == [[2]])
+        #expect(ledger.accepted.entries.map(\.numbers) == [[2]])
     }
 
     @Test("settles what the barrier has taken when it is stopped meanwhile")
-    func stoppedInARow() async throws {
-        let barrier = FakeBarrier(ahead: 2, isOpen: false)
+    func stoppedInAWindow() async throws {
+        let ledger = FakeLedger(ahead: 2, isOpen: false)
         let chunks = (0..<3).map { Chunk.testing([$0]) }
         let source = FakeSource { outlet in
             for (chunk, _) in chunks { try await outlet.send(chunk) }
-            try await Latch().wait()
+            try await AsyncEvent().wait()
         }
-        let run = world.run(world.graph(sources: [source], barrier: barrier))
+        let run = world.run(world.graph(sources: [source], ledger: ledger))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await run.run() }
-            try await barrier.taken.reaches(2)
+            try await ledger.taken.reaches(2)
             run.stop()
             await settleDown()
             #expect(chunks.allSatisfy { $0.settlement.settlements.count == 0 })
-            barrier.gate.open()
+            ledger.gate.set()
             try await group.waitForAll()
         }
         for (_, settlement) in chunks { #expect(try await settlement.outcome() == nil) }
@@ -269,16 +268,16 @@ struct HeadTests {
             }
         }
         let graph = world.graph(sources: [source], head: [.sink(sink)])
-        let ended = Latch()
+        let ended = AsyncEvent()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [world] in
                 try await world.run(graph).run()
-                ended.open()
+                ended.set()
             }
             try await world.advance(by: .milliseconds(20)) { starts.count == failures }
             await settleDown()
             world.time.advance(by: days)
-            try await world.advance(by: .milliseconds(20)) { ended.isOpen }
+            try await world.advance(by: .milliseconds(20)) { ended.isSet }
             try await group.waitForAll()
         }
         let pauses = zip(starts.entries, starts.entries.dropFirst()).map { $0.duration(to: $1) }
@@ -293,7 +292,7 @@ struct HeadTests {
         sink.failures.add(.fatal("schema-missing", "run penstock migrate"))
         let source = FakeSource { [chunk] outlet in
             try await outlet.send(chunk)
-            try await Latch().wait()
+            try await AsyncEvent().wait()
         }
         let graph = world.graph(sources: [source], head: [.sink(sink)])
         let error = await #expect(throws: PipelineError.self) {
@@ -322,5 +321,27 @@ struct HeadTests {
             outcomes.map(\.state) == [.succeeded, .succeeded, .succeeded, .failed, .succeeded])
         #expect(outcomes[3].reason == "poison: can't be answered")
         #expect(try await settlement.outcome() == nil)
+    }
+
+    @Test("ends with a sentence when a sink refuses a case that it was not given")
+    func foreignRefusal() async throws {
+        struct Foreign: OutcomeSink {
+            func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
+                [OutcomeRefusal(caseNumber: 7, code: "record-too-large", reason: "too large")]
+            }
+        }
+        let (chunk, settlement) = Chunk.testing([1, 2])
+        let graph = world.graph(
+            sources: [FakeSource([chunk])],
+            head: [
+                .init(id: "reports", role: .worker(FakeGenerator())),
+                .init(id: "out", role: .outcomeSink(Foreign())),
+            ])
+        let error = await #expect(throws: PipelineError.self) {
+            try await world.run(graph).run()
+        }
+        #expect(error?.code == "sink-mismatch")
+        #expect(error?.message == "stage out refuses case 7, which it was not given")
+        #expect(settlement.rejections.count == 0)
     }
 }

@@ -78,6 +78,10 @@ struct PipelineGraphTests {
             stages: planned, context: .testing(clock: ManualClock().clock))
     }
 
+    private static let barrier = Barrier(
+        ledger: FakeLedger(), sla: .hours(1), lease: .seconds(1), poll: .seconds(1)
+    ) { _, _ in .wait(until: nil) }
+
     private var source: Beginning { Beginning { [contexts] in contexts.note($0) } }
 
     private func part(_ instance: StageInstance) -> Part {
@@ -90,7 +94,7 @@ struct PipelineGraphTests {
     @Test("has a head up to the barrier, and a tail behind it")
     func shape() throws {
         let graph = try graph([
-            source, part(.transform(FakeTransform { $0 })), part(.barrier(FakeBarrier())),
+            source, part(.transform(FakeTransform { $0 })), part(.barrier(Self.barrier)),
             part(.worker(FakeGenerator())), part(.outcomeSink(FakeSink())),
             part(.outcomeSink(FakeSink())),
         ])
@@ -153,11 +157,11 @@ struct PipelineGraphTests {
     @Test("is refused when a stage can't stand where it stands")
     func misplaced() {
         let chains: [[StageInstance]] = [
-            [.barrier(FakeBarrier()), .barrier(FakeBarrier())],
-            [.barrier(FakeBarrier()), .transform(FakeTransform { $0 })],
-            [.barrier(FakeBarrier()), .worker(FakeGenerator()), .worker(FakeGenerator())],
-            [.barrier(FakeBarrier()), .buffer(Regrouping())],
-            [.barrier(FakeBarrier()), .worker(FakeGenerator()), .recordSink(FakeSink())],
+            [.barrier(Self.barrier), .barrier(Self.barrier)],
+            [.barrier(Self.barrier), .transform(FakeTransform { $0 })],
+            [.barrier(Self.barrier), .worker(FakeGenerator()), .worker(FakeGenerator())],
+            [.barrier(Self.barrier), .buffer(Regrouping())],
+            [.barrier(Self.barrier), .worker(FakeGenerator()), .recordSink(FakeSink())],
             [.worker(FakeGenerator()), .recordSink(FakeSink())],
             [.outcomeSink(FakeSink())],
         ]

@@ -8,36 +8,36 @@ import Testing
 @Suite("A running pipeline", .timeLimit(.minutes(5)))
 struct PipelineRunTests {
     private let world = RunningPipeline()
-    private let barrier = FakeBarrier()
+    private let ledger = FakeLedger()
 
     /// Sends a chunk, then waits for the stop like an input that never ends.
     private func endless(_ chunks: [Chunk]) -> FakeSource {
         FakeSource { outlet in
             for chunk in chunks { try await outlet.send(chunk) }
-            do { try await Latch().wait() } catch is CancellationError {}
+            do { try await AsyncEvent().wait() } catch is CancellationError {}
         }
     }
 
     @Test("ends by itself when every input has ended and everything is delivered")
     func ends() async throws {
         let sink = FakeSink()
-        barrier.seal([1, 2])
+        ledger.seal([1, 2])
         let (chunk, settlement) = Chunk.testing([3])
         let source = FakeSource([chunk])
         let run = world.run(
             world.graph(
-                sources: [source], barrier: barrier, generator: FakeGenerator(),
+                sources: [source], ledger: ledger, generator: FakeGenerator(),
                 sinks: [("ready", sink)]))
-        let ended = Latch()
+        let ended = AsyncEvent()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await run.run()
-                ended.open()
+                ended.set()
             }
-            try await world.advance(by: .milliseconds(250)) { ended.isOpen }
+            try await world.advance(by: .milliseconds(250)) { ended.isSet }
             try await group.waitForAll()
         }
-        #expect(barrier.calls.entries.first == "prepare")
+        #expect(ledger.calls.entries.first == "register")
         #expect(sink.batches.entries.map(\.number) == [1])
         #expect(sink.closings.count == 1)
         #expect(source.closings.count == 1)
@@ -56,7 +56,7 @@ struct PipelineRunTests {
             run.stop()
             await settleDown()
             #expect(source.closings.count == 0)
-            sink.gate.open()
+            sink.gate.set()
             try await group.waitForAll()
         }
         for (_, settlement) in chunks { #expect(try await settlement.outcome() == nil) }
@@ -66,26 +66,26 @@ struct PipelineRunTests {
 
     @Test("does not wait for a trigger when it is asked to stop, but for the batch in work")
     func stopDuringGeneration() async throws {
-        let working = Latch()
-        let mayFinish = Latch()
+        let working = AsyncEvent()
+        let mayFinish = AsyncEvent()
         let generator = FakeGenerator { batch in
-            working.open()
+            working.set()
             try await mayFinish.wait()
             return .echo(of: batch)
         }
-        barrier.seal([1])
+        ledger.seal([1])
         let run = world.run(
-            world.graph(sources: [endless([])], barrier: barrier, generator: generator))
+            world.graph(sources: [endless([])], ledger: ledger, generator: generator))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await run.run() }
             try await working.wait()
-            barrier.seal([2])
+            ledger.seal([2])
             run.stop()
             await settleDown()
-            mayFinish.open()
+            mayFinish.set()
             try await group.waitForAll()
         }
-        #expect(barrier.commits.entries.map(\.batch.number) == [1])
+        #expect(ledger.commits.entries.map(\.batch.number) == [1])
     }
 
     @Test("gives up when the grace is over, and promises nothing for what is left")
@@ -110,13 +110,13 @@ struct PipelineRunTests {
 
     @Test("tries to prepare until the store is there")
     func preparation() async throws {
-        barrier.fail(.prepare, .retryable("store-unavailable", "away"))
+        ledger.fail(.register, .retryable("store-unavailable", "away"))
         let (chunk, settlement) = Chunk.testing([1])
-        let run = world.run(world.graph(sources: [endless([chunk])], barrier: barrier))
+        let run = world.run(world.graph(sources: [endless([chunk])], ledger: ledger))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await run.run() }
             try await world.time.sleepers()
-            #expect(barrier.accepted.count == 0)
+            #expect(ledger.accepted.count == 0)
             world.time.advance(by: .seconds(1))
             #expect(try await settlement.outcome() == nil)
             run.stop()
@@ -126,9 +126,9 @@ struct PipelineRunTests {
 
     @Test("that is stopped before the store was there closes its sources: callers wait at them")
     func stopBeforePreparation() async throws {
-        barrier.fail(.prepare, .retryable("store-unavailable", "away"))
+        ledger.fail(.register, .retryable("store-unavailable", "away"))
         let source = endless([])
-        let run = world.run(world.graph(sources: [source], barrier: barrier))
+        let run = world.run(world.graph(sources: [source], ledger: ledger))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await run.run() }
             try await world.time.sleepers()
@@ -136,14 +136,14 @@ struct PipelineRunTests {
             try await group.waitForAll()
         }
         #expect(source.closings.count == 1)
-        #expect(barrier.accepted.count == 0)
+        #expect(ledger.accepted.count == 0)
     }
 
     @Test("stops with the reason when the barrier refuses to begin")
     func refusal() async throws {
-        barrier.fail(.prepare, .fatal("rule-conflict", "another rule has this revision"))
+        ledger.fail(.register, .fatal("rule-conflict", "another rule has this revision"))
         let source = endless([])
-        let run = world.run(world.graph(sources: [source], barrier: barrier))
+        let run = world.run(world.graph(sources: [source], ledger: ledger))
         let error = await #expect(throws: PipelineError.self) { try await run.run() }
         #expect(error?.code == "rule-conflict")
         #expect(source.closings.count == 1)
@@ -151,13 +151,13 @@ struct PipelineRunTests {
 
     @Test("takes in, but neither generates nor delivers, in the role of an API")
     func api() async throws {
-        barrier.seal([1])
-        barrier.putOutcomes(of: [2], to: ["ready"])
+        ledger.seal([1])
+        ledger.putOutcomes(of: [2], to: ["ready"])
         let sink = FakeSink()
         let (chunk, settlement) = Chunk.testing([3])
         let run = world.run(
             world.graph(
-                sources: [endless([chunk])], barrier: barrier, generator: FakeGenerator(),
+                sources: [endless([chunk])], ledger: ledger, generator: FakeGenerator(),
                 sinks: [("ready", sink)]), role: .api)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await run.run() }
@@ -166,27 +166,27 @@ struct PipelineRunTests {
             run.stop()
             try await group.waitForAll()
         }
-        #expect(barrier.commits.count == 0)
+        #expect(ledger.commits.count == 0)
         #expect(sink.batches.count == 0)
     }
 
     @Test("takes in, generates and delivers in the role of a worker")
     func worker() async throws {
-        barrier.seal([1])
+        ledger.seal([1])
         let sink = FakeSink()
         let (chunk, settlement) = Chunk.testing([3])
         let run = world.run(
             world.graph(
-                sources: [endless([chunk])], barrier: barrier, generator: FakeGenerator(),
+                sources: [endless([chunk])], ledger: ledger, generator: FakeGenerator(),
                 sinks: [("ready", sink)]), role: .worker)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await run.run() }
             #expect(try await settlement.outcome() == nil)
-            try await barrier.calls.reaches(4)
+            try await ledger.calls.reaches(4)
             run.stop()
             try await group.waitForAll()
         }
-        #expect(barrier.commits.count == 1)
+        #expect(ledger.commits.count == 1)
         #expect(sink.batches.count == 1)
     }
 

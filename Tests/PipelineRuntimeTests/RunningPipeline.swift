@@ -23,18 +23,26 @@ struct RunningPipeline: Sendable {
     /// A pipeline of these parts; the barrier's tail has the generator and the sinks.
     func graph(
         sources: [FakeSource], head: [PipelineGraph.Node<PipelineGraph.HeadStage>] = [],
-        barrier: FakeBarrier? = nil, generator: FakeGenerator? = nil,
+        ledger: FakeLedger? = nil, generator: FakeGenerator? = nil,
         sinks: [(id: String, sink: FakeSink)] = []
     ) -> PipelineGraph {
         var tail: PipelineGraph.Tail?
-        if let barrier {
+        if let ledger {
             tail = PipelineGraph.Tail(
-                barrier: .init(id: "batch", role: barrier),
+                barrier: .init(id: "batch", role: .testing(ledger)),
                 generator: generator.map { .init(id: "reports", role: $0) },
                 sinks: sinks.map { .init(id: $0.id, role: $0.sink) })
         }
         return PipelineGraph(
             name: "pipeline", sources: [.init(id: "in", role: sources)], head: head, tail: tail)
+    }
+
+    /// A barrier over a ledger, at work.
+    func barrier(
+        _ ledger: FakeLedger, _ environment: RunEnvironment, lease: Duration = .seconds(30)
+    ) -> RunningBarrier {
+        RunningBarrier(
+            .init(id: "batch", role: .testing(ledger, lease: lease)), environment: environment)
     }
 
     func run(
@@ -48,6 +56,15 @@ struct RunningPipeline: Sendable {
         while !done() {
             if time.sleeperCount > 0 { time.advance(by: step) }
             await Task.yield()
+        }
+    }
+}
+
+extension Barrier {
+    /// Its rule never fires, and it never looks by itself for what others have done.
+    static func testing(_ ledger: FakeLedger, lease: Duration = .seconds(30)) -> Barrier {
+        Barrier(ledger: ledger, sla: .hours(24), lease: lease, poll: .hours(10_000)) { _, _ in
+            .wait(until: nil)
         }
     }
 }

@@ -157,7 +157,7 @@ struct StreamTests {
 /// Counts the runs of a stream.
 private final class Runs: Sendable {
     private let state = Mutex<(sent: Int64, answered: Int64)>((0, 0))
-    let haveBegun = Latch()
+    let haveBegun = AsyncEvent()
 
     var counts: (sent: Int64, answered: Int64) { state.withLock { $0 } }
 
@@ -171,6 +171,6 @@ private final class Runs: Sendable {
 
     func answer() {
         state.withLock { $0.answered += 1 }
-        haveBegun.open()
+        haveBegun.set()
     }
 }

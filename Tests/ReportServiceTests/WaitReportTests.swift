@@ -19,7 +19,7 @@ struct WaitReportTests {
             async let answer = client.wait(id)
             try await cases.statements.reaches(1)
             cases.put(1, .succeeded, outcome: .testing(1))
-            cases.outcomesCommitted.ring()
+            cases.outcomesCommitted.send()
             guard case .report(let report)? = try await answer.result else {
                 Issue.record("no report")
                 return

@@ -85,7 +85,7 @@ struct EmbeddedBusTests {
         let bus = try await bus()
         let consumer = try await bus.consumer(
             Subscription(topic: topic, group: "g"), positions: nil)
-        // In memory nothing polls: without the bell this would wait for ever.
+        // In memory nothing polls: without the signal this would wait for ever.
         async let fetch = consumer.next()
         _ = try await bus.producer().send(records(["a"]), to: topic)
         #expect(try await texts(fetch) == ["a"])

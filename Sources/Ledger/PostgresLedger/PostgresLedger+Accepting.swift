@@ -1,64 +1,36 @@
 internal import Calendar
-public import Ledger
-internal import PipelineCore
+internal import Ledger
+public import PipelineCore
 internal import Postgres
 
 extension PostgresLedger {
-    /// Chunks that are accepted in a row before others that wait for the connection have their turn.
+    /// Chunks that are accepted in one loan before others that wait for the connection have their turn.
     private static let chunksPerLoan = 64
 
     /// One round trip. Repeats of cancelled and expired cases open them again, like those of
     /// failed ones.
-    ///
-    /// A chunk that is handed in again after its answer was lost (`store-unavailable`,
-    /// cancellation) is found to be accepted by its positions; it counts as new then.
     public func accept(_ submissions: Submissions) async throws -> Acceptance {
         do {
-            let acceptance = try await attempt(submissions)
-            unanswered.forget(submissions.advances)
-            return acceptance
+            return try await attempt(submissions)
         } catch let error as PipelineError where error.code == "position-moved" {
-            guard unanswered.contains(submissions.advances),
-                try await areReached(submissions.advances)
-            else { throw error }
-            unanswered.forget(submissions.advances)
+            guard try await areReached(submissions) else { throw error }
             return .accepted(AcceptedCounts(new: submissions.count, reopened: 0, repeated: 0))
-        } catch let error as PipelineError where error.code == "store-unavailable" {
-            unanswered.remember(submissions.advances)
-            throw error
-        } catch let error as CancellationError {
-            unanswered.remember(submissions.advances)
-            throw error
         }
     }
 
     /// Keeps the server at work: the next chunk lies ready for it when it has finished one.
-    public func accept(
-        rowFrom next: @escaping @Sendable () -> Submissions?,
-        answered: @escaping @Sendable (AcceptedCounts?) -> Void
-    ) async throws {
+    public func accept(from window: ChunkWindow) async throws {
         let sla = stage.sla.wholeMicroseconds
-        try await withStage { [unanswered] connection, stage in
-            var underWay: [[PositionAdvance]] = []
+        try await withStage { connection, stage in
             var left = Self.chunksPerLoan
-            var refusal: Result<Acceptance, any Error>?
-            defer { for advances in underWay { unanswered.remember(advances) } }
             try connection.stream(Self.acceptStatement) { parameters in
-                guard refusal == nil, left > 0, let submissions = next() else { return false }
+                guard left > 0, let submissions = window.next() else { return false }
                 left -= 1
-                underWay.append(submissions.advances)
                 parameters.add(submissions, stage: stage, sla: sla)
                 return true
             } answered: { answer in
-                underWay.removeFirst()
-                let acceptance = answer.map(\.acceptance)
-                guard case .success(.accepted(let counts)) = acceptance else {
-                    refusal = refusal ?? acceptance
-                    return answered(nil)
-                }
-                answered(counts)
+                window.answer(answer.map(\.acceptance).mapError(LedgerError.translate))
             }
-            _ = try refusal?.get()
         }
     }
 
@@ -76,12 +48,15 @@ extension PostgresLedger {
           $1, $2 * interval '1 microsecond', $3, $4, $5, $6, $7, $8, $9, $10)
         """
 
-    /// Whether every stored position is where the advance, or unanswered ones behind it, would
-    /// have left it.
-    private func areReached(_ advances: [PositionAdvance]) async throws -> Bool {
-        for advance in advances {
-            let stored = try await storedPosition(advance.source, advance.partition)
-            guard let stored, unanswered.ends(of: advance).contains(stored) else { return false }
+    /// Whether every stored position is where the chunk, or unanswered ones behind it, would have
+    /// left it.
+    private func areReached(_ submissions: Submissions) async throws -> Bool {
+        for advance in submissions.advances {
+            let ends = submissions.ends(of: advance)
+            guard !ends.isEmpty,
+                let stored = try await storedPosition(advance.source, advance.partition),
+                ends.contains(stored)
+            else { return false }
         }
         return true
     }

@@ -1,5 +1,4 @@
 internal import Calendar
-public import Ledger
 public import PipelineCore
 internal import Postgres
 
@@ -59,7 +58,7 @@ extension PostgresLedger {
                 $0.add(int8: commit.rowsRead)
             }.timestamp(0, 0)
         }
-        outcomesCommitted.ring()
+        outcomesCommitted.send()
         return committedAt
     }
 

@@ -1,5 +1,5 @@
 internal import Batching
-public import Ledger
+internal import Ledger
 public import PipelineCore
 internal import Postgres
 

@@ -1,5 +1,5 @@
-public import Ledger
-internal import PipelineCore
+internal import Ledger
+public import PipelineCore
 internal import SQLite
 
 extension SQLiteLedger {

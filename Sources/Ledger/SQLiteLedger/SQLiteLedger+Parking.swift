@@ -1,4 +1,3 @@
-internal import Ledger
 public import PipelineCore
 internal import SQLite
 

@@ -41,3 +41,39 @@ public struct SQLiteLedgerProvider: LedgerProvider {
 
     public func close() async { await database.close() }
 }
+
+extension SQLiteLedgerProvider {
+    /// Looks at the tables' version, and at what rules are in force. Only reads.
+    ///
+    /// - Parameter connection: `nil` for a file that is not there yet.
+    public static func findings(
+        on needs: [LedgerNeed], _ connection: SQLiteConnection?
+    ) throws -> [ResourceFinding] {
+        guard let connection, try connection.hasTable("ledger_stages") else {
+            return needs.map { $0.finding(stored: nil) }
+        }
+        let tables = try connection.finding("ledger", of: LedgerSchema.migration)
+        guard tables.verdict == .ok else { return [tables] }
+        let states =
+            needs.allSatisfy(\.owners.isEmpty) ? [] : try SQLiteStateTables(connection).states()
+        return try needs.flatMap { need in
+            let stored = try connection.first(
+                "SELECT rule, revision FROM ledger_stages WHERE pipeline = ?1 AND stage = ?2",
+                need.pipeline, need.stage
+            ) { (ruleText: $0.text(0), revision: $0.int64(1)) }
+            return [need.finding(stored: stored)] + need.findings(stored: states)
+        }
+    }
+}
+
+extension SQLiteLedgerProvider {
+    /// Where a pipeline goes on in a log; `nil` without positions. Only reads.
+    public static func storedPositions(
+        of log: LogName, pipeline: String, _ connection: SQLiteConnection
+    ) throws -> StoredPositions? {
+        try SQLiteLedger.table.find(
+            log, in: connection,
+            where: "stage_no IN (SELECT stage_no FROM ledger_stages WHERE pipeline = ?3)",
+            owner: pipeline)
+    }
+}

@@ -46,22 +46,3 @@ public struct BatchingRule: Sendable, Hashable {
         }
     }
 }
-
-public enum SealingDecision: Sendable, Hashable {
-    case fire(Firing)
-    /// Nothing to do before that, unless more arrives; `nil`: nothing to do until more arrives.
-    case wait(until: Timestamp?)
-}
-
-public enum Firing: Sendable, Hashable {
-    /// Seals one batch of exactly `size` cases, earliest deadline first; the next case opens the
-    /// next batch.
-    case full(closedBy: String, size: Int)
-    /// Seals everything that waits, into ⌈n / maxBatch⌉ batches.
-    case drain(closedBy: String)
-    public var closedBy: String {
-        switch self {
-        case .full(let reason, _), .drain(let reason): reason
-        }
-    }
-}

@@ -20,62 +20,83 @@ struct DeliveryLoop: Sendable {
     }
 
     let stage: String
-    let barrier: any Barrier
+    let barrier: RunningBarrier
     let sink: any OutcomeSink
     let environment: RunEnvironment
 
     func run() async throws {
         var trouble = DeliveryTrouble()
-        while let claimed = try await environment.unlessStopped({
+        while let batch = try await environment.unlessStopped({
             try await environment.retrying("stage \(stage): claim a delivery") {
-                try await barrier.nextDelivery(to: stage, worker: environment.worker)
+                try await claim()
             }
         }) {
             do {
-                switch try await process(claimed) {
-                case .delivered: tellEnd(of: &trouble, claimed.batch)
+                switch try await process(batch) {
+                case .delivered: tellEnd(of: &trouble, batch)
                 case .postponed(let error, _) where error.disposition == .retryable:
                     // Said already, when it began: each batch that waits for the sink would say it again.
                     break
-                case .postponed(let error, let pause): tell(&trouble, claimed.batch, error, pause)
+                case .postponed(let error, let pause): tell(&trouble, batch, error, pause)
                 }
             } catch let error as PipelineError where error.disposition != .fatal {
                 environment.logger.warning(
                     "delivery given up",
                     metadata: [
-                        "stage": "\(stage)", "batch": "\(claimed.batch.number)",
-                        "error": "\(error)",
+                        "stage": "\(stage)", "batch": "\(batch.number)", "error": "\(error)",
                     ])
             }
         }
         await sink.close()
     }
 
-    private func process(_ claimed: any ClaimedDelivery) async throws -> End {
+    /// Claims the next committed batch that the sink has not got, waiting for one.
+    private func claim() async throws -> OutcomeBatch {
+        while true {
+            if let batch = try await barrier.ledger.claimDelivery(
+                sink: stage, worker: environment.worker, lease: barrier.deliveryLease)
+            {
+                return batch
+            }
+            try await barrier.committed(for: stage).wait(
+                until: barrier.nextLook, clock: environment.clock)
+        }
+    }
+
+    private func process(_ batch: OutcomeBatch) async throws -> End {
+        let (ledger, lease) = (barrier.ledger, barrier.deliveryLease)
+        let (number, token) = (batch.number, batch.token)
         let keeper = LeaseKeeper(
-            lease: claimed.lease, environment: environment,
-            extend: { try await claimed.extend() }, handBack: { try await claimed.handBack() })
+            lease: lease, environment: environment,
+            extend: {
+                try await ledger.extendDelivery(
+                    batch: number, sink: stage, token: token, lease: lease)
+            },
+            handBack: {
+                try await ledger.handBackDelivery(batch: number, sink: stage, token: token)
+            })
         return try await keeper.holding {
             let start = environment.clock.now
             let refused: [OutcomeRefusal]
             do {
                 refused = try await environment.retrying(
                     "stage \(stage): deliver", limit: Self.attemptsInPlace
-                ) { try await sink.deliver(claimed.batch) }
+                ) { try await sink.deliver(batch) }
             } catch let error as PipelineError where error.disposition != .fatal {
                 let policy = error.disposition == .permanent ? Self.lasting : Self.passing
-                let pause = policy.pause(
-                    after: claimed.batch.attempts, random: environment.random)
-                try await claimed.release(after: pause)
+                let pause = policy.pause(after: batch.attempts, random: environment.random)
+                try await ledger.releaseDelivery(
+                    batch: number, sink: stage, token: token, after: pause)
                 return .postponed(error, pause)
             }
             try await environment.retrying("stage \(stage): mark a delivery") {
-                try await claimed.delivered(refused: refused)
+                try await ledger.delivered(
+                    batch: number, sink: stage, token: token, refused: refused)
             }
             environment.observer.delivered(
-                stage: stage, outcomes: claimed.batch.outcomes.count - refused.count,
+                stage: stage, outcomes: batch.outcomes.count - refused.count,
                 took: start.duration(to: environment.clock.now))
-            tell(refused, of: claimed.batch)
+            tell(refused, of: batch)
             return .delivered
         }
     }

@@ -4,45 +4,65 @@ internal import PipelineCore
 /// Claims sealed batches, has them answered under their lease, and commits the outcomes.
 struct GenerationLoop: Sendable {
     let stage: String
-    let barrier: any Barrier
+    let barrier: RunningBarrier
     let generator: any Generator
     let sinks: [String]
     let environment: RunEnvironment
 
+    /// A claimed batch in work.
+    private struct Claim {
+        let batch: Batch
+        /// The outcomes' ids, chosen once: a commit that is repeated after a lost answer writes the same.
+        let outcomeIDs: [UUID]
+    }
+
     func run() async throws {
-        while let claimed = try await environment.unlessStopped({
-            try await environment.retrying("stage \(stage): claim a batch") {
-                try await barrier.nextBatch(worker: environment.worker)
-            }
+        while let claim = try await environment.unlessStopped({
+            try await environment.retrying("stage \(stage): claim a batch") { try await claim() }
         }) {
             do {
-                try await process(claimed)
+                try await process(claim)
             } catch let error as PipelineError where error.disposition == .fenced {
                 environment.observer.generationFailed(stage: stage, error)
-                log(claimed.batch, "batch given up: its lease was lost", error)
+                log(claim.batch, "batch given up: its lease was lost", error)
             }
         }
     }
 
-    private func process(_ claimed: any ClaimedBatch) async throws {
-        let batch = claimed.batch
+    /// Claims the next sealed batch, waiting for one.
+    private func claim() async throws -> Claim {
+        while true {
+            if let batch = try await barrier.ledger.claim(
+                worker: environment.worker, lease: barrier.lease)
+            {
+                return Claim(
+                    batch: batch, outcomeIDs: batch.cases.map { _ in environment.random.uuid() })
+            }
+            try await barrier.sealed.wait(until: barrier.nextLook, clock: environment.clock)
+        }
+    }
+
+    private func process(_ claim: Claim) async throws {
+        let (ledger, lease) = (barrier.ledger, barrier.lease)
+        let (batch, token) = (claim.batch.number, claim.batch.token)
         let keeper = LeaseKeeper(
-            lease: claimed.lease, environment: environment,
-            extend: { try await claimed.extend() }, handBack: { try await claimed.handBack() })
+            lease: lease, environment: environment,
+            extend: { try await ledger.extend(batch: batch, token: token, lease: lease) },
+            handBack: { try await ledger.handBack(batch: batch, token: token) })
         try await keeper.holding {
             let start = environment.clock.now
             let generated: GeneratedBatch
             do {
-                generated = try await generator.generate(batch).checked(against: batch)
+                generated = try await generator.generate(claim.batch).checked(against: claim.batch)
             } catch let error as PipelineError where error.disposition != .fenced {
-                return try await answerFailure(error, of: claimed, since: start)
+                return try await answerFailure(error, of: claim, since: start)
             }
             environment.outages.succeeded(generating)
             do {
-                try await commit(generated, of: claimed, since: start)
+                try await commit(generated, of: claim, since: start)
             } catch let error as PipelineError where error.disposition == .permanent {
                 // The store refuses one of the outcomes: found like a case that can't be answered.
-                try await answerFailure(error, of: claimed, since: start)
+                try await answerFailure(error, of: claim, since: start)
             }
         }
     }
@@ -50,29 +70,35 @@ struct GenerationLoop: Sendable {
     private var generating: String { "stage \(stage): generate" }
 
     private func commit(
-        _ generated: GeneratedBatch, of claimed: any ClaimedBatch, since start: Instant
+        _ generated: GeneratedBatch, of claim: Claim, since start: Instant
     ) async throws {
+        let batch = claim.batch
         let took = start.duration(to: environment.clock.now)
+        let commit = BatchCommit(
+            batch: batch.number, token: batch.token, cases: batch.cases.map(\.number),
+            outcomeIDs: claim.outcomeIDs, results: generated.results, dataAsOf: generated.dataAsOf,
+            sinks: sinks, took: took, rowsRead: generated.rowsRead)
         let committedAt = try await environment.retrying("stage \(stage): commit a batch") {
-            try await claimed.commit(generated, took: took, sinks: sinks)
+            try await barrier.ledger.commit(commit)
         }
-        let late = claimed.batch.cases.count { $0.deadline < committedAt }
+        barrier.hasCommitted(for: sinks)
+        let late = batch.cases.count { $0.deadline < committedAt }
         environment.observer.generated(
-            stage: stage, cases: claimed.batch.cases.count, took: took, late: late)
+            stage: stage, cases: batch.cases.count, took: took, late: late)
         environment.logger.info(
             "batch generated",
             metadata: [
-                "stage": "\(stage)", "batch": "\(claimed.batch.number)",
-                "cases": "\(claimed.batch.cases.count)", "late": "\(late)",
-                "closed_by": "\(claimed.batch.closedBy)", "seconds": "\(took.inSeconds)",
+                "stage": "\(stage)", "batch": "\(batch.number)",
+                "cases": "\(batch.cases.count)", "late": "\(late)",
+                "closed_by": "\(batch.closedBy)", "seconds": "\(took.inSeconds)",
             ])
     }
 
     /// Retryable: later, perhaps elsewhere. Permanent: in halves, until the poison cases stand alone, and these fail.
     private func answerFailure(
-        _ error: PipelineError, of claimed: any ClaimedBatch, since start: Instant
+        _ error: PipelineError, of claim: Claim, since start: Instant
     ) async throws {
-        let batch = claimed.batch
+        let batch = claim.batch
         environment.observer.generationFailed(stage: stage, error)
         switch error.disposition {
         case .retryable:
@@ -81,19 +107,22 @@ struct GenerationLoop: Sendable {
                 generating, error, "batch failed; it will be tried again",
                 clock: environment.clock, logger: environment.logger, metadata: about(batch))
             try await environment.retrying("stage \(stage): release a batch") {
-                try await claimed.release(after: pause, reason: error.description)
+                try await barrier.ledger.release(
+                    batch: batch.number, token: batch.token, after: pause,
+                    reason: error.description)
             }
         case .permanent where batch.cases.count > 1:
             log(batch, "batch failed; it is split in two", error)
             try await environment.retrying("stage \(stage): split a batch") {
-                try await claimed.bisect()
+                try await barrier.ledger.bisect(batch: batch.number, token: batch.token)
             }
+            barrier.hasSealed()
         case .permanent:
             log(batch, "case failed", error)
             let answer = GeneratedBatch(
                 results: [.failure(code: error.code, reason: error.message)],
                 dataAsOf: environment.clock.timestamp)
-            try await commit(answer, of: claimed, since: start)
+            try await commit(answer, of: claim, since: start)
         case .fatal, .fenced:
             throw error
         }

@@ -16,6 +16,8 @@ struct Head: Sendable {
     static let longestReadingPause: Duration = .seconds(5)
 
     let graph: PipelineGraph
+    /// Settles what has passed the head; without it, a chunk settles then.
+    let barrier: RunningBarrier?
     let environment: RunEnvironment
 
     /// Returns when every source has ended, by itself or by the stop, and what it sent has settled.
@@ -127,7 +129,7 @@ struct Head: Sendable {
                     took: start.duration(to: environment.clock.now))
                 try await output.send(passed)
             } catch let error as PipelineError where error.disposition == .fenced {
-                giveUp(item.chunk, error, at: node.id)
+                environment.giveUp(item.chunk, error, at: node.id)
             }
         }
     }
@@ -148,60 +150,24 @@ struct Head: Sendable {
                 throw PipelineError.fatal(
                     "misplaced-stage", "stage \(node.id) delivers outcomes, and nothing makes any")
             }
-            try await item.chunk.delivery.reject(
-                sink.deliver(outcomes).map { refusal in
-                    // Without a ledger, a case's number is its record's place in the chunk.
-                    Rejection(
-                        item.chunk.records[Int(refusal.caseNumber)], stage: node.id,
-                        code: refusal.code, reason: refusal.reason)
-                })
+            try await item.chunk.acknowledgement.reject(
+                sink.deliver(outcomes).map { try item.chunk.rejection($0, by: node.id) })
         case .buffer: preconditionFailure("a buffer runs by itself")
         }
         return item
     }
 
     private func settle(from channel: Channel<Item>) async throws {
-        guard let barrier = graph.tail?.barrier else {
+        guard let barrier else {
             while let item = try await channel.receive() {
-                item.chunk.delivery.settle(.acknowledged)
+                item.chunk.acknowledgement.settle(.acknowledged)
             }
             return
         }
-        while let item = try await channel.receive() {
-            guard item.chunk.delivery.isAwaited else {
-                item.chunk.delivery.settle(.failed(Self.abandoned))
-                continue
-            }
-            observe(item.chunk, at: barrier.id)
-            let row = ArrivalRow(item.chunk) {
-                guard let item = channel.poll() else { return nil }
-                observe(item.chunk, at: barrier.id)
-                return item.chunk
-            }
-            do {
-                try await barrier.role.accept { row.next() }
-            } catch let error as PipelineError where error.disposition != .fatal {
-                // Each that is left finds out by itself.
-            }
-            for chunk in row.left { try await accept(chunk, into: barrier) }
+        let loop = AcceptLoop(barrier: barrier, environment: environment, hindered: hindered) {
+            channel.poll()?.chunk
         }
-    }
-
-    private func accept(
-        _ chunk: Chunk, into barrier: PipelineGraph.Node<any Barrier>
-    ) async throws {
-        do {
-            try await environment.retrying(
-                "stage \(barrier.id): accept", isWanted: { chunk.delivery.isAwaited },
-                whileHindered: hindered
-            ) { try await barrier.role.accept(chunk) }
-        } catch let error as PipelineError where error.disposition == .fenced {
-            giveUp(chunk, error, at: barrier.id)
-        } catch let error as PipelineError where error.disposition == .retryable {
-            // Its callers have been told that nothing is known.
-            environment.condition.gaveUp(at: environment.clock.now)
-            chunk.delivery.settle(.failed(error))
-        }
+        try await loop.run { try await channel.receive()?.chunk }
     }
 
     /// Tells every source what keeps the pipeline from taking in what it sends.
@@ -209,26 +175,30 @@ struct Head: Sendable {
         environment.condition.hindered(by: error)
         for source in graph.sources.flatMap(\.role) { source.hindered(by: error) }
     }
+}
 
-    private static let abandoned = PipelineError.retryable(
-        "abandoned", "nobody waited for the request any more")
-
-    /// Tells the observer how long the chunk takes from now on until it is safe.
-    private func observe(_ chunk: Chunk, at stage: String) {
-        let start = environment.clock.now
-        let count = chunk.records.count
-        chunk.delivery.observe { [environment] settlement in
-            guard case .acknowledged = settlement else { return }
-            environment.observer.passed(
-                stage: stage, records: count, took: start.duration(to: environment.clock.now))
-        }
-    }
-
+extension RunEnvironment {
     /// Another process has taken over, or nothing takes a dead letter: the source goes on from what is stored.
-    private func giveUp(_ chunk: Chunk, _ error: PipelineError, at stage: String) {
-        environment.logger.notice(
+    func giveUp(_ chunk: Chunk, _ error: PipelineError, at stage: String) {
+        logger.notice(
             "chunk given up: its input is read again from what is stored",
             metadata: ["stage": "\(stage)", "error": "\(error)"])
-        chunk.delivery.settle(.failed(error))
+        chunk.acknowledgement.settle(.failed(error))
+    }
+}
+
+extension Chunk {
+    /// - Throws: ``PipelineError`` `sink-mismatch`, fatal, for a case that the chunk does not have.
+    fileprivate func rejection(
+        _ refusal: OutcomeRefusal, by stage: String
+    ) throws(PipelineError) -> Rejection {
+        // Without a ledger, a case's number is its record's place in the chunk.
+        guard let index = Int(exactly: refusal.caseNumber), records.indices.contains(index) else {
+            throw .fatal(
+                "sink-mismatch",
+                "stage \(stage) refuses case \(refusal.caseNumber), which it was not given")
+        }
+        return Rejection(
+            records[index], stage: stage, code: refusal.code, reason: refusal.reason)
     }
 }

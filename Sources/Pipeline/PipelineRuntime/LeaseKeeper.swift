@@ -23,7 +23,7 @@ struct LeaseKeeper: Sendable {
         let work = Work()
         return try await withThrowingTaskGroup(of: T?.self) { group in
             group.addTask {
-                defer { work.ended.open() }
+                defer { work.ended.set() }
                 do {
                     let result = try await body()
                     work.keepsLease.withLock { $0 = true }
@@ -79,7 +79,7 @@ struct LeaseKeeper: Sendable {
     }
 
     private final class Work: Sendable {
-        let ended = Latch()
+        let ended = AsyncEvent()
         let keepsLease = Mutex(false)
     }
 }

@@ -43,7 +43,7 @@ extension PipelineGraph {
             let instance = try stage.settings.build(context.for(stage))
             switch instance {
             case .buffer: context.settlesLate = true
-            case .barrier(let barrier): context.reads.cases = barrier.reader
+            case .barrier(let barrier): context.reads.cases = barrier.ledger
             default: break
             }
             built.append((stage, instance))
@@ -112,7 +112,7 @@ extension PipelineGraph {
 
     /// Where the stage that settles the head keeps positions.
     private var positions: (any PositionStore)? {
-        if let tail { return tail.barrier.role.positions }
+        if let tail { return tail.barrier.role.ledger }
         for node in head.reversed() {
             if case .recordSink(let sink) = node.role, let positions = sink.positions {
                 return positions
@@ -127,7 +127,7 @@ extension PipelineGraph {
             if case .outcomeSink(let sink) = node.role { sink } else { nil }
         }
         return ReadPath(
-            cases: tail?.barrier.role.reader,
+            cases: tail?.barrier.role.ledger,
             cache: (behind + before).lazy.compactMap(\.outcomeCache).first)
     }
 }
@@ -137,7 +137,7 @@ extension PipelineGraph.HeadStage {
     fileprivate var goesByDeadlines: Bool {
         switch self {
         case .buffer, .worker: true
-        case .transform, .sink: false
+        case .transform, .recordSink, .outcomeSink: false
         }
     }
 }

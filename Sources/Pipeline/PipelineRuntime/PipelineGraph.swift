@@ -24,7 +24,7 @@ public struct PipelineGraph: Sendable {
     }
 
     public struct Tail: Sendable {
-        public var barrier: Node<any Barrier>
+        public var barrier: Node<Barrier>
         public var generator: Node<any Generator>?
         public var sinks: [Node<any OutcomeSink>]
     }

@@ -20,17 +20,17 @@ public struct PipelineRun: Sendable {
     let role: RunRole
     /// Stops this pipeline; opened by the process's stop, or when all is done.
     let environment: RunEnvironment
-    let processStop: Latch
+    let processStop: AsyncEvent
+    private let barrier: RunningBarrier?
 
     public init(_ graph: PipelineGraph, role: RunRole, environment: RunEnvironment) {
         self.graph = graph
         self.role = role
         processStop = environment.stop
-        self.environment = {
-            var own = environment
-            own.stop = Latch()
-            return own
-        }()
+        var own = environment
+        own.stop = AsyncEvent()
+        self.environment = own
+        barrier = graph.tail.map { RunningBarrier($0.barrier, environment: own) }
     }
 
     /// Runs until the stop, or until every input has ended and everything is delivered.
@@ -47,7 +47,7 @@ public struct PipelineRun: Sendable {
             group.addTask {
                 do {
                     try await processStop.wait()
-                    environment.stop.open()
+                    environment.stop.set()
                     try await environment.clock.sleep(for: environment.grace)
                 } catch is CancellationError {
                     return true
@@ -84,10 +84,10 @@ public struct PipelineRun: Sendable {
     }
 
     /// Asks the pipeline to stop.
-    public func stop() { processStop.open() }
+    public func stop() { processStop.set() }
 
     private func work() async throws {
-        guard let tail = graph.tail else {
+        guard let tail = graph.tail, let barrier else {
             environment.condition.prepared()
             guard graph.deadLetters != nil, role != .api else {
                 return try await named("head") { try await head.run() }
@@ -95,7 +95,7 @@ public struct PipelineRun: Sendable {
             return try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     try await named("head") { try await head.run() }
-                    environment.stop.open()
+                    environment.stop.set()
                 }
                 group.addTask {
                     try await FiguresLoop(graph: graph, environment: environment).run()
@@ -104,7 +104,7 @@ public struct PipelineRun: Sendable {
             }
         }
         do {
-            guard try await prepare(tail.barrier) else { return await head.close() }
+            guard try await prepare(barrier) else { return await head.close() }
             environment.condition.prepared()
         } catch {
             // Nothing was read, but callers may wait at a source already.
@@ -114,35 +114,48 @@ public struct PipelineRun: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await named("head") { try await head.run() }
-                if role != .api { try await stopWhenIdle(tail.barrier.role) }
+                if role != .api { try await stopWhenIdle(barrier) }
             }
-            if role != .api { addTail(tail, to: &group) }
+            if role != .api { addTail(tail, behind: barrier, to: &group) }
             try await group.waitForAllOrFirstFailure()
         }
     }
 
     /// Answers whether the barrier is ready; not if the stop came first.
-    private func prepare(_ barrier: PipelineGraph.Node<any Barrier>) async throws -> Bool {
+    private func prepare(_ barrier: RunningBarrier) async throws -> Bool {
         let prepared: Bool? = try await environment.unlessStopped {
             try await environment.retrying(
                 "stage \(barrier.id): prepare", whileHindered: head.hindered
-            ) { try await barrier.role.prepare() }
+            ) { tell(try await barrier.ledger.register(), by: barrier.id) }
             return true
         }
         return prepared != nil
     }
 
-    private var head: Head { Head(graph: graph, environment: environment) }
+    private func tell(_ elsewhere: [StageState], by stage: String) {
+        for state in elsewhere {
+            environment.logger.warning(
+                "the store holds open work of a stage that is not among this process's files: nobody works on it unless another process runs its file",
+                metadata: [
+                    "stage": "\(stage)", "of": "\(state.name)", "holds": "\(state.openWork)",
+                    "remedy":
+                        "run its file, too; or `penstock migrate --rename \(state.name)=PIPELINE/STAGE`, `--abandon \(state.name)`",
+                ])
+        }
+    }
+
+    private var head: Head { Head(graph: graph, barrier: barrier, environment: environment) }
 
     private func addTail(
-        _ tail: PipelineGraph.Tail, to group: inout ThrowingTaskGroup<Void, any Error>
+        _ tail: PipelineGraph.Tail, behind barrier: RunningBarrier,
+        to group: inout ThrowingTaskGroup<Void, any Error>
     ) {
-        let barrier = tail.barrier
+        let sealing = SealingLoop(barrier: barrier, environment: environment)
         group.addTask {
             _ = try await named("stage \(barrier.id)") {
                 try await environment.unlessStopped {
                     try await environment.restarting("stage \(barrier.id): seal") {
-                        try await barrier.role.runSealing()
+                        try await sealing.run()
                     }
                 }
             }
@@ -150,20 +163,20 @@ public struct PipelineRun: Sendable {
         group.addTask {
             _ = try await environment.unlessStopped {
                 try await environment.restarting("stage \(barrier.id): upkeep") {
-                    try await barrier.role.runUpkeep()
+                    try await sealing.runUpkeep()
                 }
             }
         }
         group.addTask { try await FiguresLoop(graph: graph, environment: environment).run() }
         if let generator = tail.generator {
             let loop = GenerationLoop(
-                stage: generator.id, barrier: barrier.role, generator: generator.role,
+                stage: generator.id, barrier: barrier, generator: generator.role,
                 sinks: tail.sinks.map(\.id), environment: environment)
             group.addTask { try await named("stage \(generator.id)") { try await loop.run() } }
         }
         for sink in tail.sinks {
             let loop = DeliveryLoop(
-                stage: sink.id, barrier: barrier.role, sink: sink.role, environment: environment)
+                stage: sink.id, barrier: barrier, sink: sink.role, environment: environment)
             group.addTask { try await named("stage \(sink.id)") { try await loop.run() } }
         }
     }
@@ -175,12 +188,12 @@ public struct PipelineRun: Sendable {
     }
 
     /// Every input has ended: nothing more will come, so the end of the work is the end of the run.
-    private func stopWhenIdle(_ barrier: any Barrier) async throws {
-        while !environment.stop.isOpen {
+    private func stopWhenIdle(_ barrier: RunningBarrier) async throws {
+        while !environment.stop.isSet {
             let isIdle = try await environment.retrying("look whether all is done") {
-                try await barrier.isIdle()
+                try await barrier.ledger.isIdle()
             }
-            if isIdle { return environment.stop.open() }
+            if isIdle { return environment.stop.set() }
             _ = try await environment.unlessStopped {
                 try await environment.clock.sleep(for: Self.idleCheck)
             }

@@ -1,5 +1,6 @@
 public import Logging
 public import PipelineCore
+internal import Synchronization
 
 /// What a running pipeline shares: time, randomness, the log, the wish to stop.
 public struct RunEnvironment: Sendable {
@@ -9,20 +10,23 @@ public struct RunEnvironment: Sendable {
     /// Names this process in leases.
     public var worker: String
     public var retry: RetryPolicy
-    /// Opened when the pipelines shall stop: sources end, what is in flight drains.
-    public var stop: Latch
+    /// Set when the pipelines shall stop: sources end, what is in flight drains.
+    public var stop: AsyncEvent
     /// How long draining may take.
     public var grace: Duration
     public var observer: any RuntimeObserver
     /// What runs, for whoever has to say what hangs.
     public var openWork: OpenWork
+    /// Whom this process tells what it has done, where all who work on the same stores can be told.
+    public var neighbours: Neighbours?
     /// What fails and is tried again: told of when it begins and when it ends, not at each try.
     let outages = Outages()
     let condition = RunCondition()
 
     public init(
         clock: PipelineClock, random: RandomSource, logger: Logger, worker: String,
-        retry: RetryPolicy = RetryPolicy(), stop: Latch = Latch(), grace: Duration = .seconds(30),
+        retry: RetryPolicy = RetryPolicy(), stop: AsyncEvent = AsyncEvent(),
+        grace: Duration = .seconds(30),
         observer: any RuntimeObserver = SilentObserver(), openWork: OpenWork = OpenWork()
     ) {
         self.clock = clock
@@ -114,7 +118,7 @@ public struct RunEnvironment: Sendable {
     func unlessStopped<T: Sendable>(
         _ body: @escaping @Sendable () async throws -> T
     ) async throws -> T? {
-        if stop.isOpen { return nil }
+        if stop.isSet { return nil }
         return try await withThrowingTaskGroup(of: T?.self) { group in
             group.addTask {
                 do { return try await body() } catch is CancellationError { return nil }
@@ -128,6 +132,67 @@ public struct RunEnvironment: Sendable {
             while let other = try await group.next() { result = result ?? other }
             if result == nil { try Task.checkCancellation() }
             return result
+        }
+    }
+}
+
+/// Bounded exponential back-off with equal jitter: half of each pause is fixed, the other half random.
+public struct RetryPolicy: Sendable {
+    /// The longest first pause; half of it is the shortest.
+    public var first: Duration
+    /// No pause is longer.
+    public var longest: Duration
+    public init(first: Duration = .milliseconds(100), longest: Duration = .seconds(30)) {
+        self.first = first
+        self.longest = longest
+    }
+
+    /// The pause after the `attempt`th failure, counted from 1.
+    public func pause(after attempt: Int, random: RandomSource) -> Duration {
+        var pause = first
+        var failures = 1
+        while failures < attempt, pause < longest {
+            pause = min(pause * 2, longest)
+            failures += 1
+        }
+        return pause * (0.5 + 0.5 * random.unit())
+    }
+}
+
+/// How a pipeline is, for those who ask whether its process can do its work.
+final class RunCondition: Sendable {
+    private struct State {
+        var isPrepared = false
+        var hindrance: PipelineError?
+        /// When that is no news any more; `nil` while it is tried again.
+        var lapsesAt: Instant?
+    }
+    /// How long a failure is told of after the last try.
+    static let memory: Duration = .seconds(10)
+
+    private let state = Mutex(State())
+
+    func prepared() { state.withLock { $0.isPrepared = true } }
+
+    /// Something fails and is tried again; `nil` when it has succeeded.
+    func hindered(by error: PipelineError?) {
+        state.withLock { state in
+            state.hindrance = error
+            state.lapsesAt = nil
+        }
+    }
+
+    /// It is not tried again, because nobody waits for it any more: whoever comes next finds out. A process that went on
+    /// saying that it can't work would be sent nobody, and never find out.
+    func gaveUp(at now: Instant) { state.withLock { $0.lapsesAt = now.advanced(by: Self.memory) } }
+
+    /// `nil` while all is well.
+    func problem(at now: Instant) -> String? {
+        state.withLock { state in
+            if let hindrance = state.hindrance, state.lapsesAt.map({ now < $0 }) ?? true {
+                return hindrance.message
+            }
+            return state.isPrepared ? nil : "is starting"
         }
     }
 }

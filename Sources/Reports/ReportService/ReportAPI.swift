@@ -23,8 +23,8 @@ public final class ReportAPI: RequestService {
     private let random: RandomSource
     private let logger: Logger
     private let attached = Mutex<(port: any RequestPort, reads: ReadPath)?>(nil)
-    /// Opens when the API listens; for those who started it.
-    public let isListening = Latch()
+    /// Set when the API listens; for those who started it.
+    public let isListening = AsyncEvent()
     private let boundPort = Mutex(0)
     private let health = HealthService()
     private let server = Mutex<GRPCServer?>(nil)
@@ -80,7 +80,7 @@ public final class ReportAPI: RequestService {
         self.server.withLock { $0 = server }
         logger.notice(
             "serving", metadata: ["address": "\(configuration.address)", "port": "\(server.port)"])
-        isListening.open()
+        isListening.set()
         await serve(server, grace: grace) { group in
             group.addTask { try? await answers.run() }
             group.addTask { try? await waiting?.run() }
@@ -93,7 +93,7 @@ public final class ReportAPI: RequestService {
         _ server: GRPCServer, grace: Duration,
         _ addHelpers: @escaping @Sendable (inout TaskGroup<Void>) -> Void
     ) async {
-        let asked = Latch()
+        let asked = AsyncEvent()
         await withTaskCancellationHandler {
             await withoutCancellation { [health] in
                 await withTaskGroup(of: Void.self) { group in
@@ -105,7 +105,7 @@ public final class ReportAPI: RequestService {
                 }
             }
         } onCancel: {
-            asked.open()
+            asked.set()
         }
     }
 

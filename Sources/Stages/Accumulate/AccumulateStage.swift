@@ -137,9 +137,10 @@ public struct AccumulateStage: SealingStage {
         let provider = try context.resource(for: use, as: (any LedgerProvider).self)
         let ledger = try provider.ledger(for: ledgerStage(context))
         return .barrier(
-            LedgerBarrier(
-                ledger: ledger, rule: rule, lease: lease, poll: poll, retention: retention,
-                context: context))
+            Barrier(
+                ledger: ledger, sla: context.sla, lease: lease, poll: poll, retention: retention,
+                isManual: trigger.isManual
+            ) { [rule] in rule.decide($0, now: $1) })
     }
 
     private func ledgerStage(_ context: StageContext) -> LedgerStage {

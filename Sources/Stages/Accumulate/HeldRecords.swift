@@ -1,8 +1,7 @@
-internal import Batching
 internal import PipelineCore
 internal import Synchronization
 
-/// Records that wait in memory, and the deliveries that they belong to.
+/// Records that wait in memory, and the acknowledgements that they belong to.
 struct HeldRecords: Sendable {
     /// Chunks without records that may wait behind records; more are not left waiting.
     static let maxIdle = 1024
@@ -10,15 +9,15 @@ struct HeldRecords: Sendable {
     private struct Held: Sendable {
         var record: Record
         var arrived: Timestamp
-        var share: SharedDelivery
+        var share: SharedAcknowledgement
     }
     /// What a chunk does to positions, and after how many records of all that were ever held.
     private struct Step: Sendable {
         var before: Int
         var after: Int
         var advances: [PositionAdvance]
-        /// The delivery of a chunk without records.
-        var idle: SharedDelivery?
+        /// The acknowledgement of a chunk without records.
+        var idle: SharedAcknowledgement?
     }
     private var waiting: [Held] = []
     /// In order of arrival: positions move as far as the records before them have gone.
@@ -43,7 +42,7 @@ struct HeldRecords: Sendable {
     }
 
     mutating func add(_ chunk: Chunk, at now: Timestamp) {
-        let share = SharedDelivery(chunk.delivery, parts: max(chunk.records.count, 1))
+        let share = SharedAcknowledgement(chunk.acknowledgement, parts: max(chunk.records.count, 1))
         let before = taken + waiting.count
         for record in chunk.records {
             waiting.append(Held(record: record, arrived: now, share: share))
@@ -69,18 +68,18 @@ struct HeldRecords: Sendable {
             record.ordinal = index
             return record
         }
-        let delivery = Delivery(
-            JoinedDelivery(
+        let acknowledgement = Acknowledgement(
+            JoinedAcknowledgement(
                 members: batch.map { .init(share: $0.share, ordinal: $0.record.ordinal) },
                 idle: idle))
-        return Chunk(records: records, advances: moved, delivery: delivery)
+        return Chunk(records: records, advances: moved, acknowledgement: acknowledgement)
     }
 
     /// The steps of chunks that are complete now, and the first part of one that is not: a record and the position
     /// behind it go together, or a crash between two batches would repeat the first.
-    private mutating func takeSteps() -> ([PositionAdvance], [SharedDelivery]) {
+    private mutating func takeSteps() -> ([PositionAdvance], [SharedAcknowledgement]) {
         var moved: [PositionAdvance] = []
-        var idle: [SharedDelivery] = []
+        var idle: [SharedAcknowledgement] = []
         var complete = 0
         for step in steps {
             guard step.after <= taken else { break }
@@ -132,17 +131,17 @@ extension [PositionAdvance] {
     }
 }
 
-/// A delivery whose records went into several chunks: it settles when the last part has.
-final class SharedDelivery: Sendable {
+/// An acknowledgement whose records went into several chunks: it settles when the last part has.
+final class SharedAcknowledgement: Sendable {
     private struct State {
         var open: Int
         var failure: PipelineError?
     }
-    let delivery: Delivery
+    let acknowledgement: Acknowledgement
     private let state: Mutex<State>
 
-    init(_ delivery: Delivery, parts: Int) {
-        self.delivery = delivery
+    init(_ acknowledgement: Acknowledgement, parts: Int) {
+        self.acknowledgement = acknowledgement
         state = Mutex(State(open: parts))
     }
 
@@ -153,28 +152,28 @@ final class SharedDelivery: Sendable {
             if state.open > 0 { return nil }
             return state.failure.map { .failed($0) } ?? .acknowledged
         }
-        if let final { delivery.settle(final) }
+        if let final { acknowledgement.settle(final) }
     }
 }
 
-/// The delivery of a chunk whose records came from several deliveries.
-struct JoinedDelivery: DeliveryHandler {
+/// The acknowledgement of a chunk whose records came from several chunks.
+struct JoinedAcknowledgement: AcknowledgementHandler {
     struct Member: Sendable {
-        var share: SharedDelivery
-        /// The record's ordinal in the delivery that it came with.
+        var share: SharedAcknowledgement
+        /// The record's ordinal in the chunk that it came with.
         var ordinal: Int
     }
     /// By the records' ordinals in the joined chunk.
     let members: [Member]
-    /// Deliveries without records.
-    let idle: [SharedDelivery]
+    /// Those of chunks without records.
+    let idle: [SharedAcknowledgement]
 
     func reject(_ rejections: [Rejection]) async throws {
         for rejection in rejections {
             let member = members[rejection.record.ordinal]
             var original = rejection
             original.record.ordinal = member.ordinal
-            try await member.share.delivery.reject([original])
+            try await member.share.acknowledgement.reject([original])
         }
     }
 

@@ -2,14 +2,14 @@ internal import Batching
 internal import PipelineCore
 internal import Synchronization
 
-/// An accumulate without a ledger: records wait in memory, their deliveries open, until the rule fires.
+/// An accumulate without a ledger: records wait in memory, their acknowledgements open, until the rule fires.
 final class MemoryAccumulator: Buffer {
     private let rule: BatchingRule
     private let clock: PipelineClock
     private let held: Mutex<HeldRecords>
-    private let changed = Doorbell()
-    /// Rung when a firing has made room.
-    private let room = Doorbell()
+    private let changed = Signal()
+    /// Sent when a firing has made room.
+    private let room = Signal()
 
     init(rule: BatchingRule, clock: PipelineClock) {
         self.rule = rule
@@ -28,10 +28,10 @@ final class MemoryAccumulator: Buffer {
                 while let chunk = try await receive() {
                     while held.withLock({ $0.count }) >= capacity { try await room.wait() }
                     held.withLock { $0.add(chunk, at: clock.timestamp) }
-                    changed.ring()
+                    changed.send()
                 }
                 held.withLock { $0.isFinished = true }
-                changed.ring()
+                changed.send()
             }
             group.addTask { [self] in try await fire(into: outlet) }
             try await group.waitForAllOrFirstFailure()
@@ -73,6 +73,6 @@ final class MemoryAccumulator: Buffer {
             return chunks
         }
         for chunk in chunks { try await outlet.send(chunk) }
-        room.ring()
+        room.send()
     }
 }

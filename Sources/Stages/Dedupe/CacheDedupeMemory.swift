@@ -35,7 +35,7 @@ final class CacheDedupeMemory: DedupeMemory {
     private let clock: PipelineClock
     private let outage: Outage
     private let state = Mutex(State())
-    private let settled = Doorbell()
+    private let settled = Signal()
 
     init(cache: any Cache, prefix: String, window: Duration, context: StageContext) {
         self.cache = cache
@@ -61,7 +61,7 @@ final class CacheDedupeMemory: DedupeMemory {
                 state.unwritten.removeFirst(excess)
             }
         }
-        settled.ring()
+        settled.send()
     }
 
     func recall(_ keys: [DedupeKey]) async -> [Digest?] {

@@ -5,11 +5,11 @@ internal import Synchronization
 final class Deduplicator: Transform {
     /// The first record of a key, on its way to settlement.
     private struct Passenger: Sendable {
-        var delivery: ObjectIdentifier
+        var acknowledgement: ObjectIdentifier
         var ordinal: Int
         var digest: Digest
-        /// Opens when the delivery has settled.
-        var hasLanded: Latch
+        /// Set when the chunk has settled.
+        var hasLanded: AsyncEvent
     }
     private typealias Boarding = [(key: DedupeKey, passenger: Passenger)]
 
@@ -35,8 +35,8 @@ final class Deduplicator: Transform {
         try await awaitLanding(of: keys, chunk)
         let known = await memory.recall(keys.compactMap(\.self))
         let reopenable = await reopenable(among: chunk.records, keys, known)
-        let delivery = ObjectIdentifier(chunk.delivery)
-        let hasLanded = Latch()
+        let acknowledgement = ObjectIdentifier(chunk.acknowledgement)
+        let hasLanded = AsyncEvent()
         var passed: [Record] = []
         var boarded: Boarding = []
         var followers: [(leader: Int, record: Record)] = []
@@ -56,7 +56,7 @@ final class Deduplicator: Transform {
                     continue
                 }
                 let passenger = Passenger(
-                    delivery: delivery, ordinal: record.ordinal, digest: digest,
+                    acknowledgement: acknowledgement, ordinal: record.ordinal, digest: digest,
                     hasLanded: hasLanded)
                 guard let ahead = flying.updateValue(passenger, forKey: key) else {
                     boarded.append((key, passenger))
@@ -64,7 +64,7 @@ final class Deduplicator: Transform {
                     continue
                 }
                 flying[key] = ahead
-                if ahead.delivery == delivery && ahead.digest == digest
+                if ahead.acknowledgement == acknowledgement && ahead.digest == digest
                     && ahead.ordinal != record.ordinal
                 {
                     followers.append((ahead.ordinal, record))
@@ -73,9 +73,10 @@ final class Deduplicator: Transform {
                 }
             }
         }
-        for (leader, record) in followers { chunk.delivery.follow(leader, record) }
-        remember(boarded, when: chunk.delivery, hasLanded)
-        return Chunk(records: passed, advances: chunk.advances, delivery: chunk.delivery)
+        for (leader, record) in followers { chunk.acknowledgement.follow(leader, record) }
+        remember(boarded, when: chunk.acknowledgement, hasLanded)
+        return Chunk(
+            records: passed, advances: chunk.advances, acknowledgement: chunk.acknowledgement)
     }
 
     func run() async throws { try await memory.run() }
@@ -99,26 +100,28 @@ final class Deduplicator: Transform {
         do { return try await cases.reopenable(of: repeats) } catch { return Set(repeats) }
     }
 
-    /// Repeats of what is under way in another delivery wait for its end: they are dropped only if it is safe.
+    /// Repeats of what is under way in another chunk wait for its end: they are dropped only if it is safe.
     private func awaitLanding(of keys: [DedupeKey?], _ chunk: Chunk) async throws {
         if passesUnsettled { return }
         let ahead = flying.withLock { flying in
-            zip(chunk.records, keys).compactMap { record, key -> Latch? in
+            zip(chunk.records, keys).compactMap { record, key -> AsyncEvent? in
                 guard let key, let ahead = flying[key],
-                    ahead.delivery != ObjectIdentifier(chunk.delivery),
+                    ahead.acknowledgement != ObjectIdentifier(chunk.acknowledgement),
                     ahead.digest == record.contentDigest
                 else { return nil }
                 return ahead.hasLanded
             }
         }
-        for latch in ahead { try await latch.wait() }
+        for event in ahead { try await event.wait() }
     }
 
-    private func remember(_ boarded: Boarding, when delivery: Delivery, _ hasLanded: Latch) {
+    private func remember(
+        _ boarded: Boarding, when acknowledgement: Acknowledgement, _ hasLanded: AsyncEvent
+    ) {
         if boarded.isEmpty { return }
-        delivery.observe { [self, unowned delivery] settlement in
+        acknowledgement.observe { [self, unowned acknowledgement] settlement in
             if case .acknowledged = settlement {
-                let rejected = delivery.rejectedOrdinals
+                let rejected = acknowledgement.rejectedOrdinals
                 memory.remember(
                     boarded.compactMap { key, passenger in
                         rejected.contains(passenger.ordinal) ? nil : (key, passenger.digest)
@@ -127,12 +130,12 @@ final class Deduplicator: Transform {
             flying.withLock { flying in
                 for (key, passenger) in boarded {
                     guard let landed = flying.removeValue(forKey: key),
-                        landed.delivery != passenger.delivery
+                        landed.acknowledgement != passenger.acknowledgement
                     else { continue }
                     flying[key] = landed
                 }
             }
-            hasLanded.open()
+            hasLanded.set()
         }
     }
 }

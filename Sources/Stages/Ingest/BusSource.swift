@@ -46,20 +46,21 @@ final class BusSource: Source {
                 do { try await standStill(error) } catch is CancellationError { return }
                 throw error
             }
-            let delivery = intake.delivery(
-                BusDelivery(
+            let acknowledgement = intake.acknowledgement(
+                BusAcknowledgement(
                     consumer: consumer, advances: fetch.advances, deadLetters: deadLetters,
                     rests: rests))
             do {
                 try await intake.send(
-                    fetch.records, advances: fetch.advances, delivery: delivery, into: outlet)
+                    fetch.records, advances: fetch.advances, acknowledgement: acknowledgement,
+                    into: outlet)
             } catch let error as PipelineError where error.disposition == .fenced {
                 // Its partition rests; the others are read on.
-                delivery.settle(.failed(error))
+                acknowledgement.settle(.failed(error))
             } catch {
                 // Not handed over: read again after whatever comes next.
                 let reason = PipelineError.retryable("not-handed-over", "\(error)")
-                delivery.settle(.failed(reason))
+                acknowledgement.settle(.failed(reason))
                 if error is CancellationError { return }
                 throw error
             }
@@ -100,7 +101,7 @@ final class BusSource: Source {
 }
 
 /// Tells the consumer what has settled, and keeps what is refused.
-private final class BusDelivery: DeliveryHandler {
+private final class BusAcknowledgement: AcknowledgementHandler {
     private let consumer: any BusConsumer
     private let advances: [PositionAdvance]
     private let deadLetters: DeadLetterKeeper

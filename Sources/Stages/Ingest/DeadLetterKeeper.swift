@@ -36,7 +36,7 @@ final class DeadLetterKeeper: Sendable {
     }
 
     /// Returns once they are safe.
-    /// - Throws: retryable for what passes; `fenced` `dead-letters-refused` when nothing takes them: their delivery is to
+    /// - Throws: retryable for what passes; `fenced` `dead-letters-refused` when nothing takes them: their chunk is to
     ///   be given up, and their partitions have to rest.
     func keep(_ rejections: [Rejection]) async throws {
         let refused = try await send(rejections)

@@ -90,7 +90,7 @@ final class LineSource: Source {
         _ place: Place, unfinished: Line?, into outlet: Outlet
     ) async throws -> Bool {
         var place = place
-        // With deliveries that stay open until the input has ended, nothing can be waited for.
+        // With acknowledgements that stay open until the input has ended, nothing can be waited for.
         guard !intake.context.settlesLate else { return false }
         try await open.settled()
         guard try await lines.isFollowed() else {
@@ -139,12 +139,13 @@ final class LineSource: Source {
         }
         let advance = PositionAdvance(
             source: place.source, partition: 0, expected: place.offset, next: start)
-        let delivery = intake.delivery(
-            LineDelivery(
+        let acknowledgement = intake.acknowledgement(
+            LineAcknowledgement(
                 lines: lines, resource: resource, open: open, file: file, context: intake.context))
         open.begin()
         try await intake.send(
-            records, advances: positions == nil ? [] : [advance], delivery: delivery, into: outlet)
+            records, advances: positions == nil ? [] : [advance], acknowledgement: acknowledgement,
+            into: outlet)
         place.offset = start
     }
 
@@ -164,7 +165,7 @@ private final class OpenLines: Sendable {
         var hasFailed = false
     }
     private let state = Mutex(State())
-    private let changed = Doorbell()
+    private let changed = Signal()
 
     func begin() { state.withLock { $0.count += 1 } }
 
@@ -173,7 +174,7 @@ private final class OpenLines: Sendable {
             state.count -= 1
             if case .failed = settlement { state.hasFailed = true }
         }
-        changed.ring()
+        changed.send()
     }
 
     /// Waits until all have settled.
@@ -190,7 +191,7 @@ private final class OpenLines: Sendable {
     }
 }
 
-private struct LineDelivery: DeliveryHandler {
+private struct LineAcknowledgement: AcknowledgementHandler {
     let lines: any LineInput
     let resource: String
     let open: OpenLines

@@ -24,8 +24,8 @@ final class RequestGate: RequestPort, Source {
         var isShut = false
     }
     private let state = Mutex(State())
-    private let arrivals = Doorbell()
-    private let patienceBegins = Doorbell()
+    private let arrivals = Signal()
+    private let patienceBegins = Signal()
     private let name: String
     private let maxChunk: Int
     private let intake: Intake
@@ -57,8 +57,8 @@ final class RequestGate: RequestPort, Source {
                     return (nil, state.patient.count == 1)
                 }
                 if let refusal { return caller.answer(.failure(refusal)) }
-                arrivals.ring()
-                if isFirst { patienceBegins.ring() }
+                arrivals.send()
+                if isFirst { patienceBegins.send() }
             }
         } onCancel: {
             caller.answer(.failure(CancellationError()))
@@ -76,16 +76,17 @@ final class RequestGate: RequestPort, Source {
                 do { try await arrivals.wait() } catch { return shut() }
                 continue
             }
-            let delivery = intake.delivery(GateDelivery(taken.map(\.caller)))
+            let acknowledgement = intake.acknowledgement(GateAcknowledgement(taken.map(\.caller)))
             let records = taken.enumerated().map { index, waiting in
                 var record = waiting.record
                 record.ordinal = index
                 return record
             }
             do {
-                try await intake.send(records, advances: [], delivery: delivery, into: outlet)
+                try await intake.send(
+                    records, advances: [], acknowledgement: acknowledgement, into: outlet)
             } catch {
-                delivery.settle(.failed(Self.shuttingDown))
+                acknowledgement.settle(.failed(Self.shuttingDown))
                 shut()
                 if error is CancellationError { return }
                 throw error
@@ -194,7 +195,7 @@ extension Error where Self == PipelineError {
 }
 
 /// Answers the callers of one chunk.
-private final class GateDelivery: DeliveryHandler {
+private final class GateAcknowledgement: AcknowledgementHandler {
     private let callers: [GateCaller]
 
     init(_ callers: [GateCaller]) { self.callers = callers }

@@ -14,7 +14,7 @@ struct TopicRecordSink: RecordSink {
                 headers: record.headers)
         }
         let refused = try await producer.send(messages)
-        try await chunk.delivery.reject(
+        try await chunk.acknowledgement.reject(
             refused.sorted { $0.key < $1.key }.map { index, error in
                 Rejection(
                     chunk.records[index], stage: stage, code: error.code, reason: error.message)

@@ -18,7 +18,7 @@ public final class ManualClock: TimeSource {
         var sleepers: [Sleeper] = []
     }
     private let state: Mutex<State>
-    private let fellAsleep = Doorbell()
+    private let fellAsleep = Signal()
 
     /// Starts at `timestamp`; by default at 2026-01-01T00:00:00Z.
     public init(timestamp: Timestamp = Timestamp(microseconds: 1_767_225_600_000_000)) {
@@ -78,6 +78,6 @@ public final class ManualClock: TimeSource {
             state.sleepers.append(sleeper)
             return nil
         }
-        if let result { sleeper.resumption.resume(with: result) } else { fellAsleep.ring() }
+        if let result { sleeper.resumption.resume(with: result) } else { fellAsleep.send() }
     }
 }

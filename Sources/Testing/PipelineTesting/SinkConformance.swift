@@ -66,8 +66,8 @@ public struct RecordSinkConformance: Sendable {
         let (chunk, settlement) = Chunk.testing(
             numbers.map(record), of: stored?.source ?? Self.log.key, from: offset)
         try await sink.deliver(chunk)
-        try require(!chunk.delivery.isSettled, "a sink leaves settling to the chain")
-        chunk.delivery.settle(.acknowledged)
+        try require(!chunk.acknowledgement.isSettled, "a sink leaves settling to the chain")
+        chunk.acknowledgement.settle(.acknowledged)
         return settlement
     }
 }

@@ -24,9 +24,11 @@ public struct TransformConformance: Sendable {
             let (chunk, settlement) = suite.chunk(1...5)
             let passed = try await suite.make().process(chunk)
             try requireEqual(passed.advances, chunk.advances, "the positions")
-            try require(passed.delivery === chunk.delivery, "the delivery is the chunk's own")
+            try require(
+                passed.acknowledgement === chunk.acknowledgement,
+                "the acknowledgement is the chunk's own")
             try requireEqual(settlement.settlements.count, 0, "how often it settled")
-            passed.delivery.settle(.acknowledged)
+            passed.acknowledgement.settle(.acknowledged)
         },
         Check("hands on a chunk that has lost its records: its positions advance with it") {
             suite in
@@ -35,7 +37,7 @@ public struct TransformConformance: Sendable {
             try requireEqual(passed.advances, chunk.advances, "the positions")
             try requireEqual(passed.records.count, 0, "how many records")
             try requireEqual(settlement.settlements.count, 0, "how often it settled")
-            passed.delivery.settle(.acknowledged)
+            passed.acknowledgement.settle(.acknowledged)
         },
         Check("keeps the records' order and ordinals, and hands on none that it refuses") { suite in
             let (chunk, settlement) = suite.chunk(1...20)
@@ -46,14 +48,14 @@ public struct TransformConformance: Sendable {
                 "the ordinals are those that came in, ascending; found \(ordinals)")
             let refused = Set(settlement.rejectedOrdinals)
             try require(refused.isDisjoint(with: ordinals), "none is refused and handed on")
-            passed.delivery.settle(.acknowledged)
+            passed.acknowledgement.settle(.acknowledged)
         },
         Check("takes the next chunk while the one before has not settled") { suite in
             let transform = try suite.make()
             let first = try await transform.process(suite.chunk(1...3).chunk)
             let second = try await transform.process(suite.chunk(4...6).chunk)
-            first.delivery.settle(.acknowledged)
-            second.delivery.settle(.acknowledged)
+            first.acknowledgement.settle(.acknowledged)
+            second.acknowledgement.settle(.acknowledged)
         },
         Check("ends what it does beside the chunks when its task is cancelled") { suite in
             let transform = try suite.make()
@@ -90,7 +92,9 @@ extension Chunk {
             source: source, partition: 0, expected: offset,
             next: offset + Int64(max(1, records.count)))
         return (
-            Chunk(records: numbered, advances: [advance], delivery: Delivery(settlement)),
+            Chunk(
+                records: numbered, advances: [advance], acknowledgement: Acknowledgement(settlement)
+            ),
             settlement
         )
     }

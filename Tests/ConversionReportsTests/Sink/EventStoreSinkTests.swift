@@ -9,7 +9,7 @@ import Testing
 @Suite("Publishing events to a store")
 struct EventStoreSinkTests {
     /// Remembers what was refused.
-    final class Handler: DeliveryHandler {
+    final class Handler: AcknowledgementHandler {
         let rejections = Mutex<[Rejection]>([])
         func reject(_ rejections: [Rejection]) async throws {
             self.rejections.withLock { $0 += rejections }
@@ -76,7 +76,8 @@ struct EventStoreSinkTests {
             &records, stage: "in", now: Timestamp(microseconds: 0))
         let advance = PositionAdvance(
             source: "events", partition: 0, expected: range.lowerBound, next: range.upperBound)
-        return Chunk(records: records, advances: [advance], delivery: Delivery(handler))
+        return Chunk(
+            records: records, advances: [advance], acknowledgement: Acknowledgement(handler))
     }
 
     static func views(_ store: any ReportStore) async throws -> Int64 {

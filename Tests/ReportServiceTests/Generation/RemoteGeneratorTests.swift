@@ -224,10 +224,10 @@ struct RemoteGeneratorTests {
 
     @Test("ends when it is cancelled, and tries nowhere else")
     func cancelled() async throws {
-        let reached = Latch()
+        let reached = AsyncEvent()
         let held = ScriptedEndpoint("a:1") { _ throws(GRPCStatusError) in
-            reached.open()
-            try? await Latch().wait()
+            reached.set()
+            try? await AsyncEvent().wait()
             throw GRPCStatusError(.cancelled, "the call was cancelled")
         }
         let other = ScriptedEndpoint("b:1")

@@ -110,7 +110,7 @@ struct ReportGeneratorServerTests {
             let request = GenerateReportsRequest.with { $0.definitions = [.sample(0)] }
             // On a busy machine a short deadline may pass before the run begins.
             var timeout = Duration.milliseconds(200)
-            while !held.reached.isOpen {
+            while !held.reached.isSet {
                 let error = try await status(client, request, timeout: timeout)
                 #expect(error.code == .deadlineExceeded)
                 timeout *= 2
@@ -166,7 +166,7 @@ struct ReportGeneratorServerTests {
                 #expect(try await watch.receive()?.status == .serving)
                 group.cancelAll()
                 #expect(try await watch.receive()?.status == .notServing)
-                held.released.open()
+                held.released.set()
                 try await calls.waitForAll()
             }
             try await group.waitForAll()

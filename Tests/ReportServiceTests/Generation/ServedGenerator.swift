@@ -65,14 +65,14 @@ struct FakeGenerator: Generator {
 
 /// Waits until it is let go.
 struct HeldGenerator: Generator {
-    let reached = Latch()
-    let released = Latch()
-    let cancelled = Latch()
+    let reached = AsyncEvent()
+    let released = AsyncEvent()
+    let cancelled = AsyncEvent()
 
     func generate(_ batch: Batch) async throws -> GeneratedBatch {
-        reached.open()
+        reached.set()
         do { try await released.wait() } catch {
-            cancelled.open()
+            cancelled.set()
             throw error
         }
         return try await FakeGenerator().generate(batch)

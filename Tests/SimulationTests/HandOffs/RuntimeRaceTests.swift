@@ -36,7 +36,7 @@ struct RuntimeRaceTests {
                     group.addTask {
                         try await process.clock.sleep(
                             for: .microseconds(process.simulator.below(4000)))
-                        environment.stop.open()
+                        environment.stop.set()
                     }
                     try await group.waitForAllOrFirstFailure()
                 }

@@ -67,17 +67,17 @@ struct ThreadStressTests {
         }
     }
 
-    @Test("a bell wakes its waiter for everything that was announced")
-    func bell() async throws {
+    @Test("a signal wakes its waiter for everything that was announced")
+    func signal() async throws {
         let announced = 20_000
-        let bell = Doorbell()
+        let signal = Signal()
         let waiting = Shared(0)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<4 {
                 group.addTask {
                     for _ in 0..<announced / 4 {
                         waiting.withLock { $0 += 1 }
-                        bell.ring()
+                        signal.send()
                         await Task.yield()
                     }
                 }
@@ -87,25 +87,25 @@ struct ThreadStressTests {
                 while taken < announced {
                     let some = waiting.take()
                     taken += some
-                    if some == 0 { try await bell.wait() }
+                    if some == 0 { try await signal.wait() }
                 }
             }
             try await group.waitForAllOrFirstFailure()
         }
     }
 
-    @Test("a latch that opens while others begin to wait or are cancelled leaves nobody behind")
-    func latch() async throws {
+    @Test("a event that opens while others begin to wait or are cancelled leaves nobody behind")
+    func event() async throws {
         for _ in 0..<500 {
-            let latch = Latch()
+            let event = AsyncEvent()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for waiter in 0..<6 {
                     group.addTask {
-                        if waiter.isMultiple(of: 2) { return try await latch.wait() }
-                        _ = try await cancelledSoon { try await latch.wait() }
+                        if waiter.isMultiple(of: 2) { return try await event.wait() }
+                        _ = try await cancelledSoon { try await event.wait() }
                     }
                 }
-                group.addTask { latch.open() }
+                group.addTask { event.set() }
                 try await group.waitForAllOrFirstFailure()
             }
         }

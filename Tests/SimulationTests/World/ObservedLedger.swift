@@ -153,7 +153,7 @@ struct ObservedLedger: Ledger {
         try await inner.reopenable(of: ids)
     }
     func expectedSealing() async throws -> ExpectedSealing { try await inner.expectedSealing() }
-    var outcomesCommitted: Doorbell { inner.outcomesCommitted }
+    var outcomesCommitted: Signal { inner.outcomesCommitted }
 }
 
 /// Hands out ledgers of one process.

@@ -1,5 +1,4 @@
 import Calendar
-import Ledger
 import PipelineCore
 import PipelineSimulation
 import SQLite

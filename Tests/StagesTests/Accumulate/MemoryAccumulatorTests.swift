@@ -51,29 +51,29 @@ struct MemoryAccumulatorTests {
             feed(second.chunk)
             try await output.reaches(2)
         }
-        output.entries[0].delivery.settle(.acknowledged)
+        output.entries[0].acknowledgement.settle(.acknowledged)
         #expect(first.settlement.settlements.count == 1)
         #expect(second.settlement.settlements.count == 0)
-        output.entries[1].delivery.settle(.failed(.fenced("position-moved", "moved")))
+        output.entries[1].acknowledgement.settle(.failed(.fenced("position-moved", "moved")))
         #expect(try await first.settlement.outcome() == nil)
         #expect(try await second.settlement.outcome()?.code == "position-moved")
     }
 
-    @Test("sends a refusal to the delivery that the record came with, under its own ordinal")
+    @Test("sends a refusal to the acknowledgement that the record came with, under its own ordinal")
     func refusals() async throws {
         let (first, second) = (Chunk.testing([10, 11]), Chunk.testing([12, 13]))
-        second.chunk.delivery.follow(0, .testing(12, ordinal: 5))
+        second.chunk.acknowledgement.follow(0, .testing(12, ordinal: 5))
         try await accumulating(.count(4)) { feed in
             feed(first.chunk)
             feed(second.chunk)
             try await output.reaches(1)
         }
         let batch = output.entries[0]
-        try await batch.delivery.reject(
+        try await batch.acknowledgement.reject(
             [1, 2].map {
                 Rejection(batch.records[$0], stage: "out", code: "too-large", reason: "large")
             })
-        batch.delivery.settle(.acknowledged)
+        batch.acknowledgement.settle(.acknowledged)
         #expect(first.settlement.rejectedOrdinals == [1])
         #expect(second.settlement.rejectedOrdinals == [0, 5])
     }
@@ -111,7 +111,7 @@ struct MemoryAccumulatorTests {
         #expect(batch.advances.count == 1)
         try positions.advance(batch.advances)
         #expect(positions.stored("topic") == [0: 9])
-        batch.delivery.settle(.acknowledged)
+        batch.acknowledgement.settle(.acknowledged)
         #expect(try await empty.settlement.outcome() == nil)
     }
 
@@ -169,15 +169,15 @@ struct MemoryAccumulatorTests {
 /// Chunks that a test feeds in, and the end of them.
 private final class ChunkFeed: Sendable {
     private let waiting = Mutex<(chunks: [Chunk], isEnded: Bool)>(([], false))
-    private let changed = Doorbell()
+    private let changed = Signal()
 
     func add(_ chunk: Chunk) {
         waiting.withLock { $0.chunks.append(chunk) }
-        changed.ring()
+        changed.send()
     }
     func end() {
         waiting.withLock { $0.isEnded = true }
-        changed.ring()
+        changed.send()
     }
     func next() async throws -> Chunk? {
         while true {

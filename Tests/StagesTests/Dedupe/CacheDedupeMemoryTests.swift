@@ -21,7 +21,7 @@ private struct UnreachableCache: Cache {
 private final class NotedCache: Cache {
     let kept: MemoryCache
     let writes = Journal<[String]>()
-    let gate = Latch()
+    let gate = AsyncEvent()
     init(clock: PipelineClock) { kept = MemoryCache(capacityBytes: 1 << 20, clock: clock) }
     func get(_ keys: [String]) async throws -> [Bytes?] { try await kept.get(keys) }
     func set(_ entries: [CacheEntry]) async throws {
@@ -69,11 +69,11 @@ struct CacheDedupeMemoryTests {
     @Test("drops what this or another worker has settled, inside the window")
     func shared() async throws {
         let cache = NotedCache(clock: time.clock)
-        cache.gate.open()
+        cache.gate.set()
         let (one, other) = (deduplicator(cache), deduplicator(cache))
         try await working(one) {
             let first = try await one.process(Chunk.testing([1]).chunk)
-            first.delivery.settle(.acknowledged)
+            first.acknowledgement.settle(.acknowledged)
             // The first worker gets nothing more to do: what it knows is there all the same.
             try await cache.writes.reaches(1)
         }
@@ -88,11 +88,11 @@ struct CacheDedupeMemoryTests {
     func lateWriting() async throws {
         let cache = NotedCache(clock: time.clock)
         let (one, other) = (deduplicator(cache), deduplicator(cache))
-        try await one.process(Chunk.testing([1]).chunk).delivery.settle(.acknowledged)
+        try await one.process(Chunk.testing([1]).chunk).acknowledgement.settle(.acknowledged)
         // Before it is written the worker itself knows it already.
         #expect(try await one.process(Chunk.testing([1]).chunk).numbers == [])
         time.advance(by: .seconds(59))
-        cache.gate.open()
+        cache.gate.set()
         try await working(one) { try await cache.writes.reaches(1) }
         #expect(try await other.process(Chunk.testing([1]).chunk).numbers == [])
         time.advance(by: .seconds(1))
@@ -108,7 +108,7 @@ struct CacheDedupeMemoryTests {
             DedupeKey(high: 1, low: UInt64($0))
         }
         memory.remember(keys.map { ($0, Digest(high: 0, low: 0)) })
-        cache.gate.open()
+        cache.gate.set()
         let count = CacheDedupeMemory.maxUnwritten / CacheDedupeMemory.batchSize
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { do { try await memory.run() } catch is CancellationError {} }
@@ -128,7 +128,7 @@ struct CacheDedupeMemoryTests {
             for _ in 0..<2 {
                 let passed = try await dedupe.process(Chunk.testing([1, 2]).chunk)
                 #expect(passed.numbers == [1, 2])
-                passed.delivery.settle(.acknowledged)
+                passed.acknowledgement.settle(.acknowledged)
                 for _ in 0..<500 { await Task.yield() }
             }
         }

@@ -22,7 +22,7 @@ struct DeduplicatorTests {
         through dedupe: Deduplicator
     ) async throws -> [Int] {
         let passed = try await dedupe.process(Chunk.testing(numbers, content: content).chunk)
-        passed.delivery.settle(settlement)
+        passed.acknowledgement.settle(settlement)
         return passed.numbers
     }
 
@@ -48,7 +48,7 @@ struct DeduplicatorTests {
                 chunk.records[index].key = chunk.records[index].payload
             }
             let passed = try await dedupe.process(chunk)
-            passed.delivery.settle(.acknowledged)
+            passed.acknowledgement.settle(.acknowledged)
             return passed.numbers
         }
         #expect(try await pass([1, 2, 3, 4, 5]) == [1, 2, 3, 4, 5])
@@ -92,15 +92,15 @@ struct DeduplicatorTests {
     func inFlight() async throws {
         let dedupe = deduplicator()
         let first = try await dedupe.process(Chunk.testing([1]).chunk)
-        let passed = Latch()
+        let passed = AsyncEvent()
         let second = Task {
             let chunk = try await dedupe.process(Chunk.testing([1, 2]).chunk)
-            passed.open()
+            passed.set()
             return chunk
         }
         for _ in 0..<500 { await Task.yield() }
-        #expect(!passed.isOpen)
-        first.delivery.settle(.acknowledged)
+        #expect(!passed.isSet)
+        first.acknowledgement.settle(.acknowledged)
         #expect(try await second.value.numbers == [2])
     }
 
@@ -110,10 +110,10 @@ struct DeduplicatorTests {
         let first = try await dedupe.process(Chunk.testing([1]).chunk)
         let second = Task { try await dedupe.process(Chunk.testing([1]).chunk) }
         for _ in 0..<500 { await Task.yield() }
-        first.delivery.settle(.failed(.fenced("position-moved", "moved")))
+        first.acknowledgement.settle(.failed(.fenced("position-moved", "moved")))
         let passed = try await second.value
         #expect(passed.numbers == [1])
-        passed.delivery.settle(.acknowledged)
+        passed.acknowledgement.settle(.acknowledged)
         #expect(try await pass([1], through: dedupe) == [])
     }
 
@@ -123,8 +123,8 @@ struct DeduplicatorTests {
         let first = try await dedupe.process(Chunk.testing([1], content: 0).chunk)
         let second = try await dedupe.process(Chunk.testing([1], content: 1).chunk)
         #expect(second.numbers == [1])
-        first.delivery.settle(.acknowledged)
-        second.delivery.settle(.acknowledged)
+        first.acknowledgement.settle(.acknowledged)
+        second.acknowledgement.settle(.acknowledged)
     }
 
     @Test("does not wait where settlement comes with a later batch; repeats go on")
@@ -133,21 +133,21 @@ struct DeduplicatorTests {
         let first = try await dedupe.process(Chunk.testing([1]).chunk)
         let second = try await dedupe.process(Chunk.testing([1]).chunk)
         #expect(second.numbers == [1])
-        first.delivery.settle(.acknowledged)
-        second.delivery.settle(.acknowledged)
+        first.acknowledgement.settle(.acknowledged)
+        second.acknowledgement.settle(.acknowledged)
         #expect(try await pass([1], through: dedupe) == [])
     }
 
-    @Test("gives a repeat in the same delivery the fate of the first")
+    @Test("gives a repeat in the same acknowledgement the fate of the first")
     func followers() async throws {
         let dedupe = deduplicator()
         let (chunk, settlement) = Chunk.testing([1, 1, 2, 1])
         let passed = try await dedupe.process(chunk)
         #expect(passed.numbers == [1, 2])
-        try await passed.delivery.reject([
+        try await passed.acknowledgement.reject([
             Rejection(passed.records[0], stage: "batch", code: "conflict", reason: "known")
         ])
-        passed.delivery.settle(.acknowledged)
+        passed.acknowledgement.settle(.acknowledged)
         #expect(settlement.rejectedOrdinals == [0, 1, 3])
         // What was refused is not remembered: it would be refused again, with its reason.
         #expect(try await pass([1, 2], through: dedupe) == [1])
@@ -179,7 +179,7 @@ struct DeduplicatorTests {
         let passed = try await dedupe.process(chunk)
         #expect(passed.records.isEmpty)
         #expect(passed.advances.map(\.next) == [8])
-        passed.delivery.settle(.acknowledged)
+        passed.acknowledgement.settle(.acknowledged)
     }
 
     @Test(
@@ -198,7 +198,7 @@ struct DeduplicatorTests {
                 chunk.records[index].digest = Digest(high: 1, low: 2)
             }
             let passed = try await dedupe.process(chunk)
-            passed.delivery.settle(.acknowledged)
+            passed.acknowledgement.settle(.acknowledged)
             return passed.numbers
         }
         #expect(try await pass([1, 2, 1]) == [1, 2])

@@ -28,7 +28,7 @@ struct TimedGeneratorTests {
     func tooLong() async throws {
         let timed = timed(
             FakeGenerator { batch in
-                try await Latch().wait()
+                try await AsyncEvent().wait()
                 return .echo(of: batch)
             })
         let run = Task { try await timed.generate(batch) }
@@ -52,7 +52,7 @@ struct TimedGeneratorTests {
 
     @Test("counts an answer that came together with the time-out")
     func photoFinish() async throws {
-        let mayFinish = Latch()
+        let mayFinish = AsyncEvent()
         let timed = timed(
             FakeGenerator { batch in
                 // Ignores its cancellation, as work in a store does.
@@ -62,7 +62,7 @@ struct TimedGeneratorTests {
         let run = Task { try await timed.generate(batch) }
         try await time.sleepers()
         time.advance(by: .seconds(5))
-        mayFinish.open()
+        mayFinish.set()
         #expect(try await run.value.results.count == 1)
     }
 }

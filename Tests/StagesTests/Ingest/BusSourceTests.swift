@@ -30,7 +30,7 @@ struct BusSourceTests {
 
     private func fetch(_ numbers: [Int]) -> Fetch {
         let (chunk, settlement) = Chunk.testing(numbers, source: "requests", at: 40)
-        chunk.delivery.settle(.acknowledged)
+        chunk.acknowledgement.settle(.acknowledged)
         withExtendedLifetime(settlement) {}
         return Fetch(records: chunk.records, advances: chunk.advances)
     }
@@ -53,7 +53,7 @@ struct BusSourceTests {
         bus.put(fetch([1]))
         bus.put(fetch([2]))
         try await reading({ chunk in
-            chunk.delivery.settle(
+            chunk.acknowledgement.settle(
                 chunk.numbers == [1] ? .failed(.fenced("position-moved", "moved")) : .acknowledged)
         }) { try await bus.consumerCalls.reaches(2) }
         #expect(bus.consumerCalls.entries == ["rewind", "settled", "close"])
@@ -74,12 +74,12 @@ struct BusSourceTests {
         fetch.records[0].headers = [Header("trace", "abc")]
         bus.put(fetch)
         try await reading({ chunk in
-            try await chunk.delivery.reject([
+            try await chunk.acknowledgement.reject([
                 Rejection(
                     chunk.records[0], stage: "batch", code: "conflict", reason: "known",
                     attempts: 2)
             ])
-            chunk.delivery.settle(.acknowledged)
+            chunk.acknowledgement.settle(.acknowledged)
         }) { try await bus.consumerCalls.reaches(1) }
         let (topic, letter) = bus.sent.entries[0]
         #expect(topic == "requests.dead-letters")
@@ -155,7 +155,7 @@ struct BusSourceTests {
                 try await source.run(
                     into: Outlet { chunk in
                         chunks.note(chunk)
-                        chunk.delivery.settle(.acknowledged)
+                        chunk.acknowledgement.settle(.acknowledged)
                     })
             }
             try await chunks.reaches(1)

@@ -19,7 +19,7 @@ struct LineSourceTests {
         try await source.run(
             into: Outlet { [positions] chunk in
                 try positions.advance(chunk.advances)
-                chunk.delivery.settle(.acknowledged)
+                chunk.acknowledgement.settle(.acknowledged)
                 chunks.note(chunk)
             })
         await source.close()
@@ -81,7 +81,7 @@ struct LineSourceTests {
             try await source.run(
                 into: Outlet { chunk in
                     sent.note(chunk)
-                    try await Latch().wait()
+                    try await AsyncEvent().wait()
                 })
         }
         try await sent.reaches(1)
@@ -98,10 +98,10 @@ struct LineSourceTests {
             intake: Intake(decoder: nil, context: .testing(clock: ManualClock().clock)))
         try await source.run(
             into: Outlet { chunk in
-                try await chunk.delivery.reject([
+                try await chunk.acknowledgement.reject([
                     Rejection(chunk.records[0], stage: "in", code: "malformed", reason: "bad")
                 ])
-                chunk.delivery.settle(.acknowledged)
+                chunk.acknowledgement.settle(.acknowledged)
             })
         #expect(
             lines.rejected.entries.map { String(decoding: $0.payload, as: UTF8.self) } == ["bad"])

@@ -39,16 +39,16 @@ struct RequestGateTests {
     func accepted() async throws {
         let gate = gate()
         let chunks = Journal<Chunk>()
-        let answered = Latch()
+        let answered = AsyncEvent()
         try await running(gate, { chunks.note($0) }) {
             let caller = Task {
-                defer { answered.open() }
+                defer { answered.set() }
                 return try await gate.submit(.testing(1))
             }
             let chunk = try await chunks.reaches(1)[0]
             for _ in 0..<500 { await Task.yield() }
-            #expect(!answered.isOpen)
-            chunk.delivery.settle(.acknowledged)
+            #expect(!answered.isSet)
+            chunk.acknowledgement.settle(.acknowledged)
             guard case .accepted = try await caller.value else {
                 Issue.record("not accepted")
                 return
@@ -59,7 +59,7 @@ struct RequestGateTests {
     @Test("tells a caller why its request was refused, and goes on with the others")
     func rejected() async throws {
         let gate = gate()
-        try await running(gate, { $0.delivery.settle(.acknowledged) }) {
+        try await running(gate, { $0.acknowledgement.settle(.acknowledged) }) {
             async let good = gate.submit(.testing(1))
             guard case .rejected(let rejection) = try await gate.submit(.testing(9)) else {
                 Issue.record("accepted")
@@ -77,7 +77,7 @@ struct RequestGateTests {
     func failed() async throws {
         let gate = gate()
         try await running(
-            gate, { $0.delivery.settle(.failed(.retryable("store-unavailable", "away"))) }
+            gate, { $0.acknowledgement.settle(.failed(.retryable("store-unavailable", "away"))) }
         ) {
             let error = await #expect(throws: PipelineError.self) {
                 _ = try await gate.submit(.testing(1))
@@ -91,14 +91,14 @@ struct RequestGateTests {
     func chunks() async throws {
         let gate = gate(maxChunk: 10)
         let sizes = Journal<Int>()
-        let mayGoOn = Latch()
+        let mayGoOn = AsyncEvent()
         try await running(
             gate,
             { chunk in
                 sizes.note(chunk.records.count)
                 #expect(chunk.records.map(\.ordinal) == Array(chunk.records.indices))
                 try await mayGoOn.wait()
-                chunk.delivery.settle(.acknowledged)
+                chunk.acknowledgement.settle(.acknowledged)
             }
         ) {
             try await withThrowingTaskGroup(of: Void.self) { callers in
@@ -113,7 +113,7 @@ struct RequestGateTests {
                 }
                 try await called.reaches(25)
                 for _ in 0..<2000 { await Task.yield() }
-                mayGoOn.open()
+                mayGoOn.set()
                 try await callers.waitForAll()
             }
         }
@@ -140,7 +140,7 @@ struct RequestGateTests {
             let other = Task { try await gate.submit(.testing(2)) }
             let chunk = try await chunks.reaches(1)[0]
             #expect(chunk.records.count == 1)
-            chunk.delivery.settle(.acknowledged)
+            chunk.acknowledgement.settle(.acknowledged)
             _ = try await other.value
         }
         watch.cancel()
@@ -156,15 +156,15 @@ struct RequestGateTests {
         try await running(gate, { chunks.note($0) }) {
             let caller = Task { try await gate.submit(.testing(1)) }
             let chunk = try await chunks.reaches(1)[0]
-            #expect(chunk.delivery.isAwaited)
+            #expect(chunk.acknowledgement.isAwaited)
             try await time.sleepers()
             time.advance(by: RequestGate.patience)
             let error = await #expect(throws: PipelineError.self) { try await caller.value }
             #expect(error?.code == "acceptance-unknown")
             #expect(error?.message.hasSuffix("repeat it with the same case_id") == true)
-            #expect(!chunk.delivery.isAwaited)
+            #expect(!chunk.acknowledgement.isAwaited)
             // It may be accepted all the same.
-            chunk.delivery.settle(.acknowledged)
+            chunk.acknowledgement.settle(.acknowledged)
         }
         watch.cancel()
     }

@@ -31,9 +31,9 @@ struct PublishSinksTests {
 
     private func keyOfRecord(_ template: KeyTemplate) async throws -> Bytes? {
         let bus = FakeBus()
-        let delivery = Delivery(RecordedSettlement())
+        let delivery = Acknowledgement(RecordedSettlement())
         try await records(bus, key: template).deliver(
-            Chunk(records: [record()], delivery: delivery))
+            Chunk(records: [record()], acknowledgement: delivery))
         delivery.settle(.acknowledged)
         return bus.sent.entries[0].record.key
     }
@@ -69,8 +69,9 @@ struct PublishSinksTests {
         var large = Record.testing(6, ordinal: 1)
         large.payload = [1, 2, 3]
         let settlement = RecordedSettlement()
-        let delivery = Delivery(settlement)
-        try await records(bus).deliver(Chunk(records: [record(), large], delivery: delivery))
+        let delivery = Acknowledgement(settlement)
+        try await records(bus).deliver(
+            Chunk(records: [record(), large], acknowledgement: delivery))
         delivery.settle(.acknowledged)
         #expect(bus.sent.entries.map(\.topic) == ["ready"])
         #expect(bus.sent.entries[0].record.headers.map(\.name) == ["trace"])

@@ -8,7 +8,7 @@ final class ClientEvents: Sendable {
     /// A consumer's assignments; unused by others.
     let rebalances = RebalanceQueue()
     /// A producer's reports; unused by others.
-    let deliveries = DeliveryTable()
+    let deliveries = DeliveryReports()
 
     init(
         log: KafkaLog?, clock: PipelineClock = .system, history: KafkaHistory = KafkaHistory()
@@ -56,7 +56,7 @@ final class ClientEvents: Sendable {
             defer {
                 unsafe rd_kafka_event_destroy(event)
                 // Only now has the queue the room that the reported messages took.
-                events.deliveries.room.ring()
+                events.deliveries.room.send()
             }
             switch unsafe rd_kafka_event_type(event) {
             case RD_KAFKA_EVENT_DR: unsafe events.deliveries.receive(event!, events.faults)

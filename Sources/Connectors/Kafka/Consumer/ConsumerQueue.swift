@@ -1,23 +1,23 @@
 internal import CRdKafka
 internal import PipelineCore
 
-/// Owns the queue that a consumer's records and callbacks come through, and rings a bell when it
+/// Owns the queue that a consumer's records and callbacks come through, and sends a signal when it
 /// fills.
 ///
 /// Sendable because librdkafka's queues are thread-safe and the pointer never changes.
 @safe final class ConsumerQueue: @unchecked Sendable {
     private let queue: OpaquePointer
     private let client: KafkaClient
-    private let doorbell: Doorbell
+    private let doorbell: Signal
 
-    init(_ client: KafkaClient, _ doorbell: Doorbell) {
+    init(_ client: KafkaClient, _ doorbell: Signal) {
         self.client = client
         self.doorbell = doorbell
         unsafe queue = client.withHandle { unsafe rd_kafka_queue_get_consumer($0) }
         unsafe rd_kafka_queue_cb_event_enable(
             queue,
             { _, doorbell in
-                unsafe Unmanaged<Doorbell>.fromOpaque(doorbell!).takeUnretainedValue().ring()
+                unsafe Unmanaged<Signal>.fromOpaque(doorbell!).takeUnretainedValue().send()
             }, Unmanaged.passUnretained(doorbell).toOpaque())
     }
 

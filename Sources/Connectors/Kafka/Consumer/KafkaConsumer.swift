@@ -5,7 +5,7 @@ internal import Synchronization
 /// A member of a consumer group.
 ///
 /// `next` does everything in turn: it answers the group, reads stored positions, commits, and takes
-/// records. It waits without a thread, on a bell that librdkafka rings when its queue fills.
+/// records. It waits without a thread, on a signal that librdkafka sends when its queue fills.
 final class KafkaConsumer: BusConsumer {
     static let requestTimeoutMilliseconds: Int32 = 10_000
     /// How long leaving the group may take. Closing waits for a part of it only: a broker that does not answer keeps no
@@ -34,7 +34,7 @@ final class KafkaConsumer: BusConsumer {
     /// Made when something is first to be looked at.
     let probe = Mutex<LogProbe?>(nil)
     let queue: ConsumerQueue
-    private let doorbell = Doorbell()
+    private let doorbell = Signal()
     private let heartbeat: Duration
 
     var topic: String { subscription.topic }
@@ -94,14 +94,14 @@ final class KafkaConsumer: BusConsumer {
             return !before && progress.hasUncommitted
         }
         // Whoever waits for records now waits for the time to commit as well.
-        if isNews { doorbell.ring() }
+        if isNews { doorbell.send() }
     }
 
     func rewind(_ advances: [PositionAdvance]) {
         progress.withLock { progress in
             for advance in advances { progress.rewind(advance.partition) }
         }
-        doorbell.ring()
+        doorbell.send()
     }
 
     func rewind(_ advances: [PositionAdvance], after pause: Duration) {
@@ -109,18 +109,18 @@ final class KafkaConsumer: BusConsumer {
         progress.withLock { progress in
             for advance in advances { progress.rewind(advance.partition, notBefore: end) }
         }
-        doorbell.ring()
+        doorbell.send()
     }
 
     func close() async {
         guard progress.withLock({ $0.close() }) else { return }
-        doorbell.ring()
+        doorbell.send()
         let (offsets, witnesses) = progress.withLock { ($0.takeCommits(), $0.continuity.proven) }
-        let hasLeft = Latch()
+        let hasLeft = AsyncEvent()
         worker.enqueue { [self] in
             if !offsets.isEmpty { commitAtLast(offsets, witnesses) }
             leave()
-            hasLeft.open()
+            hasLeft.set()
         }
         await withoutCancellation { [clock] in
             await withTaskGroup(of: Void.self) { group in

@@ -49,7 +49,7 @@ final class KafkaProducer: BusProducer {
     private func send(
         _ records: [(index: Int, record: OutgoingRecord)], to topic: String,
         by session: ProducerSession
-    ) async throws -> DeliveryTable.Outcome {
+    ) async throws -> DeliveryReports.Outcome {
         let outcome = try await session.send(records, to: topic)
         guard let failure = outcome.failure else { return outcome }
         switch KafkaErrorKind(rawValue: failure.code) {

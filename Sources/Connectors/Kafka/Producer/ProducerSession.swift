@@ -11,7 +11,7 @@ final class ProducerSession: Sendable {
     /// What the topic took at most when this was made, in bytes; `nil` where nobody said so.
     let largestBatch: Int?
 
-    private var deliveries: DeliveryTable { client.events.deliveries }
+    private var deliveries: DeliveryReports { client.events.deliveries }
 
     /// Blocks for as long as it takes to start librdkafka's threads.
     init(
@@ -36,7 +36,7 @@ final class ProducerSession: Sendable {
     /// - Throws: `CancellationError`, ``PipelineCore/PipelineError``.
     func send(
         _ records: [(index: Int, record: OutgoingRecord)], to topic: String
-    ) async throws -> DeliveryTable.Outcome {
+    ) async throws -> DeliveryReports.Outcome {
         let id = deliveries.open(records.count)
         do {
             try await enqueue(records, id, topic)
@@ -53,11 +53,11 @@ final class ProducerSession: Sendable {
         let message = try OutgoingMessage(client, topic)
         let deadline = clock.now.advanced(by: patience)
         for (index, record) in records {
-            var code = unsafe message.produce(record, DeliveryTable.opaque(id, index))
+            var code = unsafe message.produce(record, DeliveryReports.opaque(id, index))
             while code == RD_KAFKA_RESP_ERR__QUEUE_FULL {
                 guard clock.now < deadline else { throw fullError }
                 try await deliveries.room.wait(until: deadline, clock: clock)
-                code = unsafe message.produce(record, DeliveryTable.opaque(id, index))
+                code = unsafe message.produce(record, DeliveryReports.opaque(id, index))
             }
             if code == RD_KAFKA_RESP_ERR_NO_ERROR { continue }
             let error = PipelineError.kafka(

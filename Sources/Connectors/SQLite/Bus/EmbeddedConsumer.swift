@@ -31,7 +31,7 @@ final class EmbeddedConsumer: BusConsumer {
     private let storesPositions: Bool
     private let group: EmbeddedBus.GroupKey
     private let member: Int
-    private let bell = Doorbell()
+    private let signal = Signal()
     let state: Mutex<State>
 
     init(
@@ -50,7 +50,7 @@ final class EmbeddedConsumer: BusConsumer {
                 progress: Array(repeating: PartitionProgress(), count: count),
                 lastKept: bus.clock.now))
         group = EmbeddedBus.GroupKey(topic: topic.name, group: subscription.group)
-        bus.database.topicBells.add(bell, for: topic.name)
+        bus.database.topicSignals.add(signal, for: topic.name)
         member = bus.withGroup(group, partitions: count) { $0.join() }
     }
 
@@ -74,9 +74,9 @@ final class EmbeddedConsumer: BusConsumer {
                 state.withLock { $0.resting.values.min() },
             ]
             if let next = looks.compactMap(\.self).min() {
-                try await bell.wait(until: next, clock: bus.clock)
+                try await signal.wait(until: next, clock: bus.clock)
             } else {
-                try await bell.wait()
+                try await signal.wait()
             }
         }
     }
@@ -87,14 +87,14 @@ final class EmbeddedConsumer: BusConsumer {
                 state.progress[Int(advance.partition)].settle(advance)
             }
         }
-        bell.ring()
+        signal.send()
     }
 
     func rewind(_ advances: [PositionAdvance]) {
         state.withLock { state in
             for advance in advances { state.progress[Int(advance.partition)].rewind() }
         }
-        bell.ring()
+        signal.send()
     }
 
     func rewind(_ advances: [PositionAdvance], after pause: Duration) {
@@ -117,7 +117,7 @@ final class EmbeddedConsumer: BusConsumer {
             return !state.isClosed
         }
         guard isFirst else { return }
-        bus.database.topicBells.remove(bell)
+        bus.database.topicSignals.remove(signal)
         bus.withGroup(group, partitions: topic.partitions.count) { $0.leave(member) }
     }
 

@@ -29,7 +29,7 @@ final class EmbeddedProducer: BusProducer {
         }
         if refused.count == records.count { return refused }
         try await append(parts, to: topic)
-        bus.database.topicBells.ring(topicName)
+        bus.database.topicSignals.ring(topicName)
         return refused
     }
 

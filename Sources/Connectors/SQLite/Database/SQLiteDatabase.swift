@@ -16,8 +16,8 @@ public final class SQLiteDatabase: Resource {
     private let writer: SQLiteLane
     private let reader: SQLiteLane
     private let logBound: LogBound
-    /// Rung by topic when this process has appended to it.
-    let topicBells = DoorbellRegistry()
+    /// Sent by topic when this process has appended to it.
+    let topicSignals = SignalRegistry()
 
     /// Opens nothing: the first use does, and creates the file and its folder.
     ///

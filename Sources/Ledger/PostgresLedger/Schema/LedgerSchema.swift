@@ -37,3 +37,58 @@ enum LedgerSchema {
         \(upkeep.replacingFunctions)
         """
 }
+
+extension LedgerSchema {
+    /// The columns of each table; a test compares them with what a migration makes.
+    static let columns: [String: [String]] = [
+        "stages": [
+            "stage", "pipeline", "name", "rule", "revision", "last_fired", "flush_requested",
+            "fired_no", "draining", "drain_through", "gate", "clamp", "floor", "floor_no",
+            "gate_no", "sealed_due", "since_gate", "purged_cases", "purged_seconds",
+        ],
+        "positions": [
+            "stage", "source", "part", "next_offset", "log", "incarnation", "witness_offset",
+            "witness_digest",
+        ],
+        "cases": [
+            "case_no", "accepted_at", "deadline", "key", "digest", "stage", "attempt", "parameters",
+        ],
+        "pending": ["case_no", "accepted_at", "due", "deadline", "stage"],
+        "batches": [
+            "batch_no", "stage", "cases", "closed_by", "revision", "sealed_at", "due", "split_from",
+            "token", "lease_until", "not_before", "worker", "attempts", "last_error",
+            "committed_at", "done_at", "seconds", "rows_read",
+        ],
+        "outcomes": [
+            "case_no", "batch_no", "written_at", "data_as_of", "outcome_id", "state", "reason",
+            "report",
+        ],
+        "deliveries": [
+            "batch_no", "sink", "stage", "token", "lease_until", "not_before", "worker", "attempts",
+            "delivered_at", "only_parked",
+        ],
+        "parked": [
+            "batch_no", "sink", "case_no", "stage", "code", "reason", "attempts", "parked_at",
+            "is_due",
+        ],
+        "dead_letters": [
+            "letter_no", "pipeline", "stage", "code", "reason", "attempts", "kept_at", "refusal",
+            "resource", "source", "part", "record_no", "recorded_at", "key", "payload",
+            "header_names", "header_values",
+        ],
+    ]
+
+    /// What `run` does with them, `migrate` needs more. Locking a row takes the right to change it.
+    static var privileges: PostgresPrivileges {
+        let rights = [
+            "schema_versions": ["SELECT"],
+            "case_numbers": ["USAGE", "SELECT"],
+            "stages": ["SELECT", "INSERT", "UPDATE"],
+            "pending": ["SELECT", "INSERT", "DELETE"],
+            "outcomes": ["SELECT", "INSERT", "DELETE"],
+        ]
+        let others = columns.keys.map { ($0, ["SELECT", "INSERT", "UPDATE", "DELETE"]) }
+        return PostgresPrivileges(
+            schema: migration.schema, relations: rights.merging(others) { first, _ in first })
+    }
+}

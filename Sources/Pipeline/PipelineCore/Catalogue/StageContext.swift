@@ -1,5 +1,4 @@
 public import Logging
-internal import Synchronization
 
 /// What a stage is built with: everything that touches the world is injected here.
 public struct StageContext: Sendable {
@@ -40,9 +39,6 @@ public struct StageContext: Sendable {
     public var meter:
         @Sendable (_ stage: String, _ name: String, _ help: String, _ amount: Int) ->
             Void = { _, _, _, _ in }
-    /// Whom this process tells what it has done, if all who work on the same stores can be told: then nobody has to be
-    /// polled for.
-    public var neighbours: Neighbours?
 
     public init(
         pipeline: String, stage: String, sla: Duration, worker: String, clock: PipelineClock,
@@ -81,36 +77,5 @@ public struct StageContext: Sendable {
         throw PipelineError.fatal(
             "wrong-resource",
             "stage \(stage): the resource \"\(use.resource.text)\" can't be used as \(kinds)")
-    }
-}
-
-/// The barriers of one stage in several simulated processes, which tell each other what they have done.
-public final class Neighbours: Sendable {
-    public enum News: Sendable {
-        /// So many new cases are in the ledger.
-        case arrived(Int, earliestDeadline: Timestamp?)
-        /// Batches have been sealed, or divided.
-        case sealed
-        /// Outcomes have been committed for a sink.
-        case committed(sink: String)
-    }
-
-    private struct Member {
-        var id: ObjectIdentifier
-        var hear: @Sendable (News) -> Void
-    }
-    private let members = Mutex<[Member]>([])
-
-    public init() {}
-
-    /// - Parameter hear: hears the news of all others from now on.
-    public func join(_ member: AnyObject, hear: @escaping @Sendable (News) -> Void) {
-        let id = ObjectIdentifier(member)
-        members.withLock { $0.append(Member(id: id, hear: hear)) }
-    }
-
-    public func tell(_ news: News, from member: AnyObject) {
-        let id = ObjectIdentifier(member)
-        for other in members.withLock({ $0 }) where other.id != id { other.hear(news) }
     }
 }

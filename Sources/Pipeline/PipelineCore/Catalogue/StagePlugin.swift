@@ -63,7 +63,7 @@ public enum StageInstance: Sendable {
     case source([any Source])
     case transform(any Transform)
     case buffer(any Buffer)
-    case barrier(any Barrier)
+    case barrier(Barrier)
     case worker(any Generator)
     /// Delivers records; stands where no outcomes are handed on: see ``StageContext/input``.
     case recordSink(any RecordSink)

@@ -73,11 +73,13 @@ extension Outage {
     ///
     /// It is told of, and they go to the dead letters all the same: whoever sends bad records could stop everybody else's
     /// if they were ever taken for the store's fault.
-    public static func ofRefusals(in context: StageContext) -> Outage {
+    public static func ofRefusals(
+        at stage: String, clock: PipelineClock, logger: Logger
+    ) -> Outage {
         Outage(
-            "stage \(context.stage): store records",
+            "stage \(stage): store records",
             "the store refuses every record of a chunk for one reason: if it is a constraint or a trigger of its tables, stop the process and mend them; the records are in the dead letters",
-            clock: context.clock, logger: context.logger)
+            clock: clock, logger: logger)
     }
 }
 

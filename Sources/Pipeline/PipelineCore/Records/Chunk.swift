@@ -1,4 +1,4 @@
-/// A bounded array of records of one delivery; stages work on chunks, never on one record per `await`.
+/// A bounded array of records that settle together; stages work on chunks, never on one record per `await`.
 ///
 /// A chunk may lose all its records on its way (repeats, rejections) and still has to reach the stage that
 /// settles it, since its positions advance with it.
@@ -7,12 +7,14 @@ public struct Chunk: Sendable {
     /// How far the chunk moves its inputs' positions; empty for inputs without positions.
     public var advances: [PositionAdvance]
     /// The obligation to settle the chunk exactly once.
-    public let delivery: Delivery
+    public let acknowledgement: Acknowledgement
 
-    public init(records: [Record], advances: [PositionAdvance] = [], delivery: Delivery) {
+    public init(
+        records: [Record], advances: [PositionAdvance] = [], acknowledgement: Acknowledgement
+    ) {
         self.records = records
         self.advances = advances
-        self.delivery = delivery
+        self.acknowledgement = acknowledgement
     }
 }
 

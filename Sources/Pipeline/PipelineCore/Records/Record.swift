@@ -15,7 +15,7 @@ public struct Record: Sendable {
     public var timestamp: Timestamp
     /// Where the message was read.
     public var origin: Origin
-    /// The record's index in its delivery: stable while stages drop its neighbours.
+    /// The record's index in what was read with it: stable while stages drop its neighbours.
     public var ordinal: Int
 
     /// The canonical form of the payload, as the codec encodes it; the payload itself without a codec.

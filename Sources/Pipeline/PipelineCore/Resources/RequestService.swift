@@ -66,8 +66,8 @@ public protocol CaseReader: Sendable {
     func finished(of ids: [UUID]) async throws -> Set<UUID>
     /// When the open batch will be sealed at the latest, as far as the rule tells; the basis of `poll_after`.
     func expectedSealing() async throws -> ExpectedSealing
-    /// Rings when outcomes have been committed by this process.
-    var outcomesCommitted: Doorbell { get }
+    /// Sent when outcomes have been committed by this process.
+    var outcomesCommitted: Signal { get }
 }
 
 extension CaseReader {

@@ -22,7 +22,7 @@ public struct Outlet: Sendable {
 
 /// Changes chunks on their way: `dedupe`, a filter, a map.
 public protocol Transform: Sendable {
-    /// Hands back the chunk, with fewer or changed records. Refused ones go through `chunk.delivery.reject`.
+    /// Hands back the chunk, with fewer or changed records. Refused ones go through `chunk.acknowledgement.reject`.
     func process(_ chunk: Chunk) async throws -> Chunk
     /// Works beside the chunks, until the task is cancelled or there is nothing to do.
     func run() async throws
@@ -40,79 +40,47 @@ public protocol Buffer: Sendable {
     ) async throws
 }
 
-/// Owns state and time: cuts the chain into a head that it settles and a tail that it feeds.
-public protocol Barrier: Sendable {
-    /// Where the head's positions are kept; `nil` when they stay with the source.
-    var positions: (any PositionStore)? { get }
-    /// Answers reads of its cases; `nil` without a durable ledger.
-    var reader: (any CaseReader)? { get }
+/// Owns state and time: cuts the chain into a head that it settles and a tail that it feeds. It is a ledger, and how the
+/// runtime drives it.
+public struct Barrier: Sendable {
+    public var ledger: any Ledger
+    /// What the ledger's rule says of an open batch; pure. So the runtime knows when looking again is worth a statement.
+    public var decide: @Sendable (_ open: OpenBatch, _ now: Timestamp) -> SealingDecision
+    /// Whether the rule has the `manual` trigger.
+    public var isManual: Bool
+    /// The deadline of cases that name none: so long after their acceptance.
+    public var sla: Duration
+    /// How long a claimed batch is left to its worker without a sign of life.
+    public var lease: Duration
+    /// How often to look for what other processes have done.
+    public var poll: Duration
+    /// How long batches are kept after their end; `nil`: for ever.
+    public var retention: Duration?
 
-    /// Called once before everything else; may be called again after it threw.
-    func prepare() async throws
-    /// Takes in a chunk and settles it when it is safe. Called for one chunk after the other.
-    func accept(_ chunk: Chunk) async throws
-    /// Takes in a row of chunks, the fast way while all is well: may send one ahead while the store works on the one
-    /// before. Settles, in order, those that are safe.
-    ///
-    /// What was taken and has not settled is to be handed to ``accept(_:)``, one after the other.
-    /// - Parameter next: takes the next chunk, if one lies ready. Does not block, and may be called on any thread.
-    /// - Throws: what the first chunk that did not settle met, if that is known.
-    func accept(rowFrom next: @escaping @Sendable () -> Chunk?) async throws
-    /// The outcomes that sinks have refused for good; `nil` without a durable ledger.
-    var parked: (any ParkedOutcomes)? { get }
-    /// Evaluates the trigger and seals batches until cancelled.
-    func runSealing() async throws
-    /// Does, in small steps beside everything else, what need not be done now: deletes what is old. Until cancelled.
-    func runUpkeep() async throws
-    /// Claims the next sealed batch, waiting for one.
-    func nextBatch(worker: String) async throws -> any ClaimedBatch
-    /// Claims the next committed batch that `sink` has not delivered, waiting for one.
-    func nextDelivery(to sink: String, worker: String) async throws -> any ClaimedDelivery
-    /// Fires the `manual` trigger.
-    func flush() async throws
-    /// Nothing waits, nothing is being generated, nothing is still to be delivered.
-    func isIdle() async throws -> Bool
-}
+    public init(
+        ledger: any Ledger, sla: Duration, lease: Duration, poll: Duration,
+        retention: Duration? = nil, isManual: Bool = false,
+        decide: @escaping @Sendable (_ open: OpenBatch, _ now: Timestamp) -> SealingDecision
+    ) {
+        self.ledger = ledger
+        self.decide = decide
+        self.isManual = isManual
+        self.sla = sla
+        self.lease = lease
+        self.poll = poll
+        self.retention = retention
+    }
 
-extension Barrier {
-    public var parked: (any ParkedOutcomes)? { nil }
-    /// Has nothing to keep up.
-    public func runUpkeep() async throws {}
-    /// Knows no faster way.
-    public func accept(rowFrom next: @escaping @Sendable () -> Chunk?) async throws { _ = next() }
-}
-
-/// A batch under a lease.
-public protocol ClaimedBatch: Sendable {
-    var batch: Batch { get }
-    /// How long the lease holds from the last extension; extend well before.
-    var lease: Duration { get }
-    func extend() async throws
-    /// Writes the outcomes and the cases' final states in one transaction under the fencing token.
-    /// - Throws: ``PipelineError`` `fenced` when the lease was lost: somebody else's outcomes stand.
-    /// - Returns: when that was, on the store's clock: what is late is late by it.
-    func commit(
-        _ generated: GeneratedBatch, took: Duration, sinks: [String]
-    ) async throws -> Timestamp
-    /// Gives the batch back: it can be claimed again after `delay`.
-    func release(after delay: Duration, reason: String) async throws
-    /// Gives back a batch that this process has no time for: it can be claimed again at once, and it was no attempt.
-    func handBack() async throws
-    /// Splits a batch that keeps failing into two; each is claimed on its own.
-    func bisect() async throws
-}
-
-/// A committed batch under a lease of one sink.
-public protocol ClaimedDelivery: Sendable {
-    var batch: OutcomeBatch { get }
-    var lease: Duration { get }
-    func extend() async throws
-    /// Marks the batch as delivered to the sink, and parks what the sink refuses for good.
-    func delivered(refused: [OutcomeRefusal]) async throws
-    /// Gives it back for another try after `delay`.
-    func release(after delay: Duration) async throws
-    /// Gives it back because this process has no time for it: it can be claimed again at once, and it was no attempt.
-    func handBack() async throws
+    /// Asks for the `manual` trigger.
+    /// - Throws: ``PipelineError`` `no-manual-trigger`, fatal, when the rule has none.
+    public func flush(_ stage: String) async throws {
+        guard isManual else {
+            throw PipelineError.fatal(
+                "no-manual-trigger",
+                "the trigger of \(stage) has no { \"manual\": true }: a flush would do nothing")
+        }
+        try await ledger.requestFlush()
+    }
 }
 
 /// Answers the cases of a batch.
@@ -134,7 +102,7 @@ extension Generator {
 public protocol RecordSink: Sendable {
     /// Non-nil for a sink that writes rows and positions in one transaction; it settles its chain.
     var positions: (any PositionStore)? { get }
-    /// Delivers a chunk, also one that has lost its records. Refused ones go through `chunk.delivery.reject`.
+    /// Delivers a chunk, also one that has lost its records. Refused ones go through `chunk.acknowledgement.reject`.
     ///
     /// - Throws: ``PipelineError``; after a retryable one the same chunk is delivered again.
     func deliver(_ chunk: Chunk) async throws

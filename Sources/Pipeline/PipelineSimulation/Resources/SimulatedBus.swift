@@ -88,11 +88,11 @@ public final class SimulatedBus: Bus {
             state.turn += 1
             return state.turn
         }
-        let bells = withTopic(topic) { topic in
+        let signals = withTopic(topic) { topic in
             for record in records { topic.append(record, at: now, turn: turn) }
-            return topic.bells
+            return topic.signals
         }
-        for member in bells { member.bell.ring() }
+        for member in signals { member.signal.send() }
     }
 
     /// The messages of a topic, by partition, in order.

@@ -12,7 +12,7 @@ public final class SimulatedCallers: Sendable {
     private let door: SimulatedFrontDoor
     private let clock: PipelineClock
     private let waiting = Mutex<[Call]>([])
-    private let arrivals = Doorbell()
+    private let arrivals = Signal()
 
     public init(door: SimulatedFrontDoor, clock: PipelineClock) {
         self.door = door
@@ -22,7 +22,7 @@ public final class SimulatedCallers: Sendable {
     /// Lets a caller come in. Made from outside of the process; a process that is gone never answers.
     public func call(_ payload: Bytes, _ answer: @escaping Answer) {
         waiting.withLock { $0.append(Call(payload: payload, answer: answer)) }
-        arrivals.ring()
+        arrivals.send()
     }
 
     /// Until cancelled.

@@ -18,7 +18,7 @@ final class SimulatedConsumer: BusConsumer {
     private let positions: any PositionStore
     private let keepsPositions: Bool
     private let process = SimulatedProcess.current
-    private let bell = Doorbell()
+    private let signal = Signal()
     private let state = Mutex(State())
 
     init(bus: SimulatedBus, subscription: Subscription, positions: (any PositionStore)?) {
@@ -49,7 +49,7 @@ final class SimulatedConsumer: BusConsumer {
                 if handOut(fetch) { return fetch }
                 continue
             }
-            try await bell.wait()
+            try await signal.wait()
         }
     }
 
@@ -63,20 +63,20 @@ final class SimulatedConsumer: BusConsumer {
             return new
         }
         guard let member else { return nil }
-        let (found, bells) = bus.withTopic(subscription.topic) { topic in
-            var bells: [SimulatedTopic.Member] = []
+        let (found, signals) = bus.withTopic(subscription.topic) { topic in
+            var signals: [SimulatedTopic.Member] = []
             let group = subscription.group
             if topic.groups[group]?.members.contains(where: { $0.id == member }) != true {
-                topic.join(SimulatedTopic.Member(id: member, bell: bell), group)
-                bells = topic.groups[group]?.members ?? []
+                topic.join(SimulatedTopic.Member(id: member, signal: signal), group)
+                signals = topic.groups[group]?.members ?? []
             }
             let count = topic.partitions.count
             let partitions = topic.groups[group]?.partitions(of: member, count: count) ?? []
-            return ((topic.groups[group]?.generation ?? 0, partitions), bells)
+            return ((topic.groups[group]?.generation ?? 0, partitions), signals)
         }
-        for other in bells where other.id != member { other.bell.ring() }
+        for other in signals where other.id != member { other.signal.send() }
         // Its process may have died since it asked.
-        if !bells.isEmpty, let process, !process.isResponsive { expelLater(member, process) }
+        if !signals.isEmpty, let process, !process.isResponsive { expelLater(member, process) }
         return found
     }
 
@@ -153,13 +153,13 @@ final class SimulatedConsumer: BusConsumer {
                 advances.contains { $0.partition == known.partition }
             }
         }
-        bell.ring()
+        signal.send()
     }
 
     func close() async {
         state.withLock { $0.isClosed = true }
         leave()
-        bell.ring()
+        signal.send()
     }
 
     private func leave() {
@@ -173,12 +173,12 @@ final class SimulatedConsumer: BusConsumer {
     /// Takes a member out of the group and tells the others. It joins again as another one when it next looks.
     private func expel(_ member: UInt64) {
         state.withLock { if $0.member == member { $0.member = nil } }
-        let bells: [SimulatedTopic.Member] = bus.withTopic(subscription.topic) { topic in
+        let signals: [SimulatedTopic.Member] = bus.withTopic(subscription.topic) { topic in
             guard topic.leave(member, subscription.group) else { return [] }
             return topic.groups[subscription.group]?.members ?? []
         }
-        for other in bells { other.bell.ring() }
-        bell.ring()
+        for other in signals { other.signal.send() }
+        signal.send()
     }
 
     private func processChanged(_ change: SimulatedProcess.Change) {

@@ -8,7 +8,7 @@ struct SimulatedTopic: Sendable {
     }
     struct Member: Sendable {
         let id: UInt64
-        let bell: Doorbell
+        let signal: Signal
     }
     struct Group: Sendable {
         var members: [Member] = []
@@ -29,7 +29,7 @@ struct SimulatedTopic: Sendable {
     /// Looked up, never iterated.
     var groups: [String: Group] = [:]
     /// Members of all groups, in the order in which they joined.
-    var bells: [Member] = []
+    var signals: [Member] = []
 
     init(partitions count: Int) { partitions = Array(repeating: [], count: count) }
 
@@ -47,7 +47,7 @@ struct SimulatedTopic: Sendable {
     mutating func join(_ member: Member, _ group: String) {
         groups[group, default: Group()].members.append(member)
         groups[group]?.generation += 1
-        bells.append(member)
+        signals.append(member)
     }
 
     /// - Returns: whether it was a member.
@@ -56,7 +56,7 @@ struct SimulatedTopic: Sendable {
         else { return false }
         groups[group]?.members.remove(at: index)
         groups[group]?.generation += 1
-        bells.removeAll { $0.id == member }
+        signals.removeAll { $0.id == member }
         return true
     }
 

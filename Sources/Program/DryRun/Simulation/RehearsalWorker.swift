@@ -28,19 +28,18 @@ struct RehearsalWorker: Sendable {
             resources[resource.name] = door
             callers[resource.name] = SimulatedCallers(door: door, clock: process.clock)
         }
-        var context = StageContext(
+        let context = StageContext(
             pipeline: plan.definition.name, stage: "", sla: plan.definition.sla,
             worker: process.name, clock: process.clock, random: random, logger: logger,
             catalogue: plan.catalogue.simulated(plan, process, recorder), resources: resources)
-        context.neighbours = neighbours
         graph = try PipelineGraph(
             stages: plan.definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
             context: context)
-        run = PipelineRun(
-            graph, role: .all,
-            environment: RunEnvironment(
-                clock: process.clock, random: random, logger: logger, worker: process.name,
-                observer: recorder))
+        var environment = RunEnvironment(
+            clock: process.clock, random: random, logger: logger, worker: process.name,
+            observer: recorder)
+        environment.neighbours = neighbours
+        run = PipelineRun(graph, role: .all, environment: environment)
         self.process = process
         self.callers = callers
         self.recorder = recorder

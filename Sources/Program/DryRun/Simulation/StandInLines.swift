@@ -10,20 +10,20 @@ final class StandInLines: LineInput, LineOutput {
     }
     let name: String
     private let state = Mutex(State())
-    private let arrivals = Doorbell()
+    private let arrivals = Signal()
 
     init(name: String) { self.name = name }
 
     /// A line is written to the input.
     func append(line: Bytes) {
         state.withLock { $0.lines.append(line) }
-        arrivals.ring()
+        arrivals.send()
     }
 
     /// No more lines come.
     func end() {
         state.withLock { $0.isEnded = true }
-        arrivals.ring()
+        arrivals.send()
     }
 
     /// Lines that were refused, as dead letters.

@@ -31,7 +31,7 @@ extension PenstockCommand {
             let barrier = try await BarrierAccess.open(
                 definition, stage: options.stage, catalogue: catalogue)
             do {
-                try await barrier.barrier.flush()
+                try await barrier.barrier.flush(options.stage)
             } catch let error as PipelineError {
                 throw CommandFailure(error.exitCode, error.description)
             }

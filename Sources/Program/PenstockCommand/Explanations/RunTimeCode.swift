@@ -91,6 +91,10 @@ struct RunTimeCode {
             "The address can't be listened on.",
             "Name an address of this machine, and a port that this user may use."),
         .init(
+            "codec-mismatch", .failure,
+            "A codec handed on a record without a case id.",
+            "Correct the codec: it gives each record its case id, or refuses it."),
+        .init(
             "conflict", .record,
             "A request has the id of another one with other parameters.",
             "Send it under a new case_id; the first one stands."),
@@ -222,6 +226,10 @@ struct RunTimeCode {
             "shutting-down", .passing,
             "The process stops and takes nothing more.",
             "Ask again: another process, or this one after its start."),
+        .init(
+            "sink-mismatch", .failure,
+            "A sink refused a case that it was not given.",
+            "Correct the sink: it refuses cases of the batch that it delivers."),
         .init(
             "topic-invalid", .failure,
             "A topic's name is not one that the broker takes.",

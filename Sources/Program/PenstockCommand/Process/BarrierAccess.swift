@@ -6,7 +6,7 @@ internal import StandardCatalogue
 
 /// A pipeline's barrier, opened beside whoever runs it.
 struct BarrierAccess {
-    let barrier: any Barrier
+    let barrier: Barrier
     let resources: OpenResources
 
     /// Opens the barrier of a stage that a `run` has kept in its ledger; makes nothing where there is none.

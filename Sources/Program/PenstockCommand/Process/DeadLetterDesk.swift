@@ -97,8 +97,8 @@ struct DeadLetterDesk: Sendable {
     private func letters(_ selected: Selected, limit: Int) async throws -> [Letter] {
         var found: [Letter] = []
         for selection in selected.outcomes {
-            for case let parked? in barriers.map(\.barrier.parked) {
-                found += try await parked.parked(selection, limit: limit).map(Letter.outcome)
+            for ledger in barriers.map(\.barrier.ledger) {
+                found += try await ledger.parked(selection, limit: limit).map(Letter.outcome)
             }
         }
         if let selection = selected.records {
@@ -122,8 +122,8 @@ struct DeadLetterDesk: Sendable {
         var count = 0
         var stuck: [CommandFailure] = []
         for selection in selected.outcomes {
-            for case let parked? in barriers.map(\.barrier.parked) {
-                count += try await parked.replayParked(selection)
+            for ledger in barriers.map(\.barrier.ledger) {
+                count += try await ledger.replayParked(selection)
             }
         }
         guard let selection = selected.records else { return count }
@@ -155,8 +155,8 @@ struct DeadLetterDesk: Sendable {
     func drop(_ selected: Selected) async throws -> Int {
         var count = 0
         for selection in selected.outcomes {
-            for case let parked? in barriers.map(\.barrier.parked) {
-                count += try await parked.dropParked(selection)
+            for ledger in barriers.map(\.barrier.ledger) {
+                count += try await ledger.dropParked(selection)
             }
         }
         guard let selection = selected.records else { return count }

@@ -38,13 +38,13 @@ struct GeneratorRun: Sendable {
             configuration: settings, generator: ConversionGenerator(store: store.reports),
             clock: clock, logger: logger, observe: metrics.observe)
         let monitor = ReadinessMonitor(
-            resources: resources.named, generator: server, stop: stop.latch, clock: clock)
+            resources: resources.named, generator: server, stop: stop.event, clock: clock)
         let admin = try AdminServer(
             options.service.admin, registry: registry, monitor: monitor)
         logger.notice(
             "running",
             metadata: ["store": "\(address)", "version": "\(PenstockCommand.version)"])
-        try await OpenResources.refuseMistakes(in: [store], until: stop.latch)
+        try await OpenResources.refuseMistakes(in: [store], until: stop.event)
         do { try await serve(server, monitor) } catch {
             stop.request()
             throw error

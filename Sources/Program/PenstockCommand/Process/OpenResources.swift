@@ -67,7 +67,7 @@ struct OpenResources {
     /// noticed last. What does not answer is waited for by whoever needs it; buses say it to those who read and write.
     ///
     /// - Throws: ``PipelineError``, fatal.
-    static func refuseMistakes(in resources: [any Resource], until stop: Latch) async throws {
+    static func refuseMistakes(in resources: [any Resource], until stop: AsyncEvent) async throws {
         let asked = resources.filter { resource in
             resource is any Cache || (resource as? any StandardStore)?.migratesItself == false
         }

@@ -41,7 +41,7 @@ struct ProcessRun: Sendable {
             options.role == .worker
             ? [] : resources.all.compactMap { $0 as? any RequestService }
         let monitor = ReadinessMonitor(
-            resources: resources.named, runs: runs, services: services, stop: stop.latch,
+            resources: resources.named, runs: runs, services: services, stop: stop.event,
             clock: clock)
         let admin = try AdminServer(
             options.service.admin, registry: Self.metrics, monitor: monitor)
@@ -80,7 +80,8 @@ struct ProcessRun: Sendable {
             stages: definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
             context: context)
         let environment = RunEnvironment(
-            clock: clock, random: random, logger: logger, worker: context.worker, stop: Latch(),
+            clock: clock, random: random, logger: logger, worker: context.worker,
+            stop: AsyncEvent(),
             grace: options.service.grace,
             observer: metrics, openWork: stop.openWork)
         return PipelineRun(graph, role: options.role.ofRun, environment: environment)
@@ -94,12 +95,12 @@ struct ProcessRun: Sendable {
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await OpenResources.refuseMistakes(in: resources, until: stop.latch)
+                try await OpenResources.refuseMistakes(in: resources, until: stop.event)
             }
             group.addTask { await stop.openWork.during("probes") { await monitor.run() } }
             group.addTask { try await serve(services) }
             group.addTask {
-                try await stop.latch.wait()
+                try await stop.event.wait()
                 for run in runs { run.stop() }
             }
             group.addTask {
@@ -129,7 +130,7 @@ struct ProcessRun: Sendable {
                 }
             }
             group.addTask {
-                try await stop.latch.wait()
+                try await stop.event.wait()
                 return true
             }
             while let isStop = try await group.next() {

@@ -15,8 +15,8 @@ final class ProcessStop: Sendable {
     /// end it is less than two seconds.
     static let margin: Duration = .milliseconds(1_700)
 
-    /// Opens when the process shall stop.
-    let latch = Latch()
+    /// Set when the process shall stop.
+    let event = AsyncEvent()
     let openWork = OpenWork()
     private let grace: Duration
     private let logger: Logger
@@ -43,7 +43,7 @@ final class ProcessStop: Sendable {
 
     /// Asks for the stop without a signal, because the work is over or can't go on.
     func request() {
-        latch.open()
+        event.set()
         wakeStopThread(0)
     }
 
@@ -61,8 +61,8 @@ final class ProcessStop: Sendable {
         while true {
             guard let number = next(before: end) else { endByForce() }
             if number != 0 {
-                if latch.isOpen { _exit(128 + Int32(number)) }
-                latch.open()
+                if event.isSet { _exit(128 + Int32(number)) }
+                event.set()
             }
             end = end ?? monotonicMilliseconds() + UInt64((grace + Self.margin).wholeMilliseconds)
         }

@@ -36,14 +36,14 @@ final class ReadinessMonitor: Sendable {
     private let runs: [PipelineRun]
     private let services: [any RequestService]
     private let generator: ReportGeneratorServer?
-    private let stop: Latch
+    private let stop: AsyncEvent
     private let clock: PipelineClock
     private let answers: Mutex<[String: Answer]>
 
     init(
         resources: [(name: String, resource: any Resource)], runs: [PipelineRun] = [],
         services: [any RequestService] = [], generator: ReportGeneratorServer? = nil,
-        stop: Latch, clock: PipelineClock
+        stop: AsyncEvent, clock: PipelineClock
     ) {
         asked =
             resources.filter {
@@ -130,7 +130,7 @@ final class ReadinessMonitor: Sendable {
     }
 
     var readiness: Readiness {
-        if stop.isOpen { return .notReady(reason: "stopping") }
+        if stop.isSet { return .notReady(reason: "stopping") }
         let reasons = parts.filter(\.isNeeded).compactMap { part in
             part.problem.map { "\(part.name): \($0)" }
         }

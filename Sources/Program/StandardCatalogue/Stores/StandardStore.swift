@@ -27,7 +27,8 @@ extension StandardStore {
             logger: context.logger)
         let store = reports.owned(
             byPipeline: context.pipeline, stage: context.stage, beside: context.owners)
-        let refusals = Outage.ofRefusals(in: context)
+        let refusals = Outage.ofRefusals(
+            at: context.stage, clock: context.clock, logger: context.logger)
         return EventStoreSink(
             store: store, stage: context.stage, clock: context.clock,
             onRefusals: { error in

@@ -62,7 +62,7 @@ public final class EventStoreSink: RecordSink {
     ///   succeeds again.
     public func deliver(_ chunk: Chunk) async throws {
         var (events, rejections) = read(chunk.records[...])
-        if !rejections.isEmpty { try await chunk.delivery.reject(rejections) }
+        if !rejections.isEmpty { try await chunk.acknowledgement.reject(rejections) }
         do {
             try await store.append(events, advances: chunk.advances)
         } catch let error as PipelineError where error.disposition == .permanent {
@@ -97,7 +97,7 @@ public final class EventStoreSink: RecordSink {
             try await store.tryAppending(read(part).0)
         }
         if chunk.records.areRefusedAlike(refused) { onRefusals(refused[0].error) }
-        try await chunk.delivery.reject(
+        try await chunk.acknowledgement.reject(
             refused.map { record, error in
                 Rejection(record, stage: stage, code: error.code, reason: error.message)
             })

@@ -31,8 +31,8 @@ final class PollSchedule: Sendable {
     private struct State {
         var known: Known?
         var nextLook = Instant(nanoseconds: .min)
-        /// Opens when a look that others wait for has ended.
-        var looking: Latch?
+        /// Set when a look that others wait for has ended.
+        var looking: AsyncEvent?
     }
     private let cases: (any CaseReader)?
     private let clock: PipelineClock
@@ -82,12 +82,12 @@ final class PollSchedule: Sendable {
     /// The store's clock, told from a look at it and the time since; this process's while it can't be asked.
     func storeTime() async -> Timestamp {
         let now = clock.now
-        let (others, own): (Latch?, Latch?) = state.withLock { state in
+        let (others, own): (AsyncEvent?, AsyncEvent?) = state.withLock { state in
             if let known = state.known, known.at.duration(to: now) < Self.clockRefresh {
                 return (nil, nil)
             }
             if let looking = state.looking { return (looking, nil) }
-            state.looking = Latch()
+            state.looking = AsyncEvent()
             return (nil, state.looking)
         }
         try? await others?.wait()
@@ -99,7 +99,7 @@ final class PollSchedule: Sendable {
                 group.cancelAll()
             }
             state.withLock { $0.looking = nil }
-            own.open()
+            own.set()
         }
         return state.withLock { $0.known }?.clock(at: clock.now) ?? clock.timestamp
     }

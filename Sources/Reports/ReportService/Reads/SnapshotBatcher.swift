@@ -16,7 +16,7 @@ final class SnapshotBatcher: Sendable {
         var isShut = false
     }
     private let state = Mutex(State())
-    private let arrivals = Doorbell()
+    private let arrivals = Signal()
     private let cases: any CaseReader
     private let window: Duration
     private let clock: PipelineClock
@@ -40,7 +40,7 @@ final class SnapshotBatcher: Sendable {
                 state.waiting.append((id, resumption))
                 return nil
             }
-            if let refusal { resumption.resume(throwing: refusal) } else { arrivals.ring() }
+            if let refusal { resumption.resume(throwing: refusal) } else { arrivals.send() }
         }
     }
 

@@ -23,7 +23,7 @@ final class WaitingReaders: Sendable {
         var isShut = false
     }
     private let state = Mutex(State())
-    private let changed = Doorbell()
+    private let changed = Signal()
     private let cases: any CaseReader
     private let clock: PipelineClock
 
@@ -49,7 +49,7 @@ final class WaitingReaders: Sendable {
                     return (nil, state.wakesAt.map { deadline < $0 } ?? true)
                 }
                 if let refusal { return resumption.resume(throwing: refusal) }
-                if isEarlier { changed.ring() }
+                if isEarlier { changed.send() }
             }
         } onCancel: {
             state.withLock { $0.readers.removeValue(forKey: number) }?
@@ -65,7 +65,7 @@ final class WaitingReaders: Sendable {
                 while true {
                     try await cases.outcomesCommitted.wait()
                     state.withLock { $0.hasNews = true }
-                    changed.ring()
+                    changed.send()
                 }
             }
             group.addTask { [self] in try await serve() }

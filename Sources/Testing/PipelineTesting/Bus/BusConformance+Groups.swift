@@ -32,7 +32,7 @@ private struct BusGroup: Sendable {
     }
     private final class Progress: Sendable {
         let state = Mutex(State())
-        let changed = Doorbell()
+        let changed = Signal()
     }
     private let suite: BusConformance
     private let bus: any Bus
@@ -133,6 +133,6 @@ private struct BusGroup: Sendable {
             state.members[member].insert(Int(advance.partition))
             for record in records { state.accepted[record.number, default: 0] += 1 }
         }
-        progress.changed.ring()
+        progress.changed.send()
     }
 }

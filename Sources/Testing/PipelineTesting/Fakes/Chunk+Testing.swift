@@ -46,7 +46,8 @@ extension Chunk {
             ]
         }
         let chunk = Chunk(
-            records: records, advances: advances ?? [], delivery: Delivery(settlement))
+            records: records, advances: advances ?? [], acknowledgement: Acknowledgement(settlement)
+        )
         return (chunk, settlement)
     }
 

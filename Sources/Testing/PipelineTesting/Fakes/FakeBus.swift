@@ -15,14 +15,14 @@ public final class FakeBus: Bus {
     /// Payloads that the bus refuses for good.
     public let tooLarge: Int
     private let fetches = Mutex<[Fetch]>([])
-    private let arrived = Doorbell()
+    private let arrived = Signal()
 
     public init(tooLarge: Int = .max) { self.tooLarge = tooLarge }
 
     /// The consumer's next fetch.
     public func put(_ fetch: Fetch) {
         fetches.withLock { $0.append(fetch) }
-        arrived.ring()
+        arrived.send()
     }
 
     public func ensureTopic(_ name: String, partitions: Int?) async throws { created.note(name) }

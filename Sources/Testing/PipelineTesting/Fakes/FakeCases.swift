@@ -9,7 +9,7 @@ public final class FakeCases: CaseReader {
     public let scheduleLooks = Journal<Void>()
     /// What statements fail with.
     public let failures = Failures()
-    public let outcomesCommitted = Doorbell()
+    public let outcomesCommitted = Signal()
     private struct State {
         var cases: [UUID: CaseSnapshot] = [:]
         var sealing = ExpectedSealing(at: nil, clock: Timestamp(microseconds: 0))

@@ -1,64 +1,116 @@
-internal import Batching
-public import Ledger
 public import PipelineCore
 internal import Synchronization
 
-/// A ledger that answers what a test says: for stages that need one, not for what a ledger promises.
+/// A ledger in memory that answers what a test says: batches are what a test puts in, every call is noted.
 public final class FakeLedger: Ledger {
+    /// Calls that can be made to fail, and that are noted.
+    public enum Call: String, Sendable, CaseIterable {
+        case register, accept, extend, commit, release, handBack, bisect
+        case delivered, releaseDelivery, handBackDelivery
+    }
+    struct State {
+        var batches: [Batch] = []
+        var claimed: [Int64: Batch] = [:]
+        var lastNumber: Int64 = 0
+        var deliveries: [String: [OutcomeBatch]] = [:]
+        var claimedDeliveries: [String: OutcomeBatch] = [:]
+        var open = 0
+    }
+
+    // MARK: What was asked for
+
+    /// `commit 1`, `release 1`, `delivered 1 to a`, in order.
+    public let calls = Journal<String>()
     /// The ids of each chunk that was asked to be accepted, conflicts included.
     public let submissions = Journal<[UUID]>()
     /// The ids of each chunk that was accepted.
     public let accepted = Journal<[UUID]>()
-    /// `accept` fails with these first.
-    public let failures = Failures()
+    /// The ids of each chunk of a window, when it was taken.
+    public let taken = Journal<[UUID]>()
     /// How often the rule was evaluated.
     public let seals = Journal<Void>()
     public let purges = Journal<Timestamp>()
+    public let flushes = Journal<Void>()
+    /// What was committed.
+    public let commits = Journal<(batch: Batch, generated: GeneratedBatch)>()
     /// What deliveries were claimed or extended for.
     public let deliveryLeases = Journal<Duration>()
-    public let cases = FakeCases()
-    /// The ids of each chunk in a row, when it was taken.
-    public let taken = Journal<[UUID]>()
-    /// Chunks in a row wait here for their answers.
-    public let gate = Latch()
+    /// How long batches were given back for.
+    public let pauses = Journal<Duration>()
+    /// What sinks have refused for good.
+    public let refusals = Journal<(sink: String, outcome: OutcomeRefusal)>()
+
+    // MARK: What is answered
+
+    /// `accept` fails with these first.
+    public var failures: Failures { failing[.accept]! }
+    /// Chunks of a window wait here for their answers.
+    public let gate = AsyncEvent()
     /// A purge waits here.
-    public let purgeGate = Latch()
+    public let purgeGate = AsyncEvent()
+    public let cases = FakeCases()
+    private let failing: [Call: Failures]
     private let finished: Int
     private let conflicts: Set<UUID>
     private let refused: Set<UUID>
     private let stored: InMemoryPositions?
     private let ahead: Int
-    private let sealing: @Sendable (Int) -> SealingResult
-    public let flushes = Journal<Void>()
-    private let deliveries = Mutex<[OutcomeBatch]>([])
+    private let sealing: (@Sendable (Int) -> SealingResult)?
+    /// The store's clock.
+    let storeTime: Timestamp
+    let waitsAtClaims: Bool
+    let state = Mutex(State())
+    let sealed = Signal()
+    let committed = Mutex<[String: Signal]>([:])
 
     /// - Parameters:
     ///   - conflicts: ids that are known with other parameters.
     ///   - refused: ids that the store can't keep.
     ///   - stored: where chunks have to go on from; anywhere without it.
-    ///   - ahead: how many chunks of a row are taken before the first is answered.
+    ///   - ahead: how many chunks of a window are taken before the first is answered; none of it at 0.
     ///   - isOpen: whether the gates are.
     ///   - finished: how many batches there are to purge.
-    ///   - sealing: what the evaluation of that number (from 1) finds.
+    ///   - storeTime: the store's clock, which stands still.
+    ///   - waitsAtClaims: a claim waits for something to be claimed, so that nobody has to be woken.
+    ///   - sealing: what the evaluation of that number (from 1) finds; without it, evaluations never end.
     public init(
         conflicts: Set<UUID> = [], refused: Set<UUID> = [], stored: InMemoryPositions? = nil,
-        ahead: Int = 1, isOpen: Bool = true, finished: Int = 0,
-        sealing: @escaping @Sendable (Int) -> SealingResult
+        ahead: Int = 0, isOpen: Bool = true, finished: Int = 0,
+        storeTime: Timestamp = Timestamp(microseconds: 0), waitsAtClaims: Bool = true,
+        sealing: (@Sendable (Int) -> SealingResult)? = nil
     ) {
         self.conflicts = conflicts
         self.refused = refused
         self.stored = stored
         self.ahead = ahead
         if isOpen {
-            gate.open()
-            purgeGate.open()
+            gate.set()
+            purgeGate.set()
         }
         self.finished = finished
+        self.storeTime = storeTime
+        self.waitsAtClaims = waitsAtClaims
         self.sealing = sealing
+        failing = Dictionary(uniqueKeysWithValues: Call.allCases.map { ($0, Failures()) })
+    }
+
+    /// The next calls of that sort throw these.
+    public func fail(_ call: Call, _ errors: PipelineError...) {
+        for error in errors { failing[call]?.add(error) }
+    }
+
+    func perform(_ call: Call, _ what: String = "") throws {
+        try failing[call]?.throwNext()
+        calls.note(what.isEmpty ? call.rawValue : "\(call.rawValue) \(what)")
+    }
+
+    public func register() async throws -> [StageState] {
+        try perform(.register)
+        return []
     }
 
     public func accept(_ submissions: Submissions) async throws -> Acceptance {
-        try failures.throwNext()
+        try perform(.accept, "\(submissions.count)")
         self.submissions.note(submissions.ids)
         if !refused.isDisjoint(with: submissions.ids) {
             throw PipelineError.permanent("store-data", "there is no such character")
@@ -70,45 +122,51 @@ public final class FakeLedger: Ledger {
         return .accepted(AcceptedCounts(new: submissions.count, reopened: 0, repeated: 0))
     }
 
-    public func accept(
-        rowFrom next: @escaping @Sendable () -> Submissions?,
-        answered: @escaping @Sendable (AcceptedCounts?) -> Void
-    ) async throws {
-        var underWay: [Submissions] = []
-        var refusal: Result<Void, any Error>?
+    public func accept(from window: ChunkWindow) async throws {
+        var inFlight: [Submissions] = []
         while true {
-            while underWay.count < ahead, let submissions = next() {
+            while inFlight.count < ahead, let submissions = window.next() {
                 taken.note(submissions.ids)
-                underWay.append(submissions)
+                inFlight.append(submissions)
             }
-            if underWay.isEmpty { break }
+            if inFlight.isEmpty { return }
             try await gate.wait()
             do {
-                let acceptance = try await accept(underWay.removeFirst())
-                if case .accepted(let counts) = acceptance {
-                    answered(counts)
-                } else {
-                    refusal = refusal ?? .success(())
-                    answered(nil)
-                }
+                window.answer(.success(try await accept(inFlight.removeFirst())))
             } catch {
-                refusal = refusal ?? .failure(error)
-                answered(nil)
+                window.answer(.failure(error))
             }
         }
-        try refusal?.get()
     }
 
     public func seal() async throws -> SealingResult {
         seals.note(())
+        guard let sealing else {
+            try await AsyncEvent().wait()
+            throw CancellationError()
+        }
         return sealing(seals.count)
     }
+
+    public func requestFlush() async throws { flushes.note(()) }
 
     public func purge(finishedBefore before: Timestamp) async throws -> Int? {
         purges.note(before)
         try await purgeGate.wait()
         return purges.count <= finished ? 1 : nil
     }
+
+    public func summary() async throws -> LedgerSummary {
+        state.withLock { state in
+            LedgerSummary(
+                pending: 0, openBatches: state.open, committedBatches: 0,
+                undelivered: state.deliveries.values.map(\.count).reduce(0, +),
+                generatedCases: 0, generationSeconds: 0)
+        }
+    }
+}
+
+extension FakeLedger {
     public func parked(_ selection: ParkedSelection, limit: Int) async throws -> [ParkedOutcome] {
         []
     }
@@ -116,19 +174,14 @@ public final class FakeLedger: Ledger {
     public func replayParked(_ selection: ParkedSelection) async throws -> Int { 0 }
     public func dropParked(_ selection: ParkedSelection) async throws -> Int { 0 }
 
-    public func summary() async throws -> LedgerSummary {
-        LedgerSummary(
-            pending: 0, openBatches: 0, committedBatches: 0, undelivered: 0, generatedCases: 0,
-            generationSeconds: 0)
-    }
-
-    public var outcomesCommitted: Doorbell { cases.outcomesCommitted }
+    public var outcomesCommitted: Signal { cases.outcomesCommitted }
     public func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
         try await cases.snapshots(of: ids)
     }
     public func expectedSealing() async throws -> ExpectedSealing {
         try await cases.expectedSealing()
     }
+
     public func positions(
         of log: LogName, initial: [Int32: Int64]
     ) async throws -> StoredPositions {
@@ -144,35 +197,11 @@ public final class FakeLedger: Ledger {
     ) async throws {
         try await stored?.restart(log, after: source, at: starts)
     }
-    public func register() async throws -> [StageState] { [] }
-    public func requestFlush() async throws { flushes.note(()) }
-    public func claim(worker: String, lease: Duration) async throws -> Batch? { nil }
-    public func extend(batch: Int64, token: Int64, lease: Duration) async throws {}
-    public func commit(_ commit: BatchCommit) async throws -> Timestamp {
-        Timestamp(microseconds: 0)
-    }
-    public func release(
-        batch: Int64, token: Int64, after delay: Duration, reason: String
-    ) async throws {}
-    public func handBack(batch: Int64, token: Int64) async throws {}
-    public func bisect(batch: Int64, token: Int64) async throws {}
-    /// The next claim of a delivery gets this one.
-    public func put(_ delivery: OutcomeBatch) { deliveries.withLock { $0.append(delivery) } }
-    public func claimDelivery(
-        sink: String, worker: String, lease: Duration
-    ) async throws -> OutcomeBatch? {
-        deliveryLeases.note(lease)
-        return deliveries.withLock { $0.isEmpty ? nil : $0.removeFirst() }
-    }
-    public func extendDelivery(
-        batch: Int64, sink: String, token: Int64, lease: Duration
-    ) async throws { deliveryLeases.note(lease) }
-    public func delivered(
-        batch: Int64, sink: String, token: Int64, refused: [OutcomeRefusal]
-    ) async throws {}
-    public func releaseDelivery(
-        batch: Int64, sink: String, token: Int64, after delay: Duration
-    ) async throws {}
-    public func handBackDelivery(batch: Int64, sink: String, token: Int64) async throws {}
+
     public func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int { 0 }
+}
+
+extension [UUID] {
+    /// The numbers that testing identifiers stand for.
+    public var numbers: [Int] { map { Int($0.low) } }
 }

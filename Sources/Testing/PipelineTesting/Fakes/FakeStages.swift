@@ -52,15 +52,15 @@ public final class FakeSink: RecordSink, OutcomeSink {
     /// Cases that are refused for good.
     public let refused: Set<Int>
     /// Deliveries wait here.
-    public let gate: Latch
+    public let gate: AsyncEvent
 
     public init(
         failures: Failures = Failures(), refusing refused: Set<Int> = [], isOpen: Bool = true
     ) {
         self.failures = failures
         self.refused = refused
-        gate = Latch()
-        if isOpen { gate.open() }
+        gate = AsyncEvent()
+        if isOpen { gate.set() }
     }
 
     public func deliver(_ chunk: Chunk) async throws {

@@ -1,8 +1,8 @@
 public import PipelineCore
 internal import Synchronization
 
-/// A delivery's handler that remembers what it was told.
-public final class RecordedSettlement: DeliveryHandler {
+/// An acknowledgement's handler that remembers what it was told.
+public final class RecordedSettlement: AcknowledgementHandler {
     /// Every rejection that was kept, in order.
     public let rejections = Journal<Rejection>()
     /// What `settled` was called with; one entry if all is well.
@@ -19,7 +19,7 @@ public final class RecordedSettlement: DeliveryHandler {
 
     public func settled(_ settlement: Settlement) { settlements.note(settlement) }
 
-    /// Returns once the delivery has settled: `nil` for an acknowledgement, else why it failed.
+    /// Returns once the chunk has settled: `nil` when all is safe, else why it failed.
     public func outcome() async throws -> PipelineError? {
         try await settlements.reaches(1)[0].failure
     }

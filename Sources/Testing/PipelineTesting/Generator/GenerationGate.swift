@@ -5,13 +5,13 @@ internal import Synchronization
 public final class GenerationGate: Sendable {
     /// A closed gate, and what happened at it.
     struct Hold: Sendable {
-        /// Opens when a run has come.
-        let reached = Latch()
-        /// Opens when a run that waited was cancelled.
-        let cancelled = Latch()
-        fileprivate let released = Latch()
+        /// Set when a run has come.
+        let reached = AsyncEvent()
+        /// Set when a run that waited was cancelled.
+        let cancelled = AsyncEvent()
+        fileprivate let released = AsyncEvent()
 
-        func release() { released.open() }
+        func release() { released.set() }
     }
 
     private struct State {
@@ -32,9 +32,9 @@ public final class GenerationGate: Sendable {
             (products.compactMap { state.holds[$0] }.first, state.refusals)
         }
         if let hold {
-            hold.reached.open()
+            hold.reached.set()
             do { try await hold.released.wait() } catch {
-                hold.cancelled.open()
+                hold.cancelled.set()
                 throw error
             }
         }

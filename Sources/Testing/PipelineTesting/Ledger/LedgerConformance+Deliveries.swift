@@ -1,5 +1,4 @@
 internal import Batching
-internal import Ledger
 internal import PipelineCore
 
 extension LedgerFixture {

@@ -1,5 +1,4 @@
 internal import Batching
-internal import Ledger
 internal import PipelineCore
 
 /// A committed batch of four cases, of which the sink `s` has refused the second and the fourth.

@@ -1,5 +1,5 @@
-internal import Batching
 internal import Ledger
+internal import Batching
 internal import PipelineCore
 
 extension LedgerConformance {
@@ -62,7 +62,7 @@ extension LedgerConformance {
             try requireEqual(try await ledger.sealAll().map(\.count), [4], "sizes")
             try requireEqual(try await ledger.claimAll().flatMap(\.cases).count, 8, "cases")
         },
-        check("committing rings the bell") { fixture in
+        check("committing sends the signal") { fixture in
             let ledger = try await fixture.ledger(.maxAge(.zero))
             try await ledger.add(fixture.cases(1))
             _ = try await ledger.seal()

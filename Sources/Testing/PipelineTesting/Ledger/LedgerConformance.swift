@@ -25,7 +25,7 @@ public struct LedgerConformance: Sendable {
 
     /// All of them, from the simple to the composed.
     public static let checks: [Check] =
-        accepting + rows + reopening + sealing + flushing + revisions + batches + deliveries
+        accepting + windows + reopening + sealing + flushing + revisions + batches + deliveries
         + parking
         + reading
         + concurrency

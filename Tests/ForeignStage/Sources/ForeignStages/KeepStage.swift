@@ -48,7 +48,7 @@ struct Keeper: Transform {
         var chunk = chunk
         let others = chunk.records.filter { !contains($0.payload) }
         if refuses {
-            try await chunk.delivery.reject(
+            try await chunk.acknowledgement.reject(
                 others.map {
                     Rejection($0, stage: stage, code: "not-wanted", reason: "it lacks the text")
                 })

@@ -26,8 +26,8 @@ public final class ReportGeneratorServer: Sendable {
     private let configuration: Configuration
     private let methods: GeneratorMethods
     private let logger: Logger
-    /// Opens when the service listens.
-    public let isListening = Latch()
+    /// Set when the service listens.
+    public let isListening = AsyncEvent()
     private let boundPort = Mutex(0)
     private let health = HealthService()
     private let server = Mutex<GRPCServer?>(nil)
@@ -79,8 +79,8 @@ public final class ReportGeneratorServer: Sendable {
         self.server.withLock { $0 = server }
         logger.notice(
             "serving", metadata: ["address": "\(configuration.address)", "port": "\(server.port)"])
-        isListening.open()
-        let stop = Latch()
+        isListening.set()
+        let stop = AsyncEvent()
         await withTaskCancellationHandler {
             await withoutCancellation { [health, grace = configuration.grace] in
                 try? await stop.wait()
@@ -88,7 +88,7 @@ public final class ReportGeneratorServer: Sendable {
                 await server.shutdown(grace: grace)
             }
         } onCancel: {
-            stop.open()
+            stop.set()
         }
     }
 }

@@ -1,0 +1,172 @@
+/// The durable record of one `accumulate` stage: accepted cases, the open batch, sealed batches, outcomes, and the
+/// positions of the inputs that feed it.
+///
+/// Every method is one transaction. Times are the store's clock. Errors are ``PipelineError``s: `retryable` while
+/// the store can't be reached (the effect is unknown: look before repeating), `fenced` when another process has
+/// taken over a position (`position-moved`), a batch (`lease-lost`) or the rule (`rule-outdated`).
+public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes {
+    /// Creates the stage's row, or takes note of its rule: the higher revision wins. A rule without a revision takes
+    /// the stored one if its text is the same, else the next.
+    ///
+    /// - Returns: stages of the store with open work that are not among the stage's owners, but may be another
+    ///   process's: if they are not, nobody works on them.
+    /// - Throws: `fatal` `rule-conflict` when the stored rule has the same revision and another text, `state-unowned`
+    ///   when the stage's owners leave something behind, see ``StateOwnership``.
+    @discardableResult
+    func register() async throws -> [StageState]
+
+    /// Inserts a chunk's cases and advances its positions, both or neither.
+    ///
+    /// A repeat of a live or succeeded case resolves to it, a repeat of a failed one opens it again as a new
+    /// attempt. Cases that are known with another digest are conflicts: if there are any, nothing is written at all.
+    ///
+    /// A chunk that was handed in before and never answered (``Submissions/unanswered``) is found to be accepted by its
+    /// positions; it counts as new then. A ledger whose answers can't be lost may leave that out.
+    func accept(_ submissions: Submissions) async throws -> Acceptance
+    /// Takes chunks out of the window and accepts each as ``accept(_:)`` does, in order; may send one ahead while the
+    /// store works on the one before. Answers each to the window.
+    ///
+    /// Returns when the window has no next chunk, or for reasons of the ledger's own (others wait for its connection).
+    /// One that was sent behind a chunk that was not accepted may have been accepted all the same, if they have no
+    /// input in common.
+    /// - Throws: when the store can't be reached: what has no answer then may have been accepted or not.
+    func accept(from window: ChunkWindow) async throws
+
+    /// Locks the rule, evaluates it, and seals what it says, in one transaction.
+    func seal() async throws -> SealingResult
+    /// Asks for the `manual` trigger.
+    func requestFlush() async throws
+
+    /// Claims the oldest batch that is sealed, not committed, and under no living lease; `nil` if there is none.
+    func claim(worker: String, lease: Duration) async throws -> Batch?
+    func extend(batch: Int64, token: Int64, lease: Duration) async throws
+    /// Writes the outcomes, the batch's end and a delivery for each sink in one transaction under the token.
+    ///
+    /// The same commit repeated (a lost answer) succeeds again and changes nothing.
+    /// - Returns: when the batch was committed, on the store's clock; the first time, for a repeat.
+    @discardableResult
+    func commit(_ commit: BatchCommit) async throws -> Timestamp
+    /// Ends the lease: the batch can be claimed again after `delay`.
+    func release(batch: Int64, token: Int64, after delay: Duration, reason: String) async throws
+    /// Ends the lease as if the batch had not been claimed: it can be claimed again at once, and the claim was no
+    /// attempt. The token is spent.
+    func handBack(batch: Int64, token: Int64) async throws
+    /// Replaces the batch by two sealed ones with the two halves of its cases.
+    func bisect(batch: Int64, token: Int64) async throws
+
+    /// Claims the oldest committed batch that the sink has not delivered; `nil` if there is none. Of one that was
+    /// delivered before, it brings the parked outcomes that are due again.
+    func claimDelivery(sink: String, worker: String, lease: Duration) async throws -> OutcomeBatch?
+    func extendDelivery(batch: Int64, sink: String, token: Int64, lease: Duration) async throws
+    /// Ends the delivery, parking what the sink refuses for good, in one transaction. The same end said again (a lost
+    /// answer) changes nothing.
+    func delivered(batch: Int64, sink: String, token: Int64, refused: [OutcomeRefusal])
+        async throws
+    func releaseDelivery(batch: Int64, sink: String, token: Int64, after delay: Duration)
+        async throws
+    /// Ends the lease as if the delivery had not been claimed, as ``handBack(batch:token:)`` does for a batch.
+    func handBackDelivery(batch: Int64, sink: String, token: Int64) async throws
+
+    /// Ends pending cases with an outcome of that state (`cancelled` or `expired`); others stay. Answers how many.
+    func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int
+    /// Deletes one finished batch, all its sinks delivered and nothing of it parked, that ended before `before`.
+    /// Answers how many cases went with it; `nil` when there is none.
+    func purge(finishedBefore before: Timestamp) async throws -> Int?
+    /// Figures for operators.
+    func summary() async throws -> LedgerSummary
+}
+
+extension Ledger {
+    /// Ends the delivery of a batch of which the sink has taken everything.
+    public func delivered(batch: Int64, sink: String, token: Int64) async throws {
+        try await delivered(batch: batch, sink: sink, token: token, refused: [])
+    }
+
+    /// Sends nothing ahead.
+    public func accept(from window: ChunkWindow) async throws {
+        while let submissions = window.next() {
+            do {
+                window.answer(.success(try await accept(submissions)))
+            } catch {
+                window.answer(.failure(error))
+            }
+        }
+    }
+}
+
+extension Ledger {
+    /// Nothing waits, nothing is being generated, nothing is still to be delivered.
+    public func isIdle() async throws -> Bool {
+        let summary = try await summary()
+        return summary.pending == 0 && summary.openBatches == 0 && summary.undelivered == 0
+    }
+}
+
+/// The end of a batch, under its fencing token.
+public struct BatchCommit: Sendable {
+    public var batch: Int64
+    public var token: Int64
+    /// Case numbers, in any order; exactly the batch's.
+    public var cases: [Int64]
+    /// Stable outcome ids, one a case.
+    public var outcomeIDs: [UUID]
+    public var results: [CaseResult]
+    public var dataAsOf: Timestamp
+    /// The sinks that will deliver the batch, by stage id.
+    public var sinks: [String]
+    /// What the run cost.
+    public var took: Duration
+    public var rowsRead: Int64?
+    public init(
+        batch: Int64, token: Int64, cases: [Int64], outcomeIDs: [UUID], results: [CaseResult],
+        dataAsOf: Timestamp, sinks: [String], took: Duration, rowsRead: Int64? = nil
+    ) {
+        self.batch = batch
+        self.token = token
+        self.cases = cases
+        self.outcomeIDs = outcomeIDs
+        self.results = results
+        self.dataAsOf = dataAsOf
+        self.sinks = sinks
+        self.took = took
+        self.rowsRead = rowsRead
+    }
+}
+
+/// Figures for operators.
+public struct LedgerSummary: Sendable, Hashable {
+    /// Waiting cases, counted up to 10,000.
+    public var pending: Int
+    public var openBatches: Int
+    public var committedBatches: Int
+    public var undelivered: Int
+    /// Cases and seconds of all generation runs so far.
+    public var generatedCases: Int64
+    public var generationSeconds: Double
+    public init(
+        pending: Int, openBatches: Int, committedBatches: Int, undelivered: Int,
+        generatedCases: Int64, generationSeconds: Double
+    ) {
+        self.pending = pending
+        self.openBatches = openBatches
+        self.committedBatches = committedBatches
+        self.undelivered = undelivered
+        self.generatedCases = generatedCases
+        self.generationSeconds = generationSeconds
+    }
+}
+
+extension PipelineError {
+    /// A row holds what no version of the ledger writes. Waited for, since whatever else the store holds is in order and
+    /// may be worked on: somebody has to mend the row.
+    ///
+    /// - Parameters:
+    ///   - item: the case, as far as it can be told.
+    ///   - problem: a sentence without a full stop.
+    public static func damagedRow(of item: String, _ problem: String) -> PipelineError {
+        .retryable(
+            "store-damaged",
+            "the ledger's row of the case \(item) is not as Penstock writes it: \(problem). "
+                + "Who else writes to that store? Mend the row, or restore it from a backup")
+    }
+}

@@ -1,0 +1,198 @@
+/// What a ledger holds for one stage, by the name under which it was left there.
+public struct StageState: Sendable, Hashable {
+    public var pipeline: String
+    public var stage: String
+    /// Cases in no batch yet, counted up to 10,000.
+    public var waiting: Int
+    /// Batches without outcomes.
+    public var openBatches: Int
+    /// Batches that are still to be delivered, by sink.
+    public var undelivered: [String: Int]
+    /// Outcomes that a sink has refused for good, by sink.
+    public var parked: [String: Int]
+    /// The logs that have stored positions.
+    public var sources: Set<String>
+
+    public init(
+        pipeline: String, stage: String, waiting: Int = 0, openBatches: Int = 0,
+        undelivered: [String: Int] = [:], parked: [String: Int] = [:], sources: Set<String> = []
+    ) {
+        self.pipeline = pipeline
+        self.stage = stage
+        self.waiting = waiting
+        self.openBatches = openBatches
+        self.undelivered = undelivered
+        self.parked = parked
+        self.sources = sources
+    }
+
+    /// `conversion-reports/batch`
+    public var name: String { "\(pipeline)/\(stage)" }
+
+    public var hasOpenWork: Bool {
+        waiting > 0 || openBatches > 0 || !undelivered.isEmpty || !parked.isEmpty
+    }
+
+    /// `5 waiting cases, 1 open batch, 2 batches not delivered to ready`; empty without any.
+    public var openWork: String {
+        var parts: [String] = []
+        if waiting > 0 { parts.append(Self.count(waiting, "waiting case")) }
+        if openBatches > 0 { parts.append(Self.count(openBatches, "open batch", "es")) }
+        for sink in openSinks { parts.append(openWork(of: sink)) }
+        return parts.joined(separator: ", ")
+    }
+
+    /// The sinks that have not got everything.
+    public var openSinks: [String] { Set(undelivered.keys).union(parked.keys).sorted() }
+
+    /// `2 batches not delivered to ready, 1 outcome parked for ready`
+    public func openWork(of sink: String) -> String {
+        var parts: [String] = []
+        if let batches = undelivered[sink] {
+            parts.append(Self.count(batches, "batch", "es") + " not delivered to \(sink)")
+        }
+        if let outcomes = parked[sink] {
+            parts.append(Self.count(outcomes, "outcome") + " parked for \(sink)")
+        }
+        return parts.joined(separator: ", ")
+    }
+
+    static func count(_ number: Int, _ what: String, _ plural: String = "s") -> String {
+        number == 1 ? "1 \(what)" : "\(number) \(what)\(plural)"
+    }
+}
+
+/// Whether what a store holds has an owner among the files at hand.
+///
+/// State is owned by name: a pipeline, stage or sink that is called something else from now on, or
+/// is gone, leaves behind what nobody works on any more. Several processes may run different files
+/// on one store, so a name that these files don't have may still be somebody else's. Refused is:
+///
+/// - a stage of a pipeline whose file is at hand and lacks it: nobody else has that pipeline;
+/// - a sink, likewise;
+/// - when a stage is about to begin anew: another pipeline's stage that reads what this one is going
+///   to read, which is what a renamed pipeline looks like. A second reader of the same topic that is
+///   meant is let in by naming both files to `migrate` once;
+/// - where nobody else can be at work (the embedded store): every one that is not at hand.
+public struct StateOwnership: Sendable {
+    /// What is wrong, and what to do about it: two sentences without full stops.
+    public struct Objection: Sendable, Hashable {
+        public var problem: String
+        public var remedy: String
+        init(_ problem: String, _ remedy: String) {
+            self.problem = problem
+            self.remedy = remedy
+        }
+    }
+
+    /// The stages of all files at hand.
+    public var owners: [StateOwner]
+    /// What the store holds.
+    public var stored: [StageState]
+    /// Whether no other process can be working on the store.
+    public var isExclusive: Bool
+
+    public init(owners: [StateOwner], stored: [StageState], isExclusive: Bool) {
+        self.owners = owners
+        self.stored = stored
+        self.isExclusive = isExclusive
+    }
+
+    /// Open work that would be stranded if the stage started.
+    public func objections(pipeline: String, stage: String) -> [Objection] {
+        guard let own = owners.first(where: { $0.pipeline == pipeline && $0.stage == stage })
+        else { return [] }
+        let row = stored.first { $0.pipeline == pipeline && $0.stage == stage }
+        return stranded(by: own, isNew: row == nil) + (row.map { undeliverable($0, own) } ?? [])
+    }
+
+    /// - Throws: `fatal` `state-unowned` with all objections.
+    public func check(pipeline: String, stage: String) throws {
+        let found = objections(pipeline: pipeline, stage: stage)
+        if found.isEmpty { return }
+        throw PipelineError.fatal(
+            "state-unowned", found.map { "\($0.problem): \($0.remedy)" }.joined(separator: "; "))
+    }
+
+    /// Stages with open work that are not at hand, and may be another process's.
+    public var elsewhere: [StageState] {
+        stored.filter { state in
+            state.hasOpenWork
+                && !owners.contains { $0.pipeline == state.pipeline && $0.stage == state.stage }
+        }
+    }
+
+    private func stranded(by own: StateOwner, isNew: Bool) -> [Objection] {
+        elsewhere.compactMap { state in
+            let holds = "the ledger holds \(state.openWork) of \(state.name)"
+            let change =
+                "`penstock migrate --rename \(rename(state, to: own))` moves it,"
+                + " `--abandon \(state.name)` ends it"
+            if state.pipeline == own.pipeline {
+                return Objection(
+                    "\(holds), a stage that the file of \(own.pipeline) does not have", change)
+            }
+            if isNew, feeds(state, own) {
+                return Objection(
+                    "\(holds), which is not at hand and reads what \(own.pipeline)/\(own.stage)"
+                        + " is going to read",
+                    "\(change); if both are to run, name both files to `penstock migrate` once")
+            }
+            if isExclusive {
+                return Objection(
+                    "\(holds), which is not among these files, and nobody else can work on it",
+                    "run its file, too; \(change)")
+            }
+            return nil
+        }
+    }
+
+    /// A stage that keeps its id has moved with its pipeline.
+    private func rename(_ state: StageState, to own: StateOwner) -> String {
+        state.stage == own.stage
+            ? "\(state.pipeline)=\(own.pipeline)"
+            : "\(state.name)=\(own.pipeline)/\(own.stage)"
+    }
+
+    /// Stored sources say where a log lies, too: `kafka:CLUSTER/TOPIC`, `file:PATH`.
+    private func feeds(_ state: StageState, _ own: StateOwner) -> Bool {
+        if state.sources.isEmpty { return own.servesCallers }
+        return state.sources.contains { source in
+            let log = source.prefix { $0 != "#" }
+            return own.inputs.contains {
+                log == $0 || log.hasSuffix("/\($0)") || log.hasSuffix(":\($0)")
+            }
+        }
+    }
+
+    private func undeliverable(_ state: StageState, _ own: StateOwner) -> [Objection] {
+        state.openSinks.filter { !own.sinks.contains($0) }.map { sink in
+            let name = "\(state.pipeline)/\(sink)"
+            return Objection(
+                "the ledger holds \(state.openWork(of: sink)) of \(state.name), and \(sink) is no"
+                    + " sink behind it",
+                "put it back, or `penstock migrate --rename \(name)=\(state.pipeline)/NEW` gives"
+                    + " them to another sink, `--abandon \(name)` to none")
+        }
+    }
+}
+
+extension PipelineError {
+    /// Nothing is moved to a name that has something already.
+    public static func stateOwned(_ state: StageState) -> PipelineError {
+        let what = state.hasOpenWork ? state.openWork : "positions and finished cases"
+        return .fatal(
+            "state-owned",
+            "\(state.name) has state of its own (\(what)), which can't be merged with another's:"
+                + " let one of the two run out under its own name, or end it by `--abandon`")
+    }
+
+    public static func sinkOwned(
+        _ batches: Int, _ sink: String, _ state: StageState
+    ) -> PipelineError {
+        .fatal(
+            "state-owned",
+            "\(batches) batch(es) of \(state.name) are marked for \(sink) already: it would get"
+                + " them twice; `--abandon` gives up those of the other sink")
+    }
+}
