@@ -8,6 +8,10 @@ import pytest
 from stack import Stack
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: stops a server that other tests share, and so runs beside none of them")
+
+
 @pytest.fixture
 def embedded(tmp_path):
     """The program on nothing but a disk."""

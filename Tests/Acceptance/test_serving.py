@@ -72,6 +72,7 @@ def test_a_create_on_a_store_that_is_away_says_why(real):
     channel.close()
 
 
+@pytest.mark.alone
 def test_readiness_asks_the_broker(real):
     sample(real)
     admin = free_port()
@@ -254,6 +255,7 @@ def test_ten_thousand_waiting_calls_cost_little(embedded):
     embedded.stop(process)
 
 
+@pytest.mark.alone
 def test_a_generator_without_its_store_is_not_ready_nor_a_worker_without_its_generators(real):
     sample(real)
     port, admins = free_port(), [free_port(), free_port()]

@@ -107,6 +107,7 @@ def test_a_call_that_waits_for_a_locked_table_keeps_nobody(real):
         assert call.code() == grpc.StatusCode.UNAVAILABLE, call
 
 
+@pytest.mark.alone
 def test_a_call_that_waits_for_a_server_that_stands_still_keeps_nobody(real):
     events = sample(real)
     process = real.start("--grace", f"{GRACE}s", real.write())
@@ -132,6 +133,7 @@ def test_a_second_pipeline_that_hangs_keeps_nobody(real):
         ended(process)
 
 
+@pytest.mark.alone
 def test_a_worker_without_its_broker_keeps_nobody(real):
     events = sample(real)
     path = real.write(change=seal(1))
@@ -148,6 +150,7 @@ def test_a_worker_without_its_broker_keeps_nobody(real):
         assert not real.sql("select sink from penstock.deliveries where lease_until is not null")
 
 
+@pytest.mark.alone
 def test_a_consumer_whose_broker_stands_still_ends_by_itself(real):
     """The group notices by itself that it has gone."""
     events = sample(real)
@@ -164,6 +167,7 @@ def state(pid):
     return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
+@pytest.mark.alone
 def test_a_claim_that_was_given_up_midway_leaves_no_lease(real):
     events = sample(real)
 
