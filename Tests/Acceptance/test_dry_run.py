@@ -161,7 +161,9 @@ def test_another_rule_under_the_same_revision(real):
         return change
 
     real.call("migrate", real.write())
-    real.stop(real.start(real.write(change=numbered(512))))
+    process = real.start(real.write(change=numbered(512)))
+    eventually(lambda: real.sql("select 1 from penstock.stages where revision = 5"), "its rule is in force")
+    real.stop(process)
     code, found = dry_run(real, real.write(change=numbered(100)))
     assert code == 1
     assert found["store: ledger of batch"]["detail"] == "another rule is in force under the same revision, 5"
