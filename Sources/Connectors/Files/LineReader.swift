@@ -1,4 +1,5 @@
 internal import PipelineCore
+internal import Specification
 
 /// Cuts what a file yields into lines.
 struct LineReader: Sendable {
@@ -59,5 +60,73 @@ struct LineReader: Sendable {
         let text = bytes[start..<end]
         return Line(
             text: text.last == 0x0D ? text.dropLast() : text, next: offset + Int64(next))
+    }
+}
+
+/// Records as lines.
+enum LineBytes {
+    static func joined(_ records: [OutgoingRecord]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(records.reduce(0) { $0 + $1.payload.count + 1 })
+        for record in records {
+            // A line break inside would make two records of one.
+            bytes.append(contentsOf: record.payload.lazy.map { $0 == 0x0A ? 0x20 : $0 })
+            bytes.append(0x0A)
+        }
+        return bytes
+    }
+
+    /// A refused line with its reason before it.
+    static func explained(_ record: OutgoingRecord) -> OutgoingRecord {
+        let reason = record.headers.last { $0.name == "penstock-reason" }?.value ?? []
+        var copy = record
+        copy.payload = ("refused: ".utf8 + reason + ": ".utf8 + record.payload)[...]
+        return copy
+    }
+
+    /// A refused line as a JSON object: why it was refused, where it stood, and the line itself, in Base64 if it is no
+    /// text.
+    static func deadLetter(_ record: OutgoingRecord) -> OutgoingRecord {
+        func header(_ name: String) -> String {
+            let value = record.headers.last { $0.name == "penstock-\(name)" }?.value ?? []
+            return String(decoding: value, as: UTF8.self)
+        }
+        let payload: (String, JSON)
+        if let text = String(validating: record.payload, as: UTF8.self) {
+            payload = ("payload", .string(text))
+        } else {
+            payload = ("payload_base64", .string(base64(record.payload)))
+        }
+        let letter = JSON.object([
+            ("stage", .string(header("stage"))), ("code", .string(header("code"))),
+            ("reason", .string(header("reason"))),
+            ("attempts", .number(Int(header("attempts")) ?? 1)),
+            (
+                "origin",
+                .object([
+                    ("source", .string(header("origin-topic"))),
+                    ("offset", .number(Int(header("origin-offset")) ?? 0)),
+                ])
+            ),
+            payload,
+        ])
+        return OutgoingRecord(key: nil, payload: Array(letter.written().utf8)[...])
+    }
+
+    private static func base64(_ bytes: Bytes) -> String {
+        let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        var text: [UInt8] = []
+        var rest = bytes
+        while !rest.isEmpty {
+            let group = rest.prefix(3)
+            rest = rest.dropFirst(3)
+            let word = group.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - group.count))
+            for index in 0..<4 {
+                text.append(
+                    index <= group.count
+                        ? digits[word >> (18 - 6 * index) & 63] : UInt8(ascii: "="))
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -1,4 +1,5 @@
 internal import PipelineCore
+internal import Specification
 
 /// Where a Redis server is, who logs in, and how long anything may take.
 struct RedisConfiguration: Sendable {
@@ -29,4 +30,138 @@ struct RedisConfiguration: Sendable {
 
     /// How messages name the server: never with the user or the password.
     var name: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+extension RedisConfiguration {
+    /// Reads `redis://[[user]:password@]host[:port][/database]`, user and password percent-encoded
+    /// ([scheme](https://www.iana.org/assignments/uri-schemes/prov/redis)), and the properties
+    /// `connections`, `connect_timeout`, `command_timeout` and `max_value`.
+    ///
+    /// - Throws: ``PipelineError`` `invalid-resource`; its message shows no user information.
+    init(address: ResourceAddress) throws(PipelineError) {
+        func invalid(_ reason: String) -> PipelineError {
+            .fatal("invalid-resource", "\(address): \(reason)")
+        }
+        if address.scheme == "rediss" {
+            throw invalid(
+                "this build has no TLS for Redis (hiredis is linked without it); use redis://"
+                    + " inside a private network or through a TLS tunnel such as stunnel")
+        }
+        guard address.scheme == "redis" else { throw invalid("is not a redis:// address") }
+
+        var rest = Substring(address.rest)
+        var credentials: Substring?
+        if let at = rest.lastIndex(of: "@") {
+            credentials = rest[..<at]
+            rest = rest[rest.index(after: at)...]
+        }
+        var database: Substring = ""
+        if let slash = rest.firstIndex(of: "/") {
+            database = rest[rest.index(after: slash)...]
+            rest = rest[..<slash]
+        }
+        guard let (host, port) = Self.hostAndPort(rest), !host.isEmpty else {
+            throw invalid("needs a host; write redis://host:6379/0")
+        }
+        self.init(host: host)
+        if let port {
+            guard let number = UInt16(port), number > 0 else {
+                let isNumber = port.allSatisfy { $0.isASCII && $0.isNumber }
+                throw invalid(
+                    "\(isNumber ? "\"\(port)\"" : "what follows the host") is not a port")
+            }
+            self.port = number
+        }
+        if !database.isEmpty {
+            guard let number = Int(database), number >= 0 else {
+                throw invalid("\"\(database)\" is not the number of a database")
+            }
+            self.database = number
+        }
+        if let credentials { try readCredentials(credentials, invalid) }
+        for (name, value) in address.properties.sorted(by: { $0.key < $1.key }) {
+            try readProperty(name, value, invalid)
+        }
+    }
+
+    private static func hostAndPort(_ text: Substring) -> (host: String, port: Substring?)? {
+        if text.first == "[" {
+            guard let end = text.firstIndex(of: "]") else { return nil }
+            let host = String(text[text.index(after: text.startIndex)..<end])
+            let rest = text[text.index(after: end)...]
+            if rest.isEmpty { return (host, nil) }
+            return rest.first == ":" ? (host, rest.dropFirst()) : nil
+        }
+        guard let colon = text.firstIndex(of: ":") else { return (String(text), nil) }
+        return (String(text[..<colon]), text[text.index(after: colon)...])
+    }
+
+    private mutating func readCredentials(
+        _ text: Substring, _ invalid: (String) -> PipelineError
+    ) throws(PipelineError) {
+        guard let colon = text.firstIndex(of: ":") else {
+            throw invalid("a user needs a password; write redis://user:password@host")
+        }
+        guard let user = Self.percentDecoded(text[..<colon]),
+            let password = Self.percentDecoded(text[text.index(after: colon)...])
+        else { throw invalid("the user information is not percent-encoded") }
+        if password.isEmpty { throw invalid("the password is empty") }
+        self.user = user
+        self.password = password
+    }
+
+    private mutating func readProperty(
+        _ name: String, _ value: String, _ invalid: (String) -> PipelineError
+    ) throws(PipelineError) {
+        do throws(Refusal) {
+            switch name {
+            case "connections":
+                guard let count = Int(value), (1...16).contains(count) else {
+                    throw Refusal(.outOfRange, "is not a number from 1 to 16")
+                }
+                connections = count
+            case "connect_timeout": connectTimeout = try Self.timeout(value)
+            case "command_timeout": commandTimeout = try Self.timeout(value)
+            case "max_value":
+                let size = try ByteCount(parsing: value)
+                guard (1...(512 << 20)).contains(size.bytes) else {
+                    throw Refusal(.outOfRange, "is not from 1B to 512MiB")
+                }
+                maxValueBytes = size.bytes
+            default:
+                throw Refusal(
+                    .unknownKey, "is not a property of Redis",
+                    hint: "there are connections, connect_timeout, command_timeout and max_value")
+            }
+        } catch {
+            let subject = error.code == .unknownKey ? "\"\(name)\"" : "\(name): \"\(value)\""
+            throw invalid(
+                "\(subject) \(error.message)" + (error.hint.map { "; \($0)" } ?? ""))
+        }
+    }
+
+    private static func timeout(_ text: String) throws(Refusal) -> Duration {
+        let duration = try Duration(parsing: text)
+        guard duration >= .milliseconds(1), duration <= .minutes(1) else {
+            throw Refusal(.outOfRange, "is not from 1ms to 1m")
+        }
+        return duration
+    }
+
+    private static func percentDecoded(_ text: Substring) -> String? {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard rest.count >= 2, let value = UInt8(Substring(rest.prefix(2)), radix: 16) else {
+                return nil
+            }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
 }

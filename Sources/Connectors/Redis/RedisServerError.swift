@@ -66,3 +66,60 @@ struct RedisServerError: Error, Sendable, Equatable {
             "cache-login", "Redis at \(server) refuses the login: \(reason)", cause: self)
     }
 }
+
+/// A connection could not be made, or is of no use any more.
+struct RedisFailure: Error {
+    enum Kind {
+        /// Nobody listens, or the server refuses the login.
+        case notConnected
+        /// Nothing came in time: a new connection would probably wait as long.
+        case timedOut
+        /// The server closed it, the network broke, or the replies make no sense.
+        case lost
+    }
+    var kind: Kind
+    var error: PipelineError
+}
+
+/// A reply, copied out of hiredis
+/// ([RESP2](https://redis.io/docs/latest/develop/reference/protocol-spec/)).
+enum RedisReply: Sendable, Equatable {
+    case string(Bytes)
+    case status(String)
+    case integer(Int64)
+    case null
+    case array([RedisReply])
+    /// The command failed; the connection goes on.
+    case failed(RedisServerError)
+}
+
+/// What a server says of itself, as `name:value` lines
+/// ([INFO](https://redis.io/docs/latest/commands/info/)).
+struct RedisInformation {
+    private var values: [Substring: Substring] = [:]
+
+    init(_ text: String) {
+        for line in text.split(whereSeparator: \.isNewline) {
+            guard let colon = line.firstIndex(of: ":") else { continue }
+            values[line[..<colon]] = line[line.index(after: colon)...]
+        }
+    }
+
+    var finding: ResourceFinding {
+        let version = values["redis_version"].map { "Redis \($0)" } ?? "it answers"
+        if values["role"] == "slave" {
+            return ResourceFinding(
+                .wrong, "\(version), a read-only replica", hint: "name its primary")
+        }
+        guard let limit = values["maxmemory"].flatMap({ Int($0) }) else {
+            return ResourceFinding(.ok, version)
+        }
+        if limit == 0 { return ResourceFinding(.ok, "\(version), no maxmemory") }
+        let policy = values["maxmemory_policy"].map(String.init) ?? "unknown"
+        return ResourceFinding(
+            .ok, "\(version), maxmemory \(limit >> 20) MiB, \(policy)",
+            hint: policy == "noeviction"
+                ? "once it is full it takes nothing more; maxmemory-policy allkeys-lru evicts"
+                : nil)
+    }
+}

@@ -1,5 +1,6 @@
 internal import Batching
 internal import ConversionReports
+internal import Kafka
 internal import Ledger
 internal import PipelineCore
 internal import Postgres
@@ -85,5 +86,67 @@ final class LedgerLoad: Sendable {
             }
             return submissions
         }
+    }
+}
+
+/// Report requests as users send them: a random case each, many products, a deadline for one in four.
+enum SampleRequests {
+    static func json(_ index: Int) -> Bytes {
+        var random = SplitMix(state: UInt64(index) &* 0x2545_F491_4F6C_DD1D)
+        let id = UUID(using: &random)
+        let product = random.next() % 50_000
+        let day = random.next() % 19 + 10
+        let deadline = index % 4 == 0 ? #","deadline":"2099-05-\#(day)T12:00:00Z""# : ""
+        return Array(
+            """
+            {"case_id":"\(id)","product_id":"product-\(product)",\
+            "period":{"start_time":"2026-04-\(day)T00:00:00Z","end_time":"2026-06-\(day)T00:00:00Z"},\
+            "requester":"user-\(product % 1000)@example.com"\(deadline)}
+            """.utf8)[...]
+    }
+}
+
+/// [SplitMix64](https://prng.di.unimi.it/splitmix64.c): good enough, and any index can start one.
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var x = state
+        x = (x ^ (x >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        x = (x ^ (x >> 27)) &* 0x94D0_49BB_1331_11EB
+        return x ^ (x >> 31)
+    }
+}
+
+/// Fills a topic with requests.
+struct Preload {
+    static let chunk = 8192
+
+    let bus: KafkaBus
+    let topic: String
+    let records: Int
+
+    func run() async throws {
+        try await createTopic()
+        let producer = try await bus.producer()
+        for start in stride(from: 0, to: records, by: Self.chunk) {
+            let range = start..<min(start + Self.chunk, records)
+            let requests = range.map { OutgoingRecord(key: nil, payload: SampleRequests.json($0)) }
+            let refused = try await producer.send(requests, to: topic)
+            if let error = refused.values.first { throw error }
+        }
+        await producer.close()
+    }
+
+    /// A broker that has just started may refuse for a while.
+    private func createTopic() async throws {
+        for _ in 0..<30 {
+            do { return try await bus.ensureTopic(topic, partitions: 3) } catch let error
+                as PipelineError where error.disposition == .retryable
+            {
+                try await ContinuousClock().sleep(for: .seconds(1))
+            }
+        }
+        try await bus.ensureTopic(topic, partitions: 3)
     }
 }

@@ -1,3 +1,5 @@
+internal import PipelineCore
+
 /// One promise of a role, as a named check that any implementation can be put to.
 ///
 /// Suites are plain arrays of these, so that any test framework can run them; with Swift Testing:
@@ -34,5 +36,47 @@ func requireEqual<T: Equatable>(
 ) throws {
     if found != expected {
         throw ConformanceFailure("\(promise()): expected \(expected), found \(found)")
+    }
+}
+
+/// The value, or a ``ConformanceFailure`` if there is none.
+func requireValue<T>(_ value: T?, _ promise: @autoclosure () -> String) throws -> T {
+    guard let value else { throw ConformanceFailure("no \(promise())") }
+    return value
+}
+
+/// Throws a ``ConformanceFailure`` unless `body` throws that error.
+func requireError(
+    _ disposition: PipelineError.Disposition, _ code: String, from body: () async throws -> Void
+) async throws {
+    do {
+        try await body()
+    } catch let error as PipelineError where error.disposition == disposition && error.code == code
+    {
+        return
+    } catch {
+        throw ConformanceFailure("expected \(disposition) \(code), found \(error)")
+    }
+    throw ConformanceFailure("expected \(disposition) \(code), found no error")
+}
+
+/// Runs `body`, but not for ever.
+///
+/// - Throws: ``ConformanceFailure`` when `limit` passes first; `body` is cancelled then and
+///   awaited.
+func within<T: Sendable>(
+    _ limit: Duration, _ what: String, _ body: @escaping @Sendable () async throws -> T
+) async throws -> T {
+    try await withThrowingTaskGroup(of: T?.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+            try await ContinuousClock().sleep(for: limit)
+            return nil
+        }
+        defer { group.cancelAll() }
+        guard let result = try await group.next()! else {
+            throw ConformanceFailure("\(what): not within \(limit)")
+        }
+        return result
     }
 }

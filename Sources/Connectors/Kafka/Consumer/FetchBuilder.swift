@@ -137,3 +137,98 @@ struct FetchBuilder: ~Copyable {
         count += size
     }
 }
+
+/// Owns messages that have left librdkafka's queue and are not handed out yet.
+///
+/// Only filled when empty, so that it holds no more than `capacity` messages, and no more bytes
+/// than the queue did.
+@safe struct MessageBuffer: ~Copyable {
+    typealias Message = UnsafeMutablePointer<rd_kafka_message_t>
+
+    /// Messages belong to their client: it must not go before they do.
+    private let client: KafkaClient
+    private let slots: UnsafeMutablePointer<Message?>
+    private let capacity: Int
+    private var first = 0
+    private var end = 0
+
+    init(of client: KafkaClient, capacity: Int) {
+        self.client = client
+        self.capacity = capacity
+        unsafe slots = .allocate(capacity: capacity)
+        unsafe slots.initialize(repeating: nil, count: capacity)
+    }
+
+    deinit {
+        for index in first..<end { unsafe rd_kafka_message_destroy(slots[index]) }
+        unsafe slots.deallocate()
+    }
+
+    var count: Int { end - first }
+
+    mutating func fill(from queue: ConsumerQueue) {
+        precondition(count == 0, "filled only when empty")
+        first = 0
+        end = unsafe queue.take(into: slots, limit: capacity)
+    }
+
+    /// Lends the message at `index`, counted from the oldest.
+    func withPointer<T>(at index: Int, _ body: (Message) -> T) -> T {
+        precondition(index >= 0 && index < count)
+        return unsafe body(slots[first + index]!)
+    }
+
+    /// Frees the oldest messages.
+    mutating func remove(first number: Int) {
+        precondition(number <= count)
+        for index in first..<first + number { unsafe rd_kafka_message_destroy(slots[index]) }
+        first += number
+    }
+
+    /// Frees the messages of some partitions; the others keep their order.
+    mutating func remove(of partitions: Set<Int32>) {
+        var kept = first
+        for index in first..<end {
+            let message = unsafe slots[index]!
+            if unsafe partitions.contains(message.pointee.partition) {
+                unsafe rd_kafka_message_destroy(message)
+            } else {
+                unsafe slots[kept] = unsafe message
+                kept += 1
+            }
+        }
+        end = kept
+    }
+
+    mutating func removeAll() { remove(first: count) }
+}
+
+/// The headers of a message, which librdkafka parses when they are first asked for.
+enum MessageHeaders {
+    /// Visits each header's name, value (`nil` where there is none) and size.
+    static func forEach(
+        of message: MessageBuffer.Message,
+        _ body: (UnsafePointer<CChar>, UnsafeRawPointer?, Int) -> Void
+    ) {
+        var headers: OpaquePointer?
+        guard unsafe rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR
+        else { return }
+        var name: UnsafePointer<CChar>?
+        var value: UnsafeRawPointer?
+        var size = 0
+        var index = 0
+        while unsafe rd_kafka_header_get_all(headers, index, &name, &value, &size)
+            == RD_KAFKA_RESP_ERR_NO_ERROR
+        {
+            unsafe body(name!, value, value == nil ? 0 : size)
+            index += 1
+        }
+    }
+
+    /// Bytes of all values.
+    static func byteCount(of message: MessageBuffer.Message) -> Int {
+        var count = 0
+        unsafe forEach(of: message) { _, _, size in count += size }
+        return count
+    }
+}

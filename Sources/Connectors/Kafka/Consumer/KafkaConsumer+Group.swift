@@ -102,3 +102,81 @@ extension KafkaConsumer {
         faults.recovered()
     }
 }
+
+/// Offsets committed to the group: a hint for lag tools, or the truth where there is no store.
+extension KafkaConsumer {
+    /// Commits what has settled, once a second at most.
+    func commitIfDue() async throws {
+        let offsets = progress.withLock { $0.takeDueCommits(now: clock.now) }
+        if offsets.isEmpty { return }
+        if !isGroupTruth { return client.commitLater(topic, offsets) }
+        do { try await commit(offsets) } catch let error as PipelineError {
+            if error.disposition == .fatal { throw error }
+            events.note(4, "COMMIT", error.message)
+        }
+    }
+
+    /// Commits and waits; what failed is committed again later.
+    func commit(_ offsets: [Int32: Int64]) async throws {
+        if offsets.isEmpty { return }
+        let witnesses = progress.withLock(\.continuity.proven)
+        do {
+            try await worker.runAbandonably { [client, topic] in
+                try client.commit(
+                    topic, offsets, witnesses: witnesses,
+                    timeoutMilliseconds: Self.requestTimeoutMilliseconds)
+            }
+        } catch {
+            progress.withLock { $0.uncommit(offsets) }
+            throw error
+        }
+    }
+
+    /// The last commit for partitions that are given up. For the worker: waits where the commit is
+    /// the truth, and says then what the log is known by: it may be another one already.
+    func commitAtLast(_ offsets: [Int32: Int64], _ witnesses: [Int32: LogWitness]) {
+        if !isGroupTruth { return client.commitLater(topic, offsets) }
+        do throws(PipelineError) {
+            try client.commit(
+                topic, offsets, witnesses: witnesses,
+                timeoutMilliseconds: Self.requestTimeoutMilliseconds)
+        } catch { events.note(4, "COMMIT", error.message) }
+    }
+}
+
+/// Positions that the group itself keeps, for consumers without a store of their own.
+struct GroupPositions: PositionStore {
+    let client: KafkaClient
+    let topic: String
+    let worker: WorkerThread
+
+    func positions(of log: LogName, initial: [Int32: Int64]) async throws -> StoredPositions {
+        try await worker.runAbandonably { [client, topic] in
+            let timeout = KafkaConsumer.requestTimeoutMilliseconds
+            let stored = try client.committed(
+                of: topic, Array(initial.keys), timeoutMilliseconds: timeout)
+            let new = initial.filter { stored.offsets[$0.key] == nil }
+            if !new.isEmpty {
+                // A start at the latest record would move on with every restart if it were not
+                // kept. Failing is no harm: the offset is committed again with the first
+                // settlement.
+                try? client.commit(topic, new, timeoutMilliseconds: timeout)
+            }
+            return StoredPositions(
+                source: log.key, next: stored.offsets.merging(new) { old, _ in old },
+                witnesses: stored.witnesses, partitions: Set(initial.keys))
+        }
+    }
+
+    /// They go along with the next offsets that are committed, as their metadata.
+    func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {}
+
+    func restart(
+        _ log: LogName, after source: String, at starts: [Int32: Int64]
+    ) async throws {
+        try await worker.runAbandonably { [client, topic] in
+            try client.commit(
+                topic, starts, timeoutMilliseconds: KafkaConsumer.requestTimeoutMilliseconds)
+        }
+    }
+}

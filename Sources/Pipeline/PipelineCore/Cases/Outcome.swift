@@ -137,3 +137,135 @@ extension Outcome {
         }
     }
 }
+
+/// An outcome that a sink refuses for good; the others of its batch go on.
+public struct OutcomeRefusal: Sendable, Hashable {
+    public var caseNumber: Int64
+    /// A stable, kebab-case name: `record-too-large`.
+    public var code: String
+    /// One sentence for a person.
+    public var reason: String
+    public init(_ outcome: Outcome, _ error: PipelineError) {
+        self.init(caseNumber: outcome.caseNumber, code: error.code, reason: error.message)
+    }
+    public init(caseNumber: Int64, code: String, reason: String) {
+        self.caseNumber = caseNumber
+        self.code = code
+        self.reason = reason
+    }
+}
+
+/// An outcome that a sink has refused: it stays until it is delivered after all, or dropped.
+public struct ParkedOutcome: Sendable, Hashable {
+    public var batch: Int64
+    public var sink: String
+    public var caseID: UUID
+    /// The outcome's id, and its announcement's event id.
+    public var outcomeID: UUID
+    public var code: String
+    public var reason: String
+    /// How often the sink has refused it.
+    public var attempts: Int
+    public var parkedAt: Timestamp
+    /// Whether it is on its way to the sink again.
+    public var isDue: Bool
+    public init(
+        batch: Int64, sink: String, caseID: UUID, outcomeID: UUID, code: String, reason: String,
+        attempts: Int, parkedAt: Timestamp, isDue: Bool
+    ) {
+        self.batch = batch
+        self.sink = sink
+        self.caseID = caseID
+        self.outcomeID = outcomeID
+        self.code = code
+        self.reason = reason
+        self.attempts = attempts
+        self.parkedAt = parkedAt
+        self.isDue = isDue
+    }
+}
+
+/// Which parked outcomes are meant: those that meet every condition that is set.
+public struct ParkedSelection: Sendable, Hashable {
+    public var sink: String?
+    public var code: String?
+    public var cases: [UUID]?
+    public init(sink: String? = nil, code: String? = nil, cases: [UUID]? = nil) {
+        self.sink = sink
+        self.code = code
+        self.cases = cases
+    }
+    /// All of them.
+    public static let all = ParkedSelection()
+}
+
+/// The outcomes of one barrier that sinks have refused for good.
+public protocol ParkedOutcomes: Sendable {
+    /// Those that were parked first come first.
+    func parked(_ selection: ParkedSelection, limit: Int) async throws -> [ParkedOutcome]
+    /// How many are parked for each sink that has any.
+    func parkedCounts() async throws -> [String: Int]
+    /// Has them delivered again, with the same ids and the same bytes; also tries at once what waits for its next
+    /// try. Answers how many were parked and are due now.
+    func replayParked(_ selection: ParkedSelection) async throws -> Int
+    /// Gives them up: they are never delivered to that sink. Answers how many.
+    func dropParked(_ selection: ParkedSelection) async throws -> Int
+}
+
+/// One report request as the ledger holds it.
+public struct Case: Sendable, Hashable {
+    /// The ledger's own number; ascending in order of acceptance.
+    public var number: Int64
+    public var id: UUID
+    public var deadline: Timestamp
+    /// The request's canonical encoding, as its codec wrote it.
+    public var parameters: Bytes
+    public init(number: Int64, id: UUID, deadline: Timestamp, parameters: Bytes) {
+        self.number = number
+        self.id = id
+        self.deadline = deadline
+        self.parameters = parameters
+    }
+}
+
+/// A sealed, immutable set of cases, claimed under a lease.
+public struct Batch: Sendable {
+    public var number: Int64
+    /// The fencing token of this claim: a commit under an older one is refused.
+    public var token: Int64
+    /// How often the batch has been claimed, this time included.
+    public var attempts: Int
+    /// The trigger that sealed it: `count`, `max_age`, `deadline_margin`, `manual`…
+    public var closedBy: String
+    public var sealedAt: Timestamp
+    /// Earliest deadline first.
+    public var cases: [Case]
+    public init(
+        number: Int64, token: Int64, attempts: Int, closedBy: String, sealedAt: Timestamp,
+        cases: [Case]
+    ) {
+        self.number = number
+        self.token = token
+        self.attempts = attempts
+        self.closedBy = closedBy
+        self.sealedAt = sealedAt
+        self.cases = cases
+    }
+}
+
+/// Where a case stands.
+public enum CaseState: String, Sendable, CaseIterable {
+    case pending, sealed, running, succeeded, failed, cancelled, expired
+
+    /// No later state follows, short of a new request for a failed case.
+    public var isFinal: Bool {
+        switch self {
+        case .pending, .sealed, .running: false
+        case .succeeded, .failed, .cancelled, .expired: true
+        }
+    }
+
+    /// No later state follows, whatever is requested: only such outcomes may be answered from a cache. One that did
+    /// not succeed is opened again by a repeat of its request, perhaps in another process.
+    public var isLasting: Bool { self == .succeeded }
+}

@@ -1,4 +1,6 @@
 internal import Calendar
+internal import Glibc
+internal import Synchronization
 
 /// A point on a monotonic clock, in nanoseconds since an origin of its own.
 public struct Instant: InstantProtocol, Sendable {
@@ -38,4 +40,100 @@ public struct PipelineClock: Clock {
     public func sleep(for duration: Duration) async throws {
         try await source.sleep(until: now.advanced(by: duration))
     }
+}
+
+/// The machine's clocks.
+public struct SystemTime: TimeSource {
+    private let origin = ContinuousClock.now
+    public init() {}
+
+    public var now: Instant {
+        Instant(nanoseconds: origin.duration(to: .now).wholeNanoseconds)
+    }
+
+    public var timestamp: Timestamp {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(
+            microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+    }
+
+    public func sleep(until deadline: Instant) async throws {
+        try await ContinuousClock().sleep(
+            until: origin.advanced(by: .nanoseconds(deadline.nanoseconds)))
+    }
+}
+
+extension PipelineClock {
+    /// The machine's clock.
+    public static var system: PipelineClock { PipelineClock(SystemTime()) }
+}
+
+/// Randomness that can be injected: jitter and identifiers come from here, so that a seed repeats a run.
+public final class RandomSource: Sendable {
+    private let generator: Mutex<SplitMix64>
+
+    /// A sequence that `seed` decides.
+    public init(seed: UInt64) { generator = Mutex(SplitMix64(seed: seed)) }
+
+    /// A sequence seeded by the operating system.
+    public convenience init() {
+        var system = SystemRandomNumberGenerator()
+        self.init(seed: system.next())
+    }
+
+    public func next() -> UInt64 { generator.withLock { $0.next() } }
+    /// Uniform in 0 ..< 1.
+    public func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
+    /// Uniform in 0 ..< bound.
+    public func below(_ bound: Int) -> Int {
+        Int(truncatingIfNeeded: next().multipliedFullWidth(by: UInt64(bound)).high)
+    }
+    /// A random (version 4) identifier.
+    public func uuid() -> UUID { generator.withLock { UUID(using: &$0) } }
+}
+
+/// SplitMix64 ([reference](https://prng.di.unimi.it/splitmix64.c)): small, fast, and good enough for jitter and tests.
+public struct SplitMix64: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+    public init(seed: UInt64) { state = seed }
+    public mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+/// A point of civil time: microseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+public struct Timestamp: Sendable, Hashable, Comparable {
+    public var microseconds: Int64
+    public init(microseconds: Int64) { self.microseconds = microseconds }
+
+    public static func < (a: Timestamp, b: Timestamp) -> Bool { a.microseconds < b.microseconds }
+
+    /// 1970-01-01T00:00:00Z. Of a record: nobody says when it was produced.
+    public static var epoch: Timestamp { Timestamp(microseconds: 0) }
+
+    /// Drops what is less than a microsecond; saturates at the ends of time.
+    public func advanced(by duration: Duration) -> Timestamp {
+        let (sum, overflow) = microseconds.addingReportingOverflow(duration.wholeMicroseconds)
+        return Timestamp(microseconds: overflow ? (duration < .zero ? .min : .max) : sum)
+    }
+
+    /// Saturates.
+    public func duration(to other: Timestamp) -> Duration {
+        let (between, overflow) = other.microseconds.subtractingReportingOverflow(microseconds)
+        return .microseconds(overflow ? (other < self ? .min : .max) : between)
+    }
+}
+
+extension Duration {
+    /// Seconds with their fraction, for metrics and logs.
+    public var inSeconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) * 1e-18
+    }
+    public static func hours(_ hours: Int64) -> Duration { .seconds(hours * 3600) }
+    public static func minutes(_ minutes: Int64) -> Duration { .seconds(minutes * 60) }
 }

@@ -1,4 +1,4 @@
-internal import PipelineCore
+public import PipelineCore
 internal import Synchronization
 
 /// One operating-system process of a simulated world: what runs in it can be killed at any job, and paused.
@@ -175,5 +175,81 @@ public final class SimulatedProcess: TaskExecutor {
         for job in held { simulator.enqueue(job, on: self) }
         while simulator.runOne() {}
         return root == nil || state.withLock { $0.isFinished }
+    }
+}
+
+extension SimulatedProcess: TimeSource {
+    /// The clock to hand to what runs in the process.
+    public var clock: PipelineClock { PipelineClock(self) }
+    public var now: Instant { simulator.now }
+    public var timestamp: Timestamp { simulator.timestamp.advanced(by: skew) }
+
+    public func sleep(until deadline: Instant) async throws {
+        try await suspend { [self] resume in
+            simulator.schedule(at: deadline, owner: self) { resume(.success(())) }
+        }
+    }
+}
+
+extension Simulator {
+    /// The world's civil time, which shared stores go by.
+    public var timestamp: Timestamp {
+        Timestamp(microseconds: epoch.microseconds + now.nanoseconds / 1000)
+    }
+}
+
+/// The world's clock, for what belongs to no process and never sleeps.
+public struct WorldTime: TimeSource {
+    private let simulator: Simulator
+    public init(_ simulator: Simulator) { self.simulator = simulator }
+    public var now: Instant { simulator.now }
+    public var timestamp: Timestamp { simulator.timestamp }
+    public func sleep(until deadline: Instant) async throws {
+        preconditionFailure("a store does not sleep")
+    }
+}
+
+/// Runs asynchronous code that never waits for anything, to its end, on the calling thread.
+///
+/// For the world's own looks into a store, between two jobs of the simulation.
+public enum ImmediateTask {
+    /// - Throws: what `body` throws. Traps if it waits.
+    public static func run<T: Sendable>(
+        _ body: @escaping @concurrent @Sendable () async throws -> T
+    ) throws -> T {
+        let executor = ImmediateExecutor()
+        let result = Answer<T>()
+        _ = Task(executorPreference: executor) {
+            do {
+                let value = try await body()
+                result.set(.success(value))
+            } catch {
+                result.set(.failure(error))
+            }
+        }
+        executor.drain()
+        guard let answer = result.value else { preconditionFailure("it waited for something") }
+        return try answer.get()
+    }
+}
+
+private final class Answer<T: Sendable>: Sendable {
+    private let state = Mutex<Result<T, any Error>?>(nil)
+    var value: Result<T, any Error>? { state.withLock { $0 } }
+    func set(_ value: Result<T, any Error>) { state.withLock { $0 = value } }
+}
+
+private final class ImmediateExecutor: TaskExecutor {
+    private let jobs = Mutex<[UnownedJob]>([])
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        jobs.withLock { $0.append(job) }
+    }
+
+    func drain() {
+        while let job = jobs.withLock({ $0.popLast() }) {
+            unsafe job.runSynchronously(on: asUnownedTaskExecutor())
+        }
     }
 }

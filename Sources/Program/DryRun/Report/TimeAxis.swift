@@ -1,3 +1,4 @@
+internal import Calendar
 internal import PipelineCore
 
 /// Virtual time from the trace's start on, cut into equal slots of a round length.
@@ -73,5 +74,77 @@ enum RoundDurations {
         if let step = steps.first(where: { $0 * max(1, most) >= length }) { return step }
         let year = steps[steps.count - 1]
         return year * max(1, Int((length / (year * max(1, most))).rounded(.up)))
+    }
+}
+
+/// A labelled instant of an axis.
+struct AxisTick: Sendable, Equatable {
+    /// Since the axis' left end.
+    var at: Duration
+    var label: String
+}
+
+extension TimeAxis {
+    /// Round civil times, evenly apart: midnights are named by their day.
+    func ticks(atMost most: Int) -> [AxisTick] {
+        let step = RoundDurations.step(for: length, in: most)
+        let stride = max(1, step.wholeMicroseconds)
+        let past = start.microseconds.flooredDivision(by: stride).remainder
+        var at: Duration = .microseconds(past == 0 ? 0 : stride - past)
+        var ticks: [AxisTick] = []
+        while at <= length {
+            ticks.append(AxisTick(at: at, label: label(at, step: step)))
+            at += step
+        }
+        return ticks
+    }
+
+    private func label(_ instant: Duration, step: Duration) -> String {
+        let clock = CivilTime(start.advanced(by: instant))
+        if step >= .seconds(86_400) || clock.secondOfDay == 0 && step >= .seconds(60) {
+            return clock.day
+        }
+        if step >= .seconds(60) { return clock.minutes }
+        return step >= .seconds(1) ? clock.seconds : clock.milliseconds
+    }
+
+    /// An instant, as exact as the axis is fine: `24 Nov 06:00`.
+    func moment(_ instant: Duration) -> String {
+        let clock = CivilTime(start.advanced(by: instant))
+        if slot >= .seconds(60) { return "\(clock.day) \(clock.minutes)" }
+        return slot >= .seconds(1) ? "\(clock.day) \(clock.seconds)" : clock.milliseconds
+    }
+}
+
+/// What happened in each slot of an axis.
+struct Timeline: Sendable {
+    let axis: TimeAxis
+    /// Messages that arrived.
+    let arrivals: [Int]
+    /// The most cases that were open.
+    let open: [Int]
+    /// Batches that were sealed, by trigger, the most frequent first.
+    let firings: [(trigger: String, batches: [Int])]
+
+    init(_ report: SimulationReport, on axis: TimeAxis) {
+        self.axis = axis
+        arrivals = axis.histogram(report.arrivals)
+        open = OpenCases(report).spans(on: axis).map(\.most)
+        firings = report.batchesByTrigger.map { trigger, _ in
+            let seals = report.batches.filter { $0.closedBy == trigger }.map(\.sealedAt)
+            return (trigger, axis.histogram(seals))
+        }
+    }
+
+    /// An axis on which these simulations fit, from the start to the last answer.
+    static func axis(for reports: [SimulationReport], atMost most: Int) -> TimeAxis {
+        let needed = reports.map { report in
+            max(
+                report.traceLength, report.arrivals.last ?? .zero,
+                report.batches.map(\.generation.upperBound).max() ?? .zero)
+        }
+        return TimeAxis(
+            start: reports.first?.start ?? Timestamp(microseconds: 0),
+            covering: needed.max() ?? .zero, atMost: most)
     }
 }

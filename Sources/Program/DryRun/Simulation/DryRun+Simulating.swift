@@ -38,3 +38,66 @@ extension DryRun {
         return ArrivalTrace(mix, startingAt: options.start, sample: sample)
     }
 }
+
+/// Where simulated messages come in: one input of the pipeline's `ingest`.
+enum ArrivalInput {
+    case topic(ResourceName, String)
+    case api(ResourceName)
+    case lines(ResourceName)
+
+    /// A topic if there is one, else the API, else lines; `nil` if nothing can be read.
+    init?(of definition: PipelineDefinition) {
+        guard let source = definition.stages.first(where: { $0.role == .source }) else {
+            return nil
+        }
+        for use in source.contract.uses {
+            guard let topic = use.topic else { continue }
+            self = .topic(use.resource, topic.name)
+            return
+        }
+        let names = source.contract.uses.map(\.resource)
+        func first(_ kind: ResourceKind) -> ResourceName? {
+            names.first { definition.resource($0)?.kinds.contains(kind) == true }
+        }
+        if let name = first(.api) {
+            self = .api(name)
+        } else if let name = first(.lines) {
+            self = .lines(name)
+        } else {
+            return nil
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .topic(_, let topic): "messages come in by the topic \(topic)"
+        case .api(let name): "messages come in by calls of \"\(name.text)\""
+        case .lines(let name): "messages come in by lines of \"\(name.text)\""
+        }
+    }
+}
+
+extension SimulationReport {
+    /// The checklist's entry: failed when an answer was late, or never came.
+    func check(subject: String) -> DryRunCheck {
+        let ran = "\(cases.count) cases in \(traceLength.text), \(batches.count) batches"
+        let verdict = verdict
+        if verdict.isGood {
+            let longest = waits.last.map { "\(ran): the longest wait was \($0.inSeconds.text)" }
+            return DryRunCheck(.simulate, subject, .ok, longest ?? verdict.sentence)
+        }
+        if waits.isEmpty {
+            return DryRunCheck(.simulate, subject, .fail, "\(ran): none was answered")
+        }
+        return DryRunCheck(
+            .simulate, subject, .fail,
+            "\(ran): \(late) answers came after their deadline, \(afterSLA) after the SLA of \(sla.text), "
+                + "\(unanswered) never",
+            hint: "a smaller max_age, more workers, or a longer sla")
+    }
+}
+
+extension Duration {
+    /// Fractions of a second are below what the assumptions bear.
+    fileprivate var inSeconds: Duration { .seconds(components.seconds) }
+}

@@ -1,6 +1,7 @@
 internal import PipelineConfiguration
 internal import PipelineCore
 internal import Specification
+internal import Synchronization
 
 /// What there is to say about a code of a diagnostic, with what the program says of its example.
 struct Explanation {
@@ -129,4 +130,16 @@ struct Explanation {
 
 extension String {
     fileprivate var trimmingLastNewline: Substring { hasSuffix("\n") ? dropLast() : self[...] }
+}
+
+/// A console that keeps what a command says.
+final class HeardConsole: Sendable {
+    private let text = Mutex("")
+
+    /// What has been said as messages.
+    var err: String { text.withLock { $0 } }
+
+    var console: Console {
+        Console(out: { _ in }, err: { [self] said in text.withLock { $0 += said } })
+    }
 }

@@ -1,6 +1,7 @@
 internal import Metrics
 internal import PipelineCore
 internal import PipelineRuntime
+internal import Specification
 internal import Synchronization
 
 /// Counts what pipelines do, for Prometheus.
@@ -113,5 +114,31 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
     func delivered(stage: String, outcomes: Int, took: Duration) {
         count("penstock_delivered_outcomes_total", stage, "Outcomes delivered.", by: outcomes)
         time("penstock_delivery_seconds", stage, "Time of a delivery of a batch.", took)
+    }
+}
+
+/// A part of a whole, written `5%` or `0.05`.
+struct Share: TextValue, Equatable {
+    static let kind = "share"
+    /// From 0 to 1.
+    let value: Double
+    let text: String
+
+    init(_ value: Double) {
+        self.value = value
+        let hundredths = (value * 10_000).rounded() / 100
+        text = hundredths == hundredths.rounded() ? "\(Int(hundredths))%" : "\(hundredths)%"
+    }
+
+    init(parsing text: String) throws(Refusal) {
+        let isPercent = text.hasSuffix("%")
+        guard let number = Double(isPercent ? String(text.dropLast()) : text) else {
+            throw Refusal(.invalidValue, "is not a share", hint: "for example 5%")
+        }
+        let value = isPercent ? number / 100 : number
+        guard (0...1).contains(value) else {
+            throw Refusal(.outOfRange, "lies outside 0% to 100%")
+        }
+        self.init(value)
     }
 }

@@ -1,6 +1,8 @@
 internal import Glibc
+internal import PipelineConfiguration
 internal import PipelineCore
 internal import Specification
+internal import StandardCatalogue
 
 /// What the process was started with.
 enum ProcessEnvironment {
@@ -93,5 +95,93 @@ enum ProcessEnvironment {
         unsafe gethostname(&name, name.count - 1)
         let host = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
         return "\(String(decoding: host, as: UTF8.self)):\(getpid())"
+    }
+}
+
+/// Reads pipeline files, for `validate` and for everything that acts on them: by this code and no other.
+enum PipelineFiles {
+    /// Everything that is wrong with the files, alone and together; nothing is printed.
+    ///
+    /// - Parameters:
+    ///   - files: paths; `-` is standard input.
+    ///   - missing: what a variable that is not set here is.
+    static func readings(
+        of files: [String], catalogue: Catalogue, missing: Environment.Missing
+    ) -> [PipelineReading] {
+        let reader = PipelineReader(
+            catalogue: catalogue, environment: ProcessEnvironment.specification(missing: missing))
+        let files = withoutSchemas(files)
+        var unreadable: [Int: PipelineReading] = [:]
+        var texts: [(name: String, bytes: [UInt8])] = []
+        for (index, file) in files.enumerated() {
+            let name = file == "-" ? "<stdin>" : file
+            do {
+                texts.append((name, try ProcessEnvironment.readPipeline(file)))
+            } catch {
+                unreadable[index] = PipelineReading(
+                    unreadable: name,
+                    error as? Diagnostic ?? Diagnostic(.unreadableFile, "can't read it: \(error)"))
+            }
+        }
+        var readings = reader.read(together: texts)[...]
+        return files.indices.compactMap { unreadable[$0] ?? readings.popFirst() }
+    }
+
+    /// A pattern such as `Pipelines/*.json` brings the schema of the files along.
+    private static func withoutSchemas(_ files: [String]) -> [String] {
+        let pipelines = files.filter { !$0.hasSuffix(".schema.json") }
+        return pipelines.isEmpty ? files : pipelines
+    }
+
+    /// Reads files as `run` and everything that acts on them does: all problems first, then nothing.
+    ///
+    /// - Throws: ``CommandFailure`` `configuration`, after the diagnostics were printed.
+    static func read(
+        _ files: [String], catalogue: Catalogue, console: Console
+    ) throws -> [PipelineDefinition] {
+        let readings = readings(of: files, catalogue: catalogue, missing: .error)
+        for reading in readings {
+            // What is only worth knowing is asked for by `validate`.
+            let found = Diagnostics(reading.diagnostics.list.filter { $0.severity != .note })
+            if found.list.isEmpty { continue }
+            console.err(
+                found.rendered(
+                    as: .text, source: console.isTerminal ? reading.source : nil,
+                    colours: console.isTerminal && console.allowsColour))
+        }
+        let definitions = readings.compactMap { $0.isValid ? $0.definition : nil }
+        if definitions.count < readings.count {
+            throw CommandFailure(.configuration, "nothing was started: see the errors above")
+        }
+        return definitions
+    }
+}
+
+/// The store that a command without a pipeline file works on.
+enum StandardStoreAddress {
+    /// What pipelines use when nothing else is said.
+    static let embeddedDefault = "embedded:data/penstock.sqlite"
+
+    /// The address given on the command line; PENSTOCK_STORE otherwise, or the embedded default.
+    ///
+    /// - Throws: ``CommandFailure`` `usage` for what is no address.
+    static func of(_ given: String?) throws -> ResourceAddress {
+        let named = ProcessEnvironment.variables["PENSTOCK_STORE"].flatMap { $0.isEmpty ? nil : $0 }
+        let url = given ?? named ?? embeddedDefault
+        guard let address = ResourceAddress(url: url) else {
+            throw CommandFailure(
+                .usage, "\"\(Redaction.withoutCredentials(url))\" is not the address of a store")
+        }
+        return address
+    }
+}
+
+extension OpenResources {
+    /// - Throws: ``CommandFailure`` `usage` when there is no store at that address.
+    mutating func openStore(_ address: ResourceAddress) throws -> any StandardStore {
+        guard let store = try open(address) as? any StandardStore else {
+            throw CommandFailure(.usage, "\(address) is not a store")
+        }
+        return store
     }
 }

@@ -205,3 +205,77 @@ enum ServerTarget {
         return String(rest.hasSuffix("/") ? rest.dropLast() : rest)
     }
 }
+
+/// A report, or a status, for people.
+enum ReportText {
+    static func of(_ answer: GetReportResponse) -> String {
+        switch answer.result {
+        case .report(let report)?: text(report)
+        case .status(let status)?: text(status)
+        case nil: "the server answered without a report or a status\n"
+        }
+    }
+
+    private static func text(_ report: Report) -> String {
+        var lines = [("case", report.caseID), ("product", report.productID)]
+        if let checkout = report.checkoutID { lines.append(("checkout", checkout)) }
+        if let start = report.period?.startTime, let end = report.period?.endTime {
+            lines.append(("period", "\(written(start)) up to \(written(end))"))
+        }
+        lines += [
+            ("views", "\(report.viewsCount)"), ("payments", "\(report.paymentsCount)"),
+            ("conversion ratio", report.conversionRatio.map { "\($0)" } ?? "none (no payments)"),
+        ]
+        if let asOf = report.dataAsOf { lines.append(("data as of", written(asOf))) }
+        return lines.map { padded($0.0) + $0.1 + "\n" }.joined()
+    }
+
+    private static func text(_ status: ReportStatus) -> String {
+        var text = status.message + "\n"
+        if let deadline = status.deadline { text += padded("deadline") + written(deadline) + "\n" }
+        if let after = status.pollAfter {
+            text += padded("ask again in") + "\(after.seconds) s\n"
+        }
+        if let error = status.error {
+            text += padded("reason") + "\(error.code): \(error.message)\n"
+        }
+        return text
+    }
+
+    private static func padded(_ label: String) -> String {
+        label + String(repeating: " ", count: max(1, 18 - label.count))
+    }
+
+    private static func written(_ time: Google_Protobuf_Timestamp) -> String {
+        guard let json = try? time.jsonUTF8Bytes() else { return "?" }
+        return String(decoding: json.dropFirst().dropLast(), as: UTF8.self)
+    }
+}
+
+/// Points of time as people type them.
+enum CommandTime {
+    /// RFC 3339, a date (its midnight in UTC), or a duration from now: `2026-10-01`, `90s`.
+    /// - Throws: ``CommandFailure`` `usage`.
+    static func parse(
+        _ text: String, option: String, _ clock: PipelineClock
+    ) throws -> Google_Protobuf_Timestamp {
+        let isDate = text.count == 10 && !text.contains("T")
+        let full = isDate ? "\(text)T00:00:00Z" : text
+        if let time = try? Google_Protobuf_Timestamp(
+            jsonUTF8Bytes: Array(JSON.quoted(full).utf8))
+        {
+            return time
+        }
+        if let duration = try? Duration.parse(text, unit: nil) {
+            let then = clock.timestamp.advanced(by: duration).microseconds
+            return .with {
+                $0.seconds = then / 1_000_000
+                $0.nanos = Int32(then % 1_000_000) * 1000
+            }
+        }
+        throw CommandFailure(
+            .usage,
+            "--\(option) \(text): expected RFC 3339 (2026-10-01T00:00:00Z), a date, or a duration from now (90s)"
+        )
+    }
+}

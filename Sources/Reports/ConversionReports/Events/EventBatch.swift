@@ -72,3 +72,146 @@ public struct EventBatch: Sendable {
         return texts[start..<start + row.checkoutLength]
     }
 }
+
+/// What an event counts towards. The raw value is how stores keep it.
+public enum EventKind: UInt8, Sendable, CaseIterable {
+    case view = 0x56  // V
+    case payment = 0x50  // P
+
+    /// The raw value as text.
+    var name: String {
+        switch self {
+        case .view: "V"
+        case .payment: "P"
+        }
+    }
+}
+
+/// What a batch of events adds to one hour of one product and checkout.
+struct HourDelta: Sendable {
+    /// The hour's first instant.
+    var bucket: Timestamp
+    var views: Int64
+    var payments: Int64
+    /// A row of the batch with the delta's product and checkout.
+    var row: Int
+}
+
+extension EventBatch {
+    /// The batch summed up by hour, product and checkout, in order of first appearance.
+    ///
+    /// Texts are compared byte by byte, as the stores compare them: `String` would take two
+    /// spellings of "é" for one.
+    func hourDeltas() -> [HourDelta] {
+        var deltas: [HourDelta] = []
+        // Open addressing over the deltas' indices, at most half full.
+        var slots = [Int32](repeating: -1, count: tableSize(for: count))
+        for index in rows.indices {
+            let row = rows[index]
+            let bucket = row.occurredAt.startOfHour
+            var slot = hash(of: row, bucket: bucket) & (slots.count - 1)
+            while slots[slot] >= 0 && !isSame(deltas[Int(slots[slot])], row, bucket) {
+                slot = (slot + 1) & (slots.count - 1)
+            }
+            if slots[slot] < 0 {
+                slots[slot] = Int32(deltas.count)
+                deltas.append(HourDelta(bucket: bucket, views: 0, payments: 0, row: index))
+            }
+            switch row.kind {
+            case .view: deltas[Int(slots[slot])].views += Int64(row.count)
+            case .payment: deltas[Int(slots[slot])].payments += Int64(row.count)
+            }
+        }
+        return deltas
+    }
+
+    private func tableSize(for count: Int) -> Int {
+        var size = 16
+        while size < count * 2 { size *= 2 }
+        return size
+    }
+
+    private func hash(of row: Row, bucket: Timestamp) -> Int {
+        let end = row.textStart + row.productLength + row.checkoutLength
+        let texts = Digest(of: texts[row.textStart..<end])
+        let hour = UInt64(bitPattern: bucket.microseconds) &* 0x9E37_79B9_7F4A_7C15
+        return Int(truncatingIfNeeded: (texts.low ^ hour ^ hour >> 32) >> 1)
+    }
+
+    private func isSame(_ delta: HourDelta, _ row: Row, _ bucket: Timestamp) -> Bool {
+        let other = rows[delta.row]
+        guard delta.bucket == bucket, other.productLength == row.productLength,
+            other.checkoutLength == row.checkoutLength
+        else { return false }
+        for offset in 0..<row.productLength + row.checkoutLength
+        where texts[other.textStart + offset] != texts[row.textStart + offset] {
+            return false
+        }
+        return true
+    }
+}
+
+extension Timestamp {
+    static var hour: Int64 { 3_600_000_000 }
+    static var day: Int64 { 86_400_000_000 }
+
+    /// The first instant of the hour (UTC). Not before 1970.
+    var startOfHour: Timestamp {
+        Timestamp(microseconds: microseconds - microseconds % Self.hour)
+    }
+
+    /// The year and month (1 to 12) in UTC.
+    /// [Algorithm](https://howardhinnant.github.io/date_algorithms.html)
+    var month: CalendarMonth {
+        let days = microseconds.quotientFloored(by: Self.day) + 719_468
+        let era = days.quotientFloored(by: 146_097)
+        let dayOfEra = days - era * 146_097
+        let yearOfEra =
+            (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let shifted = (5 * dayOfYear + 2) / 153
+        let month = shifted < 10 ? shifted + 3 : shifted - 9
+        return CalendarMonth(
+            year: Int(yearOfEra + era * 400 + (month <= 2 ? 1 : 0)), month: Int(month))
+    }
+}
+
+/// A month of the proleptic Gregorian calendar, in UTC.
+struct CalendarMonth: Sendable, Hashable, Comparable {
+    var year: Int
+    /// 1 to 12.
+    var month: Int
+
+    /// Months since year 0; neighbours differ by 1.
+    var index: Int { year * 12 + month - 1 }
+
+    init(year: Int, month: Int) {
+        self.year = year
+        self.month = month
+    }
+
+    init(index: Int) {
+        self.init(year: index / 12, month: index % 12 + 1)
+    }
+
+    func advanced(by months: Int) -> CalendarMonth { CalendarMonth(index: index + months) }
+
+    static func < (a: CalendarMonth, b: CalendarMonth) -> Bool { a.index < b.index }
+
+    /// `2026-10-01 00:00:00+00`, as PostgreSQL reads it.
+    var firstInstant: String { "\(digits(year, 4))-\(digits(month, 2))-01 00:00:00+00" }
+
+    /// `2026_10`.
+    var suffix: String { "\(digits(year, 4))_\(digits(month, 2))" }
+
+    private func digits(_ value: Int, _ width: Int) -> String {
+        let text = String(value)
+        return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
+    }
+}
+
+extension Int64 {
+    fileprivate func quotientFloored(by divisor: Int64) -> Int64 {
+        self >= 0 ? self / divisor : (self + 1) / divisor - 1
+    }
+}

@@ -74,3 +74,69 @@ extension SplitMix64 {
     /// Uniform in 0 ..< 1.
     fileprivate mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
 }
+
+/// How a total spreads over the hours of several days: quiet nights, busy evenings, busier
+/// weekends.
+struct Rhythm: Sendable {
+    private static let hours: [Double] = [
+        2.0, 1.3, 0.9, 0.7, 0.6, 0.8, 1.4, 2.4, 3.6, 4.6, 5.2, 5.6,
+        5.8, 5.6, 5.3, 5.2, 5.4, 5.8, 6.4, 7.0, 7.4, 6.8, 5.2, 3.4,
+    ]
+    private let cumulative: [Double]
+
+    init(days: Int) {
+        var sum = 0.0
+        var cumulative = [0.0]
+        for day in 0..<days {
+            let factor = day % 7 >= 5 ? 1.2 : 1.0
+            for weight in Self.hours {
+                sum += weight * factor
+                cumulative.append(sum)
+            }
+        }
+        self.cumulative = cumulative
+    }
+
+    /// The hour's part of `total`; the parts of all hours sum up to it.
+    func share(of total: Int, hour: Int) -> Int {
+        guard hour + 1 < cumulative.count else { return 0 }
+        return upTo(hour + 1, of: total) - upTo(hour, of: total)
+    }
+
+    private func upTo(_ hour: Int, of total: Int) -> Int {
+        if hour == cumulative.count - 1 { return total }
+        return Int(Double(total) * (cumulative[hour] / cumulative[cumulative.count - 1]))
+    }
+}
+
+/// Picks indices in proportion to their weights.
+struct WeightedChoice: Sendable {
+    private let cumulative: [Double]
+
+    init(_ weights: [Double]) {
+        var sum = 0.0
+        cumulative = weights.map { weight in
+            sum += weight
+            return sum
+        }
+    }
+
+    /// Harmonic weights that sum up to 1; the first is the largest.
+    static func shares(_ count: Int) -> [Double] {
+        let weights = (0..<count).map { 1 / Double($0 + 1) }
+        let sum = weights.reduce(0, +)
+        return weights.map { $0 / sum }
+    }
+
+    /// - Parameter unit: uniform in 0 ..< 1.
+    func pick(_ unit: Double) -> Int {
+        let wanted = unit * cumulative[cumulative.count - 1]
+        var low = 0
+        var high = cumulative.count - 1
+        while low < high {
+            let middle = (low + high) / 2
+            if cumulative[middle] > wanted { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}

@@ -67,3 +67,103 @@ public enum FoldResult: Sendable, Hashable {
 
 /// Rolls a transaction back that was made to be.
 struct TakenBack: Error {}
+
+/// What one report asks a store: a product, perhaps one of its checkouts, and a half-open period.
+public struct ConversionQuery: Sendable {
+    public var productID: String
+    /// `nil`: all checkouts, and events without one.
+    public var checkoutID: String?
+    /// First instant of the period.
+    public var start: Timestamp
+    /// First instant after the period.
+    public var end: Timestamp
+
+    public init(productID: String, checkoutID: String? = nil, start: Timestamp, end: Timestamp) {
+        self.productID = productID
+        self.checkoutID = checkoutID
+        self.start = start
+        self.end = end
+    }
+}
+
+/// What happened in a period.
+public struct ConversionCounts: Sendable, Hashable {
+    public var views: Int64
+    public var payments: Int64
+
+    public init(views: Int64, payments: Int64) {
+        self.views = views
+        self.payments = payments
+    }
+
+    /// Views divided by payments; `nil` without payments.
+    public var ratio: Double? {
+        payments > 0 ? Double(views) / Double(payments) : nil
+    }
+}
+
+/// Answers of a store, all from one snapshot.
+public struct ConversionReading: Sendable {
+    /// One for each query, in their order.
+    public var counts: [ConversionCounts]
+    /// Everything stored by this instant of the store's clock is counted.
+    public var dataAsOf: Timestamp
+    /// Rows of rollups, deltas and events that were summed up.
+    public var rowsRead: Int64
+
+    public init(counts: [ConversionCounts], dataAsOf: Timestamp, rowsRead: Int64) {
+        self.counts = counts
+        self.dataAsOf = dataAsOf
+        self.rowsRead = rowsRead
+    }
+}
+
+extension PipelineError {
+    /// Another process has read on from this input, or nobody has registered it.
+    static func positionMoved(_ advance: PositionAdvance, stored: Int64?) -> PipelineError {
+        let place = "\(advance.source)[\(advance.partition)]"
+        guard let stored else {
+            return .fenced("position-moved", "no position of \(place) is stored")
+        }
+        return .fenced(
+            "position-moved",
+            "the position of \(place) is \(stored), not \(advance.expected): another process reads"
+        )
+    }
+}
+
+/// Whose positions are meant.
+struct PositionOwner: Sendable {
+    var pipeline: String
+    var stage: String
+    /// The stages of the files at hand, the owner among them; empty where that plays no part.
+    var atHand: [StateOwner] = []
+
+    /// A stage that begins anew where another one has stored the same log would count it twice: it
+    /// is the same one under another name, unless both are at hand.
+    ///
+    /// - Parameter found: the owners that have positions in the log.
+    /// - Throws: `fatal` `state-unowned`.
+    func check(_ found: [StateName], of log: LogName) throws {
+        let own = StateName(pipeline: pipeline, part: stage)
+        if atHand.isEmpty || found.contains(own) { return }
+        let other = found.first { name in
+            !atHand.contains { $0.pipeline == name.pipeline && $0.stage == name.part }
+        }
+        guard let other else { return }
+        throw PipelineError.fatal(
+            "state-unowned",
+            "the events of \(log.key) are stored by \(other) already, which is not at hand: they"
+                + " would count twice; `penstock migrate --rename \(other)=\(own)` lets \(own) go on"
+                + " from there, and if both are meant, run both files once in one process")
+    }
+}
+
+extension PipelineError {
+    static func positionsOwned(_ name: StateName) -> PipelineError {
+        .fatal(
+            "state-owned",
+            "\(name) has positions of its own in the event store, which can't be merged with"
+                + " another's: events would count twice, or not at all")
+    }
+}

@@ -1,6 +1,7 @@
 internal import GRPCTransport
 internal import PipelineCore
 internal import Protobuf
+internal import ReportMessages
 
 /// How a failed run crosses the wire: what may be done about it is in the status, its code in
 /// [`google.rpc.ErrorInfo`](https://cloud.google.com/apis/design/errors).
@@ -56,4 +57,54 @@ extension GRPCStatusError {
         }
         return nil
     }
+}
+
+extension ReportError {
+    /// A case's failure on the wire: `invalid-parameters` becomes `INVALID_PARAMETERS`.
+    init(code: String, reason: String) {
+        self.init()
+        self.code = code.wireCode
+        message = reason.cut(to: GenerationLimits.reasonBytes)
+    }
+}
+
+extension CaseResult {
+    /// A case's failure from the wire: `INVALID_PARAMETERS` becomes `invalid-parameters`.
+    init(_ error: ReportError) {
+        self = .failure(
+            code: error.code.isEmpty ? "generator-error" : error.code.pipelineCode,
+            reason: error.message.cut(to: GenerationLimits.reasonBytes))
+    }
+}
+
+extension String {
+    /// A pipeline's code (kebab-case) as messages have it: `UPPER_CASE`.
+    var wireCode: String { String(uppercased().map { $0 == "-" ? "_" : $0 }) }
+
+    /// A message's code as pipelines have it: kebab-case.
+    var pipelineCode: String { String(lowercased().map { $0 == "_" ? "-" : $0 }) }
+
+    /// The longest prefix of whole characters with at most so many bytes.
+    fileprivate func cut(to bytes: Int) -> String {
+        if utf8.count <= bytes { return self }
+        var kept = ""
+        for character in self {
+            if kept.utf8.count + character.utf8.count > bytes { break }
+            kept.append(character)
+        }
+        return kept
+    }
+}
+
+/// What one call of `GenerateReports` may carry, for both sides.
+public enum GenerationLimits {
+    /// Most definitions in a call; more are refused with INVALID_ARGUMENT.
+    public static let definitions = 10_000
+    /// The longest message, in bytes: enough for ``definitions`` of the longest definitions, and for
+    /// as many reports or errors.
+    static let messageBytes = 16 << 20
+    /// The longest sentence of a case's error, in bytes of UTF-8; longer ones are cut.
+    static let reasonBytes = 1024
+    /// The longest `batch_id`, in bytes of UTF-8.
+    static let batchIDBytes = 200
 }

@@ -1,4 +1,5 @@
 public import PipelineCore
+internal import Synchronization
 
 /// A source that does what a test says.
 public final class FakeSource: Source {
@@ -77,4 +78,91 @@ public final class FakeSink: RecordSink, OutcomeSink {
         }
     }
     public func close() async { closings.note(()) }
+}
+
+/// Renders an outcome as its case's id: what is announced, and what is cached.
+public struct FakeEncoder: OutcomeEncoder {
+    public init() {}
+    public func announcement(_ outcome: Outcome) throws -> OutgoingRecord {
+        let id = Array(outcome.caseID.description.utf8)[...]
+        return OutgoingRecord(key: id, payload: Array("announced \(outcome.caseID)".utf8)[...])
+    }
+    public func cached(_ outcome: Outcome) throws -> Bytes {
+        Array("cached \(outcome.caseID)".utf8)[...]
+    }
+    public func recognize(_ bytes: Bytes, of id: UUID) -> CachedAnswer {
+        bytes == Array("cached \(id)".utf8)[...] ? .lasting : .foreign
+    }
+}
+
+/// A reader of cases in memory that counts its statements.
+public final class FakeCases: CaseReader {
+    /// How many ids each statement asked for.
+    public let statements = Journal<Int>()
+    /// How often the schedule was asked for.
+    public let scheduleLooks = Journal<Void>()
+    /// What statements fail with.
+    public let failures = Failures()
+    public let outcomesCommitted = Signal()
+    private struct State {
+        var cases: [UUID: CaseSnapshot] = [:]
+        var sealing = ExpectedSealing(at: nil, clock: Timestamp(microseconds: 0))
+    }
+    private let state = Mutex(State())
+
+    public init() {}
+
+    /// The case is known, and stands so.
+    public func put(
+        _ number: Int, _ caseState: CaseState, outcome: Outcome? = nil, revision: Int = 1,
+        deadline: Timestamp = Timestamp(microseconds: 86_400_000_000)
+    ) {
+        state.withLock {
+            $0.cases[.testing(number)] = CaseSnapshot(
+                id: .testing(number), revision: outcome?.revision ?? revision, state: caseState,
+                acceptedAt: Timestamp(microseconds: 0),
+                deadline: deadline, outcome: outcome)
+        }
+    }
+
+    /// When the open batch will be sealed, and the store's clock.
+    public func expectSealing(at time: Timestamp?, clock: Timestamp) {
+        state.withLock { $0.sealing = ExpectedSealing(at: time, clock: clock) }
+    }
+
+    public func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
+        statements.note(ids.count)
+        try failures.throwNext()
+        return state.withLock { state in
+            Dictionary(
+                uniqueKeysWithValues: ids.compactMap { id in state.cases[id].map { (id, $0) } })
+        }
+    }
+
+    public func expectedSealing() async throws -> ExpectedSealing {
+        scheduleLooks.note(())
+        try failures.throwNext()
+        return state.withLock { $0.sealing }
+    }
+}
+
+/// Dead letters in memory.
+public final class FakeDeadLetters: DeadLetterStore {
+    /// What was kept, in order.
+    public let letters = Journal<StoredDeadLetter>()
+    /// What keeping fails with.
+    public let failures = Failures()
+    public init() {}
+
+    public func keep(_ letters: [StoredDeadLetter]) async throws {
+        try failures.throwNext()
+        for letter in letters { self.letters.note(letter) }
+    }
+    public func deadLetters(
+        _ selection: DeadLetterSelection, limit: Int
+    ) async throws -> [StoredDeadLetter] { Array(letters.entries.prefix(limit)) }
+    public func deadLetterCounts() async throws -> [String: Int] {
+        Dictionary(grouping: letters.entries, by: \.rejection.stage).mapValues(\.count)
+    }
+    public func removeDeadLetters(_ selection: DeadLetterSelection) async throws -> Int { 0 }
 }

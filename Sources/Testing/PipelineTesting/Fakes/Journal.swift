@@ -1,4 +1,4 @@
-internal import PipelineCore
+public import PipelineCore
 internal import Synchronization
 
 /// What happened, in order, noted by fakes and waited for by tests.
@@ -55,5 +55,21 @@ public final class Journal<Entry: Sendable>: Sendable {
             waiter?.resumption.resume(throwing: CancellationError())
         }
         return entries
+    }
+}
+
+/// Errors that a fake throws, one a call, until there are no more.
+public final class Failures: Sendable {
+    private let left: Mutex<[PipelineError]>
+
+    public init(_ errors: [PipelineError] = []) { left = Mutex(errors) }
+
+    /// The next calls throw these.
+    public func add(_ errors: PipelineError...) { left.withLock { $0 += errors } }
+
+    /// Throws the next error, if one is left.
+    public func throwNext() throws {
+        let next = left.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+        if let next { throw next }
     }
 }

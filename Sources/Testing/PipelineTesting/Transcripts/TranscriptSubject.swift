@@ -1,4 +1,7 @@
+internal import Batching
+public import Ledger
 public import PipelineCore
+internal import Specification
 
 /// What a transcript can be run against.
 public protocol TranscriptSubject: Sendable {
@@ -31,4 +34,59 @@ public struct TranscriptSealing: Sendable, Hashable {
     public var next: Timestamp?
     /// How many cases are left, as far as they are counted.
     public var waiting: Int
+}
+
+/// A ledger whose store's clock a test can set.
+public struct LedgerTranscriptSubject: TranscriptSubject {
+    private let ledger: any Ledger
+    private let setClock: @Sendable (Timestamp) async throws -> Void
+
+    /// - Parameter setClock: moves the store's clock; it stands still otherwise.
+    public init(
+        _ ledger: any Ledger, setClock: @escaping @Sendable (Timestamp) async throws -> Void
+    ) {
+        self.ledger = ledger
+        self.setClock = setClock
+    }
+
+    public func accept(_ cases: [TranscriptCase]) async throws {
+        var submissions = Submissions()
+        for item in cases {
+            submissions.append(
+                id: UUID(high: 1, low: UInt64(item.number)), digest: Digest(high: 0, low: 1),
+                deadline: item.deadline, parameters: [])
+        }
+        let counts = AcceptedCounts(new: cases.count, reopened: 0, repeated: 0)
+        try requireEqual(try await ledger.accept(submissions), .accepted(counts), "accepting")
+    }
+
+    public func advance(to instant: Timestamp) async throws { try await setClock(instant) }
+
+    public func flush() async throws { try await ledger.requestFlush() }
+
+    public func seal() async throws -> TranscriptSealing {
+        let sealed = try await ledger.sealAll()
+        let last = try await ledger.seal()
+        try requireEqual(
+            try await ledger.expectedSealing().at, last.next, "what the ledger expects to do next")
+        var batches: [Batch] = []
+        // For ever: a transcript may go on for years.
+        while let batch = try await ledger.claim(worker: "w", lease: .hours(1_000_000)) {
+            batches.append(batch)
+        }
+        try requireEqual(batches.map(\.number), sealed.map(\.number), "batches to be claimed")
+        return TranscriptSealing(
+            batches: batches.map { batch in
+                .init(closedBy: batch.closedBy, cases: batch.cases.map { Int($0.id.low) })
+            }, next: last.next, waiting: last.open.count)
+    }
+}
+
+extension BatchingTranscript {
+    /// A stage under the transcript's rule.
+    public var stage: LedgerStage {
+        LedgerStage(
+            pipeline: "transcript", stage: "batch", rule: rule,
+            ruleText: rule.trigger.json.written(), revision: 1, sla: sla)
+    }
 }

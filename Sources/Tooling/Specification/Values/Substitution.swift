@@ -80,3 +80,89 @@ struct Substitution {
         ],
     ]
 }
+
+/// A place of a document whose value stands elsewhere: `{"$env": "NAME"}` or `{"$file": "PATH"}`.
+public struct SubstitutionReference: Sendable, Equatable {
+    /// Where the value stands.
+    public enum Place: Sendable, Equatable {
+        /// In a variable of that name.
+        case environment(String)
+        /// In a file at that path.
+        case file(String)
+    }
+
+    /// Where the value stands.
+    public var place: Place
+    /// The way to the value that is replaced.
+    public var path: JSONPath
+    /// Where the reference stands in the text.
+    public var position: Position?
+    /// Whether there is a value for a variable that is not set.
+    public var hasDefault: Bool
+
+    /// Whether a value from here is a secret by its name, or by the name of what it is for.
+    public var isNamedAsSecret: Bool {
+        if case .environment(let name) = place, Redaction.isNameOfSecret(name) { return true }
+        return path.steps.contains { step in
+            if case .key(let key) = step { Redaction.isNameOfSecret(key) } else { false }
+        }
+    }
+}
+
+extension JSON {
+    /// Every well-formed reference in the document, in the order of the text.
+    public var references: [SubstitutionReference] { references(below: .root) }
+
+    private func references(below path: JSONPath) -> [SubstitutionReference] {
+        for (key, isFile) in [(Substitution.environmentKey, false), (Substitution.fileKey, true)] {
+            guard let name = self[key]?.string, !name.isEmpty else { continue }
+            return [
+                SubstitutionReference(
+                    place: isFile ? .file(name) : .environment(name), path: path,
+                    position: position, hasDefault: self["default"] != nil)
+            ]
+        }
+        if let items {
+            return items.enumerated().flatMap { $1.references(below: path.appending($0)) }
+        }
+        return (members ?? []).flatMap { $0.value.references(below: path.appending($0.key)) }
+    }
+}
+
+/// Where `$env` and `$file` are looked up: injected, so that decoding touches nothing by itself.
+public struct Environment: Sendable {
+    /// What a variable without a value and without a default is.
+    public enum Missing: Sendable {
+        /// An error: the settings are to be used.
+        case error
+        /// A warning: the settings are only looked at, on another machine than theirs.
+        case warning
+    }
+
+    /// The variables by name.
+    public var variables: [String: String]
+    /// What a missing variable or file is.
+    public var missing: Missing
+    /// Reads a file named by `$file`, or throws what is wrong with it.
+    public var readFile: @Sendable (_ path: String) throws -> String
+
+    /// An environment; without a reader every `$file` is missing.
+    public init(
+        variables: [String: String] = [:], missing: Missing = .error,
+        readFile: @escaping @Sendable (_ path: String) throws -> String = { path in
+            throw Diagnostic(.unreadableFile, "files cannot be read here")
+        }
+    ) {
+        self.variables = variables
+        self.missing = missing
+        self.readFile = readFile
+    }
+
+    /// No variables and no files.
+    public static let empty = Environment()
+
+    /// A variable's value; one that is empty counts as not set, as Compose passes it on.
+    public func value(of variable: String) -> String? {
+        variables[variable].flatMap { $0.isEmpty ? nil : $0 }
+    }
+}

@@ -85,3 +85,58 @@ final class RequestedCall: @unchecked Sendable {
         return result
     }
 }
+
+/// The methods of a server.
+struct ServerMethods: Sendable {
+    struct Unary: Sendable {
+        let path: String
+        let policy: ShutdownPolicy
+        let handler: UnaryHandler
+    }
+
+    struct Stream: Sendable {
+        let path: String
+        let policy: ShutdownPolicy
+        let handler: StreamHandler
+    }
+
+    var unary: [Unary] = []
+    var streams: [Stream] = []
+
+    func has(_ path: String) -> Bool {
+        unary.contains { $0.path == path } || streams.contains { $0.path == path }
+    }
+
+    /// The full names of the services to which the methods belong.
+    var services: [String] {
+        let paths = unary.map(\.path) + streams.map(\.path)
+        return Set(paths.compactMap { $0.split(separator: "/").first.map(String.init) }).sorted()
+    }
+}
+
+/// Starts the asynchronous part of calls.
+///
+/// Calls begin on threads of the C core, which belong to no task, and each one must be cancellable
+/// alone. So this is the place where unstructured tasks are created; the server counts them and
+/// its shutdown waits for all of them.
+public protocol GRPCTaskRunner: Sendable {
+    /// Starts `operation` without waiting for it.
+    ///
+    /// - Returns: what cancels the operation; called at most once, from any thread.
+    func start(
+        _ operation: @escaping @concurrent @Sendable () async -> Void
+    ) -> @Sendable () -> Void
+}
+
+/// Runs each call in a task on the global executor.
+public struct UnstructuredTaskRunner: GRPCTaskRunner {
+    /// Creates the runner.
+    public init() {}
+
+    public func start(
+        _ operation: @escaping @concurrent @Sendable () async -> Void
+    ) -> @Sendable () -> Void {
+        let task = Task(operation: operation)
+        return { task.cancel() }
+    }
+}

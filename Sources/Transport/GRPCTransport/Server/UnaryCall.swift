@@ -95,3 +95,103 @@ final class UnaryCall: Completion, @unchecked Sendable {
         lane.ended(self)
     }
 }
+
+/// What a unary handler returns after it has looked at the request.
+public enum UnaryAnswer<Response: Sendable>: Sendable {
+    /// The response, sent at once from the queue's own thread: for answers that take no waiting,
+    /// such as cache hits. It saves the hand-over to a task.
+    case reply(Response)
+    /// Work that waits for something. It runs in a task that is cancelled when the client goes
+    /// away or its deadline passes.
+    case async(@concurrent @Sendable () async throws(GRPCStatusError) -> Response)
+}
+
+/// Answers one unary method on the level of bytes.
+///
+/// It is called on a completion queue's thread, where it must not block: the thread carries all
+/// the connections of that queue. The request's bytes are lent for the time of the call only.
+public typealias UnaryHandler =
+    @Sendable (Span<UInt8>, borrowing CallContext) throws(GRPCStatusError) -> UnaryAnswer<[UInt8]>
+
+/// Answers one streaming method on the level of bytes, in a task of its own.
+///
+/// The call ends with OK when it returns.
+public typealias StreamHandler =
+    @concurrent @Sendable (GRPCServerStream) async throws(GRPCStatusError) -> Void
+
+/// What becomes of a method's open calls when the server is told to shut down.
+public enum ShutdownPolicy: Sendable {
+    /// They have until the end of the grace period.
+    case finish
+    /// Their tasks are cancelled at once, and a handler that then throws CANCELLED is answered
+    /// with UNAVAILABLE: for calls that wait for news, and would use up the grace for nothing.
+    case interrupt
+}
+
+/// Answers calls of methods that nobody has registered.
+///
+/// `Sendable`: used on its lane's thread only.
+final class UnknownCall: Completion, @unchecked Sendable {
+    private let request = RequestedCall()
+    private let lane: ServerLane
+    private var outgoingStatus: OutgoingStatus?
+
+    init(lane: ServerLane) { self.lane = lane }
+
+    func start() {
+        _ = lane.handle.requestCall(
+            of: nil, readsMessage: false, into: request, on: lane.queue, tag: self)
+    }
+
+    override func complete(succeeded: Bool) {
+        if outgoingStatus != nil || !succeeded { return }
+        UnknownCall(lane: lane).start()
+        let status = OutgoingStatus(
+            GRPCStatusError(.unimplemented, "there is no method \(request.path)"))
+        outgoingStatus = status
+        var batch = OperationBatch()
+        batch.sendInitialMetadata()
+        batch.sendStatus(status)
+        unsafe batch.receiveClose(request.cancelledPlace)
+        unsafe batch.start(on: request.call, tag: self)
+    }
+}
+
+/// What a handler may ask about the call that it answers, while it looks at the request.
+///
+/// It cannot be kept: what asynchronous work needs must be taken out of it before. Such work is
+/// told of a client that went away, or of a deadline that passed, by its task's cancellation.
+public struct CallContext: ~Copyable {
+    private let request: RequestedCall
+    private let connections: Connections
+    /// The method's path, for example `/grpc.health.v1.Health/Check`.
+    public let path: String
+
+    init(_ request: RequestedCall, path: String, on connections: Connections) {
+        self.request = request
+        self.connections = connections
+        self.path = path
+    }
+
+    /// The time until the client gives up, negative when it has; `nil` if it waits for ever.
+    public var remaining: Duration? { request.remaining }
+
+    /// The moment at which the client gives up; `nil` if it waits for ever.
+    public var deadline: ContinuousClock.Instant? {
+        remaining.map { ContinuousClock.now.advanced(by: $0) }
+    }
+
+    /// The client's address as gRPC writes it, for example `ipv4:127.0.0.1:40000`.
+    public var peer: String {
+        let name = unsafe CallHandle.peer(of: request.call)
+        return connections.named(name)?.peer ?? name
+    }
+
+    /// The first value of a metadata key (in lower case), as text.
+    public func metadata(_ key: String) -> String? {
+        metadataBytes(key).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The first value of a metadata key (in lower case), as bytes; for keys that end in `-bin`.
+    public func metadataBytes(_ key: String) -> [UInt8]? { request.metadata(key).first }
+}

@@ -178,3 +178,91 @@ extension SQLiteConnection {
         }
     }
 }
+
+extension SQLiteReportStore: StateAdministration {
+    public func rename(_ old: StateName, to new: StateName) async throws -> [String] {
+        try await database.write { connection in
+            let both = try connection.first(
+                """
+                SELECT 1 FROM conversion_event_positions o JOIN conversion_event_positions n
+                  ON n.pipeline = ?3 AND n.stage = ifnull(?4, o.stage) AND n.log = o.log
+                WHERE o.pipeline = ?1 AND (?2 IS NULL OR o.stage = ?2)
+                  AND (n.pipeline, n.stage) <> (o.pipeline, o.stage)
+                """, old.pipeline, old.part, new.pipeline, new.part
+            ) { $0.int(0) }
+            if both != nil { throw PipelineError.positionsOwned(new) }
+            let moved = try connection.run(
+                """
+                UPDATE conversion_event_positions SET pipeline = ?3, stage = ifnull(?4, stage)
+                WHERE pipeline = ?1 AND (?2 IS NULL OR stage = ?2)
+                """, old.pipeline, old.part, new.pipeline, new.part)
+            return moved == 0
+                ? [] : ["\(new) stores events where \(old) was: \(moved) partition(s)"]
+        }
+    }
+
+    /// Nothing waits in a store of events.
+    public func abandon(
+        _ name: StateName, reason: String, isTrial: Bool
+    ) async throws -> [String] { [] }
+}
+
+extension SQLiteConnection {
+    /// The stages that have positions in the log.
+    func storers(of log: LogName) throws -> [StateName] {
+        var found: [StateName] = []
+        try forEach(
+            """
+            SELECT DISTINCT pipeline, stage FROM conversion_event_positions
+            WHERE log = ?1 AND pipeline <> '' ORDER BY 1, 2
+            """, log.key
+        ) { found.append(StateName(pipeline: $0.text(0), part: $0.text(1))) }
+        return found
+    }
+}
+
+extension [ConversionQuery] {
+    /// The parameter of SQLite's read statement: `[["product","checkout" | null,start,end],…]`.
+    func jsonParameter() -> String {
+        var text: [UInt8] = [UInt8(ascii: "[")]
+        text.reserveCapacity(count * 64)
+        for query in self {
+            if text.count > 1 { text.append(UInt8(ascii: ",")) }
+            text.append(UInt8(ascii: "["))
+            text.append(jsonString: query.productID)
+            text.append(UInt8(ascii: ","))
+            if let checkout = query.checkoutID {
+                text.append(jsonString: checkout)
+            } else {
+                text += "null".utf8
+            }
+            text += ",\(query.start.microseconds),\(query.end.microseconds)]".utf8
+        }
+        text.append(UInt8(ascii: "]"))
+        return String(decoding: text, as: UTF8.self)
+    }
+}
+
+extension [UInt8] {
+    /// [RFC 8259, strings](https://www.rfc-editor.org/rfc/rfc8259#section-7).
+    fileprivate mutating func append(jsonString value: String) {
+        append(UInt8(ascii: "\""))
+        for byte in value.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                append(UInt8(ascii: "\\"))
+                append(byte)
+            case 0..<0x20:
+                self += "\\u00".utf8
+                append(hexDigit(byte >> 4))
+                append(hexDigit(byte & 15))
+            default: append(byte)
+            }
+        }
+        append(UInt8(ascii: "\""))
+    }
+
+    private func hexDigit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
+}
