@@ -169,7 +169,7 @@ def test_a_generator_killed_in_the_middle_of_a_batch_costs_nothing(stack, events
 
 def test_the_rule_of_batching_is_in_the_environment(stack, events):
     known = len(stack.batches())
-    stack.up(MESSAGE_LIMIT_PER_CONSUMER="50", BATCH_CONSUMER_HOURS_INTERVAL="0.001")
+    stack.up(MESSAGE_LIMIT_PER_CONSUMER="50", BATCH_CONSUMER_HOURS_INTERVAL="0.005")
     wanted = requests(events, 70, seed=22)
     before = outcomes(stack)
     send_by_kafka(stack, wanted[:50])
