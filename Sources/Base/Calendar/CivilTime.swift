@@ -54,8 +54,8 @@ extension CivilDate {
 
 extension BinaryInteger {
     /// The number's digits, with zeros before them up to a width.
-    public func padded(to width: Int) -> String {
-        let digits = String(self)
+    public func padded(to width: Int, radix: Int = 10, uppercase: Bool = false) -> String {
+        let digits = String(self, radix: radix, uppercase: uppercase)
         return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
     }
 }

@@ -1,3 +1,5 @@
+internal import Calendar
+
 /// 128 bits that identify content: SipHash-2-4 with 128-bit output under a fixed key
 /// ([reference](https://github.com/veorq/SipHash)).
 ///
@@ -21,10 +23,7 @@ public struct Digest: Sendable, Hashable {
 
     /// 32 digits.
     public var hexadecimal: String {
-        [high, low].map { word in
-            let digits = String(word, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }.joined()
+        [high, low].map { $0.padded(to: 16, radix: 16) }.joined()
     }
 
     init(of bytes: borrowing RawSpan, key: (UInt64, UInt64)) {

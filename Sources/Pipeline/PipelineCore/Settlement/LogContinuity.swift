@@ -1,3 +1,5 @@
+internal import Calendar
+
 /// What a reader knows about whether the log that it reads is still the one that its positions belong to. No I/O.
 ///
 /// Each partition has a *proven* witness: a record that its log is known to have held. A record that was read later takes
@@ -118,10 +120,7 @@ public enum LogContradiction: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    private static func hex(_ digest: UInt64) -> String {
-        let text = String(digest, radix: 16)
-        return String(repeating: "0", count: 16 - text.count) + text
-    }
+    private static func hex(_ digest: UInt64) -> String { digest.padded(to: 16, radix: 16) }
 
     /// What is known against the offsets alone.
     ///

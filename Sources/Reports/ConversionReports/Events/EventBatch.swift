@@ -1,3 +1,4 @@
+internal import Calendar
 public import PipelineCore
 
 /// Events on their way into a store: a row each, their texts in one buffer, so that an event costs
@@ -161,18 +162,10 @@ extension Timestamp {
     }
 
     /// The year and month (1 to 12) in UTC.
-    /// [Algorithm](https://howardhinnant.github.io/date_algorithms.html)
     var month: CalendarMonth {
-        let days = microseconds.quotientFloored(by: Self.day) + 719_468
-        let era = days.quotientFloored(by: 146_097)
-        let dayOfEra = days - era * 146_097
-        let yearOfEra =
-            (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shifted = (5 * dayOfYear + 2) / 153
-        let month = shifted < 10 ? shifted + 3 : shifted - 9
-        return CalendarMonth(
-            year: Int(yearOfEra + era * 400 + (month <= 2 ? 1 : 0)), month: Int(month))
+        let days = microseconds.flooredDivision(by: Self.day).quotient
+        let date = CivilDate(daysSinceEpoch: days)
+        return CalendarMonth(year: Int(date.year), month: Int(date.month))
     }
 }
 
@@ -199,19 +192,8 @@ struct CalendarMonth: Sendable, Hashable, Comparable {
     static func < (a: CalendarMonth, b: CalendarMonth) -> Bool { a.index < b.index }
 
     /// `2026-10-01 00:00:00+00`, as PostgreSQL reads it.
-    var firstInstant: String { "\(digits(year, 4))-\(digits(month, 2))-01 00:00:00+00" }
+    var firstInstant: String { "\(year.padded(to: 4))-\(month.padded(to: 2))-01 00:00:00+00" }
 
     /// `2026_10`.
-    var suffix: String { "\(digits(year, 4))_\(digits(month, 2))" }
-
-    private func digits(_ value: Int, _ width: Int) -> String {
-        let text = String(value)
-        return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
-    }
-}
-
-extension Int64 {
-    fileprivate func quotientFloored(by divisor: Int64) -> Int64 {
-        self >= 0 ? self / divisor : (self + 1) / divisor - 1
-    }
+    var suffix: String { "\(year.padded(to: 4))_\(month.padded(to: 2))" }
 }

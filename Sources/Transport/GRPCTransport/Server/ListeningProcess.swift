@@ -1,3 +1,4 @@
+internal import Calendar
 internal import Glibc
 
 /// Who listens on a port, by what [proc(5)](https://man7.org/linux/man-pages/man5/proc.5.html) shows: other users'
@@ -22,8 +23,7 @@ enum ListeningProcess {
     /// `socket:[12345]` for each listening socket of the port.
     private static func inodes(in table: String, _ port: UInt16) -> [String] {
         let listening = "0A"
-        let digits = String(port, radix: 16, uppercase: true)
-        let suffix = ":" + String(repeating: "0", count: 4 - digits.count) + digits
+        let suffix = ":" + port.padded(to: 4, radix: 16, uppercase: true)
         return String(decoding: contents(of: table), as: UTF8.self).split(separator: "\n")
             .compactMap { line in
                 let fields = line.split(separator: " ")
