@@ -19,6 +19,8 @@ private struct ContractedStage {
     var resources: Set<ResourceName>
     /// What the stage before hands on.
     var input: RecordKind?
+    /// How long it keeps answered cases.
+    var retention: Duration?
 
     var isSource: Bool { type(of: settings).role == .source }
 }
@@ -32,11 +34,8 @@ extension PipelineGraph {
     public init(stages: [PlannedStage], context: StageContext) throws {
         self.init(name: context.pipeline, sources: [], head: [], tail: nil)
         var context = context
-        context.retention =
-            stages.lazy.compactMap {
-                $0.settings.contract(in: context.catalogue).retention
-            }.first
         let stages = Self.contracted(stages, in: context.catalogue)
+        context.retention = stages.lazy.compactMap(\.retention).first
         var built: [(ContractedStage, StageInstance)] = []
         // From the end: a stage has to know whether a buffer stands behind it.
         for stage in stages.reversed() where !stage.isSource {
@@ -73,7 +72,8 @@ extension PipelineGraph {
             defer { if case .yields(let output) = contract.edge(input) { input = output } }
             return ContractedStage(
                 id: stage.id, settings: stage.settings,
-                resources: Set(contract.uses.map(\.resource)), input: input)
+                resources: Set(contract.uses.map(\.resource)), input: input,
+                retention: contract.retention)
         }
     }
 
