@@ -3,10 +3,8 @@
 import json
 import os
 import pathlib
-import random
 import re
 import signal
-import socket
 import subprocess
 import time
 import uuid
@@ -34,15 +32,7 @@ def cache_of_this_worker():
 
 
 def free_port():
-    """Below those that the system gives to clients: one of theirs would be taken before a server listens on it."""
-    while True:
-        port = random.randrange(12_000, 32_000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
+    return int(subprocess.run([ROOT / "deploy/free-port"], check=True, capture_output=True, text=True).stdout)
 
 
 def eventually(condition, what, limit=LIMIT, every=0.1):
