@@ -98,7 +98,7 @@ public final class LogStream: Sendable {
 
     /// Whether the environment allows colour ([NO_COLOR](https://no-color.org)) and the terminal is known to have
     /// it: without a `TERM`, or with `dumb`, nothing is known.
-    static var allowsColour: Bool {
+    public static var allowsColour: Bool {
         Self.environment("NO_COLOR")?.isEmpty != false
             && !["", "dumb"].contains(Self.environment("TERM") ?? "")
     }

@@ -1,3 +1,4 @@
+internal import Logging
 internal import DryRun
 internal import Glibc
 internal import Specification
@@ -32,16 +33,7 @@ enum StandardOutput {
 
     /// Whether what is printed goes to a terminal whose user has not refused colours (https://no-color.org).
     static var isForPeople: Bool {
-        isatty(STDOUT_FILENO) == 1
-            && allowsColour
-    }
-
-    /// Whether the environment allows colour ([NO_COLOR](https://no-color.org)) and the
-    /// terminal is known to have it: without a `TERM`, or with `dumb`, nothing is known.
-    static var allowsColour: Bool {
-        let variables = ProcessEnvironment.variables
-        return variables["NO_COLOR"]?.isEmpty != false
-            && !["", "dumb"].contains(variables["TERM"] ?? "")
+        isatty(STDOUT_FILENO) == 1 && LogStream.allowsColour
     }
 
     /// Columns of the terminal; 80 where there is none.
@@ -78,7 +70,7 @@ extension Console {
             out: { StandardOutput.write($0, to: STDOUT_FILENO) },
             err: { StandardOutput.write($0, to: STDERR_FILENO) },
             isTerminal: isatty(STDERR_FILENO) == 1, isOutTerminal: isatty(STDOUT_FILENO) == 1,
-            allowsColour: StandardOutput.allowsColour)
+            allowsColour: LogStream.allowsColour)
     }
 }
 
