@@ -1,3 +1,5 @@
+import Batching
+import Ledger
 import PipelineCore
 import Postgres
 import Testing
@@ -59,6 +61,32 @@ struct MigrationTests {
             #expect(after)
             #expect(looks == 1)
             try await provider.probe()
+            await provider.close()
+        }
+    }
+
+    @Test("without the tables, probing and using both say to migrate; migrating again is harmless")
+    func migrations() async throws {
+        let stage = LedgerStage(
+            pipeline: "p", stage: "s",
+            rule: BatchingRule(trigger: .manual, maxBatch: 20, minInterval: .zero),
+            ruleText: "r", revision: nil, sla: .hours(1))
+        try await PostgresTestDatabase.with { database in
+            let provider = PostgresLedgerProvider(pool: try database.pool())
+            let probed = await #expect(throws: PipelineError.self) { try await provider.probe() }
+            let used = await #expect(throws: PipelineError.self) {
+                try await provider.ledger(for: stage).register()
+            }
+            for error in [probed, used] {
+                #expect(error?.disposition == .fatal && error?.code == "store-schema")
+                #expect(error?.message.contains("penstock migrate") == true)
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<3 { group.addTask { try await provider.migrateLedger() } }
+                try await group.waitForAll()
+            }
+            try await provider.probe()
+            try await provider.ledger(for: stage).register()
             await provider.close()
         }
     }

@@ -370,28 +370,6 @@ struct PostgresFaultTests {
             await other.close()
         }
     }
-
-    @Test("without the tables, probing and using both say to migrate; migrating again is harmless")
-    func migrations() async throws {
-        try await PostgresTestDatabase.with { database in
-            let provider = PostgresLedgerProvider(pool: try database.pool())
-            let probed = await #expect(throws: PipelineError.self) { try await provider.probe() }
-            let used = await #expect(throws: PipelineError.self) {
-                try await provider.ledger(for: stage(.manual)).register()
-            }
-            for error in [probed, used] {
-                #expect(error?.disposition == .fatal && error?.code == "store-schema")
-                #expect(error?.message.contains("penstock migrate") == true)
-            }
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for _ in 0..<3 { group.addTask { try await provider.migrateLedger() } }
-                try await group.waitForAll()
-            }
-            try await provider.probe()
-            try await provider.ledger(for: stage(.manual)).register()
-            await provider.close()
-        }
-    }
 }
 
 /// Chunks that lie ready.
