@@ -20,7 +20,7 @@ public struct TransformConformance: Sendable {
 
     /// All of them, each with a transform of its own.
     public static let checks: [Check] = [
-        Check("hands back the chunk, with its positions and its delivery") { suite in
+        Check("hands back the chunk, with its positions and its acknowledgement") { suite in
             let (chunk, settlement) = suite.chunk(1...5)
             let passed = try await suite.make().process(chunk)
             try requireEqual(passed.advances, chunk.advances, "the positions")

@@ -31,10 +31,10 @@ struct PublishSinksTests {
 
     private func keyOfRecord(_ template: KeyTemplate) async throws -> Bytes? {
         let bus = FakeBus()
-        let delivery = Acknowledgement(RecordedSettlement())
+        let acknowledgement = Acknowledgement(RecordedSettlement())
         try await records(bus, key: template).deliver(
-            Chunk(records: [record()], acknowledgement: delivery))
-        delivery.settle(.acknowledged)
+            Chunk(records: [record()], acknowledgement: acknowledgement))
+        acknowledgement.settle(.acknowledged)
         return bus.sent.entries[0].record.key
     }
 
@@ -69,10 +69,10 @@ struct PublishSinksTests {
         var large = Record.testing(6, ordinal: 1)
         large.payload = [1, 2, 3]
         let settlement = RecordedSettlement()
-        let delivery = Acknowledgement(settlement)
+        let acknowledgement = Acknowledgement(settlement)
         try await records(bus).deliver(
-            Chunk(records: [record(), large], acknowledgement: delivery))
-        delivery.settle(.acknowledged)
+            Chunk(records: [record(), large], acknowledgement: acknowledgement))
+        acknowledgement.settle(.acknowledged)
         #expect(bus.sent.entries.map(\.topic) == ["ready"])
         #expect(bus.sent.entries[0].record.headers.map(\.name) == ["trace"])
         #expect(settlement.rejections.entries.map(\.code) == ["too-large"])

@@ -9,17 +9,17 @@ internal import Synchronization
 @safe final class ConsumerQueue: @unchecked Sendable {
     private let queue: OpaquePointer
     private let client: KafkaClient
-    private let doorbell: Signal
+    private let signal: Signal
 
-    init(_ client: KafkaClient, _ doorbell: Signal) {
+    init(_ client: KafkaClient, _ signal: Signal) {
         self.client = client
-        self.doorbell = doorbell
+        self.signal = signal
         unsafe queue = client.withHandle { unsafe rd_kafka_queue_get_consumer($0) }
         unsafe rd_kafka_queue_cb_event_enable(
             queue,
-            { _, doorbell in
-                unsafe Unmanaged<Signal>.fromOpaque(doorbell!).takeUnretainedValue().send()
-            }, Unmanaged.passUnretained(doorbell).toOpaque())
+            { _, signal in
+                unsafe Unmanaged<Signal>.fromOpaque(signal!).takeUnretainedValue().send()
+            }, Unmanaged.passUnretained(signal).toOpaque())
     }
 
     deinit {

@@ -34,7 +34,7 @@ final class KafkaConsumer: BusConsumer {
     /// Made when something is first to be looked at.
     let probe = Mutex<LogProbe?>(nil)
     let queue: ConsumerQueue
-    private let doorbell = Signal()
+    private let signal = Signal()
     private let heartbeat: Duration
 
     var topic: String { subscription.topic }
@@ -58,7 +58,7 @@ final class KafkaConsumer: BusConsumer {
             ?? GroupPositions(client: client, topic: subscription.topic, worker: worker)
         buffer = Mutex(MessageBuffer(of: client, capacity: subscription.maxRecords))
         reminder = Mutex(FetchReminder(settings, now: clock.now))
-        queue = ConsumerQueue(client, doorbell)
+        queue = ConsumerQueue(client, signal)
         heartbeat = min(.seconds(10), settings.maxPollInterval / 3)
         progress = Mutex(ConsumerProgress(now: clock.now))
         try client.subscribe(to: subscription.topic)
@@ -82,7 +82,7 @@ final class KafkaConsumer: BusConsumer {
             case .again: continue
             case .nothing:
                 try await checkConnection()
-                try await doorbell.wait(until: nextLook, clock: clock)
+                try await signal.wait(until: nextLook, clock: clock)
             }
         }
     }
@@ -94,14 +94,14 @@ final class KafkaConsumer: BusConsumer {
             return !before && progress.hasUncommitted
         }
         // Whoever waits for records now waits for the time to commit as well.
-        if isNews { doorbell.send() }
+        if isNews { signal.send() }
     }
 
     func rewind(_ advances: [PositionAdvance]) {
         progress.withLock { progress in
             for advance in advances { progress.rewind(advance.partition) }
         }
-        doorbell.send()
+        signal.send()
     }
 
     func rewind(_ advances: [PositionAdvance], after pause: Duration) {
@@ -109,12 +109,12 @@ final class KafkaConsumer: BusConsumer {
         progress.withLock { progress in
             for advance in advances { progress.rewind(advance.partition, notBefore: end) }
         }
-        doorbell.send()
+        signal.send()
     }
 
     func close() async {
         guard progress.withLock({ $0.close() }) else { return }
-        doorbell.send()
+        signal.send()
         let (offsets, witnesses) = progress.withLock { ($0.takeCommits(), $0.continuity.proven) }
         let hasLeft = AsyncEvent()
         worker.enqueue { [self] in

@@ -132,7 +132,7 @@ final class SignalRegistry: Sendable {
         entries.withLock { $0.removeAll { $0.signal === signal } }
     }
 
-    func ring(_ name: String) {
+    func send(for name: String) {
         let signals = entries.withLock { $0.filter { $0.name == name }.map(\.signal) }
         for signal in signals { signal.send() }
     }

@@ -87,7 +87,7 @@ public final class EmbeddedBus: Bus {
             groups[key] = group.members.isEmpty ? nil : group
             return (result, group != before)
         }
-        if isChanged { database.topicSignals.ring(key.topic) }
+        if isChanged { database.topicSignals.send(for: key.topic) }
         return result
     }
 

@@ -29,7 +29,7 @@ final class EmbeddedProducer: BusProducer {
         }
         if refused.count == records.count { return refused }
         try await append(parts, to: topic)
-        bus.database.topicSignals.ring(topicName)
+        bus.database.topicSignals.send(for: topicName)
         return refused
     }
 
