@@ -94,9 +94,9 @@ let package = Package(
         layer(
             "Program", "StandardCatalogue",
             [
-                "PipelineCore", "Stages", "Ledger", "PostgresLedger", "SQLiteLedger", "Kafka",
-                "Postgres", "Redis", "SQLite", "Files", "ConversionReports", "Logging",
-                "ReportService", "Calendar",
+                "PipelineCore", "PipelineRuntime", "Stages", "Ledger", "PostgresLedger",
+                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files",
+                "ConversionReports", "Logging", "ReportService", "Calendar", "DryRun",
             ]),
         layer("Program", "DryRunReport", ["Calendar", "PipelineCore", "Specification"]),
         layer(

@@ -90,7 +90,7 @@ public struct AccumulateStage: SealingStage {
         }
         if let use { contract.uses = [use] }
         contract.retention = retention
-        if durability == .ledger { contract.rejectionCodes = ["conflict"] }
+        if durability == .ledger { contract.rejectionCodes = [.conflict] }
         contract.longestWait = { [trigger, minInterval, looking] sla in
             trigger.longestWait(sla: sla).map { max($0, minInterval) + looking }
         }

@@ -53,7 +53,7 @@ public struct CacheStage: StagePlugin {
         let found = try context.resource(for: use, as: (any Cache).self)
         guard let encoder = context.catalogue.codec(codec)?.encoder else {
             throw PipelineError.fatal(
-                "unknown-codec", "stage \(context.stage): there is no codec \"\(codec)\"")
+                .unknownCodec, "stage \(context.stage): there is no codec \"\(codec)\"")
         }
         return .outcomeSink(
             OutcomeCacheSink(

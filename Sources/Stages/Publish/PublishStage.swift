@@ -87,7 +87,7 @@ public struct PublishStage: StagePlugin {
     private func outcomeSink(_ context: StageContext) throws -> any OutcomeSink {
         guard let encoder = context.catalogue.codec(codec)?.encoder else {
             throw PipelineError.fatal(
-                "unknown-codec",
+                .unknownCodec,
                 "stage \(context.stage): there is no codec \"\(codec)\" to render outcomes with")
         }
         if let producer = try producer(context) {

@@ -34,7 +34,9 @@ struct SimulatedCodec: RecordDecoder, OutcomeEncoder {
         for var record in records {
             guard let request = Request(record.payload) else {
                 refused.append(
-                    Rejection(record, stage: stage, code: "malformed", reason: "not a request"))
+                    Rejection(
+                        record, stage: stage, code: ErrorCode(foreign: "malformed"),
+                        reason: "not a request"))
                 continue
             }
             record.id = request.id

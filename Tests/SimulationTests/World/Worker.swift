@@ -95,7 +95,9 @@ extension Connector {
         Connector(
             schemes: [kind], summary: "Simulated.", example: "\(kind):world",
             kinds: [ResourceKind(rawValue: kind)!]
-        ) { _, _ in throw PipelineError.fatal("unused", "resources are handed in") }
+        ) { _, _ in
+            throw PipelineError.fatal(ErrorCode(foreign: "unused"), "resources are handed in")
+        }
     }
 }
 

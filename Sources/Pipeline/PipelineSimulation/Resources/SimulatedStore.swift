@@ -22,7 +22,7 @@ public struct SimulatedStore: BlockingWorker {
         self.observer = observer
         resource = SharedResource(
             weather: weather,
-            error: .retryable("store-unavailable", "the simulated store does not answer"))
+            error: .retryable(.storeUnavailable, "the simulated store does not answer"))
     }
 
     public func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
@@ -51,7 +51,7 @@ public final class SimulatedCache: Cache {
         self.clock = clock
         resource = SharedResource(
             weather: weather,
-            error: .retryable("cache-unavailable", "the simulated cache does not answer"))
+            error: .retryable(.cacheUnavailable, "the simulated cache does not answer"))
     }
 
     /// Restarts the server, which loses everything.

@@ -102,7 +102,7 @@ extension RehearsalWorld {
             add(header("stage"), header("code"), header("reason"))
         }
         for rejection in noted.rejections {
-            add(rejection.stage, rejection.code, rejection.reason)
+            add(rejection.stage, rejection.code.name, rejection.reason)
         }
         return found.sorted { ($0.stage, $0.code) < ($1.stage, $1.code) }
     }

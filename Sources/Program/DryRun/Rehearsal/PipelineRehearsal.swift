@@ -55,7 +55,7 @@ final class RehearsalWorld: Sendable {
 
     init(_ plan: PipelineRehearsal) throws {
         guard let input = ArrivalInput(of: plan.definition) else {
-            throw PipelineError.fatal("no-input", "the pipeline has no input to feed")
+            throw PipelineError.fatal(.noInput, "the pipeline has no input to feed")
         }
         self.plan = plan
         self.input = input
@@ -122,7 +122,7 @@ final class RehearsalWorld: Sendable {
         for worker in workers { worker.process.reap() }
         simulator.discard()
         if let failure = recorder.current.failure {
-            throw PipelineError.fatal("rehearsal-failed", failure)
+            throw PipelineError.fatal(.rehearsalFailed, failure)
         }
     }
 

@@ -30,7 +30,7 @@ public struct KeepStage: StagePlugin {
             case let input?: .yields(input)
             }
         }
-        if others == .refused { contract.rejectionCodes = ["not-wanted"] }
+        if others == .refused { contract.rejectionCodes = [.notWanted] }
         return contract
     }
 
@@ -38,6 +38,15 @@ public struct KeepStage: StagePlugin {
         .transform(
             Keeper(text: Array(text.utf8), refuses: others == .refused, stage: context.stage))
     }
+}
+
+extension ErrorCode {
+    static let notWanted = ErrorCode(
+        "not-wanted", .record, "A record lacks the text that a keep looks for.",
+        remedy: "Nothing, or let the stage drop it: \"others\": \"dropped\".")
+
+    /// What these stages throw or refuse with, for the catalogue.
+    public static let ofForeignStages = [notWanted]
 }
 
 struct Keeper: Transform {
@@ -51,7 +60,7 @@ struct Keeper: Transform {
         if refuses {
             try await chunk.acknowledgement.reject(
                 others.map {
-                    Rejection($0, stage: stage, code: "not-wanted", reason: "it lacks the text")
+                    Rejection($0, stage: stage, code: .notWanted, reason: "it lacks the text")
                 })
         }
         chunk.records.removeAll { !contains($0.payload) }
