@@ -92,16 +92,18 @@ struct FaultyGenerator: Generator {
         let dataAsOf = process.timestamp
         try await process.clock.sleep(for: simulator.duration(runTime))
         if process.now < clearsUp, simulator.chance(failing) {
-            throw PipelineError.retryable("generator-unavailable", "the generator is out of order")
+            throw PipelineError.retryable(.generatorUnavailable, "the generator is out of order")
         }
         let texts = batch.cases.map { String(decoding: $0.parameters, as: UTF8.self) }
         if texts.contains(where: { $0.contains("poison") }) {
-            throw PipelineError.permanent("poison", "a case of the batch can't be generated")
+            throw PipelineError.permanent(
+                .invalidParameters, "a case of the batch can't be generated")
         }
         let run = simulator.next()
         let results = zip(batch.cases, texts).map { item, text -> CaseResult in
             if text.contains("refused") {
-                return .failure(code: "refused", reason: "no such product, says run \(run)")
+                return .failure(
+                    code: .invalidParameters, reason: "no such product, says run \(run)")
             }
             return .report(Array("report of \(item.id) by run \(run)".utf8)[...])
         }
