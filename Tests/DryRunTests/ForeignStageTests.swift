@@ -1,3 +1,4 @@
+import PipelineTesting
 import DryRun
 import DryRunRendering
 import DryRunReport
