@@ -16,6 +16,7 @@ public struct AccumulateStage: SealingStage {
             .intervalAboveRule,
         ]
     }
+    public static let remarks = StageRemarks(kept: .others("known already or never sealed"))
     public static let guarantee = """
         With a store, a chunk is settled by the transaction that inserts its cases and advances its inputs' positions: \
         from then on every case gets exactly one outcome, whatever is killed. With "durability": "none" chunks stay open \

@@ -10,6 +10,7 @@ public struct KeepStage: StagePlugin {
     public static let summary = "Hands on the records that contain a text."
     public static let guarantee =
         "Gives none and takes none: what it drops is settled with its chunk, what it refuses is a dead letter."
+    public static let remarks = StageRemarks(kept: .others("without the text"))
 
     let text: String
     let others: Others
