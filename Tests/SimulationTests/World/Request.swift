@@ -97,13 +97,13 @@ struct FaultyGenerator: Generator {
         let texts = batch.cases.map { String(decoding: $0.parameters, as: UTF8.self) }
         if texts.contains(where: { $0.contains("poison") }) {
             throw PipelineError.permanent(
-                ErrorCode(foreign: "poison"), "a case of the batch can't be generated")
+                .invalidParameters, "a case of the batch can't be generated")
         }
         let run = simulator.next()
         let results = zip(batch.cases, texts).map { item, text -> CaseResult in
             if text.contains("refused") {
                 return .failure(
-                    code: ErrorCode(foreign: "refused"), reason: "no such product, says run \(run)")
+                    code: .invalidParameters, reason: "no such product, says run \(run)")
             }
             return .report(Array("report of \(item.id) by run \(run)".utf8)[...])
         }
