@@ -1,9 +1,12 @@
+import CommandLineInterface
+import ConfigurationDiagnostics
+import ConfigurationFields
 import DryRun
+import LocatedJSON
 import Logging
 import PipelineConfiguration
 import PipelineCore
 import PipelineTesting
-import Specification
 import Testing
 
 @Suite("The checklist of a dry run", .timeLimit(.minutes(1)))

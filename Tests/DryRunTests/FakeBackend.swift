@@ -1,8 +1,9 @@
+import ConfigurationDiagnostics
+import ConfigurationFields
 import DryRun
 import Logging
 import PipelineCore
 import PipelineTesting
-import Specification
 import StandardCatalogue
 
 /// A backend that finds what a test says.

@@ -1,6 +1,8 @@
+import ConfigurationDiagnostics
+import ConfigurationFields
 import DryRun
+import LocatedJSON
 import PipelineCore
-import Specification
 import Testing
 
 @Suite("A dry run's page")

@@ -1,6 +1,6 @@
 import DryRun
+import LocatedJSON
 import PipelineCore
-import Specification
 import Testing
 
 @Suite("A simulation in text")

@@ -1,6 +1,8 @@
 // Foundation reads the sources; nothing else of it is used.
+import CommandLineInterface
+import ConfigurationDiagnostics
 import Foundation
-import Specification
+import LocatedJSON
 import Testing
 
 @Suite("penstock explain-error")

@@ -1,6 +1,7 @@
+internal import ConfigurationDiagnostics
+public import ConfigurationFields
 public import PipelineConfiguration
 public import PipelineCore
-public import Specification
 
 /// Looks at a pipeline file, its environment, its backends, and what it would do with a trace of arrivals.
 public struct DryRun: Sendable {

@@ -1,5 +1,7 @@
+internal import ConfigurationDiagnostics
+internal import ConfigurationFields
+internal import LocatedJSON
 internal import PipelineConfiguration
-internal import Specification
 
 /// Which variables and files the file refers to, and what came of them. Never shows a secret.
 struct EnvironmentStep {

@@ -1,5 +1,5 @@
+internal import ConfigurationDiagnostics
 internal import PipelineCore
-internal import Specification
 internal import Synchronization
 
 /// Something to look at, once.

@@ -1,4 +1,4 @@
-internal import Specification
+internal import ConfigurationDiagnostics
 
 /// What passed each stage, and what was refused for good.
 struct StageTable {

@@ -1,5 +1,5 @@
+public import LocatedJSON
 internal import PipelineCore
-public import Specification
 
 /// Two rule sets on the same trace: what the second buys and costs beside the first.
 public struct Comparison: Sendable {

@@ -1,4 +1,6 @@
-public import Specification
+public import CommandLineInterface
+public import ConfigurationDiagnostics
+public import LocatedJSON
 
 /// Everything that a dry run found out: a checklist, and what the simulation showed.
 public struct DryRunReport: Sendable {

@@ -1,6 +1,6 @@
 internal import Calendar
+public import LocatedJSON
 internal import PipelineCore
-public import Specification
 
 extension SimulationReport {
     /// The report as a value: durations in seconds, instants in seconds since the trace's start.

@@ -1,6 +1,6 @@
+internal import ConfigurationFields
 public import PipelineConfiguration
 public import PipelineCore
-internal import Specification
 
 extension DryRun {
     /// Runs the pipeline over the trace that the options describe.

@@ -1,5 +1,5 @@
+public import ConfigurationFields
 internal import PipelineCore
-public import Specification
 
 /// How long a generation run takes: a fixed part, and a part for each case. `30s + 10ms*n`
 public struct GenerationCostModel: TextValue, Sendable, Hashable {

@@ -1,7 +1,6 @@
 internal import PipelineConfiguration
 internal import PipelineCore
 internal import PipelineSimulation
-internal import Specification
 
 extension RehearsalWorld {
     /// What has come of the rehearsal.

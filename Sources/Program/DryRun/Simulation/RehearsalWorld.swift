@@ -4,7 +4,6 @@ internal import PipelineConfiguration
 internal import PipelineCore
 internal import PipelineRuntime
 internal import PipelineSimulation
-internal import Specification
 
 /// The world that a rehearsal takes place in: processes, what stands in for the outside, and the trace.
 final class RehearsalWorld: Sendable {

@@ -1,4 +1,5 @@
-internal import Specification
+internal import ConfigurationFields
+internal import LocatedJSON
 
 /// A code that stands in brackets behind the message of an error at run time: `[store-in-use]`.
 struct RunTimeCode {

@@ -1,5 +1,5 @@
+internal import CommandLineInterface
 internal import PipelineCore
-internal import Specification
 
 extension PipelineError {
     /// What no change of a pipeline file would mend, and no second try either: somebody has to do something about a

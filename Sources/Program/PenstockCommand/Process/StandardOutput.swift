@@ -1,7 +1,9 @@
-internal import Logging
+internal import ConfigurationDiagnostics
+internal import CommandLineInterface
 internal import DryRun
 internal import Glibc
-internal import Specification
+internal import LocatedJSON
+internal import Logging
 internal import Synchronization
 
 /// The process's standard streams.
