@@ -120,17 +120,25 @@ let package = Package(
         layer(
             "Program", "StandardCatalogue",
             [
-                "PipelineCore", "Stages", "Ledger", "PostgresLedger", "SQLiteLedger", "Kafka",
-                "Postgres", "Redis", "SQLite", "Files", "ConversionReports", "Logging",
-                "ReportService", "Calendar",
+                "PipelineCore", "PipelineRuntime", "Stages", "Ledger", "PostgresLedger",
+                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files",
+                "ConversionReports", "Logging", "ReportService", "Calendar", "DryRun",
+            ]),
+        layer(
+            "Program", "DryRunReport",
+            ["Calendar", "PipelineCore", "CommandLineInterface", "ConfigurationDiagnostics"]),
+        layer(
+            "Program", "DryRunRendering",
+            [
+                "Calendar", "DryRunReport", "PipelineCore", "LocatedJSON", "CommandLineInterface",
+                "ConfigurationDiagnostics",
             ]),
         layer(
             "Program", "DryRun",
             [
                 "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
                 "Logging", "Protobuf", "Ledger", "SQLite", "SQLiteLedger", "Calendar",
-                "CommandLineInterface", "ConfigurationDiagnostics", "ConfigurationFields",
-                "LocatedJSON",
+                "DryRunReport", "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON",
             ]),
         layer(
             "Program", "PenstockCommand",
@@ -138,8 +146,8 @@ let package = Package(
                 "StandardCatalogue", "DryRun", "PipelineRuntime", "PipelineConfiguration",
                 "PipelineCore", "Logging", "Metrics", "ConversionReports", "ReportService",
                 "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Files", "Calendar",
-                "CommandLineInterface", "ConfigurationDiagnostics", "ConfigurationFields",
-                "LocatedJSON",
+                "DryRunRendering", "DryRunReport", "CommandLineInterface",
+                "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON",
             ]),
         .executableTarget(
             name: "penstock", dependencies: ["PenstockCommand"],
@@ -236,14 +244,15 @@ let package = Package(
             [
                 "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
                 "Logging", "Stages", "Ledger", "SQLiteLedger", "SQLite", "Calendar",
-                "ConfigurationDiagnostics", "ConfigurationFields",
+                "ConfigurationFields", "ConfigurationDiagnostics",
             ]),
         tests(
             "DryRun",
             [
                 "DryRun", "PipelineConfiguration", "PipelineRuntime", "StandardCatalogue",
-                "PipelineCore", "PipelineTesting", "Logging", "Calendar", "CommandLineInterface",
-                "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON",
+                "PipelineCore", "PipelineTesting", "Logging", "Calendar", "DryRunRendering",
+                "DryRunReport", "CommandLineInterface", "ConfigurationDiagnostics",
+                "ConfigurationFields", "LocatedJSON",
             ], exclude: ["Golden", "Foreign"]),
         tests(
             "PenstockCommand",

@@ -5,6 +5,7 @@ import ConfigurationFields
 import Testing
 
 @testable import DryRun
+import DryRunReport
 
 @Suite("Arrivals")
 struct ArrivalTests {

@@ -1,4 +1,4 @@
-import DryRun
+import DryRunReport
 import Testing
 
 @Suite("The environment's entries", .timeLimit(.minutes(1)))

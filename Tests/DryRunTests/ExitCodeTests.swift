@@ -1,5 +1,5 @@
 import CommandLineInterface
-import DryRun
+import DryRunReport
 import Testing
 
 @Suite("A dry run's exit code")

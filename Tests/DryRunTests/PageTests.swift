@@ -1,6 +1,7 @@
 import ConfigurationDiagnostics
 import ConfigurationFields
-import DryRun
+import DryRunRendering
+import DryRunReport
 import LocatedJSON
 import PipelineCore
 import Testing

@@ -1,4 +1,5 @@
-import DryRun
+import DryRunRendering
+import DryRunReport
 import LocatedJSON
 import PipelineCore
 import Testing

@@ -77,29 +77,9 @@ public final class RedisCache: Cache {
     public func set(_ entries: [CacheEntry]) async throws {
         if entries.isEmpty { return }
         try checkSizes(entries)
-        let commands = entries.map { RedisCommand.set($0, onlyIfAbsent: false) }
+        let commands = entries.map { RedisCommand.set($0) }
         for reply in try await client.send(commands) {
             guard case .status = reply else { throw error(reply) }
-        }
-    }
-
-    public func setIfAbsent(_ entries: [CacheEntry]) async throws -> [Bool] {
-        if entries.isEmpty { return [] }
-        try checkSizes(entries)
-        let commands = entries.map { RedisCommand.set($0, onlyIfAbsent: true) }
-        return try await client.send(commands).map { reply in
-            switch reply {
-            case .status: return true
-            case .null: return false
-            default: throw error(reply)
-            }
-        }
-    }
-
-    public func remove(_ keys: [String]) async throws {
-        if keys.isEmpty { return }
-        for reply in try await client.send(Self.sliced(keys).map(RedisCommand.remove)) {
-            guard case .integer = reply else { throw error(reply) }
         }
     }
 
@@ -130,7 +110,7 @@ public final class RedisCache: Cache {
     private func checkSizes(_ entries: [CacheEntry]) throws(PipelineError) {
         for entry in entries where entry.value.count > maxValueBytes {
             throw .permanent(
-                "cache-entry-too-large",
+                .cacheEntryTooLarge,
                 "a value of \(entry.value.count) bytes is longer than the \(maxValueBytes) allowed"
                     + " (max_value)")
         }
@@ -143,7 +123,7 @@ public final class RedisCache: Cache {
 
     private var unexpected: PipelineError {
         .retryable(
-            "cache-refused",
+            .cacheRefused,
             "Redis at \(client.configuration.name) gave a reply that does not fit the command")
     }
 

@@ -120,6 +120,9 @@ extension Audit {
             state.violations.append("\(unanswered ?? 0) cases have no outcome")
         }
         try compareOutcomes(&state, connection)
+        if plan.keepsDeadlines, let margin = plan.deadlineMargin {
+            try checkDeadlines(&state, connection, margin)
+        }
         try connection.forEach(
             """
             SELECT o.outcome_id, o.state, CAST(c.parameters AS TEXT)
@@ -139,6 +142,22 @@ extension Audit {
             state.violations.append(
                 "\(state.announced.count) events were announced for \(state.outcomes.count) outcomes"
             )
+        }
+    }
+
+    /// A case that is accepted in time for the rule is answered by its deadline.
+    private func checkDeadlines(
+        _ state: inout State, _ connection: SQLiteConnection, _ margin: Duration
+    ) throws {
+        try connection.forEach(
+            """
+            SELECT c.case_no, o.written_at - c.deadline
+            FROM ledger_cases c JOIN ledger_outcomes o USING(case_no)
+            WHERE o.written_at > c.deadline AND c.accepted_at + ?1 <= c.deadline
+            """, margin.components.seconds * 1_000_000
+        ) { row in
+            state.violations.append(
+                "case \(row.int64(0)) was answered \(row.int64(1)) µs after its deadline")
         }
     }
 }

@@ -58,7 +58,9 @@ struct Traffic: Sendable {
             ? "poison" : chance(plan.refused, &random) ? "refused" : "product \(random.next() % 9)"
         let deadline =
             Bool.random(using: &random)
-            ? 0 : Int(now.nanoseconds / 1_000_000_000) + .random(in: 600...20_000, using: &random)
+            ? 0
+            : Int(now.nanoseconds / 1_000_000_000)
+                + .random(in: 600...Int(plan.latestDeadline.components.seconds), using: &random)
         return Request(id: UUID(using: &random), deadline: deadline, text: text)
     }
 

@@ -39,11 +39,26 @@ struct WorldPlan: Sendable {
     /// Share of requests that callers hand in.
     var calls = 0.0
 
+    /// How far away the deadlines are at most that some of the requests name.
+    var latestDeadline: Duration = .seconds(20_000)
+    /// Whether nothing happens that could make an answer late.
+    var keepsDeadlines = false
+
     /// After that everything must have been answered.
     var bound: Duration { horizon + maxAge + minInterval + .minutes(90) }
 
-    /// A quiet day.
+    /// A quiet day. Where the rule looks at deadlines, they are what seals most of its batches.
     init(quiet random: inout SplitMix64) {
+        self.init(any: &random)
+        guard deadlineMargin != nil else { return }
+        keepsDeadlines = true
+        latestDeadline = .minutes(40)
+        maxAge = .minutes(90)
+        count *= 4
+        maxBatch *= 4
+    }
+
+    private init(any random: inout SplitMix64) {
         workers = .random(in: 1...3, using: &random)
         partitions = .random(in: 1...4, using: &random)
         requests = .random(in: 30...120, using: &random)
@@ -65,7 +80,7 @@ struct WorldPlan: Sendable {
 
     /// Everything that can go wrong does.
     init(rough random: inout SplitMix64) {
-        self.init(quiet: &random)
+        self.init(any: &random)
         workers = .random(in: 2...3, using: &random)
         kills = .random(in: 0...10, using: &random)
         pauses = .random(in: 0...6, using: &random)

@@ -19,7 +19,7 @@ struct RequestGateTests {
 
     private func gate(maxChunk: Int = 512) -> RequestGate {
         RequestGate(
-            name: "api", maxChunk: maxChunk,
+            maxChunk: maxChunk,
             intake: Intake(decoder: PickyDecoder(), context: .testing(clock: time.clock)))
     }
 
@@ -197,7 +197,7 @@ struct RequestGateTests {
             for number in 0...RequestGate.maxWaiting {
                 callers.addTask {
                     do { _ = try await gate.submit(.testing(number)) } catch {
-                        errors.note((error as? PipelineError)?.code ?? "\(error)")
+                        errors.note((error as? PipelineError)?.code.name ?? "\(error)")
                     }
                 }
             }

@@ -30,15 +30,15 @@ public final class MemoryCache: Cache {
             size = try ByteCount(parsing: address.rest)
         } catch {
             throw .fatal(
-                "invalid-resource",
+                .invalidResource,
                 "\(address): \"\(address.rest)\" \(error.message)"
                     + (error.hint.map { "; \($0)" } ?? ""))
         }
         guard size.bytes > 0 else {
-            throw .fatal("invalid-resource", "\(address): a cache needs room; write memory:64MiB")
+            throw .fatal(.invalidResource, "\(address): a cache needs room; write memory:64MiB")
         }
         if let property = address.properties.keys.min() {
-            throw .fatal("invalid-resource", "\(address) has no property \"\(property)\"")
+            throw .fatal(.invalidResource, "\(address) has no property \"\(property)\"")
         }
         self.init(capacityBytes: size.bytes, clock: clock)
     }
@@ -72,24 +72,6 @@ public final class MemoryCache: Cache {
         entries.withLock { $0.insert(entry, now: now) }
     }
 
-    public func setIfAbsent(_ new: [CacheEntry]) async throws -> [Bool] {
-        try checkSizes(new)
-        let now = clock.now
-        return entries.withLock { entries in
-            new.map { entry in
-                if entries.contains(entry.key, now: now) { return false }
-                entries.insert(entry, now: now)
-                return true
-            }
-        }
-    }
-
-    public func remove(_ keys: [String]) async throws {
-        entries.withLock { entries in
-            for key in keys { entries.remove(key) }
-        }
-    }
-
     public func probe() async throws {}
     public func inspect(
         for needs: [ResourceNeed], timeout: Duration
@@ -103,7 +85,7 @@ public final class MemoryCache: Cache {
             let cost = SieveEntries.cost(entry)
             if cost <= capacityBytes { continue }
             throw .permanent(
-                "cache-entry-too-large",
+                .cacheEntryTooLarge,
                 "an entry of \(cost) bytes does not fit into a cache of \(capacityBytes)")
         }
     }

@@ -35,7 +35,6 @@ public struct DeadLetterSelection: Sendable, Hashable {
         self.code = code
         self.numbers = numbers
     }
-    public static let all = DeadLetterSelection()
 }
 
 /// Where refused records lie that their topic does not take: of one pipeline, in one store.
@@ -68,7 +67,7 @@ extension StoredDeadLetter {
         let (record, origin) = (rejection.record, rejection.record.origin)
         return .object(
             [
-                ("stage", .string(rejection.stage)), ("code", .string(rejection.code)),
+                ("stage", .string(rejection.stage)), ("code", .string(rejection.code.name)),
                 ("reason", .string(rejection.reason)), ("attempts", .number(rejection.attempts)),
                 ("refusal", .string("\(refusal)")), ("resource", .string(resource)),
                 ("origin", .string(origin.source)),

@@ -1,5 +1,6 @@
 internal import ConfigurationDiagnostics
 public import ConfigurationFields
+public import DryRunReport
 public import PipelineConfiguration
 public import PipelineCore
 

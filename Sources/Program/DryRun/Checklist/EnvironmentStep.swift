@@ -1,5 +1,6 @@
 internal import ConfigurationDiagnostics
 internal import ConfigurationFields
+internal import DryRunReport
 internal import LocatedJSON
 internal import PipelineConfiguration
 

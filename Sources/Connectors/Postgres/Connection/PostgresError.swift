@@ -1,0 +1,122 @@
+public import PipelineCore
+
+/// What the server said about a statement; the cause of the ``PipelineCore/PipelineError`` that
+/// is thrown.
+public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// Five characters ([list](https://www.postgresql.org/docs/current/errcodes-appendix.html));
+    /// empty when the connection broke without a word from the server.
+    public var sqlState: String
+    /// The primary message. Never the detail, which repeats values.
+    public var message: String
+    public var constraint: String?
+
+    public init(sqlState: String, message: String, constraint: String? = nil) {
+        self.sqlState = sqlState
+        self.message = message
+        self.constraint = constraint
+    }
+
+    public var description: String { sqlState.isEmpty ? message : "\(message) (\(sqlState))" }
+}
+
+extension PipelineError {
+    /// The server's error behind this one.
+    public var postgres: PostgresError? { cause as? PostgresError }
+}
+
+extension PostgresError {
+    /// The operating error: what the runtime may do about it, and what a person can.
+    ///
+    /// - Parameter isConnecting: whether there is no session yet. What the server says then, it says
+    ///   to everybody who comes by this address.
+    func pipelineError(server: String, isConnecting: Bool = false) -> PipelineError {
+        let (disposition, code, advice) =
+            (isConnecting ? refusal : nil) ?? classification
+        let sentence = "PostgreSQL at \(server): \(description)\(advice.map { "; \($0)" } ?? "")"
+        return PipelineError(disposition, code: code, sentence, cause: self)
+    }
+
+    /// Whether the server, and not the statement, is what is wrong: another one may have taken its
+    /// place, and its other sessions are of no use either.
+    var meansAnotherServer: Bool {
+        ["", "25006", "57P01", "57P02", "57P03"].contains(sqlState) || sqlState.hasPrefix("08")
+    }
+
+    private typealias Classification = (PipelineError.Disposition, code: ErrorCode, advice: String?)
+
+    private var classification: Classification {
+        switch sqlState {
+        case "", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04":
+            (.retryable, .storeUnavailable, nil)
+        case "53300":
+            (
+                .retryable, .storeBusy,
+                "lower `connections`, or let the server or the role have more"
+            )
+        case "53100": (.retryable, .storeFull, "free space on the server's disk")
+        case "57014": (.retryable, .storeTimeout, "raise `statement_timeout` if this is expected")
+        case "55P03", "40001", "40P01": (.retryable, .storeConflict, nil)
+        case "25006":
+            (.retryable, .storeReadOnly, "the address must name the primary server")
+        case "26000",
+            "0A000" where message.contains("cached plan"):
+            (.retryable, .storeStatementStale, nil)
+        case "28P01", "28000":
+            (.fatal, .storeAuthentication, "check user, password and pg_hba.conf")
+        case "3D000": (.fatal, .storeMissing, "create the database first")
+        case "42501": (.fatal, .storePermission, "grant the user what is missing")
+        case "42P01", "42703", "42883", "3F000", "42704":
+            (.fatal, .storeSchema, "run `penstock migrate`")
+        default: classificationByClass
+        }
+    }
+
+    private var classificationByClass: Classification {
+        switch sqlState.prefix(2) {
+        case "08": (.retryable, .storeUnavailable, nil)
+        case "40": (.retryable, .storeConflict, nil)
+        case "53", "58": (.retryable, .storeResources, nil)
+        case "22", "54": (.permanent, .storeData, nil)
+        case "23": (.permanent, .storeConstraint, nil)
+        default: (.fatal, .storeStatement, nil)
+        }
+    }
+
+    /// What stays refused until somebody changes the address, the server or what lies between them;
+    /// `nil` where the next attempt may go better, or a statement's meaning holds here, too.
+    private var refusal: Classification? {
+        switch sqlState {
+        case "", "08P01":
+            // Without a code of its own, the text has to do.
+            return Self.refusals.first { message.contains($0.text) }
+                .map { (.fatal, $0.code, $0.advice) }
+        case "22023", "42601", "42704", "42501", "55P02":
+            return (.fatal, .storeOptions, "the server does not take these settings of a session")
+        case "55000", "0A000": return (.fatal, .storeRefused, nil)
+        default: return nil
+        }
+    }
+
+    /// libpq has no codes for what it finds out by itself, and PgBouncer one for everything.
+    private static let refusals: [(text: String, code: ErrorCode, advice: String?)] = [
+        (
+            "unsupported startup parameter", .storeOptions,
+            "leave `options` out, or name the parameter in ignore_startup_parameters of pgbouncer.ini"
+        ),
+        ("no such database", .storeMissing, "create it, or name it in pgbouncer.ini"),
+        ("no such user", .storeAuthentication, "check the user, and the pooler's list of users"),
+        ("server does not support SSL", .storeEncryption, "check `sslmode`"),
+        ("SSL required", .storeEncryption, "set `sslmode`"),
+        ("certificate", .storeEncryption, "check `sslmode`, `sslrootcert` and the host's name"),
+        ("private key file", .storeEncryption, "check `sslkey`"),
+        ("wrong version number", .storeEncryption, "check `sslmode` and the port"),
+        ("unsupported protocol", .storeEncryption, "check `ssl_min_protocol_version`"),
+        ("channel binding", .storeAuthentication, "check `channel_binding`"),
+        ("GSSAPI encryption required", .storeEncryption, "check `gssencmode`"),
+        ("authentication method", .storeAuthentication, "check pg_hba.conf"),
+        ("no password supplied", .storeAuthentication, "the address needs a password"),
+        ("definition of service", .storeRefused, "check `service` and its file"),
+        ("expected authentication request", .storeRefused, "is that a PostgreSQL server?"),
+        ("invalid response to SSL negotiation", .storeRefused, "is that a PostgreSQL server?"),
+    ]
+}
