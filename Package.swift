@@ -94,16 +94,20 @@ let package = Package(
         layer(
             "Program", "StandardCatalogue",
             [
-                "PipelineCore", "Stages", "Ledger", "PostgresLedger", "SQLiteLedger", "Kafka",
-                "Postgres", "Redis", "SQLite", "Files", "ConversionReports", "Logging",
-                "ReportService", "Calendar",
+                "PipelineCore", "PipelineRuntime", "Stages", "Ledger", "PostgresLedger",
+                "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files",
+                "ConversionReports", "Logging", "ReportService", "Calendar", "DryRun",
             ]),
+        layer("Program", "DryRunReport", ["Calendar", "PipelineCore", "Specification"]),
+        layer(
+            "Program", "DryRunRendering",
+            ["Calendar", "DryRunReport", "PipelineCore", "Specification"]),
         layer(
             "Program", "DryRun",
             [
                 "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
                 "Specification", "Logging", "Protobuf", "Ledger", "SQLite", "SQLiteLedger",
-                "Calendar",
+                "Calendar", "DryRunReport",
             ]),
         layer(
             "Program", "PenstockCommand",
@@ -111,7 +115,7 @@ let package = Package(
                 "StandardCatalogue", "DryRun", "PipelineRuntime", "PipelineConfiguration",
                 "PipelineCore", "Specification", "Logging", "Metrics", "ConversionReports",
                 "ReportService", "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Files",
-                "Calendar",
+                "Calendar", "DryRunRendering", "DryRunReport",
             ]),
         .executableTarget(
             name: "penstock", dependencies: ["PenstockCommand"],
@@ -194,6 +198,7 @@ let package = Package(
             [
                 "DryRun", "PipelineConfiguration", "PipelineRuntime", "StandardCatalogue",
                 "PipelineCore", "PipelineTesting", "Specification", "Logging", "Calendar",
+                "DryRunRendering", "DryRunReport",
             ], exclude: ["Golden", "Foreign"]),
         tests(
             "PenstockCommand",

@@ -24,7 +24,7 @@ final class TopicProducer: Sendable {
         let producer = try await opened()
         do {
             return try await producer.send(records, to: topic)
-        } catch let error as PipelineError where error.code == "topic-missing" {
+        } catch let error as PipelineError where error.code == .topicMissing {
             state.withLock { $0.isThere = false }
             throw error
         }

@@ -16,7 +16,9 @@ struct LayeringTests {
     private static let connectors: Set = ["Kafka", "Postgres", "Redis", "SQLite", "Files"]
     private static let ledgers: Set = ["Ledger", "PostgresLedger", "SQLiteLedger"]
     private static let reports: Set = ["ConversionReports", "ReportService"]
-    private static let program: Set = ["StandardCatalogue", "DryRun", "PenstockCommand"]
+    private static let program: Set = [
+        "StandardCatalogue", "DryRun", "DryRunReport", "DryRunRendering", "PenstockCommand",
+    ]
     private static let ours = base.union(tooling).union(transport).union(pipeline).union(connectors)
         .union(ledgers).union(reports).union(program).union(["Stages", "PipelineTesting"])
 
@@ -86,9 +88,23 @@ struct LayeringTests {
     )
     func dryRun() {
         let allowed = Self.tooling.union(Self.pipeline).union([
-            "Protobuf", "Ledger", "SQLite", "SQLiteLedger",
+            "Protobuf", "Ledger", "SQLite", "SQLiteLedger", "DryRunReport",
         ])
         #expect(imported(by: "DryRun").isSubset(of: allowed))
+    }
+
+    @Test(
+        "a dry run's report is values and figures: it knows no runtime, and nothing that fills or renders it"
+    )
+    func dryRunReport() {
+        let allowed: Set = ["PipelineCore", "Specification"]
+        #expect(imported(by: "DryRunReport").isSubset(of: allowed))
+    }
+
+    @Test("what renders a dry run's report knows nothing else of the dry run")
+    func dryRunRendering() {
+        let allowed: Set = ["DryRunReport", "PipelineCore", "Specification"]
+        #expect(imported(by: "DryRunRendering").isSubset(of: allowed))
     }
 
     @Test("only the catalogue and the command see connectors, stages and domain together")

@@ -3,6 +3,7 @@ import Specification
 import Testing
 
 @testable import DryRun
+import DryRunReport
 
 @Suite("Arrivals")
 struct ArrivalTests {

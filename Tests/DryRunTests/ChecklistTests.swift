@@ -1,4 +1,6 @@
 import DryRun
+import DryRunRendering
+import DryRunReport
 import Logging
 import PipelineConfiguration
 import PipelineCore
@@ -29,9 +31,9 @@ struct ChecklistTests {
         }
         let report = try await checklist.report(on: shipped)
         #expect(report.exitCode(strict: true) == .success)
-        try GoldenText.expect(report.checklist(isColored: false), toBe: "checklist-ok.txt")
+        try GoldenText.expect(report.checklist(colour: false), toBe: "checklist-ok.txt")
         try GoldenText.expect(
-            report.checklist(isColored: true).replacing("\u{1B}", with: "ESC"),
+            report.checklist(colour: true).replacing("\u{1B}", with: "ESC"),
             toBe: "checklist-ok.coloured.txt")
     }
 
@@ -58,8 +60,8 @@ struct ChecklistTests {
         }
         let report = try await checklist.report(on: shipped)
         #expect(report.exitCode(strict: false) == .unavailable)
-        try GoldenText.expect(report.checklist(isColored: false), toBe: "checklist-wrong.txt")
-        let json = JSON.object(report.checklistJSON(strict: false)).written(.pretty) + "\n"
+        try GoldenText.expect(report.checklist(colour: false), toBe: "checklist-wrong.txt")
+        let json = report.json(strict: false).written(.pretty) + "\n"
         try GoldenText.expect(json, toBe: "checklist-wrong.json")
         #expect(!json.contains("s3cret"))
     }
@@ -75,7 +77,7 @@ struct ChecklistTests {
         let report = try await checklist.report(on: text)
         #expect(report.exitCode(strict: false) == .configuration)
         try GoldenText.expect(
-            report.checklist(isColored: false) + "\n" + report.diagnostics.rendered(as: .text),
+            report.checklist(colour: false) + "\n" + report.diagnostics.rendered(as: .text),
             toBe: "checklist-not-in-order.txt")
         #expect(checklist.openings.entries.isEmpty)
     }

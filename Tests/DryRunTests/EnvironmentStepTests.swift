@@ -1,4 +1,4 @@
-import DryRun
+import DryRunReport
 import Specification
 import Testing
 

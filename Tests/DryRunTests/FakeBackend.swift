@@ -1,4 +1,5 @@
 import DryRun
+import DryRunReport
 import Logging
 import PipelineCore
 import PipelineTesting
@@ -25,6 +26,8 @@ struct Checklist {
     var generator: (@Sendable (String, Duration) async -> [ResourceFinding])?
     var variables: [String: String] = [:]
     var files: [String: String] = [:]
+    /// Stages beside those that ship.
+    var foreign: [any StagePlugin.Type] = []
     var isOffline = false
     var timeout: Duration = .seconds(60)
     var clock = PipelineClock.system
@@ -67,6 +70,7 @@ struct Checklist {
 
     private var catalogue: Catalogue {
         var catalogue = Catalogue.standard
+        catalogue.stages += foreign
         catalogue.connectors = catalogue.connectors.map { connector in
             var connector = connector
             let found = backends[connector.schemes[0]] ?? Self.allIsThere

@@ -1,4 +1,5 @@
-import DryRun
+import DryRunRendering
+import DryRunReport
 import PipelineCore
 import Specification
 import Testing

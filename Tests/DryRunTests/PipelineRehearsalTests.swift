@@ -3,6 +3,8 @@ import PipelineTesting
 import Testing
 
 @testable import DryRun
+@testable import DryRunRendering
+import DryRunReport
 
 @Suite("A rehearsal")
 struct PipelineRehearsalTests {
@@ -32,7 +34,7 @@ struct PipelineRehearsalTests {
 
     @Test("is the same for the same seed, and another one for another seed")
     func seeds() throws {
-        func batches(_ seed: UInt64) throws -> [SimulatedBatch] {
+        func batches(_ seed: UInt64) throws -> [BatchFigures] {
             try Rehearsal.run(
                 Rehearsal.definition(), Rehearsal.trace("poisson 900/h for 1h", seed: seed)
             ).batches

@@ -8,6 +8,7 @@ import StandardCatalogue
 import Testing
 
 @testable import DryRun
+import DryRunReport
 
 /// The same trace, once in virtual time, and once through the real runtime, bus and ledger on a disk.
 ///
@@ -80,14 +81,14 @@ private struct RealRun {
     }
 
     /// The batches in the order of their sealing, once so many cases are answered.
-    func batches(untilAnswered count: Int) async throws -> [SimulatedBatch] {
+    func batches(untilAnswered count: Int) async throws -> [BatchFigures] {
         let answered = AsyncEvent()
         var catalogue = Catalogue.standard
         catalogue.generators = catalogue.generators.map { registration in
             var stand = registration
             stand.make = { [cost, recorder, trace] _, _, context in
                 NotingGenerator(
-                    inner: CostedGenerator(
+                    inner: SimulatedGenerator(
                         cost: cost, clock: context.clock, start: trace.start, fullBatch: nil,
                         recorder: recorder)
                 ) { if recorder.current.answered.count >= count { answered.set() } }
@@ -157,7 +158,7 @@ private struct RealRun {
 }
 
 private struct NotingGenerator: Generator {
-    let inner: CostedGenerator
+    let inner: SimulatedGenerator
     let noted: @Sendable () -> Void
 
     func generate(_ batch: Batch) async throws -> GeneratedBatch {

@@ -6,6 +6,7 @@ import Specification
 import StandardCatalogue
 
 @testable import DryRun
+import DryRunReport
 
 /// Rehearsals of the shipped pipelines, changed a little.
 enum Rehearsal {

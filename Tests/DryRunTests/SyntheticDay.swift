@@ -1,5 +1,6 @@
-import DryRun
+import DryRunReport
 import PipelineCore
+import StandardCatalogue
 
 /// A day of a report service, made up but lifelike and the same at each call: few requests at
 /// night, many at noon, some sent twice, some malformed; one worker, one batch at a time.
@@ -59,15 +60,18 @@ struct SyntheticDay {
         let (cases, answers) = (report.cases.count, report.waits.count)
         report.stages = [
             StageCount(
-                id: "requests", type: "ingest", received: messages, passed: messages - malformed),
+                id: "requests", of: Self.stage("ingest"), received: messages,
+                passed: messages - malformed),
             StageCount(
-                id: "unique", type: "dedupe", received: messages - malformed, passed: cases),
+                id: "unique", of: Self.stage("dedupe"), received: messages - malformed,
+                passed: cases),
             StageCount(
-                id: "batch", type: "accumulate", received: cases,
+                id: "batch", of: Self.stage("accumulate"), received: cases,
                 passed: report.batches.reduce(0) { $0 + $1.cases.count }),
-            StageCount(id: "reports", type: "generate", received: answers, passed: answers),
-            StageCount(id: "ready", type: "publish", received: answers, passed: answers),
-            StageCount(id: "answers", type: "cache", received: answers, passed: answers),
+            StageCount(
+                id: "reports", of: Self.stage("generate"), received: answers, passed: answers),
+            StageCount(id: "ready", of: Self.stage("publish"), received: answers, passed: answers),
+            StageCount(id: "answers", of: Self.stage("cache"), received: answers, passed: answers),
         ]
         if malformed > 0 {
             report.deadLetters = [
@@ -82,6 +86,9 @@ struct SyntheticDay {
             busy: fixedCost * report.batches.count + costPerCase * answers,
             single: (fixedCost + costPerCase) * cases)
     }
+
+    /// A stage that ships.
+    static func stage(_ type: String) -> any StagePlugin.Type { Catalogue.standard.stage(type)! }
 
     private func arrivals(_ random: inout SplitMix64) -> [Duration] {
         let minutes = max(1, Int(length / .seconds(60)))
@@ -108,7 +115,7 @@ struct SyntheticDay {
 private struct Batching {
     let day: SyntheticDay
     var open: [Duration] = []
-    var sealed: [SimulatedBatch] = []
+    var sealed: [BatchFigures] = []
     var waits: [Duration] = []
     var free: Duration = .zero
 
@@ -144,7 +151,7 @@ private struct Batching {
         free = begin + day.fixedCost + day.costPerCase * size
         let first = UInt64(waits.count)
         sealed.append(
-            SimulatedBatch(
+            BatchFigures(
                 number: Int64(sealed.count + 1), closedBy: trigger, sealedAt: instant,
                 generation: begin..<free,
                 cases: (0..<size).map { UUID(high: 0, low: first + UInt64($0)) },

@@ -1,4 +1,4 @@
-import DryRun
+import DryRunReport
 import PipelineCore
 
 extension SyntheticDay {
@@ -51,8 +51,8 @@ extension SyntheticDay {
         (report.batches, report.waits, report.generation) = ([], [], nil)
         report.end = report.traceLength
         report.stages = [
-            StageCount(id: "views", type: "ingest", received: 5000, passed: 4990),
-            StageCount(id: "rows", type: "publish", received: 4990, passed: 4990),
+            StageCount(id: "views", of: stage("ingest"), received: 5000, passed: 4990),
+            StageCount(id: "rows", of: stage("publish"), received: 4990, passed: 4990),
         ]
         return report
     }
@@ -75,7 +75,7 @@ extension SyntheticDay {
         let ids = (0..<32).map { UUID(high: 0, low: $0) }
         report.batches = (1...37_500).map { number in
             let sealed = Duration.seconds(number * 16)
-            return SimulatedBatch(
+            return BatchFigures(
                 number: Int64(number), closedBy: "count", sealedAt: sealed,
                 generation: sealed..<sealed + .seconds(2), cases: ids, fill: 1)
         }

@@ -1,7 +1,8 @@
 import PipelineCore
 import Testing
 
-@testable import DryRun
+@testable import DryRunRendering
+import DryRunReport
 
 @Suite("A time axis")
 struct TimeAxisTests {
@@ -74,7 +75,7 @@ struct OpenCasesTests {
         report.cases = [.milliseconds(500), .milliseconds(600), .milliseconds(1500), .seconds(3)]
         let ids = (0..<3).map { UUID(high: 0, low: $0) }
         report.batches = [
-            SimulatedBatch(
+            BatchFigures(
                 number: 1, closedBy: "count", sealedAt: .milliseconds(1500),
                 generation: .seconds(2) ..< .seconds(3), cases: ids, fill: 1)
         ]

@@ -1,4 +1,4 @@
-import DryRun
+import DryRunReport
 import PipelineCore
 import Testing
 

@@ -2,7 +2,8 @@ import Calendar
 import PipelineCore
 import Testing
 
-@testable import DryRun
+@testable import DryRunRendering
+import DryRunReport
 
 @Suite("A report's words")
 struct WordingTests {

@@ -1,3 +1,4 @@
+import PipelineTesting
 internal import Kafka
 internal import PipelineCore
 internal import Synchronization

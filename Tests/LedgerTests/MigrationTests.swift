@@ -1,3 +1,4 @@
+import PipelineTesting
 import Batching
 import Ledger
 import PipelineCore

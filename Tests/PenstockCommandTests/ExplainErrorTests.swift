@@ -1,7 +1,11 @@
 // Foundation reads the sources; nothing else of it is used.
 import Foundation
+import PipelineCore
 import Specification
+import StandardCatalogue
 import Testing
+
+@testable import PenstockCommand
 
 @Suite("penstock explain-error")
 struct ExplainErrorTests {
@@ -12,35 +16,35 @@ struct ExplainErrorTests {
         of: /static let \w+ = (?:Self|Diagnostic\.Code)\(\s*"([a-z0-9-]+)"/
     ).sorted()
 
-    /// Every code that an error or a refusal of the running program can have, test tools left out.
-    ///
-    /// An error's code stands behind its disposition, or behind `code:`; those of Kafka are an enumeration's.
-    static let raised: Set<String> = {
-        let own = matches(
-            of:
-                /(?:\.(?:retryable|permanent|fatal|fenced)[(,]|\bcode:|Code: String \{)\s*"([a-z][a-z0-9-]+)"/
-        )
-        let kafka = matches(
-            of: /case \w+ = "([a-z]+-[a-z-]+)"/,
-            in: ["Connectors/Kafka/Client/KafkaErrorKind.swift"])
-        return Set(own + kafka)
-    }()
-
-    private static func matches(of pattern: Regex<(Substring, Substring)>, in files: [String] = [])
-        -> [String]
-    {
-        let sources = URL(filePath: #filePath).deletingLastPathComponent()
+    private static let sources: [String: String] = {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Sources")
         let paths =
-            FileManager.default.enumerator(atPath: sources.path)?
+            FileManager.default.enumerator(atPath: folder.path)?
             .compactMap { $0 as? String }.filter {
                 $0.hasSuffix(".swift") && !$0.hasPrefix("Testing/")
-                    && !$0.hasPrefix("Pipeline/PipelineSimulation/")
             } ?? []
-        let texts = (files.isEmpty ? paths : files).compactMap {
-            try? String(contentsOf: sources.appending(path: $0), encoding: .utf8)
+        return paths.reduce(into: [:]) {
+            $0[$1] = try? String(contentsOf: folder.appending(path: $1), encoding: .utf8)
         }
-        return texts.flatMap { text in text.matches(of: pattern).map { String($0.output.1) } }
+    }()
+
+    /// Every code that an error or a refusal of the running program can have, test tools left out: the constant's name
+    /// and the code's.
+    private static let errorCodes: [(constant: String, name: String)] = {
+        let declaration =
+            /static let (\w+)(?:: ErrorCode)? = (?:ErrorCode)?(?:\.init)?\(\s*(?:diagnostic: )?"([a-z0-9-]+)"/
+        return sources.values.filter { $0.contains("ErrorCode") }.flatMap { text in
+            text.matches(of: declaration).map {
+                (constant: String($0.output.1), name: String($0.output.2))
+            }
+        }
+    }()
+
+    private static func matches(of pattern: Regex<(Substring, Substring)>) -> [String] {
+        sources.values.flatMap { text in
+            text.matches(of: pattern).map { String($0.output.1) }
+        }
     }
 
     private func explained(_ arguments: String...) async -> String {
@@ -76,15 +80,63 @@ struct ExplainErrorTests {
 
     @Test("explains each code that the running program can print, and no other")
     func runTime() async throws {
+        let names = Self.errorCodes.map(\.name).sorted()
+        #expect(names.count > 100)
+        let listed = Catalogue.standard.errorCodes
+        #expect(listed.map(\.name).sorted() == names, "declared and not listed, or listed twice")
+        #expect(Set(names).count == names.count, "declared twice")
         let json = try JSON(parsing: await explained("--format", "json"))
-        let names = Set((json.items ?? []).compactMap { $0["code"]?.string })
-        #expect(Self.raised.count > 70)
-        let missing = Self.raised.subtracting(names).sorted()
-        #expect(missing == [], "to be explained in RunTimeCode")
-        let unused = names.subtracting(Self.declared).subtracting(Self.raised).sorted()
-        #expect(unused == [], "explained, and raised nowhere")
+        let explained = (json.items ?? []).compactMap { $0["code"]?.string }
+        #expect(Set(explained) == Set(Self.declared).union(names))
+        for code in listed where code.meaning.isEmpty {
+            #expect(Self.declared.contains(code.name), "\(code) is no diagnostic's")
+        }
+        for code in listed where !code.meaning.isEmpty {
+            #expect(code.meaning.hasSuffix(".") && !code.remedy.isEmpty, "\(code) says too little")
+        }
         try GoldenText.expect(
-            await explained("store-in-use"), toBe: "explain-error/store-in-use.txt")
+            await self.explained("store-in-use"), toBe: "explain-error/store-in-use.txt")
+    }
+
+    @Test("knows no code of the running program that is raised nowhere")
+    func raised() {
+        let uses = Set(
+            Self.sources.filter { !$0.key.contains("/ErrorCode+") }.values.flatMap { text in
+                text.matches(of: /\.(\w+)/).map { String($0.output.1) }
+            })
+        let unused = Self.errorCodes.filter { !uses.contains($0.constant) }.map(\.name)
+        #expect(unused == [], "explained, and raised nowhere")
+    }
+
+    @Test("finds no error or refusal whose code is a text")
+    func literals() {
+        let ways =
+            /\.(?:retryable|permanent|fatal|fenced)[(,](?:\s*code:)?\s*"|ErrorCode\(foreign:\s*"|ErrorCode: \w*Literal/
+        let code = /(?:Rejection|Refusal|\.failure|PipelineError)\([^"()]*code:\s*"/
+        for (path, text) in Self.sources {
+            for found in text.matches(of: ways).map(\.output) + text.matches(of: code).map(\.output)
+            {
+                Issue.record("\(path): \(found)")
+            }
+        }
+    }
+
+    @Test("says the exit code that a command has")
+    func exitCodes() async throws {
+        let json = try JSON(parsing: await explained("--format", "json"))
+        var compared = 0
+        for code in Catalogue.standard.errorCodes {
+            let item = json.items?.first { $0["code"]?.string == code.name }
+            guard let said = item?["ending"]?.string else { continue }
+            let fatal = PipelineError.fatal(code, "").exitCode.rawValue
+            if let number = try /exit code ([0-9]+)/.firstMatch(in: said)?.output.1 {
+                #expect(number == "\(fatal)", "\(code)")
+                compared += 1
+            } else {
+                #expect(PipelineError.retryable(code, "").exitCode == .unavailable && fatal == 1)
+            }
+        }
+        #expect(compared > 50)
     }
 
     @Test("writes a document of all codes")

@@ -24,7 +24,8 @@ enum SampleStages {
         ],
         generators: [
             GeneratorRegistration(name: "conversion", summary: "Counts.") { _, _, _ in
-                throw PipelineError.fatal("never", "generators are not built here")
+                throw PipelineError.fatal(
+                    ErrorCode(foreign: "never"), "generators are not built here")
             }
         ])
 
@@ -34,7 +35,10 @@ enum SampleStages {
     ) -> Connector {
         Connector(
             schemes: schemes, summary: "For tests.", example: example, kinds: kinds, check: check
-        ) { _, _ in throw PipelineError.fatal("never", "connections are not opened here") }
+        ) { _, _ in
+            throw PipelineError.fatal(
+                ErrorCode(foreign: "never"), "connections are not opened here")
+        }
     }
 }
 
@@ -44,7 +48,7 @@ protocol SampleStage: StagePlugin {}
 extension SampleStage {
     static var guarantee: String { "Gives none." }
     func build(_ context: StageContext) throws -> StageInstance {
-        throw PipelineError.fatal("never", "stages are not built here")
+        throw PipelineError.fatal(ErrorCode(foreign: "never"), "stages are not built here")
     }
 }
 

@@ -30,7 +30,7 @@ struct AcknowledgementTests {
 
     @Test("that is dropped has failed, and may be delivered again")
     func dropped() {
-        let heard = Journal<String?>()
+        let heard = Journal<ErrorCode?>()
         do {
             let acknowledgement = Acknowledgement(settlement)
             acknowledgement.observe { heard.note($0.failure?.code) }

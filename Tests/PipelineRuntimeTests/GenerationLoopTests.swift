@@ -281,5 +281,5 @@ struct GenerationLoopTests {
 
 extension CaseResult {
     var report: Bytes? { if case .report(let bytes) = self { bytes } else { nil } }
-    var failureCode: String? { if case .failure(let code, _) = self { code } else { nil } }
+    var failureCode: ErrorCode? { if case .failure(let code, _) = self { code } else { nil } }
 }

@@ -13,7 +13,7 @@ struct RefusalLogTests {
 
     init() { log = RefusalLog(logger: logs.logger(), clock: time.clock) }
 
-    private func refuse(_ count: Int, _ code: String, at stage: String = "requests") {
+    private func refuse(_ count: Int, _ code: ErrorCode, at stage: String = "requests") {
         for number in 0..<count {
             log.rejected([
                 Rejection(

@@ -87,7 +87,7 @@ final class NotedRun: RuntimeObserver {
     func delivered(stage: String, outcomes: Int, took: Duration) {
         deliveries.note("\(outcomes) to \(stage)")
     }
-    func parked(stage: String, code: String, outcomes: Int) {
+    func parked(stage: String, code: ErrorCode, outcomes: Int) {
         parked.note("\(outcomes) \(code) at \(stage)")
     }
 }

@@ -25,7 +25,7 @@ struct ErrorTests {
                 }
             }
             #expect(error.disposition.rawValue == disposition)
-            #expect(error.code == code)
+            #expect(error.code.name == code)
             #expect(error.postgres?.sqlState == state)
             await pool.close()
         }
@@ -50,7 +50,7 @@ struct ErrorTests {
             address.properties["dbname"] = "nowhere"
             let pool = try PostgresPool(address)
             let error = try await failure { try await pool.probe() }
-            #expect(error.disposition == .fatal && error.code == "store-missing")
+            #expect(error.disposition == .fatal && error.code == .storeMissing)
             #expect(error.message.contains("nowhere"))
             await pool.close()
         }
@@ -61,7 +61,7 @@ struct ErrorTests {
         let url = "postgres://user:s3cret@127.0.0.1:1/db?application_name=x"
         let pool = try PostgresPool(ResourceAddress(url: url)!)
         let error = try await failure { try await pool.probe() }
-        #expect(error.disposition == .retryable && error.code == "store-unavailable")
+        #expect(error.disposition == .retryable && error.code == .storeUnavailable)
         #expect(!"\(error)".contains("s3cret"))
         #expect(error.message.contains("127.0.0.1"))
         await pool.close()
@@ -77,7 +77,7 @@ struct ErrorTests {
         ])
     func badAddress(url: String) async throws {
         let error = try await failure { _ = try PostgresPool(ResourceAddress(url: url)!) }
-        #expect(error.disposition == .fatal && error.code == "invalid-address")
+        #expect(error.disposition == .fatal && error.code == .invalidAddress)
         #expect(!"\(error)".contains("s3cret"))
     }
 
@@ -100,7 +100,7 @@ struct ErrorTests {
     func knowableMistakes(url: String, word: String) async throws {
         let address = ResourceAddress(url: url.replacing("://", with: "://u:s3cret@"))!
         let error = try await failure { _ = try PostgresPool(address) }
-        #expect(error.disposition == .fatal && error.code == "invalid-address")
+        #expect(error.disposition == .fatal && error.code == .invalidAddress)
         #expect(error.message.contains(word), "\(error.message)")
         #expect(!error.message.contains("s3cret"))
     }
@@ -130,7 +130,7 @@ struct ErrorTests {
                 address.properties.merge(properties) { $1 }
                 let pool = try PostgresPool(address)
                 let error = try await failure { try await pool.probe() }
-                #expect(error.disposition == .fatal && error.code == code, "\(error)")
+                #expect(error.disposition == .fatal && error.code.name == code, "\(error)")
                 await pool.close()
             }
             let role = "role_\(RandomSource().next())"
@@ -147,7 +147,7 @@ struct ErrorTests {
             try await database.terminateBackends(using: good)
             for _ in 0..<2 {
                 let error = try await failure { try await pool.probe() }
-                #expect(error.disposition == .retryable && error.code == "store-authentication")
+                #expect(error.disposition == .retryable && error.code == .storeAuthentication)
             }
             try await good.withConnection { try $0.run("ALTER ROLE \(identifier: role) LOGIN") }
             try await pool.probe()
@@ -172,7 +172,7 @@ struct ErrorTests {
             try await good.probe()
             let pool = try database.pool(settings: ["default_transaction_read_only": "on"])
             let error = try await failure { try await pool.probe() }
-            #expect(error.code == "store-read-only")
+            #expect(error.code == .storeReadOnly)
             await pool.close()
             await good.close()
         }

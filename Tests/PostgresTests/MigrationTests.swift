@@ -19,7 +19,7 @@ struct MigrationTests {
             let error = try await #require(throws: PipelineError.self) {
                 try await pool.migrate(changed)
             }
-            #expect(error.code == "store-changed")
+            #expect(error.code == .storeChanged)
             #expect(error.message.hasPrefix("step 1 of part in PostgreSQL at "))
             let (state, made) = try await pool.withConnection { connection in
                 (
@@ -42,7 +42,7 @@ struct MigrationTests {
                 do {
                     try await pool.check(migration)
                     return nil
-                } catch { return (error as? PipelineError)?.code }
+                } catch { return (error as? PipelineError)?.code.name }
             }
             #expect(await code(Self.migration(Self.first)) == "store-schema")
             try await pool.migrate(Self.migration(Self.first))
@@ -81,7 +81,7 @@ struct MigrationTests {
             for attempt in attempts {
                 var error: PipelineError?
                 do { try await attempt() } catch let thrown as PipelineError { error = thrown }
-                #expect(error?.code == (isRefused ? "store-encoding" : nil))
+                #expect(error?.code.name == (isRefused ? "store-encoding" : nil))
                 if isRefused {
                     #expect(error?.message.contains("\(name) in PostgreSQL at ") == true)
                     #expect(error?.message.contains("has the encoding LATIN1") == true)
@@ -116,7 +116,7 @@ struct MigrationTests {
             let error = await #expect(throws: PipelineError.self) {
                 try await pool.migrate(Self.migration(Self.second, Self.second))
             }
-            #expect(error?.code == "store-changed")
+            #expect(error?.code == .storeChanged)
             await pool.close()
         }
     }

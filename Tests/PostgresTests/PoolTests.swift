@@ -34,7 +34,7 @@ struct PoolTests {
                     _ = try $0.query("select pg_terminate_backend(pg_backend_pid(), 1000)")
                 }
             }
-            #expect(error.disposition == .retryable && error.code == "store-unavailable")
+            #expect(error.disposition == .retryable && error.code == .storeUnavailable)
             try await #expect(pool.withConnection { try $0.query("select 1").int(0, 0) } == 1)
             await pool.close()
         }
@@ -182,7 +182,7 @@ struct PoolTests {
             }
             let none = try PostgresPool(address)
             let error = try await failure { try await none.withConnection { _ in } }
-            #expect(error.disposition == .retryable && error.code == "store-busy")
+            #expect(error.disposition == .retryable && error.code == .storeBusy)
             await none.close()
             try await administration.withConnection {
                 try $0.run("DROP ROLE \(identifier: role)")
@@ -225,7 +225,7 @@ struct PoolTests {
             #expect(counts.count { $0.1 <= 2 } > 30 && counts.allSatisfy { $0.1 <= 4 })
             await first.close()
             let error = try await failure { try await first.withConnection { _ in } }
-            #expect(error.code == "store-closed")
+            #expect(error.code == .storeClosed)
             try await #expect(second.withConnection { try $0.query("select 1").int(0, 0) } == 1)
             await second.close()
         }
@@ -299,7 +299,7 @@ struct PoolTests {
                 try await #expect(group.next() == 5)
             }
             let error = try await failure { try await pool.withConnection { _ in } }
-            #expect(error.code == "store-closed")
+            #expect(error.code == .storeClosed)
         }
     }
 }

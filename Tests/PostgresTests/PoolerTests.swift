@@ -84,7 +84,8 @@ struct PoolerTests {
                 } answered: { answer in
                     switch answer {
                     case .success(let result): codes.append("\(result.affectedRows)")
-                    case .failure(let error): codes.append((error as? PipelineError)?.code ?? "?")
+                    case .failure(let error):
+                        codes.append((error as? PipelineError)?.code.name ?? "?")
                     }
                 }
                 return codes
@@ -105,7 +106,7 @@ struct PoolerTests {
             address.properties["options"] = "-c jit=off"
             let pool = try PostgresPool(address)
             let error = try await failure { try await pool.probe() }
-            #expect(error.disposition == .fatal && error.code == "store-options")
+            #expect(error.disposition == .fatal && error.code == .storeOptions)
             #expect(error.message.contains("ignore_startup_parameters"))
             await pool.close()
         }

@@ -72,7 +72,7 @@ struct StatementTests {
                         try pipeline.query("insert into t values ($1)") { $0.add(int8: 1001) }
                     }
                 }
-                #expect(error?.code == "store-constraint")
+                #expect(error?.code == .storeConstraint)
                 #expect(error?.postgres?.constraint == "t_pkey")
                 // A new statement behind others.
                 _ = try connection.pipeline { pipeline in
@@ -238,7 +238,7 @@ struct StatementTests {
             }
             #expect(rows == 1)
             let error = try await failure { try await pools[0].migrate(first) }
-            #expect(error.code == "store-newer" && error.disposition == .fatal)
+            #expect(error.code == .storeNewer && error.disposition == .fatal)
             for pool in pools { await pool.close() }
         }
     }

@@ -74,7 +74,7 @@ struct StreamTests {
                     return true
                 } answered: { answer in
                     if case .failure(let error as PipelineError) = answer {
-                        codes.append(error.code)
+                        codes.append(error.code.name)
                     } else {
                         codes.append("done")
                     }
@@ -123,7 +123,7 @@ struct StreamTests {
                     }
                 }
             }
-            #expect(error.code == "store-unavailable")
+            #expect(error.code == .storeUnavailable)
             #expect(runs.counts == (sent: 3, answered: 1))
             try await pool.withConnection { try #expect($0.query("select 1").int(0, 0) == 1) }
         }

@@ -1,3 +1,4 @@
+import PipelineTesting
 import Calendar
 import PipelineCore
 import Testing

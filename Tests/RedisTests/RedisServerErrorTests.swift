@@ -1,3 +1,4 @@
+import PipelineTesting
 import PipelineCore
 import Testing
 
@@ -19,7 +20,7 @@ struct RedisServerErrorTests {
         ("ERR syntax error", "cache-refused"),
         ("", "cache-refused"),
     ])
-    func hasACodeAndPassesUnlessItIsAMistake(reply: String, code: String) {
+    func hasACodeAndPassesUnlessItIsAMistake(reply: String, code: ErrorCode) {
         let error = RedisServerError(reply).pipelineError("h:1")
         let isMistake = ["cache-login", "cache-unsupported"].contains(code)
         #expect(error.disposition == (isMistake ? .fatal : .retryable))

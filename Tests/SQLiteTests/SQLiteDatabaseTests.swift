@@ -1,3 +1,4 @@
+import PipelineTesting
 import Glibc
 import PipelineCore
 import SQLite

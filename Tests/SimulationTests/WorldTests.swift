@@ -36,7 +36,9 @@ struct WorldTests {
             } fault: { called in
                 guard called == operation else { return }
                 calls.withLock { $0 += 1 }
-                if calls.current == 2 { throw PipelineError.fatal("planted", "planted") }
+                if calls.current == 2 {
+                    throw PipelineError.fatal(ErrorCode(foreign: "planted"), "planted")
+                }
             }
             // A world may be over before it asks a second time.
             if calls.current < 2 { return nil }

@@ -52,17 +52,17 @@ struct AdminEndpointTests {
         let error = try #require(throws: AdminEndpointError.self) {
             _ = try AdminEndpoint(port: first.port, registry: registry)
         }
-        #expect(error.code == .addressInUse)
+        #expect(error.obstacle == .addressInUse)
         #expect(
             error.description == "cannot listen on 127.0.0.1:\(first.port): another process uses"
-                + " this port; choose another one [address-in-use]")
+                + " this port; choose another one")
     }
 
     @Test func namesAHostThatIsNotOurs() throws {
         let error = try #require(throws: AdminEndpointError.self) {
             _ = try AdminEndpoint(host: "192.0.2.1", port: 0, registry: registry)
         }
-        #expect(error.code == .cannotListen)
+        #expect(error.obstacle == .cannotListen)
         #expect(error.description.contains("192.0.2.1:0"))
     }
 }

@@ -98,9 +98,9 @@ final class FileHandle: Sendable {
     /// A standard stream ends the process, as it does for every command: nobody can mend it from outside.
     private var outputError: PipelineError {
         errno == EPIPE
-            ? .fatal("output-closed", "the reader of \(path) has gone")
+            ? .fatal(.outputClosed, "the reader of \(path) has gone")
             : .fatal(
-                "output-failed",
+                .outputFailed,
                 "can't write to \(path): \(unsafe String(cString: strerror(errno)))")
     }
 
@@ -108,7 +108,7 @@ final class FileHandle: Sendable {
         let reason = unsafe String(cString: strerror(errno))
         let isPassing = errno == ENOSPC || errno == EIO || errno == EAGAIN
         return PipelineError(
-            isPassing ? .retryable : .fatal, code: "file-unusable",
+            isPassing ? .retryable : .fatal, code: .fileUnusable,
             "can't \(what) \(path): \(reason)")
     }
 }
@@ -145,7 +145,7 @@ final class Interruption: Sendable {
     func awaitReadable(_ descriptor: Int32) throws {
         if failure != 0 {
             throw PipelineError.fatal(
-                "file-unusable",
+                .fileUnusable,
                 "no descriptor is left (\(unsafe String(cString: strerror(failure)))): raise the limit of open files (ulimit -n)"
             )
         }

@@ -30,7 +30,7 @@ struct LineReader: Sendable {
             if buffer[before...].contains(0x0A) { break }
             if buffer.count > Self.maxLine {
                 throw PipelineError.fatal(
-                    "line-too-long",
+                    .lineTooLong,
                     "a line is longer than \(Self.maxLine) bytes (at byte \(offset))")
             }
         }

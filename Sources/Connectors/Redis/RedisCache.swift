@@ -130,7 +130,7 @@ public final class RedisCache: Cache {
     private func checkSizes(_ entries: [CacheEntry]) throws(PipelineError) {
         for entry in entries where entry.value.count > maxValueBytes {
             throw .permanent(
-                "cache-entry-too-large",
+                .cacheEntryTooLarge,
                 "a value of \(entry.value.count) bytes is longer than the \(maxValueBytes) allowed"
                     + " (max_value)")
         }
@@ -143,7 +143,7 @@ public final class RedisCache: Cache {
 
     private var unexpected: PipelineError {
         .retryable(
-            "cache-refused",
+            .cacheRefused,
             "Redis at \(client.configuration.name) gave a reply that does not fit the command")
     }
 

@@ -70,7 +70,7 @@ final class RedisClient: Sendable {
     }
 
     private static let closed = PipelineError.retryable(
-        "cache-closed", "the connection to Redis has been closed")
+        .cacheClosed, "the connection to Redis has been closed")
 
     private func enqueue(_ call: RedisCall, insists: Bool) -> PipelineError? {
         let now = clock.now
@@ -103,7 +103,7 @@ final class RedisClient: Sendable {
 
     private var overloaded: PipelineError {
         .retryable(
-            "cache-overloaded",
+            .cacheOverloaded,
             "more than \(RedisConfiguration.maxWaitingCommands) commands wait for Redis at"
                 + " \(configuration.name)")
     }

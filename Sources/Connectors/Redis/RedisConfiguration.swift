@@ -40,7 +40,7 @@ extension RedisConfiguration {
     /// - Throws: ``PipelineError`` `invalid-resource`; its message shows no user information.
     init(address: ResourceAddress) throws(PipelineError) {
         func invalid(_ reason: String) -> PipelineError {
-            .fatal("invalid-resource", "\(address): \(reason)")
+            .fatal(.invalidResource, "\(address): \(reason)")
         }
         if address.scheme == "rediss" {
             throw invalid(

@@ -28,7 +28,7 @@ internal import PipelineCore
         guard let context = unsafe made else {
             throw RedisFailure(
                 kind: .notConnected,
-                error: .retryable("cache-unavailable", "hiredis is out of memory"))
+                error: .retryable(.cacheUnavailable, "hiredis is out of memory"))
         }
         var connection = unsafe RedisConnection(context, configuration)
         do throws(RedisFailure) {
@@ -139,7 +139,7 @@ internal import PipelineCore
 
     private func unavailable(_ reason: String) -> PipelineError {
         .retryable(
-            "cache-unavailable", "Redis at \(configuration.name) is unavailable: \(reason)")
+            .cacheUnavailable, "Redis at \(configuration.name) is unavailable: \(reason)")
     }
 }
 

@@ -25,28 +25,28 @@ struct RedisServerError: Error, Sendable, Equatable {
     func pipelineError(_ server: String) -> PipelineError {
         switch code {
         case "LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "CLUSTERDOWN":
-            .retryable("cache-unavailable", "Redis at \(server) is not ready: \(text)", cause: self)
+            .retryable(.cacheUnavailable, "Redis at \(server) is not ready: \(text)", cause: self)
         case "READONLY":
             .retryable(
-                "cache-unavailable",
+                .cacheUnavailable,
                 "Redis at \(server) is a read-only replica; name its primary", cause: self)
         case "OOM":
             .retryable(
-                "cache-full",
+                .cacheFull,
                 "Redis at \(server) is full: raise maxmemory, or let it evict (maxmemory-policy)",
                 cause: self)
         case "NOAUTH", "WRONGPASS", "NOPERM":
             loginError(server, user: "")
         case "MOVED", "ASK", "CROSSSLOT":
             .fatal(
-                "cache-unsupported", "Redis at \(server) is a cluster, which is not supported",
+                .cacheUnsupported, "Redis at \(server) is a cluster, which is not supported",
                 cause: self)
         case _ where text.contains("DB index is out of range"):
             .fatal(
-                "cache-missing", "Redis at \(server) has no such database: \(text)", cause: self)
+                .cacheMissing, "Redis at \(server) has no such database: \(text)", cause: self)
         default:
             .retryable(
-                "cache-refused", "Redis at \(server) refuses a command: \(text)", cause: self)
+                .cacheRefused, "Redis at \(server) refuses a command: \(text)", cause: self)
         }
     }
 
@@ -63,7 +63,7 @@ struct RedisServerError: Error, Sendable, Equatable {
             default: "it has no password set, or is older than users (Redis 6)"
             }
         return .fatal(
-            "cache-login", "Redis at \(server) refuses the login: \(reason)", cause: self)
+            .cacheLogin, "Redis at \(server) refuses the login: \(reason)", cause: self)
     }
 }
 

@@ -82,7 +82,7 @@ extension PostgresParameters {
         let (rejection, record) = (letter.rejection, letter.rejection.record)
         add(text: pipeline)
         add(text: rejection.stage)
-        add(text: rejection.code)
+        add(text: rejection.code.name)
         add(text: rejection.reason.storable)
         add(int4: Int32(clamping: rejection.attempts))
         add(text: "\(letter.refusal)".storable)
@@ -112,10 +112,10 @@ extension StoredDeadLetter {
                 offset: answer.int64(row, 9)))
         self.init(
             Rejection(
-                record, stage: answer.text(row, 1), code: answer.text(row, 2),
+                record, stage: answer.text(row, 1), code: ErrorCode(foreign: answer.text(row, 2)),
                 reason: answer.text(row, 3), attempts: answer.int(row, 4)),
             resource: answer.text(row, 6),
-            refusal: .permanent("dead-letters-refused", answer.text(row, 5)),
+            refusal: .permanent(.deadLettersRefused, answer.text(row, 5)),
             number: answer.int64(row, 0), keptAt: answer.timestamp(row, 15))
     }
 }

@@ -12,7 +12,7 @@ extension PostgresLedger {
     public func accept(_ submissions: Submissions) async throws -> Acceptance {
         do {
             return try await attempt(submissions)
-        } catch let error as PipelineError where error.code == "position-moved" {
+        } catch let error as PipelineError where error.code == .positionMoved {
             guard try await areReached(submissions) else { throw error }
             return .accepted(AcceptedCounts(new: submissions.count, reopened: 0, repeated: 0))
         }

@@ -1,3 +1,4 @@
+internal import Ledger
 internal import Calendar
 public import PipelineCore
 internal import Postgres

@@ -1,3 +1,4 @@
+internal import Ledger
 internal import Calendar
 public import PipelineCore
 internal import Postgres
@@ -62,7 +63,7 @@ extension PostgresLedger {
                 $0.add(text: sink)
                 $0.add(int8: token)
                 $0.add(int8s: refused.map(\.caseNumber))
-                $0.add(texts: refused.map(\.code))
+                $0.add(texts: refused.map(\.code.name))
                 $0.add(texts: refused.map(\.reason.storable))
             }.bool(0, 0)
         }

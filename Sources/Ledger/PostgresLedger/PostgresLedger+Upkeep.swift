@@ -61,7 +61,7 @@ extension PostgresLedger {
                 ParkedOutcome(
                     batch: answer.int64(row, 0), sink: answer.text(row, 1),
                     caseID: answer.uuid(row, 2), outcomeID: answer.uuid(row, 3),
-                    code: answer.text(row, 4), reason: answer.text(row, 5),
+                    code: ErrorCode(foreign: answer.text(row, 4)), reason: answer.text(row, 5),
                     attempts: answer.int(row, 6), parkedAt: answer.timestamp(row, 7),
                     isDue: answer.bool(row, 8))
             }

@@ -41,7 +41,7 @@ public final class PostgresLedger: Ledger {
         }
         if isConflict {
             throw PipelineError.fatal(
-                "rule-conflict",
+                .ruleConflict,
                 "the stored rule of \(stage.pipeline)/\(stage.stage) has the same revision"
                     + " (\(registration.revision)) and another text: raise the revision")
         }
@@ -117,30 +117,30 @@ enum LedgerError {
         switch state {
         case positionMoved:
             return .fenced(
-                "position-moved",
+                .positionMoved,
                 "another process has taken over an input: its stored position has moved",
                 cause: error.cause)
         case "PS002":
             return .fenced(
-                "rule-outdated", "another process seals under a newer rule", cause: error.cause)
+                .ruleOutdated, "another process seals under a newer rule", cause: error.cause)
         case "PS003":
             return .retryable(
-                "store-conflict", "a batch turned out not to be full", cause: error.cause)
+                .storeConflict, "a batch turned out not to be full", cause: error.cause)
         case "PS004": return leaseLost(cause: error.cause)
         case "PS005":
             return .fatal(
-                "outcomes-mismatch", "the outcomes are not those of the batch's cases",
+                .outcomesMismatch, "the outcomes are not those of the batch's cases",
                 cause: error.cause)
         case "PS007":
             return .permanent(
-                "batch-indivisible", "a batch of one case can't be divided", cause: error.cause)
+                .batchIndivisible, "a batch of one case can't be divided", cause: error.cause)
         default: return error
         }
     }
 
     static func leaseLost(cause: (any Error)? = nil) -> PipelineError {
         .fenced(
-            "lease-lost", "another process has taken over the batch, or it is finished",
+            .leaseLost, "another process has taken over the batch, or it is finished",
             cause: cause)
     }
 }

@@ -21,7 +21,7 @@ struct SQLiteDeadLetters: DeadLetterStore {
                 let (rejection, record) = (letter.rejection, letter.rejection.record)
                 let payload = record.isTombstone ? nil : record.payload
                 try insert.run(
-                    pipeline, rejection.stage, rejection.code, rejection.reason,
+                    pipeline, rejection.stage, rejection.code.name, rejection.reason,
                     rejection.attempts, now, "\(letter.refusal)", letter.resource,
                     record.origin.source, record.origin.partition, record.origin.offset,
                     record.timestamp, record.key, payload, HeaderCoding.encode(record.headers))
@@ -83,9 +83,10 @@ struct SQLiteDeadLetters: DeadLetterStore {
                 source: row.text(8), partition: Int32(clamping: row.int(9)), offset: row.int64(10)))
         return StoredDeadLetter(
             Rejection(
-                record, stage: row.text(1), code: row.text(2), reason: row.text(3),
+                record, stage: row.text(1), code: ErrorCode(foreign: row.text(2)),
+                reason: row.text(3),
                 attempts: row.int(4)),
-            resource: row.text(7), refusal: .permanent("dead-letters-refused", row.text(6)),
+            resource: row.text(7), refusal: .permanent(.deadLettersRefused, row.text(6)),
             number: row.int64(0), keptAt: row.timestamp(5))
     }
 }

@@ -53,7 +53,7 @@ private struct Acceptor {
                 stage, step.source, step.partition, step.expected, step.next)
             guard changed == 1 else {
                 throw PipelineError.fenced(
-                    "position-moved",
+                    .positionMoved,
                     "\(step.source)[\(step.partition)] is no longer at offset \(step.expected): "
                         + "read the stored position again")
             }

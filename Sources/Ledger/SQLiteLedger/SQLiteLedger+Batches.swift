@@ -1,3 +1,4 @@
+internal import Ledger
 public import PipelineCore
 internal import SQLite
 
@@ -103,7 +104,7 @@ extension SQLiteLedger {
             guard let cases = stored else { return 0 }
             guard cases.count > 1 else {
                 throw PipelineError.permanent(
-                    "batch-indivisible", "batch \(batch) has one case: it can't be divided")
+                    .batchIndivisible, "batch \(batch) has one case: it can't be divided")
             }
             let middle = (cases.count + 1) / 2
             for half in [cases[..<middle], cases[middle...]] {

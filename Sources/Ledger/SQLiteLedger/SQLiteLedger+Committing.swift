@@ -1,3 +1,4 @@
+internal import Ledger
 internal import Calendar
 public import PipelineCore
 internal import SQLite
@@ -13,7 +14,7 @@ extension SQLiteLedger {
                 commit.outcomeIDs.count == cases.count, commit.results.count == cases.count
             else {
                 throw PipelineError.fatal(
-                    "outcomes-mismatch",
+                    .outcomesMismatch,
                     "the outcomes of batch \(commit.batch) are not those of its cases")
             }
             let now = clock.timestamp

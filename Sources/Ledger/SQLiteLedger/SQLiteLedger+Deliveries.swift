@@ -111,7 +111,8 @@ extension SQLiteLedger {
                 """)
             for outcome in refused {
                 try park.run(
-                    batch, sink, outcome.caseNumber, claimed.stage, outcome.code, outcome.reason,
+                    batch, sink, outcome.caseNumber, claimed.stage, outcome.code.name,
+                    outcome.reason,
                     now)
             }
             try connection.run(

@@ -47,7 +47,8 @@ extension SQLiteLedger {
                     ParkedOutcome(
                         batch: row.int64(0), sink: row.text(1),
                         caseID: try row.id(2, of: row.int64(9)),
-                        outcomeID: try row.id(8, of: row.int64(9)), code: row.text(3),
+                        outcomeID: try row.id(8, of: row.int64(9)),
+                        code: ErrorCode(foreign: row.text(3)),
                         reason: row.text(4),
                         attempts: row.int(5), parkedAt: Timestamp(microseconds: row.int64(6)),
                         isDue: row.int(7) == 1))

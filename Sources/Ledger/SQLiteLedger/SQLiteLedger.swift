@@ -83,7 +83,7 @@ public final class SQLiteLedger: Ledger {
     }
 
     static func leaseLost(_ what: String) -> PipelineError {
-        .fenced("lease-lost", "\(what) has been given back or taken over by another worker")
+        .fenced(.leaseLost, "\(what) has been given back or taken over by another worker")
     }
 }
 
@@ -128,7 +128,7 @@ struct Registration: Sendable {
         let revision = stage.revision ?? (isSame ? stored.revision : stored.revision + 1)
         if revision == stored.revision && !isSame {
             throw PipelineError.fatal(
-                "rule-conflict",
+                .ruleConflict,
                 "the stored rule of \(stage.pipeline)/\(stage.stage) has the same revision "
                     + "(\(revision)) and another text: raise the revision")
         }

@@ -149,12 +149,12 @@ struct AcceptLoop: Sendable {
 
     private func conflict(_ record: Record) -> Rejection {
         Rejection(
-            record, stage: barrier.id, code: "conflict",
+            record, stage: barrier.id, code: .conflict,
             reason: "case \(record.id?.description ?? "") is known with other parameters")
     }
 
     private static let abandoned = PipelineError.retryable(
-        "abandoned", "nobody waited for the request any more")
+        .abandoned, "nobody waited for the request any more")
 
     /// Tells the observer how long the chunk takes from now on until it is safe.
     private static func observe(_ chunk: Chunk, at stage: String, _ environment: RunEnvironment) {

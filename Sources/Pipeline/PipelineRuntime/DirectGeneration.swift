@@ -57,7 +57,7 @@ extension GeneratedBatch {
     func checked(against batch: Batch) throws(PipelineError) -> GeneratedBatch {
         if results.count == batch.cases.count { return self }
         throw .fatal(
-            "generator-mismatch",
+            .generatorMismatch,
             "the generator answered \(results.count) of \(batch.cases.count) cases; it must answer each of them, in order"
         )
     }

@@ -148,7 +148,7 @@ struct Head: Sendable {
         case .outcomeSink(let sink):
             guard let outcomes = item.outcomes else {
                 throw PipelineError.fatal(
-                    "misplaced-stage", "stage \(node.id) delivers outcomes, and nothing makes any")
+                    .misplacedStage, "stage \(node.id) delivers outcomes, and nothing makes any")
             }
             try await item.chunk.acknowledgement.reject(
                 sink.deliver(outcomes).map { try item.chunk.rejection($0, by: node.id) })
@@ -195,7 +195,7 @@ extension Chunk {
         // Without a ledger, a case's number is its record's place in the chunk.
         guard let index = Int(exactly: refusal.caseNumber), records.indices.contains(index) else {
             throw .fatal(
-                "sink-mismatch",
+                .sinkMismatch,
                 "stage \(stage) refuses case \(refusal.caseNumber), which it was not given")
         }
         return Rejection(

@@ -107,7 +107,7 @@ extension PipelineGraph {
     }
 
     private static func misplaced(_ stage: ContractedStage) -> PipelineError {
-        .fatal("misplaced-stage", "stage \(stage.id) can't stand there; run penstock validate")
+        .fatal(.misplacedStage, "stage \(stage.id) can't stand there; run penstock validate")
     }
 
     /// Where the stage that settles the head keeps positions.

@@ -12,7 +12,7 @@ public final class RefusalLog: Sendable {
 
     private struct Kind: Hashable {
         var stage: String
-        var code: String
+        var code: ErrorCode
     }
     private struct Count {
         var lastTold: Instant
@@ -85,7 +85,9 @@ public final class RefusalLog: Sendable {
                 counts[kind]!.lastTold = now
                 counts[kind]!.records = 0
             }
-            return due.sorted { ($0.key.stage, $0.key.code) < ($1.key.stage, $1.key.code) }
+            return due.sorted {
+                ($0.key.stage, $0.key.code.name) < ($1.key.stage, $1.key.code.name)
+            }
         }
         for (_, count) in due { tell("records refused", count.latest, count.records) }
     }

@@ -13,14 +13,14 @@ public protocol RuntimeObserver: Sendable {
     /// A sink has delivered a committed batch.
     func delivered(stage: String, outcomes: Int, took: Duration)
     /// A sink has refused outcomes of a committed batch for good.
-    func parked(stage: String, code: String, outcomes: Int)
+    func parked(stage: String, code: ErrorCode, outcomes: Int)
     /// How many outcomes are parked for each sink, and how many dead letters of each stage the store keeps; `nil` while
     /// nobody knows, or where there is no store.
     func figures(parked: [String: Int]?, deadLetters: [String: Int]?)
 }
 
 extension RuntimeObserver {
-    public func parked(stage: String, code: String, outcomes: Int) {}
+    public func parked(stage: String, code: ErrorCode, outcomes: Int) {}
     public func figures(parked: [String: Int]?, deadLetters: [String: Int]?) {}
 }
 

@@ -13,7 +13,7 @@ extension Catalogue {
                 PublishStage.self, CacheStage.self,
             ],
             codecs: codecs, connectors: connectors,
-            generators: [conversion, remote])
+            generators: [conversion, remote], errorCodes: ErrorCode.standard)
     }
 
     private static var codecs: [Codec] {
@@ -43,7 +43,7 @@ extension Catalogue {
         ) { _, store, context in
             guard let store = store as? any StandardStore else {
                 throw PipelineError.fatal(
-                    "wrong-resource",
+                    .wrongResource,
                     "stage \(context.stage): the generator \"conversion\" reads a \"store\"; name one"
                 )
             }

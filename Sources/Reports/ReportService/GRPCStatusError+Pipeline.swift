@@ -40,7 +40,7 @@ extension GRPCStatusError {
 
     /// What a refused request means to its caller.
     init(_ rejection: Rejection) {
-        if rejection.code == "conflict" {
+        if rejection.code == .conflict {
             self.init(.alreadyExists, rejection.reason)
         } else if rejection.violations.isEmpty {
             self.init(.invalidArgument, rejection.reason)
@@ -70,10 +70,10 @@ extension PipelineError {
     /// Why a service can't be served: `address-in-use` where another process has the port, `cannot-listen` otherwise.
     static func cannotListen(_ error: GRPCError) -> PipelineError {
         guard error.code == .addressInUse else {
-            return .fatal("cannot-listen", error.message, cause: error)
+            return .fatal(.cannotListen, error.message, cause: error)
         }
         return .fatal(
-            "address-in-use",
+            .addressInUse,
             error.message + ": another process uses this port; stop it, or choose another port",
             cause: error)
     }

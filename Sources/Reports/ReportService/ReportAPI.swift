@@ -52,7 +52,7 @@ public final class ReportAPI: RequestService {
         try attached.withLock { attached in
             guard attached == nil else {
                 throw PipelineError.fatal(
-                    "ambiguous-api",
+                    .ambiguousAPI,
                     "two inputs take requests from the API at \(configuration.address); give each an address of its own"
                 )
             }
@@ -133,7 +133,7 @@ public final class ReportAPI: RequestService {
         do { try ListenProbe.check(configuration.address) } catch {
             let isBusy = error.code == .addressInUse
             throw PipelineError.fatal(
-                "cannot-listen",
+                .cannotListen,
                 isBusy ? "\(error.message); stop it, or name another port" : error.message,
                 cause: error)
         }

@@ -16,6 +16,7 @@ public struct AccumulateStage: SealingStage {
             .intervalAboveRule,
         ]
     }
+    public static let remarks = StageRemarks(kept: .others("known already or never sealed"))
     public static let guarantee = """
         With a store, a chunk is settled by the transaction that inserts its cases and advances its inputs' positions: \
         from then on every case gets exactly one outcome, whatever is killed. With "durability": "none" chunks stay open \
@@ -89,7 +90,7 @@ public struct AccumulateStage: SealingStage {
         }
         if let use { contract.uses = [use] }
         contract.retention = retention
-        if durability == .ledger { contract.rejectionCodes = ["conflict"] }
+        if durability == .ledger { contract.rejectionCodes = [.conflict] }
         contract.longestWait = { [trigger, minInterval, looking] sla in
             trigger.longestWait(sla: sla).map { max($0, minInterval) + looking }
         }

@@ -7,6 +7,7 @@ public struct CacheStage: StagePlugin {
     public static let role = StageRole.sink
     public static let summary = "Keeps outcomes in a cache, as readers get them."
     public static var codes: [Diagnostic.Code] { [.unknownCodec] }
+    public static let remarks = StageRemarks(delivered: "cached")
     public static let guarantee = """
         Never in the way: while the cache is down, reads are answered by the ledger and the stage tries again. Only \
         outcomes that never change are kept, those of cases that succeeded; what is found under a case's key and is not \
@@ -52,7 +53,7 @@ public struct CacheStage: StagePlugin {
         let found = try context.resource(for: use, as: (any Cache).self)
         guard let encoder = context.catalogue.codec(codec)?.encoder else {
             throw PipelineError.fatal(
-                "unknown-codec", "stage \(context.stage): there is no codec \"\(codec)\"")
+                .unknownCodec, "stage \(context.stage): there is no codec \"\(codec)\"")
         }
         return .outcomeSink(
             OutcomeCacheSink(

@@ -60,7 +60,7 @@ struct CachedOutcomes: OutcomeCache {
                 "foreign_cache_entries", "Values under cases' keys that were not their answers.")
             foreign.failed(
                 PipelineError.permanent(
-                    "foreign-cache-entry",
+                    .foreignCacheEntry,
                     "the \(bytes.count) bytes under \(key(id)) are not that case's answer"))
             return nil
         }

@@ -12,6 +12,7 @@ public struct DedupeStage: StagePlugin {
     public static let type = "dedupe"
     public static let role = StageRole.transform
     public static let summary = "Drops repeats with the same key and the same content."
+    public static let remarks = StageRemarks(kept: .repeats)
     public static let guarantee = """
         Never drops the only copy: a key is remembered once its first record has settled, a repeat that arrives meanwhile \
         waits for that and goes on if it failed. A repeat of a case that has failed goes on, and opens it again; so does a \

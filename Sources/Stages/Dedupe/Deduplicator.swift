@@ -3,21 +3,21 @@ internal import Synchronization
 
 /// Drops records whose key and content have settled already.
 final class Deduplicator: Transform {
-    /// The first record of a key, on its way to settlement.
-    private struct Passenger: Sendable {
+    /// The first record of a key, in flight until its chunk has settled.
+    private struct Leader: Sendable {
         var acknowledgement: ObjectIdentifier
         var ordinal: Int
         var digest: Digest
         /// Set when the chunk has settled.
-        var hasLanded: AsyncEvent
+        var settled: AsyncEvent
     }
-    private typealias Boarding = [(key: DedupeKey, passenger: Passenger)]
+    private typealias Leaders = [(key: DedupeKey, leader: Leader)]
 
     private let memory: any DedupeMemory
     private let cases: (any CaseReader)?
     private let passesUnsettled: Bool
     private let key: @Sendable (Record) -> DedupeKey?
-    private let flying = Mutex<[DedupeKey: Passenger]>([:])
+    private let inFlight = Mutex<[DedupeKey: Leader]>([:])
 
     /// - Parameter cases: knows which cases have failed, or are gone, since they were remembered, in whatever process.
     init(
@@ -32,17 +32,17 @@ final class Deduplicator: Transform {
 
     func process(_ chunk: Chunk) async throws -> Chunk {
         let keys = chunk.records.map(key)
-        try await awaitLanding(of: keys, chunk)
+        try await awaitLeaders(of: keys, chunk)
         let known = await memory.recall(keys.compactMap(\.self))
         let reopenable = await reopenable(among: chunk.records, keys, known)
         let acknowledgement = ObjectIdentifier(chunk.acknowledgement)
-        let hasLanded = AsyncEvent()
+        let settled = AsyncEvent()
         var passed: [Record] = []
-        var boarded: Boarding = []
+        var leaders: Leaders = []
         var followers: [(leader: Int, record: Record)] = []
         passed.reserveCapacity(keys.count)
-        boarded.reserveCapacity(known.count)
-        flying.withLock { flying in
+        leaders.reserveCapacity(known.count)
+        inFlight.withLock { inFlight in
             var recalled = known.makeIterator()
             for (record, key) in zip(chunk.records, keys) {
                 guard let key else {
@@ -50,20 +50,20 @@ final class Deduplicator: Transform {
                     continue
                 }
                 let digest = record.contentDigest
-                if let settled = recalled.next() ?? nil, settled == digest,
+                if let remembered = recalled.next() ?? nil, remembered == digest,
                     !(record.id.map { reopenable.contains($0) } ?? false)
                 {
                     continue
                 }
-                let passenger = Passenger(
+                let leader = Leader(
                     acknowledgement: acknowledgement, ordinal: record.ordinal, digest: digest,
-                    hasLanded: hasLanded)
-                guard let ahead = flying.updateValue(passenger, forKey: key) else {
-                    boarded.append((key, passenger))
+                    settled: settled)
+                guard let ahead = inFlight.updateValue(leader, forKey: key) else {
+                    leaders.append((key, leader))
                     passed.append(record)
                     continue
                 }
-                flying[key] = ahead
+                inFlight[key] = ahead
                 if ahead.acknowledgement == acknowledgement && ahead.digest == digest
                     && ahead.ordinal != record.ordinal
                 {
@@ -74,7 +74,7 @@ final class Deduplicator: Transform {
             }
         }
         for (leader, record) in followers { chunk.acknowledgement.follow(leader, record) }
-        remember(boarded, when: chunk.acknowledgement, hasLanded)
+        remember(leaders, when: chunk.acknowledgement, settled)
         return Chunk(
             records: passed, advances: chunk.advances, acknowledgement: chunk.acknowledgement)
     }
@@ -90,8 +90,8 @@ final class Deduplicator: Transform {
         guard let cases, known.contains(where: { $0 != nil }) else { return [] }
         var recalled = known.makeIterator()
         let repeats = zip(records, keys).compactMap { record, key -> UUID? in
-            guard key != nil, let settled = recalled.next() ?? nil,
-                settled == record.contentDigest
+            guard key != nil, let remembered = recalled.next() ?? nil,
+                remembered == record.contentDigest
             else { return nil }
             return record.id
         }
@@ -100,42 +100,42 @@ final class Deduplicator: Transform {
         do { return try await cases.reopenable(of: repeats) } catch { return Set(repeats) }
     }
 
-    /// Repeats of what is under way in another chunk wait for its end: they are dropped only if it is safe.
-    private func awaitLanding(of keys: [DedupeKey?], _ chunk: Chunk) async throws {
+    /// Repeats of what is in flight in another chunk wait for its end: they are dropped only if it is safe.
+    private func awaitLeaders(of keys: [DedupeKey?], _ chunk: Chunk) async throws {
         if passesUnsettled { return }
-        let ahead = flying.withLock { flying in
+        let ahead = inFlight.withLock { inFlight in
             zip(chunk.records, keys).compactMap { record, key -> AsyncEvent? in
-                guard let key, let ahead = flying[key],
-                    ahead.acknowledgement != ObjectIdentifier(chunk.acknowledgement),
-                    ahead.digest == record.contentDigest
+                guard let key, let leader = inFlight[key],
+                    leader.acknowledgement != ObjectIdentifier(chunk.acknowledgement),
+                    leader.digest == record.contentDigest
                 else { return nil }
-                return ahead.hasLanded
+                return leader.settled
             }
         }
-        for event in ahead { try await event.wait() }
+        for settled in ahead { try await settled.wait() }
     }
 
     private func remember(
-        _ boarded: Boarding, when acknowledgement: Acknowledgement, _ hasLanded: AsyncEvent
+        _ leaders: Leaders, when acknowledgement: Acknowledgement, _ settled: AsyncEvent
     ) {
-        if boarded.isEmpty { return }
+        if leaders.isEmpty { return }
         acknowledgement.observe { [self, unowned acknowledgement] settlement in
             if case .acknowledged = settlement {
                 let rejected = acknowledgement.rejectedOrdinals
                 memory.remember(
-                    boarded.compactMap { key, passenger in
-                        rejected.contains(passenger.ordinal) ? nil : (key, passenger.digest)
+                    leaders.compactMap { key, leader in
+                        rejected.contains(leader.ordinal) ? nil : (key, leader.digest)
                     })
             }
-            flying.withLock { flying in
-                for (key, passenger) in boarded {
-                    guard let landed = flying.removeValue(forKey: key),
-                        landed.acknowledgement != passenger.acknowledgement
+            inFlight.withLock { inFlight in
+                for (key, leader) in leaders {
+                    guard let other = inFlight.removeValue(forKey: key),
+                        other.acknowledgement != leader.acknowledgement
                     else { continue }
-                    flying[key] = landed
+                    inFlight[key] = other
                 }
             }
-            hasLanded.set()
+            settled.set()
         }
     }
 }

@@ -71,7 +71,7 @@ public struct GenerateStage: GeneratingStage {
     public func build(_ context: StageContext) throws -> StageInstance {
         guard let registration = context.catalogue.generator(generator) else {
             throw PipelineError.fatal(
-                "unknown-generator",
+                .unknownGenerator,
                 "stage \(context.stage): there is no generator \"\(generator)\"")
         }
         let resource = try use(in: context.catalogue).map {
@@ -106,7 +106,7 @@ struct TimedGenerator: Generator {
             if case .success(let late?)? = await group.nextResult() { return late }
             try Task.checkCancellation()
             throw PipelineError.retryable(
-                "generation-timeout", "the generator did not answer within \(timeout)")
+                .generationTimeout, "the generator did not answer within \(timeout)")
         }
     }
 }

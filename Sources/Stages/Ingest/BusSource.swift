@@ -41,8 +41,7 @@ final class BusSource: Source {
                 fetch = try await consumer.next()
             } catch is CancellationError {
                 return
-            } catch let error as PipelineError where error.code == PipelineError.topicRecreatedCode
-            {
+            } catch let error as PipelineError where error.code == .topicRecreated {
                 do { try await standStill(error) } catch is CancellationError { return }
                 throw error
             }
@@ -59,7 +58,7 @@ final class BusSource: Source {
                 acknowledgement.settle(.failed(error))
             } catch {
                 // Not handed over: read again after whatever comes next.
-                let reason = PipelineError.retryable("not-handed-over", "\(error)")
+                let reason = PipelineError.retryable(.notHandedOver, "\(error)")
                 acknowledgement.settle(.failed(reason))
                 if error is CancellationError { return }
                 throw error

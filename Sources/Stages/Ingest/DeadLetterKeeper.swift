@@ -54,7 +54,7 @@ final class DeadLetterKeeper: Sendable {
             throw CancellationError()
         } catch {
             throw PipelineError.fenced(
-                "dead-letters-refused",
+                .deadLettersRefused,
                 "nothing takes a dead letter of \(input): its topic says: \(first); "
                     + (place == nil
                         ? "there is no store and no file" : "the \(placeName) says: \(error)"),
@@ -85,9 +85,9 @@ extension PipelineError {
     /// Whether a topic takes nothing at all, and waiting does not help: somebody has to do something first.
     fileprivate var isRefusalOfTopic: Bool {
         switch disposition {
-        case .permanent, .fatal: code != "producer-closed"
+        case .permanent, .fatal: code != .producerClosed
         // Reported only after the bus has been given its time.
-        case .retryable: code == "replicas-missing"
+        case .retryable: code == .replicasMissing
         case .fenced: false
         }
     }
@@ -135,7 +135,7 @@ enum DeadLetter {
             isTombstone: rejection.record.isTombstone,
             headers: rejection.record.headers + [
                 Header("penstock-stage", rejection.stage),
-                Header("penstock-code", rejection.code),
+                Header("penstock-code", rejection.code.name),
                 Header("penstock-reason", rejection.reason),
                 Header("penstock-attempts", "\(rejection.attempts)"),
                 Header("penstock-origin-topic", origin.source),

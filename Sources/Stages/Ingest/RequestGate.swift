@@ -49,7 +49,7 @@ final class RequestGate: RequestPort, Source {
                     if state.waiting.count >= Self.maxWaiting {
                         return (
                             .retryable(
-                                "overloaded", "too many requests wait; try again later"), false
+                                .overloaded, "too many requests wait; try again later"), false
                         )
                     }
                     state.waiting.append(Waiting(record: record, caller: caller))
@@ -136,7 +136,7 @@ final class RequestGate: RequestPort, Source {
     func close() async { shut() }
 
     fileprivate static let shuttingDown = PipelineError.retryable(
-        "shutting-down", "the service is shutting down; nothing was accepted: try again")
+        .shuttingDown, "the service is shutting down; nothing was accepted: try again")
 }
 
 /// One caller, who is answered once, by whoever comes first.
@@ -184,11 +184,11 @@ private final class GateCaller: Sendable {
 
 extension Error where Self == PipelineError {
     fileprivate static func notAccepted(_ reason: String) -> PipelineError {
-        .retryable("not-accepted", "\(reason); nothing was accepted: try again")
+        .retryable(.notAccepted, "\(reason); nothing was accepted: try again")
     }
     fileprivate static func acceptanceUnknown(_ reason: String) -> PipelineError {
         .retryable(
-            "acceptance-unknown",
+            .acceptanceUnknown,
             "\(reason); whether the request was accepted is not known: repeat it with the same case_id"
         )
     }

@@ -67,7 +67,7 @@ final class TopicOutcomeSink: OutcomeSink {
             return refused
         } catch let error as PipelineError
             where error.disposition == .fatal
-            && (hasWorked.withLock { $0 } || error.code != "bus-authentication")
+            && (hasWorked.withLock { $0 } || error.code != .busAuthentication)
         {
             throw PipelineError.permanent(error.code, error.message, cause: error)
         }

@@ -8,6 +8,7 @@ public struct PublishStage: StagePlugin {
     public static let summary =
         "Announces outcomes, or delivers records, to a topic, a store, a file or standard output."
     public static var codes: [Diagnostic.Code] { [.unknownCodec, .unusedSetting] }
+    public static let remarks = StageRemarks(delivered: "published")
     public static let guarantee = """
         At least once, with a durable mark of its own per batch: a repeat of an announcement has the same event id and \
         the same bytes. To a store, records and the positions of their inputs are written in one transaction: exactly once.
@@ -86,7 +87,7 @@ public struct PublishStage: StagePlugin {
     private func outcomeSink(_ context: StageContext) throws -> any OutcomeSink {
         guard let encoder = context.catalogue.codec(codec)?.encoder else {
             throw PipelineError.fatal(
-                "unknown-codec",
+                .unknownCodec,
                 "stage \(context.stage): there is no codec \"\(codec)\" to render outcomes with")
         }
         if let producer = try producer(context) {

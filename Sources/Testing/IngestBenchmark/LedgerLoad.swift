@@ -51,7 +51,7 @@ final class LedgerLoad: Sendable {
     private func hand(_ share: [Submissions], to ledger: any Ledger) async throws {
         for submissions in share {
             guard case .accepted = try await ledger.accept(submissions) else {
-                throw PipelineError.fatal("conflict", "a sample is not accepted")
+                throw PipelineError.fatal(.conflict, "a sample is not accepted")
             }
             progress.withLock { progress in
                 progress.accepted += submissions.count

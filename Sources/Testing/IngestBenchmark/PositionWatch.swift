@@ -25,13 +25,19 @@ struct PositionWatch {
             if now != stored { moved = .now }
             if moved.duration(to: .now) > Self.patience {
                 throw PipelineError.fatal(
-                    "stuck", "the stored positions stay at \(now) of \(records)")
+                    .stuck, "the stored positions stay at \(now) of \(records)")
             }
             stored = now
             try await ContinuousClock().sleep(for: Self.interval)
         }
         return rate.perSecond ?? 0
     }
+}
+
+extension ErrorCode {
+    fileprivate static let stuck = ErrorCode(
+        "stuck", .failure, "The stored positions no longer move.",
+        remedy: "Read the pipeline's log.")
 }
 
 /// The steady rate of a run: records a second between 10 % and 90 % of them.

@@ -12,14 +12,14 @@ internal import Postgres
 
 func address(_ text: String) throws -> ResourceAddress {
     guard let address = ResourceAddress(url: text) else {
-        throw PipelineError.fatal("invalid-url", "\(text) is no URL")
+        throw PipelineError.fatal(.invalidURL, "\(text) is no URL")
     }
     return address
 }
 
 func count(_ text: String) throws -> Int {
     guard let count = Int(text), count > 0 else {
-        throw PipelineError.fatal("invalid-count", "\(text) is no count")
+        throw PipelineError.fatal(.invalidArgument, "\(text) is no count")
     }
     return count
 }

@@ -47,7 +47,7 @@ func requireValue<T>(_ value: T?, _ promise: @autoclosure () -> String) throws -
 
 /// Throws a ``ConformanceFailure`` unless `body` throws that error.
 func requireError(
-    _ disposition: PipelineError.Disposition, _ code: String, from body: () async throws -> Void
+    _ disposition: PipelineError.Disposition, _ code: ErrorCode, from body: () async throws -> Void
 ) async throws {
     do {
         try await body()

@@ -1,3 +1,4 @@
+import PipelineTesting
 import ConversionReports
 import PipelineCore
 import Protobuf

@@ -1,3 +1,4 @@
+import PipelineTesting
 import ConversionReports
 import PipelineCore
 import Protobuf
@@ -249,7 +250,7 @@ struct ReportRequestDecoderTests {
             ("\u{1}", "application/x-protobuf", "malformed"),
             ("{}", "text/plain", "unsupported-content-type"),
         ])
-    func unreadable(payload: String, contentType: String?, code: String) throws {
+    func unreadable(payload: String, contentType: String?, code: ErrorCode) throws {
         let rejection = try decoder.rejection(of: .of(payload, contentType: contentType))
         #expect(rejection.code == code)
     }

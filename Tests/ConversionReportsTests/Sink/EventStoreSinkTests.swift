@@ -157,7 +157,7 @@ struct EventStoreSinkTests {
         }
     }
 
-    private func refused(_ store: any ReportStore, code: String) async throws {
+    private func refused(_ store: any ReportStore, code: ErrorCode) async throws {
         let sink = EventStoreSink(store: store, stage: "counts", clock: .system)
         _ = try await store.positions(of: "events", initial: [0: 0])
         let handler = Handler()
@@ -174,7 +174,7 @@ struct EventStoreSinkTests {
     @Test("tells of a chunk that the store refuses to the last event, and of one that it takes")
     func refusesEverything() async throws {
         try await StoreKind.sqlite.withStore { base in
-            let told = Mutex<[String?]>([])
+            let told = Mutex<[ErrorCode?]>([])
             let store = WatchedStore(base)
             store.refusal.withLock { $0 = .permanent("store-constraint", "botched") }
             let sink = EventStoreSink(

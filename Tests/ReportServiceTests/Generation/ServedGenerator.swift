@@ -1,3 +1,4 @@
+import PipelineTesting
 import GRPCTransport
 import Logging
 import PipelineCore

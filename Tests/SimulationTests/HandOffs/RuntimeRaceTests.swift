@@ -1,3 +1,4 @@
+import Ledger
 import Logging
 import PipelineCore
 import PipelineSimulation
@@ -60,9 +61,15 @@ struct RuntimeRaceTests {
                     lease: .milliseconds(9), environment: RunEnvironment(simulated: process),
                     extend: {
                         try await clock.sleep(for: .microseconds(100))
-                        if simulator.chance(0.2) { throw PipelineError.retryable("busy", "busy") }
-                        if clock.now >= lostAt { throw PipelineError.fenced("lease-lost", "lost") }
-                    }, handBack: { throw PipelineError.fatal("handed-back", "nobody broke it off") }
+                        if simulator.chance(0.2) {
+                            throw PipelineError.retryable(.storeBusy, "busy")
+                        }
+                        if clock.now >= lostAt { throw PipelineError.fenced(.leaseLost, "lost") }
+                    },
+                    handBack: {
+                        throw PipelineError.fatal(
+                            ErrorCode(foreign: "handed-back"), "nobody broke it off")
+                    }
                 )
                 do {
                     let end = try await keeper.holding {
@@ -71,7 +78,7 @@ struct RuntimeRaceTests {
                     }
                     try expect(end <= clock.now, "an answer from the future")
                 } catch let error as PipelineError {
-                    try expect(error.code == "lease-lost", "\(error)")
+                    try expect(error.code == .leaseLost, "\(error)")
                     try expect(clock.now >= lostAt, "lost too early")
                 }
             }.failure

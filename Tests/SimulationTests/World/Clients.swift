@@ -72,7 +72,7 @@ final class Clients: Sendable {
                     state.accepted.append(request.id)
                 }
             }
-            if case .rejected(let rejection) = answer, rejection.code != "conflict" {
+            if case .rejected(let rejection) = answer, rejection.code != .conflict {
                 audit.report("a caller was told \(rejection.code)")
             }
         case .failure(let error as PipelineError) where error.disposition == .fatal:

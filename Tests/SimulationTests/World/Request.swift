@@ -34,7 +34,9 @@ struct SimulatedCodec: RecordDecoder, OutcomeEncoder {
         for var record in records {
             guard let request = Request(record.payload) else {
                 refused.append(
-                    Rejection(record, stage: stage, code: "malformed", reason: "not a request"))
+                    Rejection(
+                        record, stage: stage, code: ErrorCode(foreign: "malformed"),
+                        reason: "not a request"))
                 continue
             }
             record.id = request.id
@@ -68,5 +70,43 @@ struct SimulatedCodec: RecordDecoder, OutcomeEncoder {
         let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
         guard words.count >= 5, words[1] == id.description[...] else { return .foreign }
         return words[2] == "succeeded" ? .lasting : .passing
+    }
+}
+
+/// Answers batches in virtual time, with planted errors.
+///
+/// A case whose parameters hold `poison` makes its whole run fail for good, one with `refused` is answered with a
+/// reason; any run may fail for now. Every run answers differently, so that an outcome that changes shows.
+struct FaultyGenerator: Generator {
+    var runTime: ClosedRange<Duration> = .seconds(1) ... .seconds(30)
+    /// Share of runs that fail and may be tried again.
+    var failing = 0.0
+    /// From then on runs fail for good reasons only.
+    var clearsUp = Instant(nanoseconds: .max)
+    private let process: SimulatedProcess
+
+    init(in process: SimulatedProcess) { self.process = process }
+
+    func generate(_ batch: Batch) async throws -> GeneratedBatch {
+        let simulator = process.simulator
+        let dataAsOf = process.timestamp
+        try await process.clock.sleep(for: simulator.duration(runTime))
+        if process.now < clearsUp, simulator.chance(failing) {
+            throw PipelineError.retryable(.generatorUnavailable, "the generator is out of order")
+        }
+        let texts = batch.cases.map { String(decoding: $0.parameters, as: UTF8.self) }
+        if texts.contains(where: { $0.contains("poison") }) {
+            throw PipelineError.permanent(
+                .invalidParameters, "a case of the batch can't be generated")
+        }
+        let run = simulator.next()
+        let results = zip(batch.cases, texts).map { item, text -> CaseResult in
+            if text.contains("refused") {
+                return .failure(
+                    code: .invalidParameters, reason: "no such product, says run \(run)")
+            }
+            return .report(Array("report of \(item.id) by run \(run)".utf8)[...])
+        }
+        return GeneratedBatch(results: results, dataAsOf: dataAsOf)
     }
 }

@@ -80,7 +80,7 @@ extension Catalogue {
             ],
             generators: [
                 GeneratorRegistration(name: "simulated", summary: "Simulated reports.") { _, _, _ in
-                    var generator = SimulatedGenerator(in: process)
+                    var generator = FaultyGenerator(in: process)
                     generator.failing = plan.failingRuns
                     generator.clearsUp = Instant(nanoseconds: 0).advanced(by: plan.horizon)
                     generator.runTime = .seconds(1) ... .seconds(45)
@@ -95,7 +95,9 @@ extension Connector {
         Connector(
             schemes: [kind], summary: "Simulated.", example: "\(kind):world",
             kinds: [ResourceKind(rawValue: kind)!]
-        ) { _, _ in throw PipelineError.fatal("unused", "resources are handed in") }
+        ) { _, _ in
+            throw PipelineError.fatal(ErrorCode(foreign: "unused"), "resources are handed in")
+        }
     }
 }
 

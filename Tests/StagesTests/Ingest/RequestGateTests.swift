@@ -197,7 +197,7 @@ struct RequestGateTests {
             for number in 0...RequestGate.maxWaiting {
                 callers.addTask {
                     do { _ = try await gate.submit(.testing(number)) } catch {
-                        errors.note((error as? PipelineError)?.code ?? "\(error)")
+                        errors.note((error as? PipelineError)?.code.name ?? "\(error)")
                     }
                 }
             }

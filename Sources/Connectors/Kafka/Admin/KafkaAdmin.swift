@@ -46,7 +46,7 @@ struct KafkaAdmin {
             unsafe client.withHandle { unsafe _ = rd_kafka_poll($0, Self.appearancePause) }
         }
         throw .retryable(
-            "topic-missing", "the topic \(name) was created but no broker shows it yet")
+            .topicMissing, "the topic \(name) was created but no broker shows it yet")
     }
 
     /// Whether the topic is there and its partitions have leaders.
@@ -62,7 +62,7 @@ struct KafkaAdmin {
             unsafe rd_kafka_NewTopic_new(name, partitions, -1, $0, $1)
         }
         guard let topic = unsafe topic else {
-            throw .fatal("topic-invalid", "the topic \(name) can't be created: \(text.string)")
+            throw .fatal(.topicInvalid, "the topic \(name) can't be created: \(text.string)")
         }
         defer { unsafe rd_kafka_NewTopic_destroy(topic) }
         return unsafe client.withHandle { handle in

@@ -27,7 +27,7 @@ internal import PipelineCore
         default:
             let reason =
                 SecretProperties.contains(name) ? "its value is refused" : redacted(text.string)
-            throw .fatal("invalid-property", "Kafka property \"\(name)\": \(reason)")
+            throw .fatal(.invalidProperty, "Kafka property \"\(name)\": \(reason)")
         }
     }
 
@@ -43,7 +43,7 @@ internal import PipelineCore
         let handle = unsafe text.withBuffer { unsafe rd_kafka_new(type, conf, $0, $1) }
         guard let handle = unsafe handle else {
             throw .fatal(
-                "bus-unusable", "Kafka's client can't be made: \(redacted(text.string))")
+                .busUnusable, "Kafka's client can't be made: \(redacted(text.string))")
         }
         unsafe conf = nil
         return unsafe handle
@@ -53,11 +53,11 @@ internal import PipelineCore
         let version = KafkaClient.libraryVersion
         if let first = PropertyCatalogue.version(introducing: name) {
             return .fatal(
-                "unknown-property",
+                .unknownProperty,
                 "Kafka property \"\(name)\" needs librdkafka \(first) or later; this is \(version)")
         }
         return .fatal(
-            "unknown-property",
+            .unknownProperty,
             "librdkafka \(version) has no property \"\(name)\"; see its CONFIGURATION.md")
     }
 

@@ -135,7 +135,7 @@ final class ClientFaults: Sendable {
             var error = PipelineError.kafka(code, "Kafka", reason)
             guard error.disposition == .fatal else { return }
             // Somebody's change may be taken back, and what was accepted waits for that.
-            if history.hasWorked && error.code == KafkaErrorKind.authentication.rawValue {
+            if history.hasWorked && error.code == .busAuthentication {
                 error.disposition = .retryable
                 error.message += "; it worked before, and is tried again"
             }

@@ -1,23 +1,31 @@
 internal import CRdKafka
 internal import PipelineCore
 
-/// What an error of librdkafka means to a pipeline; the raw value is the code that people see.
-enum KafkaErrorKind: String, Sendable, CaseIterable {
-    case unavailable = "bus-unavailable"
-    case timeout = "bus-timeout"
-    case busy = "bus-busy"
-    case error = "bus-error"
-    case topicMissing = "topic-missing"
-    case replicasMissing = "replicas-missing"
-    case rebalancing = "group-rebalancing"
-    case producerBroken = "producer-broken"
-    case tooLarge = "record-too-large"
-    case refused = "record-refused"
-    case fenced = "bus-fenced"
-    case authentication = "bus-authentication"
-    case forbidden = "bus-forbidden"
-    case topicInvalid = "topic-invalid"
-    case unsupported = "bus-unsupported"
+/// What an error of librdkafka means to a pipeline.
+enum KafkaErrorKind: Sendable, CaseIterable {
+    case unavailable, timeout, busy, error, topicMissing, replicasMissing, rebalancing,
+        producerBroken
+    case tooLarge, refused, fenced, authentication, forbidden, topicInvalid, unsupported
+
+    var code: ErrorCode {
+        switch self {
+        case .unavailable: .busUnavailable
+        case .timeout: .busTimeout
+        case .busy: .busBusy
+        case .error: .busError
+        case .topicMissing: .topicMissing
+        case .replicasMissing: .replicasMissing
+        case .rebalancing: .groupRebalancing
+        case .producerBroken: .producerBroken
+        case .tooLarge: .recordTooLarge
+        case .refused: .recordRefused
+        case .fenced: .busFenced
+        case .authentication: .busAuthentication
+        case .forbidden: .busForbidden
+        case .topicInvalid: .topicInvalid
+        case .unsupported: .busUnsupported
+        }
+    }
 
     var disposition: PipelineError.Disposition {
         switch self {
@@ -190,7 +198,7 @@ extension PipelineError {
         let text = reason.map { $0.isEmpty ? general : $0 } ?? general
         let advice = kind.advice.map { "; \($0)" } ?? ""
         return PipelineError(
-            kind.disposition, code: kind.rawValue,
+            kind.disposition, code: kind.code,
             "\(doing): \(text)\(advice) (librdkafka \(code.rawValue))")
     }
 

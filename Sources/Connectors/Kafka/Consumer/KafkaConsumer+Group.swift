@@ -80,7 +80,7 @@ extension KafkaConsumer {
         }
         if state == .missing {
             throw PipelineError.retryable(
-                "topic-missing",
+                .topicMissing,
                 "Kafka has no topic \(topic); create it, or let the stage create it")
         }
         progress.withLock { progress in

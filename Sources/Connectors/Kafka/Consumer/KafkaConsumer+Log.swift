@@ -38,7 +38,7 @@ extension KafkaConsumer {
             // Nothing is known: what was read stays unproven until the next look.
             return progress.withLock { progress in
                 progress.looked(now: clock.now)
-                if error.code == KafkaErrorKind.topicMissing.rawValue { progress.doubtLog() }
+                if error.code == .topicMissing { progress.doubtLog() }
             }
         }
         progress.withLock { progress in
@@ -139,7 +139,7 @@ extension KafkaConsumer {
         for (partition, range) in ranges {
             guard let position = stored.next[partition] else {
                 throw PipelineError.fatal(
-                    "position-missing", "the store has no position for \(topic)[\(partition)]")
+                    .positionMissing, "the store has no position for \(topic)[\(partition)]")
             }
             readable[partition] = readableOffset(partition, position, range)
         }

@@ -102,7 +102,7 @@ extension KafkaConsumer {
         default: break
         }
         let error = PipelineError.kafka(code, "reading \(topic)", reason)
-        guard error.code == KafkaErrorKind.topicMissing.rawValue else { return error }
+        guard error.code == .topicMissing else { return error }
         progress.isTopicMissing = true
         return nil
     }

@@ -68,7 +68,7 @@ final class KafkaConsumer: BusConsumer {
         while true {
             try Task.checkCancellation()
             if progress.withLock(\.isClosed) {
-                throw PipelineError.fatal("consumer-closed", "the consumer of \(topic) is closed")
+                throw PipelineError.fatal(.consumerClosed, "the consumer of \(topic) is closed")
             }
             try await findTopic()
             try await serveGroup()

@@ -52,11 +52,11 @@ final class KafkaProducer: BusProducer {
     ) async throws -> DeliveryReports.Outcome {
         let outcome = try await session.send(records, to: topic)
         guard let failure = outcome.failure else { return outcome }
-        switch KafkaErrorKind(rawValue: failure.code) {
-        case .forbidden, .topicInvalid:
+        switch failure.code {
+        case .busForbidden, .topicInvalid:
             // What the topic does not take may be kept elsewhere, and others' records go on.
             throw PipelineError.permanent(failure.code, failure.message, cause: failure)
-        case .timeout:
+        case .busTimeout:
             // librdkafka waits for missing replicas in silence.
             throw try await admin { $0.lackOfReplicas(of: topic) } ?? failure
         default: throw failure
@@ -125,5 +125,5 @@ final class KafkaProducer: BusProducer {
         }
     }
 
-    private static let closed = PipelineError.fatal("producer-closed", "the producer is closed")
+    private static let closed = PipelineError.fatal(.producerClosed, "the producer is closed")
 }

@@ -11,7 +11,7 @@ internal import PipelineCore
     init(_ client: KafkaClient, _ topic: String) throws(PipelineError) {
         let made = unsafe client.withHandle { unsafe rd_kafka_topic_new($0, topic, nil) }
         guard let made = unsafe made else {
-            throw .fatal("topic-invalid", "\"\(topic)\" can't be the name of a topic")
+            throw .fatal(.topicInvalid, "\"\(topic)\" can't be the name of a topic")
         }
         unsafe self.topic = unsafe made
         self.client = client

@@ -32,7 +32,7 @@ struct KafkaSettings: Sendable {
         for name in properties.keys.sorted() {
             if let reason = ReservedProperties.reason(name) {
                 throw .fatal(
-                    "reserved-property", "Kafka property \"\(name)\" can't be set: \(reason)")
+                    .reservedProperty, "Kafka property \"\(name)\" can't be set: \(reason)")
             }
         }
         if let (user, password) = url.credentials {
@@ -92,7 +92,7 @@ struct KafkaSettings: Sendable {
             let handle = try unsafe configuration.makeClient(type)
             unsafe rd_kafka_destroy(handle)
         } catch {
-            throw .fatal("invalid-property", error.message)
+            throw .fatal(.invalidProperty, error.message)
         }
     }
 
@@ -104,7 +104,7 @@ struct KafkaSettings: Sendable {
         guard transport.hasPrefix("sasl") else {
             guard mechanism == nil && user.isEmpty && password.isEmpty else {
                 throw .fatal(
-                    "invalid-property",
+                    .invalidProperty,
                     "Kafka property \"security.protocol\": with \(transport) nobody logs in; "
                         + "sasl_ssl and sasl_plaintext do")
             }
@@ -113,21 +113,21 @@ struct KafkaSettings: Sendable {
         switch mechanism?.uppercased() {
         case nil:
             throw .fatal(
-                "invalid-property",
+                .invalidProperty,
                 "Kafka property \"security.protocol\": \(transport) needs sasl.mechanisms (PLAIN, "
                     + "SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, GSSAPI) and what that logs in with"
             )
         case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
             guard !user.isEmpty && !password.isEmpty else {
                 throw .fatal(
-                    "invalid-property",
+                    .invalidProperty,
                     "Kafka property \"sasl.mechanisms\": \(mechanism!) needs a user and a password: "
                         + "kafka://user:password@host, or sasl.username and sasl.password")
             }
         case "OAUTHBEARER", "GSSAPI": return
         default:
             throw .fatal(
-                "invalid-property",
+                .invalidProperty,
                 "Kafka property \"sasl.mechanisms\": there are PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, "
                     + "OAUTHBEARER and GSSAPI")
         }

@@ -11,7 +11,7 @@ struct KafkaURL {
         var rest = Substring(address.rest)
         func invalid(_ problem: String) -> PipelineError {
             .fatal(
-                "invalid-url",
+                .invalidURL,
                 "\(address): \(problem); "
                     + "Kafka's URL is kafka://[user:password@]host:port[,host:port…]"
             )

@@ -144,7 +144,7 @@ struct ConnectionSettings: Sendable {
 
     static func invalid(_ reason: String, hint: String? = nil) -> PipelineError {
         .fatal(
-            "invalid-address",
+            .invalidAddress,
             "the PostgreSQL address is not valid: \(reason)" + (hint.map { "; \($0)" } ?? ""))
     }
 

@@ -60,8 +60,8 @@ extension PostgresConnection {
             isSpent = true
             isMisplaced = true
         }
-        if reported.code == "store-statement-stale" { isSpent = true }
-        if reported.code == "store-full" { hasMetFullDisk = true }
+        if reported.code == .storeStatementStale { isSpent = true }
+        if reported.code == .storeFull { hasMetFullDisk = true }
         return reported
     }
 }

@@ -126,7 +126,7 @@ extension PostgresConnection {
         let result = try query("COMMIT")
         guard result.command == "COMMIT" else {
             throw PipelineError.fatal(
-                "store-statement", "a failed transaction was to be committed; it was rolled back")
+                .storeStatement, "a failed transaction was to be committed; it was rolled back")
         }
         return value
     }

@@ -40,7 +40,7 @@ extension PostgresConnection {
             let ready = unsafe poll(&entries, 2, milliseconds)
             if ready < 0 && errno != EINTR {
                 isSpent = true
-                throw PipelineError.retryable("store-unavailable", "poll failed: \(errno)")
+                throw PipelineError.retryable(.storeUnavailable, "poll failed: \(errno)")
             }
             if entries[0].revents != 0 { return true }
         }
@@ -141,7 +141,7 @@ extension PostgresConnection {
         var ends: [Int32] = [-1, -1]
         guard unsafe Glibc.pipe(&ends) == 0 else {
             throw .retryable(
-                "store-unavailable",
+                .storeUnavailable,
                 "no descriptor is left for a connection (\(unsafe String(cString: strerror(errno)))): raise the limit of open files (ulimit -n)"
             )
         }

@@ -67,8 +67,8 @@ internal import PipelineCore
             }
         }
         // Too few connections are a matter of the pool's; the rest is told as it was said.
-        guard var error = refusals.first(where: { $0.code == "store-busy" }) ?? refusals.first
-        else { throw PipelineError.retryable("store-unavailable", "no server is named") }
+        guard var error = refusals.first(where: { $0.code == .storeBusy }) ?? refusals.first
+        else { throw PipelineError.retryable(.storeUnavailable, "no server is named") }
         if refusals.count > 1 {
             error.message = refusals.map(\.message).joined(separator: "; ")
         }
@@ -80,7 +80,7 @@ internal import PipelineCore
             unsafe PQconnectStartParams($0, $1, 0)
         }
         guard let handle = unsafe handle else {
-            throw PipelineError.retryable("store-unavailable", "no memory for a connection")
+            throw PipelineError.retryable(.storeUnavailable, "no memory for a connection")
         }
         // The only way to learn the SQLSTATE of a refused connection: it then stands in the
         // message.
@@ -108,7 +108,7 @@ internal import PipelineCore
         let isolation = answer.text(0, 2)
         guard isolation == settings[ConnectionSettings.isolation] ?? isolation else {
             throw PipelineError.fatal(
-                "store-options",
+                .storeOptions,
                 "PostgreSQL at \(server), behind a pooler, begins transactions as \(isolation):"
                     + " ALTER ROLE … SET default_transaction_isolation = 'read committed'")
         }
@@ -121,7 +121,7 @@ internal import PipelineCore
         while true {
             guard try wait(for: events, until: deadline) else {
                 throw PipelineError.retryable(
-                    "store-unavailable",
+                    .storeUnavailable,
                     "PostgreSQL at \(server) does not answer within \(timeoutSeconds) s")
             }
             switch unsafe PQconnectPoll(handle) {

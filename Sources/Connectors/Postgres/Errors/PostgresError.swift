@@ -42,43 +42,43 @@ extension PostgresError {
         ["", "25006", "57P01", "57P02", "57P03"].contains(sqlState) || sqlState.hasPrefix("08")
     }
 
-    private typealias Classification = (PipelineError.Disposition, code: String, advice: String?)
+    private typealias Classification = (PipelineError.Disposition, code: ErrorCode, advice: String?)
 
     private var classification: Classification {
         switch sqlState {
         case "", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04":
-            (.retryable, "store-unavailable", nil)
+            (.retryable, .storeUnavailable, nil)
         case "53300":
             (
-                .retryable, "store-busy",
+                .retryable, .storeBusy,
                 "lower `connections`, or let the server or the role have more"
             )
-        case "53100": (.retryable, "store-full", "free space on the server's disk")
-        case "57014": (.retryable, "store-timeout", "raise `statement_timeout` if this is expected")
-        case "55P03", "40001", "40P01": (.retryable, "store-conflict", nil)
+        case "53100": (.retryable, .storeFull, "free space on the server's disk")
+        case "57014": (.retryable, .storeTimeout, "raise `statement_timeout` if this is expected")
+        case "55P03", "40001", "40P01": (.retryable, .storeConflict, nil)
         case "25006":
-            (.retryable, "store-read-only", "the address must name the primary server")
+            (.retryable, .storeReadOnly, "the address must name the primary server")
         case "26000",
             "0A000" where message.contains("cached plan"):
-            (.retryable, "store-statement-stale", nil)
+            (.retryable, .storeStatementStale, nil)
         case "28P01", "28000":
-            (.fatal, "store-authentication", "check user, password and pg_hba.conf")
-        case "3D000": (.fatal, "store-missing", "create the database first")
-        case "42501": (.fatal, "store-permission", "grant the user what is missing")
+            (.fatal, .storeAuthentication, "check user, password and pg_hba.conf")
+        case "3D000": (.fatal, .storeMissing, "create the database first")
+        case "42501": (.fatal, .storePermission, "grant the user what is missing")
         case "42P01", "42703", "42883", "3F000", "42704":
-            (.fatal, "store-schema", "run `penstock migrate`")
+            (.fatal, .storeSchema, "run `penstock migrate`")
         default: classificationByClass
         }
     }
 
     private var classificationByClass: Classification {
         switch sqlState.prefix(2) {
-        case "08": (.retryable, "store-unavailable", nil)
-        case "40": (.retryable, "store-conflict", nil)
-        case "53", "58": (.retryable, "store-resources", nil)
-        case "22", "54": (.permanent, "store-data", nil)
-        case "23": (.permanent, "store-constraint", nil)
-        default: (.fatal, "store-statement", nil)
+        case "08": (.retryable, .storeUnavailable, nil)
+        case "40": (.retryable, .storeConflict, nil)
+        case "53", "58": (.retryable, .storeResources, nil)
+        case "22", "54": (.permanent, .storeData, nil)
+        case "23": (.permanent, .storeConstraint, nil)
+        default: (.fatal, .storeStatement, nil)
         }
     }
 
@@ -91,32 +91,32 @@ extension PostgresError {
             return Self.refusals.first { message.contains($0.text) }
                 .map { (.fatal, $0.code, $0.advice) }
         case "22023", "42601", "42704", "42501", "55P02":
-            return (.fatal, "store-options", "the server does not take these settings of a session")
-        case "55000", "0A000": return (.fatal, "store-refused", nil)
+            return (.fatal, .storeOptions, "the server does not take these settings of a session")
+        case "55000", "0A000": return (.fatal, .storeRefused, nil)
         default: return nil
         }
     }
 
     /// libpq has no codes for what it finds out by itself, and PgBouncer one for everything.
-    private static let refusals: [(text: String, code: String, advice: String?)] = [
+    private static let refusals: [(text: String, code: ErrorCode, advice: String?)] = [
         (
-            "unsupported startup parameter", "store-options",
+            "unsupported startup parameter", .storeOptions,
             "leave `options` out, or name the parameter in ignore_startup_parameters of pgbouncer.ini"
         ),
-        ("no such database", "store-missing", "create it, or name it in pgbouncer.ini"),
-        ("no such user", "store-authentication", "check the user, and the pooler's list of users"),
-        ("server does not support SSL", "store-encryption", "check `sslmode`"),
-        ("SSL required", "store-encryption", "set `sslmode`"),
-        ("certificate", "store-encryption", "check `sslmode`, `sslrootcert` and the host's name"),
-        ("private key file", "store-encryption", "check `sslkey`"),
-        ("wrong version number", "store-encryption", "check `sslmode` and the port"),
-        ("unsupported protocol", "store-encryption", "check `ssl_min_protocol_version`"),
-        ("channel binding", "store-authentication", "check `channel_binding`"),
-        ("GSSAPI encryption required", "store-encryption", "check `gssencmode`"),
-        ("authentication method", "store-authentication", "check pg_hba.conf"),
-        ("no password supplied", "store-authentication", "the address needs a password"),
-        ("definition of service", "store-refused", "check `service` and its file"),
-        ("expected authentication request", "store-refused", "is that a PostgreSQL server?"),
-        ("invalid response to SSL negotiation", "store-refused", "is that a PostgreSQL server?"),
+        ("no such database", .storeMissing, "create it, or name it in pgbouncer.ini"),
+        ("no such user", .storeAuthentication, "check the user, and the pooler's list of users"),
+        ("server does not support SSL", .storeEncryption, "check `sslmode`"),
+        ("SSL required", .storeEncryption, "set `sslmode`"),
+        ("certificate", .storeEncryption, "check `sslmode`, `sslrootcert` and the host's name"),
+        ("private key file", .storeEncryption, "check `sslkey`"),
+        ("wrong version number", .storeEncryption, "check `sslmode` and the port"),
+        ("unsupported protocol", .storeEncryption, "check `ssl_min_protocol_version`"),
+        ("channel binding", .storeAuthentication, "check `channel_binding`"),
+        ("GSSAPI encryption required", .storeEncryption, "check `gssencmode`"),
+        ("authentication method", .storeAuthentication, "check pg_hba.conf"),
+        ("no password supplied", .storeAuthentication, "the address needs a password"),
+        ("definition of service", .storeRefused, "check `service` and its file"),
+        ("expected authentication request", .storeRefused, "is that a PostgreSQL server?"),
+        ("invalid response to SSL negotiation", .storeRefused, "is that a PostgreSQL server?"),
     ]
 }

@@ -41,7 +41,7 @@ extension PostgresPool {
             let current = try connection.version(of: migration)
             guard current <= migration.steps.count else {
                 throw PipelineError.fatal(
-                    "store-newer",
+                    .storeNewer,
                     "\(migration.component) in \(connection.server) has version \(current), this"
                         + " program knows \(migration.steps.count): use the newer program")
             }
@@ -76,7 +76,7 @@ extension PostgresPool {
 extension PostgresMigration {
     fileprivate func changedError(_ step: Int, server: String) -> PipelineError {
         .fatal(
-            "store-changed",
+            .storeChanged,
             "step \(step) of \(component) in PostgreSQL at \(server) was made by another program:"
                 + " its text has changed since; use the build that made it, or one that leaves old"
                 + " steps as they were")
@@ -107,7 +107,7 @@ extension PostgresConnection {
         let state = try state(of: migration)
         if state.version < state.known {
             throw PipelineError.fatal(
-                "store-schema",
+                .storeSchema,
                 "the tables of \(migration.component) in PostgreSQL at \(server) have version"
                     + " \(state.version), not \(state.known): run `penstock migrate`")
         }

@@ -16,7 +16,7 @@ extension PostgresPool {
             }
             if answer.int(0, 1) < 130_000 {
                 throw PipelineError.fatal(
-                    "store-version", "PostgreSQL at \(connection.server) is older than 13")
+                    .storeVersion, "PostgreSQL at \(connection.server) is older than 13")
             }
         }
         if origin.isFull { try await checkSpace() }
@@ -34,7 +34,7 @@ extension PostgresPool {
                     """)
             }
         } catch let error as PipelineError
-            where error.disposition == .retryable || error.code == "store-full"
+            where error.disposition == .retryable || error.code == .storeFull
         { throw error } catch {
             // This user may not ask so: whoever writes next finds out.
         }
@@ -74,7 +74,7 @@ extension PostgresConnection {
         guard let problem = try encodingProblem() else { return }
         let database = try query("select current_database()::text").text(0, 0)
         throw PipelineError.fatal(
-            "store-encoding",
+            .storeEncoding,
             "the database \(database) in PostgreSQL at \(server) \(problem); \(Self.encodingRemedy)"
         )
     }

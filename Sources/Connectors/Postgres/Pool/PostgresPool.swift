@@ -90,7 +90,7 @@ public final class PostgresPool: Resource {
         if let text = named {
             guard let count = Int(text), (2...100).contains(count) else {
                 throw PipelineError.fatal(
-                    "invalid-address", "\"connections\" must be a number from 2 to 100")
+                    .invalidAddress, "\"connections\" must be a number from 2 to 100")
             }
             options.connections = count
         }
@@ -129,7 +129,7 @@ public final class PostgresPool: Resource {
                 await release(slot, from: purpose)
                 return value
             } catch let refusal as NotConnected {
-                guard refusal.error.code == "store-busy" else {
+                guard refusal.error.code == .storeBusy else {
                     await release(slot, from: purpose)
                     throw refusal.error
                 }
@@ -208,7 +208,7 @@ extension PostgresPool {
     }
 
     private static let closed = PipelineError.retryable(
-        "store-closed", "the connections have been closed")
+        .storeClosed, "the connections have been closed")
 
     private func lend<T: Sendable>(
         _ slot: PostgresSlot, _ settings: PostgresScript,
@@ -262,7 +262,7 @@ extension PostgresPool {
         case .share: return true
         case .none(let failing, let closers):
             let error = PipelineError.retryable(
-                "store-busy", "PostgreSQL at \(server) gives this process no connection")
+                .storeBusy, "PostgreSQL at \(server) gives this process no connection")
             for waiter in failing { waiter.resume(throwing: error) }
             for closer in closers { closer.resume(returning: nil) }
             return false

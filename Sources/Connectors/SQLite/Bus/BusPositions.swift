@@ -58,7 +58,7 @@ struct BusPositions: PositionStore {
                     group, topic.number, step.partition, step.expected, step.next)
                 guard changed == 1 else {
                     throw PipelineError.fenced(
-                        "position-moved",
+                        .positionMoved,
                         "another process reads \(topic.name)[\(step.partition)] for \(group)")
                 }
             }

@@ -40,7 +40,7 @@ public final class EmbeddedBus: Bus {
         let count = partitions ?? Self.defaultPartitions
         guard count > 0 else {
             throw PipelineError.fatal(
-                "invalid-argument", "topic \(name) needs at least one partition, not \(count)")
+                .invalidArgument, "topic \(name) needs at least one partition, not \(count)")
         }
         try await migrate()
         let topic = try await database.write {
@@ -70,7 +70,7 @@ public final class EmbeddedBus: Bus {
         guard let topic = try await database.read({ try EmbeddedTopic.load(name, from: $0) })
         else {
             throw PipelineError.fatal(
-                "unknown-topic", "\(database.path) has no topic \(name); create it first")
+                .unknownTopic, "\(database.path) has no topic \(name); create it first")
         }
         topics.withLock { $0[name] = topic }
         return topic
@@ -115,7 +115,7 @@ extension EmbeddedBus {
                 guard let renamed = Self.renamed(group, old, new) else { continue }
                 if groups.contains(renamed) {
                     throw PipelineError.fatal(
-                        "state-owned",
+                        .stateOwned,
                         "the consumer group \(renamed) has positions of its own, which can't be"
                             + " merged with those of \(group)")
                 }

@@ -21,7 +21,7 @@ final class EmbeddedProducer: BusProducer {
             let message = StoredMessage(record)
             if message.byteCount > Self.maxRecordBytes {
                 refused[index] = .permanent(
-                    "record-too-large",
+                    .recordTooLarge,
                     "a record of \(message.byteCount) bytes; at most \(Self.maxRecordBytes)")
             } else {
                 parts[partition(of: record.key, among: parts.count)].append(message)

@@ -133,35 +133,35 @@ enum SQLiteFailure {
         let said = "SQLite cannot \(doing): \(message) (\(code))"
         switch code & 0xFF {
         case SQLITE_BUSY, SQLITE_LOCKED:
-            return .retryable("store-busy", "\(said); another connection holds the file's lock")
+            return .retryable(.storeBusy, "\(said); another connection holds the file's lock")
         case SQLITE_FULL:
-            return .retryable("store-full", "\(said); free some space on the file's disk")
+            return .retryable(.storeFull, "\(said); free some space on the file's disk")
         case SQLITE_IOERR:
-            return .retryable("store-io-error", "\(said); look at the disk and the system's log")
+            return .retryable(.storeIOError, "\(said); look at the disk and the system's log")
         case SQLITE_NOMEM, SQLITE_INTERRUPT, SQLITE_PROTOCOL:
-            return .retryable("store-unavailable", said)
+            return .retryable(.storeUnavailable, said)
         case SQLITE_TOOBIG:
-            return .permanent("too-large", said)
+            return .permanent(.tooLarge, said)
         case SQLITE_MISMATCH:
-            return .permanent("store-data", said)
+            return .permanent(.storeData, said)
         case SQLITE_CONSTRAINT where rowConstraints.contains(code >> 8):
-            return .permanent("store-constraint", said)
+            return .permanent(.storeConstraint, said)
         case SQLITE_CORRUPT:
             return .fatal(
-                "store-corrupt",
+                .storeCorrupt,
                 "\(said); restore a backup, or save what can be read: sqlite3 FILE .recover")
         case SQLITE_NOTADB:
-            return .fatal("not-a-database", "\(said); name another file, or move this one away")
+            return .fatal(.notADatabase, "\(said); name another file, or move this one away")
         case SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_PERM, SQLITE_AUTH:
             return .fatal(
-                "store-not-writable",
+                .storeNotWritable,
                 "\(said); the file and its folder must be writable for this user")
         case SQLITE_ERROR, SQLITE_SCHEMA:
-            return .fatal("store-schema", "\(said); the file may lack a migration: migrate first")
+            return .fatal(.storeSchema, "\(said); the file may lack a migration: migrate first")
         case SQLITE_CONSTRAINT:
-            return .fatal("store-constraint", said)
+            return .fatal(.storeConstraint, said)
         default:
-            return .fatal("store-error", said)
+            return .fatal(.storeError, said)
         }
     }
 }

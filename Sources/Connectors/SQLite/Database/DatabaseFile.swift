@@ -98,7 +98,7 @@ struct DatabaseFile: Sendable {
     static func failure(_ doing: String) -> PipelineError {
         let reason = unsafe String(cString: strerror(errno))
         return .fatal(
-            "store-not-writable",
+            .storeNotWritable,
             "cannot \(doing): \(reason); name another file or change the folder's owner")
     }
 }
@@ -164,7 +164,7 @@ struct DatabaseOpening: Sendable {
         let mode = try connection.first("PRAGMA journal_mode=WAL") { $0.text(0) }
         guard mode == "wal" || file.isInMemory else {
             throw PipelineError.fatal(
-                "store-not-writable",
+                .storeNotWritable,
                 "\(file.path) can't have a write-ahead log (it stays \(mode ?? "without a mode")): "
                     + "put it on a local disk")
         }
@@ -178,7 +178,7 @@ struct DatabaseOpening: Sendable {
         let tables = try connection.first("SELECT count(*) FROM sqlite_schema") { $0.int(0) }
         guard owner == 0, tables == 0 else {
             throw PipelineError.fatal(
-                "foreign-database",
+                .foreignDatabase,
                 "\(file.path) is a database of another program; name another file")
         }
         return true

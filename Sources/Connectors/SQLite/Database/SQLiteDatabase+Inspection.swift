@@ -76,7 +76,7 @@ extension SQLiteDatabase {
         do {
             _ = try connection.first("SELECT count(*) FROM sqlite_schema") { $0.int(0) }
             return connection
-        } catch let error as PipelineError where error.code == "store-not-writable" {
+        } catch let error as PipelineError where error.code == .storeNotWritable {
             return nil
         }
     }

@@ -94,7 +94,7 @@ public final class SQLiteDatabase: Resource {
         if !isInMemory && !file.exists { return try file.checkCreatable() }
         if !isInMemory, let free = file.freeBytes, free < Self.leastFreeBytes {
             throw PipelineError.retryable(
-                "store-full",
+                .storeFull,
                 "the disk of \(path) has \(free >> 10) KiB left: free space on it")
         }
         try await read { connection in
@@ -153,7 +153,7 @@ final class SQLiteLane: Sendable {
         let now = FileIdentity(path: file.path)
         if now == identity.withLock({ $0 }) { return }
         throw PipelineError.fatal(
-            "store-replaced",
+            .storeReplaced,
             "\(file.path) was \(now == nil ? "deleted" : "replaced by another file") while it was in use: "
                 + "what would be written now would be lost with it; bring it back, or start anew with what is there"
         )

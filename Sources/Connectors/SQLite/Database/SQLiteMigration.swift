@@ -35,13 +35,13 @@ extension SQLiteDatabase {
                 ) { $0.int(0) } ?? 0
             guard version <= migration.steps.count else {
                 throw PipelineError.fatal(
-                    "schema-newer",
+                    .schemaNewer,
                     "\(path) was written by a later version of this program "
                         + "(\(migration.component) \(version)); use that, or another file")
             }
             if let step = try connection.changedSteps(of: migration).first {
                 throw PipelineError.fatal(
-                    "store-changed",
+                    .storeChanged,
                     "step \(step) of \(migration.component) in \(path) was made by another program:"
                         + " its text has changed since; use the build that made it, or one that"
                         + " leaves old steps as they were")

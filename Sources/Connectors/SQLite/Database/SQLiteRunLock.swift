@@ -100,7 +100,7 @@ public final class SQLiteRunLock: Sendable {
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0, status.st_nlink > 1 else { return }
         throw PipelineError.fatal(
-            "store-linked",
+            .storeLinked,
             "\(file.path) has \(status.st_nlink) names (hard links), each of which would get a log"
                 + " of its own: remove the others, or make a copy")
     }
@@ -116,7 +116,7 @@ public final class SQLiteRunLock: Sendable {
 
     private static func inUse(_ file: DatabaseFile, by holder: String) -> PipelineError {
         .fatal(
-            "store-in-use", "\(file.path) is in use by \(holder); stop it, or use another file")
+            .storeInUse, "\(file.path) is in use by \(holder); stop it, or use another file")
     }
 
     /// By the note that the holder has left, or by what the kernel knows of the database's lock.

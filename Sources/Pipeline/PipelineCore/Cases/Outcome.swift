@@ -2,8 +2,8 @@
 public enum CaseResult: Sendable {
     /// The encoded report.
     case report(Bytes)
-    /// Why there is none: a stable code and a sentence.
-    case failure(code: String, reason: String)
+    /// Why there is none: a code and a sentence.
+    case failure(code: ErrorCode, reason: String)
 }
 
 /// What one generation run produced, and what it cost.
@@ -141,14 +141,13 @@ extension Outcome {
 /// An outcome that a sink refuses for good; the others of its batch go on.
 public struct OutcomeRefusal: Sendable, Hashable {
     public var caseNumber: Int64
-    /// A stable, kebab-case name: `record-too-large`.
-    public var code: String
+    public var code: ErrorCode
     /// One sentence for a person.
     public var reason: String
     public init(_ outcome: Outcome, _ error: PipelineError) {
         self.init(caseNumber: outcome.caseNumber, code: error.code, reason: error.message)
     }
-    public init(caseNumber: Int64, code: String, reason: String) {
+    public init(caseNumber: Int64, code: ErrorCode, reason: String) {
         self.caseNumber = caseNumber
         self.code = code
         self.reason = reason
@@ -162,7 +161,7 @@ public struct ParkedOutcome: Sendable, Hashable {
     public var caseID: UUID
     /// The outcome's id, and its announcement's event id.
     public var outcomeID: UUID
-    public var code: String
+    public var code: ErrorCode
     public var reason: String
     /// How often the sink has refused it.
     public var attempts: Int
@@ -170,7 +169,7 @@ public struct ParkedOutcome: Sendable, Hashable {
     /// Whether it is on its way to the sink again.
     public var isDue: Bool
     public init(
-        batch: Int64, sink: String, caseID: UUID, outcomeID: UUID, code: String, reason: String,
+        batch: Int64, sink: String, caseID: UUID, outcomeID: UUID, code: ErrorCode, reason: String,
         attempts: Int, parkedAt: Timestamp, isDue: Bool
     ) {
         self.batch = batch

@@ -6,15 +6,18 @@ public struct Catalogue: Sendable {
     public var codecs: [Codec]
     public var connectors: [Connector]
     public var generators: [GeneratorRegistration]
+    /// What the errors and refusals of the plug-ins, and of all that runs them, are known by: each code once.
+    public var errorCodes: [ErrorCode]
 
     public init(
         stages: [any StagePlugin.Type] = [], codecs: [Codec] = [], connectors: [Connector] = [],
-        generators: [GeneratorRegistration] = []
+        generators: [GeneratorRegistration] = [], errorCodes: [ErrorCode] = []
     ) {
         self.stages = stages
         self.codecs = codecs
         self.connectors = connectors
         self.generators = generators
+        self.errorCodes = errorCodes
     }
 
     public func stage(_ type: String) -> (any StagePlugin.Type)? {

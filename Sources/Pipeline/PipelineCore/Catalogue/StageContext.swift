@@ -75,7 +75,7 @@ public struct StageContext: Sendable {
         if let found = resources[use.resource] as? Wanted { return found }
         let kinds = use.kinds.map(\.rawValue).joined(separator: " or ")
         throw PipelineError.fatal(
-            "wrong-resource",
+            .wrongResource,
             "stage \(stage): the resource \"\(use.resource.text)\" can't be used as \(kinds)")
     }
 }

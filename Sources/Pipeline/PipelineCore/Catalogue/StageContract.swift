@@ -44,7 +44,7 @@ public struct StageContract: Sendable {
     /// What is odd beside what the pipeline promises, given that as ``longestWait`` is.
     public var promiseObjections: @Sendable (_ sla: Duration) -> [Objection] = { _ in [] }
     /// The codes that the stage is known to refuse records with.
-    public var rejectionCodes: [String] = []
+    public var rejectionCodes: [ErrorCode] = []
 
     public init(
         uses: [ResourceUse] = [],

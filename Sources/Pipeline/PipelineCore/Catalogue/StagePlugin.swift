@@ -26,6 +26,9 @@ public protocol StagePlugin: Settings {
     /// Which guarantee the stage gives or takes away, in a paragraph for the reference.
     static var guarantee: String { get }
 
+    /// What a dry run says of the stage's records beside their numbers.
+    static var remarks: StageRemarks { get }
+
     /// The codes of its own that its contract objects with; `explain-error` explains them.
     static var codes: [Diagnostic.Code] { get }
 
@@ -37,7 +40,30 @@ public protocol StagePlugin: Settings {
 }
 
 extension StagePlugin {
+    public static var remarks: StageRemarks { StageRemarks() }
     public static var codes: [Diagnostic.Code] { [] }
+}
+
+/// What has become of the records that a stage was given, for reports that count them: `12 published`.
+///
+/// What it has refused is a dead letter, whichever stage it was.
+public struct StageRemarks: Sendable, Hashable {
+    /// What the records are that a stage neither hands on nor refuses.
+    public enum Kept: Sendable, Hashable {
+        /// Repeats of others; reports sum them up over all stages.
+        case repeats
+        /// Something else, in words that follow their number: `not passed on`.
+        case others(String)
+    }
+    /// What the stage has done to those that it lets pass, in words that follow their number: `published`; `nil` for a
+    /// stage that only hands them on.
+    public var delivered: String?
+    public var kept: Kept
+
+    public init(delivered: String? = nil, kept: Kept = .others("not passed on")) {
+        self.delivered = delivered
+        self.kept = kept
+    }
 }
 
 /// A stage that reads payloads by a codec: whoever makes messages up for it has to know by which.

@@ -25,7 +25,7 @@ public final class WorkerThread: BlockingWorker {
     /// Starts the thread, as the first call does otherwise.
     /// - Throws: ``PipelineError`` `no-thread`, retryable: the system gives no more threads.
     public func start() throws(PipelineError) {
-        do { try lane.start() } catch { throw .retryable("no-thread", "\(error)", cause: error) }
+        do { try lane.start() } catch { throw .retryable(.noThread, "\(error)", cause: error) }
     }
 
     /// Runs `body` after all that was asked for earlier, without waiting for it. Without a thread it waits for one.

@@ -11,14 +11,13 @@ public struct PipelineError: Error, Sendable, CustomStringConvertible {
         case fenced
     }
     public var disposition: Disposition
-    /// A stable, kebab-case name: `store-unavailable`, `position-moved`, `lease-lost`.
-    public var code: String
+    public var code: ErrorCode
     /// One sentence for a person, saying what to do where something can be done. Never a secret.
     public var message: String
     public var cause: (any Error)?
 
     public init(
-        _ disposition: Disposition, code: String, _ message: String, cause: (any Error)? = nil
+        _ disposition: Disposition, code: ErrorCode, _ message: String, cause: (any Error)? = nil
     ) {
         self.disposition = disposition
         self.code = code
@@ -26,20 +25,23 @@ public struct PipelineError: Error, Sendable, CustomStringConvertible {
         self.cause = cause
     }
 
-    public static func retryable(_ code: String, _ message: String, cause: (any Error)? = nil)
+    public static func retryable(_ code: ErrorCode, _ message: String, cause: (any Error)? = nil)
         -> Self
     {
         Self(.retryable, code: code, message, cause: cause)
     }
-    public static func permanent(_ code: String, _ message: String, cause: (any Error)? = nil)
+    public static func permanent(_ code: ErrorCode, _ message: String, cause: (any Error)? = nil)
         -> Self
     {
         Self(.permanent, code: code, message, cause: cause)
     }
-    public static func fatal(_ code: String, _ message: String, cause: (any Error)? = nil) -> Self {
+    public static func fatal(_ code: ErrorCode, _ message: String, cause: (any Error)? = nil)
+        -> Self
+    {
         Self(.fatal, code: code, message, cause: cause)
     }
-    public static func fenced(_ code: String, _ message: String, cause: (any Error)? = nil) -> Self
+    public static func fenced(_ code: ErrorCode, _ message: String, cause: (any Error)? = nil)
+        -> Self
     {
         Self(.fenced, code: code, message, cause: cause)
     }
@@ -52,8 +54,7 @@ public struct Rejection: Sendable {
     public var record: Record
     /// The stage's id.
     public var stage: String
-    /// A stable, kebab-case name: `malformed`, `invalid-argument`, `conflict`.
-    public var code: String
+    public var code: ErrorCode
     /// One sentence for a person, naming the field where there is one.
     public var reason: String
     public var attempts: Int
@@ -61,7 +62,7 @@ public struct Rejection: Sendable {
     public var violations: [FieldViolation]
 
     public init(
-        _ record: Record, stage: String, code: String, reason: String, attempts: Int = 1,
+        _ record: Record, stage: String, code: ErrorCode, reason: String, attempts: Int = 1,
         violations: [FieldViolation] = []
     ) {
         self.record = record

@@ -205,7 +205,7 @@ public struct Submissions: Sendable {
         for record in records {
             guard let id = record.id else {
                 throw .fatal(
-                    "codec-mismatch",
+                    .codecMismatch,
                     "a record of \(record.origin) has no case id; its codec must give it one, or refuse it"
                 )
             }

@@ -165,7 +165,7 @@ extension PipelineError {
     ///   - problem: a sentence without a full stop.
     public static func damagedRow(of item: String, _ problem: String) -> PipelineError {
         .retryable(
-            "store-damaged",
+            .storeDamaged,
             "the ledger's row of the case \(item) is not as Penstock writes it: \(problem). "
                 + "Who else writes to that store? Mend the row, or restore it from a backup")
     }

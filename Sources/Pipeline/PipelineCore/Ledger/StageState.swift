@@ -111,7 +111,7 @@ public struct StateOwnership: Sendable {
         let found = objections(pipeline: pipeline, stage: stage)
         if found.isEmpty { return }
         throw PipelineError.fatal(
-            "state-unowned", found.map { "\($0.problem): \($0.remedy)" }.joined(separator: "; "))
+            .stateUnowned, found.map { "\($0.problem): \($0.remedy)" }.joined(separator: "; "))
     }
 
     /// Stages with open work that are not at hand, and may be another process's.
@@ -182,7 +182,7 @@ extension PipelineError {
     public static func stateOwned(_ state: StageState) -> PipelineError {
         let what = state.hasOpenWork ? state.openWork : "positions and finished cases"
         return .fatal(
-            "state-owned",
+            .stateOwned,
             "\(state.name) has state of its own (\(what)), which can't be merged with another's:"
                 + " let one of the two run out under its own name, or end it by `--abandon`")
     }
@@ -191,7 +191,7 @@ extension PipelineError {
         _ batches: Int, _ sink: String, _ state: StageState
     ) -> PipelineError {
         .fatal(
-            "state-owned",
+            .stateOwned,
             "\(batches) batch(es) of \(state.name) are marked for \(sink) already: it would get"
                 + " them twice; `--abandon` gives up those of the other sink")
     }

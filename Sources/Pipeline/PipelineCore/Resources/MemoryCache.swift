@@ -30,15 +30,15 @@ public final class MemoryCache: Cache {
             size = try ByteCount(parsing: address.rest)
         } catch {
             throw .fatal(
-                "invalid-resource",
+                .invalidResource,
                 "\(address): \"\(address.rest)\" \(error.message)"
                     + (error.hint.map { "; \($0)" } ?? ""))
         }
         guard size.bytes > 0 else {
-            throw .fatal("invalid-resource", "\(address): a cache needs room; write memory:64MiB")
+            throw .fatal(.invalidResource, "\(address): a cache needs room; write memory:64MiB")
         }
         if let property = address.properties.keys.min() {
-            throw .fatal("invalid-resource", "\(address) has no property \"\(property)\"")
+            throw .fatal(.invalidResource, "\(address) has no property \"\(property)\"")
         }
         self.init(capacityBytes: size.bytes, clock: clock)
     }
@@ -103,7 +103,7 @@ public final class MemoryCache: Cache {
             let cost = SieveEntries.cost(entry)
             if cost <= capacityBytes { continue }
             throw .permanent(
-                "cache-entry-too-large",
+                .cacheEntryTooLarge,
                 "an entry of \(cost) bytes does not fit into a cache of \(capacityBytes)")
         }
     }

@@ -76,7 +76,7 @@ public struct Barrier: Sendable {
     public func flush(_ stage: String) async throws {
         guard isManual else {
             throw PipelineError.fatal(
-                "no-manual-trigger",
+                .noManualTrigger,
                 "the trigger of \(stage) has no { \"manual\": true }: a flush would do nothing")
         }
         try await ledger.requestFlush()
@@ -135,14 +135,14 @@ extension OutcomeSink {
 /// Reads payloads into canonical requests or events, a chunk at a time.
 public protocol RecordDecoder: Sendable {
     /// The codes that it refuses records with.
-    var rejectionCodes: [String] { get }
+    var rejectionCodes: [ErrorCode] { get }
     /// Fills in `body`, `id`, `digest` and `deadline` of each record.
     /// - Returns: the records that can't be read, with the reason; they are taken out of `records`.
     func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection]
 }
 
 extension RecordDecoder {
-    public var rejectionCodes: [String] { [] }
+    public var rejectionCodes: [ErrorCode] { [] }
 }
 
 /// Renders outcomes for the outside: announcements, cached answers.

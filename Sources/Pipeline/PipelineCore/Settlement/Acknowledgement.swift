@@ -45,7 +45,7 @@ public final class Acknowledgement: Sendable {
     }
 
     deinit {
-        let error = PipelineError.retryable("dropped", "the chunk was dropped before it settled")
+        let error = PipelineError.retryable(.dropped, "the chunk was dropped before it settled")
         _ = finish(.failed(error))
     }
 

@@ -68,7 +68,7 @@ extension StoredDeadLetter {
         let (record, origin) = (rejection.record, rejection.record.origin)
         return .object(
             [
-                ("stage", .string(rejection.stage)), ("code", .string(rejection.code)),
+                ("stage", .string(rejection.stage)), ("code", .string(rejection.code.name)),
                 ("reason", .string(rejection.reason)), ("attempts", .number(rejection.attempts)),
                 ("refusal", .string("\(refusal)")), ("resource", .string(resource)),
                 ("origin", .string(origin.source)),

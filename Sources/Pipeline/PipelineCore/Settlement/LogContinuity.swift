@@ -174,16 +174,13 @@ extension PipelineError {
         _ log: LogName, _ contradiction: LogContradiction
     ) -> PipelineError {
         .retryable(
-            topicRecreatedCode,
+            .topicRecreated,
             "\(log.key) is not the log that was read: \(contradiction); it was made anew, restored, "
                 + "or has lost records. Nothing more of it is read: bring the old one back, or have this one "
                 + "read from its start by \"on_new_topic\": \"from_start\" on the input; what it holds of the "
                 + "old one comes again then: requests are known by their case ids, events count once more"
         )
     }
-
-    /// The code of ``topicRecreated(_:_:)``.
-    public static var topicRecreatedCode: String { "topic-recreated" }
 }
 
 extension StoredPositions {

@@ -37,7 +37,7 @@ public final class SimulatedBus: Bus {
         defaultPartitions = partitions
         resource = SharedResource(
             weather: weather,
-            error: .retryable("bus-unavailable", "the simulated bus does not answer"))
+            error: .retryable(.busUnavailable, "the simulated bus does not answer"))
     }
 
     func withTopic<T>(_ name: String, _ body: (inout SimulatedTopic) -> T) -> T {
@@ -139,7 +139,7 @@ struct SimulatedProducer: BusProducer {
     private func refusals(_ fits: [Bool]) -> [Int: PipelineError] {
         var refused: [Int: PipelineError] = [:]
         for index in fits.indices where !fits[index] {
-            refused[index] = .permanent("message-too-large", "the message is too large")
+            refused[index] = .permanent(.recordTooLarge, "the message is too large")
         }
         return refused
     }

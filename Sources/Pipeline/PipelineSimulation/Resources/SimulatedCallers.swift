@@ -66,7 +66,7 @@ public final class SimulatedFrontDoor: RequestService {
     /// Hands in one request.
     public func submit(_ record: Record) async throws -> SubmissionResult {
         guard let port = port.withLock({ $0 }) else {
-            throw PipelineError.retryable("shutting-down", "the front door is shut")
+            throw PipelineError.retryable(.shuttingDown, "the front door is shut")
         }
         return try await port.submit(record)
     }

@@ -1,3 +1,4 @@
+public import DryRunReport
 public import PipelineConfiguration
 public import PipelineCore
 public import Specification

@@ -1,3 +1,4 @@
+internal import DryRunReport
 internal import PipelineConfiguration
 internal import Specification
 

@@ -1,4 +1,6 @@
 internal import DryRun
+internal import DryRunRendering
+internal import DryRunReport
 internal import Logging
 internal import PipelineCore
 internal import Protobuf
@@ -87,6 +89,17 @@ struct DryRunOptions: Settings {
     }
 }
 
+extension DryRunOptions.Format {
+    fileprivate func text(_ report: DryRunReport, strict: Bool) -> String {
+        switch self {
+        case .text:
+            report.text(width: StandardOutput.width, colour: StandardOutput.isForPeople)
+        case .json: report.json(strict: strict).written(.pretty) + "\n"
+        case .html: report.html()
+        }
+    }
+}
+
 extension DryRun.Source {
     init(named file: String) {
         self.init(file: file) { try ProcessEnvironment.readPipeline(file) }
@@ -135,7 +148,7 @@ extension PenstockCommand {
             let others = options.compare.map { DryRun.Source(named: $0) }
             let report = try await run.report(
                 on: DryRun.Source(named: options.file), comparedWith: others)
-            console.out(DryRunOutput(report: report, options: options).text)
+            console.out(options.format.text(report, strict: options.strict))
             return report.exitCode(strict: options.strict)
         }
     }

@@ -29,17 +29,18 @@ extension PenstockCommand {
             ]
         ) { options, console in
             let codes = Explanation.codes(of: catalogue)
+            let errorCodes = ErrorCode.explained(of: catalogue)
             guard let name = options.code else {
-                console.out(await list(codes, as: options.format, catalogue))
+                console.out(await list(codes, errorCodes, as: options.format, catalogue))
                 return .success
             }
             guard let code = codes.first(where: { $0.rawValue == name }) else {
-                if let code = RunTimeCode.all.first(where: { $0.code == name }) {
+                if let code = errorCodes.first(where: { $0.name == name }) {
                     console.out(code.rendered(as: options.format))
                     return .success
                 }
                 let hint = Suggestion.nearest(
-                    to: name, among: codes.map(\.rawValue) + RunTimeCode.all.map(\.code))
+                    to: name, among: codes.map(\.rawValue) + errorCodes.map(\.name))
                 throw CommandFailure(
                     .usage,
                     "there is no code \(JSON.quoted(name)); "
@@ -54,11 +55,12 @@ extension PenstockCommand {
     }
 
     private static func list(
-        _ codes: [Diagnostic.Code], as format: Explanation.Format, _ catalogue: Catalogue
+        _ codes: [Diagnostic.Code], _ errorCodes: [ErrorCode], as format: Explanation.Format,
+        _ catalogue: Catalogue
     ) async -> String {
         if format == .text {
             let files = codes.map { (head: $0.rawValue, text: $0.summary) }
-            let running = RunTimeCode.all.map { (head: $0.code, text: $0.meaning) }
+            let running = errorCodes.map { (head: $0.name, text: $0.meaning) }
             return """
                 Of a file or a command line:
 
@@ -78,9 +80,9 @@ extension PenstockCommand {
                 await Explanation(of: code, catalogue: catalogue, program: tree(catalogue)))
         }
         return format == .json
-            ? JSON.array(explanations.map(\.json) + RunTimeCode.all.map(\.json)).written(.pretty)
+            ? JSON.array(explanations.map(\.json) + errorCodes.map(\.json)).written(.pretty)
                 + "\n"
             : (explanations.map { $0.rendered(as: .markdown) }
-                + RunTimeCode.all.map { $0.rendered(as: .markdown) }).joined(separator: "\n")
+                + errorCodes.map { $0.rendered(as: .markdown) }).joined(separator: "\n")
     }
 }

@@ -33,8 +33,20 @@ struct AdminServer {
                 host: host.isEmpty ? "127.0.0.1" : host, port: port, registry: registry,
                 readiness: readiness, details: details)
         } catch {
-            throw CommandFailure(.unavailable, "\(error)")
+            let error = PipelineError(error)
+            throw CommandFailure(error.exitCode, error.description)
         }
+    }
+}
+
+extension PipelineError {
+    fileprivate init(_ error: AdminEndpointError) {
+        let code: ErrorCode =
+            switch error.obstacle {
+            case .addressInUse: .addressInUse
+            case .cannotListen: .cannotListen
+            }
+        self = .fatal(code, error.description, cause: error)
     }
 }
 

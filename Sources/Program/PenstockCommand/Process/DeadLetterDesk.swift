@@ -229,7 +229,7 @@ extension DeadLetterDesk.Letter {
                 ("batch", .number(Int(outcome.batch))),
                 ("case_id", .string(outcome.caseID.description)),
                 ("event_id", .string(outcome.outcomeID.description)),
-                ("code", .string(outcome.code)), ("reason", .string(outcome.reason)),
+                ("code", .string(outcome.code.name)), ("reason", .string(outcome.reason)),
                 ("attempts", .number(outcome.attempts)),
                 ("parked_at_microseconds", .number(Int(outcome.parkedAt.microseconds))),
                 ("is_due", .bool(outcome.isDue)),

@@ -54,7 +54,7 @@ struct OpenResources {
             .map { "\($0.key)=\($0.value)" }
         guard let connector = catalogue.connector(address.scheme) else {
             throw PipelineError.fatal(
-                "unknown-scheme", "there is no connector for \(address.scheme): addresses")
+                .unknownScheme, "there is no connector for \(address.scheme): addresses")
         }
         let key = ([connector.identity(address)] + properties).joined(separator: "\n")
         if let known = byAddress[key] { return known }

@@ -14,7 +14,7 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
 
     /// - Parameter stages: with the codes that they are known to refuse records with; these are zero from the start.
     init(
-        registry: MetricRegistry, pipeline: String, stages: [(id: String, codes: [String])],
+        registry: MetricRegistry, pipeline: String, stages: [(id: String, codes: [ErrorCode])],
         log: RefusalLog
     ) {
         self.registry = registry
@@ -50,9 +50,9 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
         for rejection in rejections { countRejected(rejection.stage, rejection.code, by: 1) }
         log.rejected(rejections)
     }
-    private func countRejected(_ stage: String, _ code: String, by amount: Int) {
+    private func countRejected(_ stage: String, _ code: ErrorCode, by amount: Int) {
         registry.makeCounter(
-            name: "penstock_rejected_records_total", labels: labels(stage) + [("code", code)],
+            name: "penstock_rejected_records_total", labels: labels(stage) + [("code", code.name)],
             help: "Records refused for good: dead letters, and requests of callers."
         ).increment(by: amount)
     }
@@ -86,9 +86,9 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
     func generationFailed(stage: String, _ error: PipelineError) {
         count("penstock_failed_runs_total", stage, "Generation runs that failed.", by: 1)
     }
-    func parked(stage: String, code: String, outcomes: Int) {
+    func parked(stage: String, code: ErrorCode, outcomes: Int) {
         registry.makeCounter(
-            name: "penstock_parked_outcomes_total", labels: labels(stage) + [("code", code)],
+            name: "penstock_parked_outcomes_total", labels: labels(stage) + [("code", code.name)],
             help: "Outcomes that a sink has refused for good."
         ).increment(by: outcomes)
     }

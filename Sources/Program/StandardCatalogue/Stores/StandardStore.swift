@@ -20,7 +20,7 @@ extension StandardStore {
     public func sink(for kind: RecordKind, context: StageContext) throws -> any RecordSink {
         guard takes(kind) else {
             throw PipelineError.fatal(
-                "wrong-kind", "stage \(context.stage): a store takes events, not \(kind)")
+                .wrongKind, "stage \(context.stage): a store takes events, not \(kind)")
         }
         let folding = Outage(
             "stage \(context.stage): fold", "deltas were not folded", clock: context.clock,

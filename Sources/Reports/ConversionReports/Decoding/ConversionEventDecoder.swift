@@ -21,7 +21,7 @@ public struct ConversionEventDecoder: RecordDecoder {
 
     public init() {}
 
-    public var rejectionCodes: [String] { Refusal.codes }
+    public var rejectionCodes: [ErrorCode] { Refusal.codes }
 
     public func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection] {
         records.decodeAll(stage: stage) { (record, bodies) throws(Refusal) in

@@ -75,24 +75,26 @@ extension Google_Protobuf_Timestamp {
 
 /// Why a payload is refused: what becomes a `Rejection` once record and stage are known.
 struct Refusal: Error {
-    var code: String
+    var code: ErrorCode
     var reason: String
     var violations: [FieldViolation] = []
 
     /// All there are.
-    static let codes = ["invalid-argument", "malformed", "too-large", "unsupported-content-type"]
+    static let codes: [ErrorCode] = [
+        .invalidArgument, .malformed, .tooLarge, .unsupportedContentType,
+    ]
 
     /// The fields hold what the rules do not allow: all of them, at once.
     static func invalid(_ violations: [FieldViolation]) -> Refusal {
         let reason = violations.map { "\($0.field) \($0.description)" }.joined(separator: "; ")
-        return Refusal(code: "invalid-argument", reason: reason, violations: violations)
+        return Refusal(code: .invalidArgument, reason: reason, violations: violations)
     }
 
     /// No answer could ever have been in time.
     static var deadlinePassed: Refusal {
         let reason = "had passed when the request was sent; leave it out to ask without one"
         return Refusal(
-            code: "deadline-passed", reason: "deadline \(reason)",
+            code: .deadlinePassed, reason: "deadline \(reason)",
             violations: [FieldViolation(field: "deadline", description: reason)])
     }
 
@@ -103,10 +105,10 @@ struct Refusal: Error {
             .invalidValue where !error.path.isEmpty:
             let violation = FieldViolation(field: error.path, description: error.message)
             return Refusal(
-                code: "invalid-argument", reason: error.description,
+                code: .invalidArgument, reason: error.description,
                 violations: error.path.isEmpty ? [] : [violation])
         default:
-            return Refusal(code: "malformed", reason: error.description)
+            return Refusal(code: .malformed, reason: error.description)
         }
     }
 

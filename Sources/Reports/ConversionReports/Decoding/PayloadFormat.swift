@@ -35,7 +35,7 @@ enum PayloadFormat {
         guard record.payload.count <= limit else {
             return .failure(
                 Refusal(
-                    code: "too-large",
+                    code: .tooLarge,
                     reason: "the payload has \(record.payload.count) bytes; \(limit) are allowed"))
         }
         switch PayloadFormat(of: record) {
@@ -44,7 +44,7 @@ enum PayloadFormat {
         case nil:
             return .failure(
                 Refusal(
-                    code: "unsupported-content-type",
+                    code: .unsupportedContentType,
                     reason: "content-type must be application/json or application/x-protobuf"))
         }
     }

@@ -36,7 +36,7 @@ public struct ReportRequestDecoder: RecordDecoder {
         self.maximumSpan = maximumSpan.wholeMicroseconds
     }
 
-    public var rejectionCodes: [String] { Refusal.codes + ["deadline-passed"] }
+    public var rejectionCodes: [ErrorCode] { Refusal.codes + [.deadlinePassed] }
 
     public func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection] {
         var scratch: [UInt8] = []

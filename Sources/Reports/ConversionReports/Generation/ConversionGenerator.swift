@@ -51,7 +51,7 @@ public struct ConversionGenerator: Generator {
             checked.caseID = item.id
             return .success(checked)
         } catch {
-            return .failure(Refusal(code: "invalid-parameters", reason: error.reason))
+            return .failure(Refusal(code: .invalidParameters, reason: error.reason))
         }
     }
 }

@@ -92,7 +92,7 @@ extension Outcome {
 
     fileprivate func unreadable(_ why: String, cause: (any Error)? = nil) -> PipelineError {
         .permanent(
-            "unreadable-outcome", "the outcome of case \(caseID) can't be rendered: \(why)",
+            .unreadableOutcome, "the outcome of case \(caseID) can't be rendered: \(why)",
             cause: cause)
     }
 }

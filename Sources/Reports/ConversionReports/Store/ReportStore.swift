@@ -123,10 +123,10 @@ extension PipelineError {
     static func positionMoved(_ advance: PositionAdvance, stored: Int64?) -> PipelineError {
         let place = "\(advance.source)[\(advance.partition)]"
         guard let stored else {
-            return .fenced("position-moved", "no position of \(place) is stored")
+            return .fenced(.positionMoved, "no position of \(place) is stored")
         }
         return .fenced(
-            "position-moved",
+            .positionMoved,
             "the position of \(place) is \(stored), not \(advance.expected): another process reads"
         )
     }
@@ -152,7 +152,7 @@ struct PositionOwner: Sendable {
         }
         guard let other else { return }
         throw PipelineError.fatal(
-            "state-unowned",
+            .stateUnowned,
             "the events of \(log.key) are stored by \(other) already, which is not at hand: they"
                 + " would count twice; `penstock migrate --rename \(other)=\(own)` lets \(own) go on"
                 + " from there, and if both are meant, run both files once in one process")
@@ -162,7 +162,7 @@ struct PositionOwner: Sendable {
 extension PipelineError {
     static func positionsOwned(_ name: StateName) -> PipelineError {
         .fatal(
-            "state-owned",
+            .stateOwned,
             "\(name) has positions of its own in the event store, which can't be merged with"
                 + " another's: events would count twice, or not at all")
     }

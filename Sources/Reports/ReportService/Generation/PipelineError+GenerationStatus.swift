@@ -34,7 +34,7 @@ extension GRPCStatusError {
 
     private static func details(_ code: GRPCStatusCode, _ error: PipelineError) -> [UInt8] {
         let info = Google_Rpc_ErrorInfo.with {
-            $0.reason = error.code.wireCode
+            $0.reason = error.code.wireName
             $0.domain = errorDomain
         }
         let status = Google_Rpc_Status.with {
@@ -46,13 +46,13 @@ extension GRPCStatusError {
     }
 
     /// The pipeline's code in the details; `nil` from servers that send none.
-    var pipelineCode: String? {
+    var pipelineCode: ErrorCode? {
         guard let status = try? Google_Rpc_Status(serializedBytes: details) else { return nil }
         for detail in status.details {
             if let info = try? detail.unpack(as: Google_Rpc_ErrorInfo.self),
                 info.domain == Self.errorDomain, !info.reason.isEmpty
             {
-                return info.reason.pipelineCode
+                return ErrorCode(wireName: info.reason)
             }
         }
         return nil
@@ -61,9 +61,9 @@ extension GRPCStatusError {
 
 extension ReportError {
     /// A case's failure on the wire: `invalid-parameters` becomes `INVALID_PARAMETERS`.
-    init(code: String, reason: String) {
+    init(code: ErrorCode, reason: String) {
         self.init()
-        self.code = code.wireCode
+        self.code = code.wireName
         message = reason.cut(to: GenerationLimits.reasonBytes)
     }
 }
@@ -72,18 +72,22 @@ extension CaseResult {
     /// A case's failure from the wire: `INVALID_PARAMETERS` becomes `invalid-parameters`.
     init(_ error: ReportError) {
         self = .failure(
-            code: error.code.isEmpty ? "generator-error" : error.code.pipelineCode,
+            code: error.code.isEmpty ? .generatorError : ErrorCode(wireName: error.code),
             reason: error.message.cut(to: GenerationLimits.reasonBytes))
     }
 }
 
+extension ErrorCode {
+    /// A code as messages have it: `UPPER_CASE`.
+    var wireName: String { String(name.uppercased().map { $0 == "-" ? "_" : $0 }) }
+
+    /// A message's code, which the other side has chosen.
+    init(wireName: String) {
+        self.init(foreign: String(wireName.lowercased().map { $0 == "_" ? "-" : $0 }))
+    }
+}
+
 extension String {
-    /// A pipeline's code (kebab-case) as messages have it: `UPPER_CASE`.
-    var wireCode: String { String(uppercased().map { $0 == "-" ? "_" : $0 }) }
-
-    /// A message's code as pipelines have it: kebab-case.
-    var pipelineCode: String { String(lowercased().map { $0 == "_" ? "-" : $0 }) }
-
     /// The longest prefix of whole characters with at most so many bytes.
     fileprivate func cut(to bytes: Int) -> String {
         if utf8.count <= bytes { return self }

@@ -32,10 +32,10 @@ final class SnapshotBatcher: Sendable {
         try await suspended { (resumption: Resumption<CaseSnapshot?>) in
             let refusal: PipelineError? = state.withLock { state in
                 if state.isShut {
-                    return .retryable("shutting-down", "the service is shutting down")
+                    return .retryable(.shuttingDown, "the service is shutting down")
                 }
                 if state.waiting.count >= Self.maxWaiting {
-                    return .retryable("overloaded", "too many reads wait; try again later")
+                    return .retryable(.overloaded, "too many reads wait; try again later")
                 }
                 state.waiting.append((id, resumption))
                 return nil
@@ -82,7 +82,7 @@ final class SnapshotBatcher: Sendable {
         }
         for reader in waiting {
             reader.resumption.resume(
-                throwing: PipelineError.retryable("shutting-down", "the service is shutting down"))
+                throwing: PipelineError.retryable(.shuttingDown, "the service is shutting down"))
         }
     }
 }

@@ -140,5 +140,5 @@ final class WaitingReaders: Sendable {
     }
 
     private static let shuttingDown = PipelineError.retryable(
-        "shutting-down", "the service is shutting down")
+        .shuttingDown, "the service is shutting down")
 }

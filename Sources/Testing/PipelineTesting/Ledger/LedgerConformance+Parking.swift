@@ -9,7 +9,8 @@ private struct ParkedBatch {
     let token: Int64
     var cases: [UUID] { delivery.outcomes.map(\.caseID) }
 
-    func refuse(_ delivery: OutcomeBatch, _ indices: [Int], code: String = "too-large") async throws
+    func refuse(_ delivery: OutcomeBatch, _ indices: [Int], code: ErrorCode = "too-large")
+        async throws
     {
         try await ledger.delivered(
             batch: batch.number, sink: "s", token: delivery.token,

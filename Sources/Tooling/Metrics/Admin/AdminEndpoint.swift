@@ -44,7 +44,7 @@ internal import Glibc
             context: Unmanaged.passUnretained(context).toOpaque())
         guard let daemon = unsafe daemon else {
             throw AdminEndpointError(
-                code: .cannotListen, address: "\(host):\(socket.port)",
+                obstacle: .cannotListen, address: "\(host):\(socket.port)",
                 reason: "libmicrohttpd can't start its thread")
         }
         self.context = context

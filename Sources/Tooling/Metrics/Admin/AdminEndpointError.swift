@@ -1,17 +1,15 @@
 /// The admin port can't be opened.
 public struct AdminEndpointError: Error, Sendable, CustomStringConvertible {
-    public enum Code: String, Sendable {
+    public enum Obstacle: Sendable {
         /// Somebody listens there already.
-        case addressInUse = "address-in-use"
+        case addressInUse
         /// The host is no address or name of this machine, or the port is not allowed.
-        case cannotListen = "cannot-listen"
+        case cannotListen
     }
-    public let code: Code
+    public let obstacle: Obstacle
     /// `127.0.0.1:9464`, `[::1]:9464`.
     public let address: String
     /// One sentence for a person.
     public let reason: String
-    public var description: String {
-        "cannot listen on \(address): \(reason) [\(code.rawValue)]"
-    }
+    public var description: String { "cannot listen on \(address): \(reason)" }
 }

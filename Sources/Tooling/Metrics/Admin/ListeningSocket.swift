@@ -12,10 +12,10 @@ struct ListeningSocket {
         let bare =
             host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
         let address = bare.contains(":") ? "[\(bare)]:\(port)" : "\(bare):\(port)"
-        func failure(_ reason: String, _ code: AdminEndpointError.Code = .cannotListen)
+        func failure(_ reason: String, _ obstacle: AdminEndpointError.Obstacle = .cannotListen)
             -> AdminEndpointError
         {
-            AdminEndpointError(code: code, address: address, reason: reason)
+            AdminEndpointError(obstacle: obstacle, address: address, reason: reason)
         }
 
         var hints = unsafe addrinfo()

@@ -10,6 +10,7 @@ public struct KeepStage: StagePlugin {
     public static let summary = "Hands on the records that contain a text."
     public static let guarantee =
         "Gives none and takes none: what it drops is settled with its chunk, what it refuses is a dead letter."
+    public static let remarks = StageRemarks(kept: .others("without the text"))
 
     let text: String
     let others: Others
@@ -29,7 +30,7 @@ public struct KeepStage: StagePlugin {
             case let input?: .yields(input)
             }
         }
-        if others == .refused { contract.rejectionCodes = ["not-wanted"] }
+        if others == .refused { contract.rejectionCodes = [.notWanted] }
         return contract
     }
 
@@ -37,6 +38,15 @@ public struct KeepStage: StagePlugin {
         .transform(
             Keeper(text: Array(text.utf8), refuses: others == .refused, stage: context.stage))
     }
+}
+
+extension ErrorCode {
+    static let notWanted = ErrorCode(
+        "not-wanted", .record, "A record lacks the text that a keep looks for.",
+        remedy: "Nothing, or let the stage drop it: \"others\": \"dropped\".")
+
+    /// What these stages throw or refuse with, for the catalogue.
+    public static let ofForeignStages = [notWanted]
 }
 
 struct Keeper: Transform {
@@ -50,7 +60,7 @@ struct Keeper: Transform {
         if refuses {
             try await chunk.acknowledgement.reject(
                 others.map {
-                    Rejection($0, stage: stage, code: "not-wanted", reason: "it lacks the text")
+                    Rejection($0, stage: stage, code: .notWanted, reason: "it lacks the text")
                 })
         }
         chunk.records.removeAll { !contains($0.payload) }

@@ -7,6 +7,7 @@ public struct TallyStage: StagePlugin {
     public static let role = StageRole.sink
     public static let summary = "Counts the records of each chunk, in a file or on standard output."
     public static let guarantee = "At least once: a chunk that is read again is counted again."
+    public static let remarks = StageRemarks(delivered: "counted")
 
     let to: ResourceName
 

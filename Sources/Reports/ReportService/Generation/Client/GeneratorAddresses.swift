@@ -45,7 +45,7 @@ public struct GeneratorAddresses: Sendable, Hashable {
     }
 
     private static func refusal(_ what: String) -> PipelineError {
-        .fatal("invalid-generator", "\(what): the form is \(form)")
+        .fatal(.invalidGenerator, "\(what): the form is \(form)")
     }
 
     private static func problem(with part: Substring) -> String? {

@@ -62,7 +62,7 @@ struct EndpointFailure: Error {
         case none
     }
     var remedy: Remedy
-    var code: String
+    var code: ErrorCode
     /// Says which endpoint, and what it said.
     var message: String
 
@@ -71,34 +71,34 @@ struct EndpointFailure: Error {
         switch status.code {
         case .invalidArgument, .outOfRange:
             remedy = .none
-            code = status.pipelineCode ?? "generator-refused"
+            code = status.pipelineCode ?? .generatorRefused
             message = said
         case .internal, .unknown, .dataLoss:
             remedy = .elsewhereForNow
-            code = status.pipelineCode ?? "generator-broken"
+            code = status.pipelineCode ?? .generatorBroken
             message = "\(address): \(status)"
         case .unimplemented, .notFound, .permissionDenied, .unauthenticated:
             remedy = .elsewhere
-            code = "generator-misplaced"
+            code = .generatorMisplaced
             message = "\(address) is no generator: \(status)"
         case .deadlineExceeded:
             remedy = .elsewhere
-            code = "generation-timeout"
+            code = .generationTimeout
             message = "\(address): \(status)"
         default:
             remedy = .elsewhere
-            code = status.pipelineCode ?? "generator-unavailable"
+            code = status.pipelineCode ?? .generatorUnavailable
             message = "\(address): \(status)"
         }
     }
 
     init(_ mismatch: MismatchedResponse, at address: String) {
         remedy = .elsewhere
-        code = "generator-mismatch"
+        code = .generatorMismatch
         message = "\(address) sent an answer that does not match the batch: \(mismatch)"
     }
 
-    private init(_ remedy: Remedy, code: String, _ message: String) {
+    private init(_ remedy: Remedy, code: ErrorCode, _ message: String) {
         self.remedy = remedy
         self.code = code
         self.message = message
@@ -106,7 +106,7 @@ struct EndpointFailure: Error {
 
     static func notServing(_ address: String) -> EndpointFailure {
         EndpointFailure(
-            .elsewhere, code: "generator-unavailable", "\(address) says that it is not serving")
+            .elsewhere, code: .generatorUnavailable, "\(address) says that it is not serving")
     }
 }
 

@@ -46,7 +46,7 @@ public final class RemoteGenerator: Generator {
     ) throws {
         let endpoints: [any GeneratorEndpoint]
         do { endpoints = try addresses.targets.map(GRPCGeneratorEndpoint.init) } catch {
-            throw PipelineError.fatal("no-thread", "\(error)", cause: error)
+            throw PipelineError.fatal(.noThread, "\(error)", cause: error)
         }
         self.init(
             endpoints: endpoints, timeout: timeout, clock: clock, random: random, logger: logger)
@@ -151,7 +151,7 @@ public final class RemoteGenerator: Generator {
         }
         let failures = endpoints.indices.compactMap { said[$0] }
         if failures.count < endpoints.count { return }
-        throw PipelineError.retryable("generator-unavailable", Self.text(failures))
+        throw PipelineError.retryable(.generatorUnavailable, Self.text(failures))
     }
 
     private func failure(
@@ -179,7 +179,7 @@ public final class RemoteGenerator: Generator {
 
     private func timeIsUp(_ failures: [EndpointFailure]) -> PipelineError {
         .retryable(
-            "generation-timeout",
+            .generationTimeout,
             "no generator answered within \(timeout): \(Self.text(failures))")
     }
 
@@ -191,7 +191,7 @@ public final class RemoteGenerator: Generator {
             return .permanent(
                 fault.code, "generators failed \(batch.attempts) claims of the batch: \(text)")
         }
-        return .retryable(failures.last?.code ?? "generator-unavailable", text)
+        return .retryable(failures.last?.code ?? .generatorUnavailable, text)
     }
 
     private static func text(_ failures: [EndpointFailure]) -> String {

@@ -28,7 +28,7 @@ struct WantedReports: Sendable {
                 request.definitions.append(definition)
                 return .sent(request.definitions.count - 1)
             } catch {
-                return .failed(.failure(code: "invalid-parameters", reason: "\(error)"))
+                return .failed(.failure(code: .invalidParameters, reason: "\(error)"))
             }
         }
         self.request = request

@@ -94,7 +94,7 @@ struct GenerationCall: Sendable {
         case .report where unnamed.contains(index):
             // A generator that does not look at the name; nobody could be told whose report it is.
             outcome.result = .error(
-                ReportError(code: "invalid-parameters", reason: "case_id must be a UUID"))
+                ReportError(code: .invalidParameters, reason: "case_id must be a UUID"))
         case .report(let bytes):
             do { outcome.result = .report(try Report(serializedBytes: bytes)) } catch {
                 throw GRPCStatusError(

@@ -1,0 +1,122 @@
+internal import DryRunReport
+internal import PipelineConfiguration
+internal import PipelineCore
+internal import Specification
+
+/// Whether the backends are there and have what the pipeline needs. Looks at all of them at once, and changes nothing.
+struct ConnectStep {
+    let definition: PipelineDefinition
+    let catalogue: Catalogue
+    let context: ResourceContext
+    let timeout: Duration
+    private let opened = OpenedResources()
+
+    init(
+        definition: PipelineDefinition, catalogue: Catalogue, context: ResourceContext,
+        timeout: Duration
+    ) {
+        self.definition = definition
+        self.catalogue = catalogue
+        self.context = context
+        self.timeout = timeout
+    }
+
+    func checks() async -> [DryRunCheck] {
+        let inspections = inspections
+        if inspections.isEmpty {
+            return [DryRunCheck(.connect, "", .ok, "the pipeline uses no backend")]
+        }
+        let found = await withTaskGroup(of: (Int, [ResourceFinding]).self) { group in
+            for (index, inspection) in inspections.enumerated() {
+                group.addTask { (index, await findings(of: inspection)) }
+            }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+        let positions = await PositionStep(
+            definition: definition, opened: opened.resources, timeout: timeout, clock: context.clock
+        ).checks()
+        await opened.close(within: limit, clock: context.clock)
+        return inspections.indices.flatMap { index in
+            (found[index] ?? []).map { $0.check(of: inspections[index].subject) }
+        } + positions
+    }
+
+    /// A resource knows better than the clock why nobody answered: it gets to say so first.
+    private var limit: Duration { timeout + timeout / 4 + .milliseconds(250) }
+
+    /// One for each address, however many names it has, in the file's order; then the generators.
+    private var inspections: [Inspection] {
+        var found: [Inspection] = []
+        for resource in definition.resources {
+            if let known = found.firstIndex(where: { $0.address == resource.address }) {
+                found[known].names.append(resource.name)
+            } else {
+                found.append(
+                    Inspection(target: .resource(resource.address), names: [resource.name]))
+            }
+        }
+        for stage in definition.stages {
+            for use in stage.contract.uses {
+                guard let index = found.firstIndex(where: { $0.names.contains(use.resource) })
+                else { continue }
+                for need in needs(of: use, by: stage) where !found[index].needs.contains(need) {
+                    found[index].needs.append(need)
+                }
+            }
+            if let written = (stage.settings as? any GeneratingStage)?.generator,
+                let inspect = catalogue.generator(written)?.inspect
+            {
+                found.append(
+                    Inspection(
+                        target: .generator(written, inspect),
+                        names: [.init(stringLiteral: stage.id)]))
+            }
+        }
+        return found
+    }
+
+    private func needs(of use: ResourceUse, by stage: StageDefinition) -> [ResourceNeed] {
+        use.needs(pipeline: definition.name, stage: stage.id).map { need in
+            guard case .ledger(var ledger) = need else { return need }
+            ledger.owners = definition.stateOwners
+            return .ledger(ledger)
+        }
+    }
+
+    private func findings(of inspection: Inspection) async -> [ResourceFinding] {
+        let found = await Deadline.within(limit, clock: context.clock) {
+            await look(at: inspection)
+        }
+        return found
+            ?? inspection.failed(
+                ResourceFinding(
+                    .unreachable, "\(inspection.place): no answer within \(timeout.text)",
+                    hint: "--timeout gives it longer"))
+    }
+
+    private func look(at inspection: Inspection) async -> [ResourceFinding] {
+        switch inspection.target {
+        case .generator(let written, let inspect): return await inspect(written, timeout)
+        case .resource(let address):
+            do {
+                guard let connector = catalogue.connector(address.scheme) else { return [] }
+                let resource = try connector.open(address, context)
+                let found: [ResourceFinding]
+                do {
+                    found = try await resource.inspect(for: inspection.needs, timeout: timeout)
+                } catch {
+                    await resource.close()
+                    throw error
+                }
+                opened.add(resource, at: address)
+                return found.map { finding in
+                    var finding = finding
+                    if finding.subject.isEmpty { finding.detail = "\(address): \(finding.detail)" }
+                    return finding
+                }
+            } catch {
+                return inspection.failed(ResourceFinding(failure: error))
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+internal import DryRunReport
+internal import PipelineCore
+internal import Specification
+internal import Synchronization
+
+/// Something to look at, once.
+struct Inspection: Sendable {
+    enum Target: Sendable {
+        case resource(ResourceAddress)
+        case generator(String, @Sendable (String, Duration) async -> [ResourceFinding])
+    }
+    var target: Target
+    /// What the file calls it.
+    var names: [ResourceName]
+    var needs: [ResourceNeed] = []
+
+    var subject: String { names.map(\.text).joined(separator: ", ") }
+
+    var address: ResourceAddress? {
+        if case .resource(let address) = target { address } else { nil }
+    }
+
+    /// Without credentials.
+    var place: String {
+        switch target {
+        case .resource(let address): address.description
+        case .generator(let written, _): Redaction.withoutCredentials(written)
+        }
+    }
+
+    /// The whole can't be used: what was needed of it was not looked at.
+    func failed(_ finding: ResourceFinding) -> [ResourceFinding] {
+        let reason =
+            finding.verdict == .unreachable
+            ? "\(subject) can't be reached" : "\(subject) can't be used"
+        // Reading is all that can be done with some: nothing of its own to be told about.
+        return [finding]
+            + needs.filter { $0 != .reading }.map {
+                ResourceFinding($0.subject, .unknown, "not looked at: \(reason)")
+            }
+    }
+}
+
+extension ResourceFinding {
+    /// - Parameter name: what the file calls the resource; stands for it where the finding is about the whole.
+    func check(of name: String) -> DryRunCheck {
+        let status: DryRunCheck.Status =
+            switch verdict {
+            case .ok: .ok
+            case .wrong, .unreachable: .fail
+            case .unknown: .skip
+            }
+        var check = DryRunCheck(
+            .connect, subject.isEmpty ? name : "\(name): \(subject)", status, detail, hint: hint)
+        check.isUnreachable = verdict == .unreachable
+        return check
+    }
+}
+
+/// A limit to something that may not end when it is told to: a name server's answer, a C library's call.
+enum Deadline {
+    /// What `body` returns, or `nil` when that takes longer; it is cancelled then, and its end not waited for.
+    static func within<Value: Sendable>(
+        _ timeout: Duration, clock: PipelineClock, _ body: @escaping @Sendable () async -> Value
+    ) async -> Value? {
+        // A task group would wait for the loser: these two tasks are free, and the process ends soon.
+        let race = Race<Value>()
+        let work = Task { race.finish(await body()) }
+        let limit = Task {
+            do { try await clock.sleep(for: timeout) } catch { return }
+            race.finish(nil)
+        }
+        defer {
+            work.cancel()
+            limit.cancel()
+        }
+        return await race.winner()
+    }
+}
+
+/// The first of several values, for one who waits for it.
+private final class Race<Value: Sendable>: Sendable {
+    private enum State {
+        case running
+        case awaited(CheckedContinuation<Value?, Never>)
+        case over(Value?)
+    }
+    private let state = Mutex(State.running)
+
+    func finish(_ value: Value?) {
+        let waiting = state.withLock { state -> CheckedContinuation<Value?, Never>? in
+            switch state {
+            case .running:
+                state = .over(value)
+                return nil
+            case .awaited(let waiting):
+                state = .over(value)
+                return waiting
+            case .over: return nil
+            }
+        }
+        waiting?.resume(returning: value)
+    }
+
+    func winner() async -> Value? {
+        await withCheckedContinuation { continuation in
+            let known = state.withLock { state -> Value?? in
+                if case .over(let value) = state { return .some(value) }
+                state = .awaited(continuation)
+                return nil
+            }
+            if let known { continuation.resume(returning: known) }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+internal import PipelineCore
+
+/// Two rule sets on the same trace: what the second buys and costs beside the first.
+public struct Comparison: Sendable {
+    /// The file that was asked about.
+    public let base: SimulationReport
+    /// The other, which the verdict is about.
+    public let other: SimulationReport
+
+    /// What the two are called.
+    public let names: (base: String, other: String)
+
+    public init(_ base: SimulationReport, _ other: SimulationReport) {
+        let names = Comparisons.names(of: [base, other])
+        self.init(base, other, names: (names[0], names[1]))
+    }
+
+    init(
+        _ base: SimulationReport, _ other: SimulationReport, names: (base: String, other: String)
+    ) {
+        self.base = base
+        self.other = other
+        self.names = names
+    }
+
+    /// One sentence without a full stop.
+    public var verdict: String {
+        let clauses = [faults, speed, price].compactMap(\.self)
+        guard let first = clauses.first else { return "\(names.other) does the same" }
+        let rest = clauses.dropFirst()
+        return "\(names.other) \(first)" + rest.map { " and \($0)" }.joined()
+    }
+
+    private var faults: String? {
+        let (before, after) = (base.late + base.unanswered, other.late + other.unanswered)
+        guard base.expectsAnswers, other.expectsAnswers, before != after else { return nil }
+        func count(_ cases: Int) -> String {
+            cases == 0 ? "none" : cases.counting("case", "cases")
+        }
+        return "leaves \(count(after)) late or unanswered instead of \(count(before))"
+    }
+
+    private var speed: String? {
+        guard let before = base.wait(quantile: 0.99), let after = other.wait(quantile: 0.99) else {
+            return nil
+        }
+        let gained = before - after
+        // Less than a hundredth of the wait is no news.
+        if abs(gained / max(before, after, .milliseconds(1))) < 0.01 {
+            return "answers as soon at p99"
+        }
+        return gained > .zero
+            ? "answers \(gained.spoken) sooner at p99"
+            : "answers \((.zero - gained).spoken) later at p99"
+    }
+
+    private var price: String? {
+        guard let before = base.generation?.runs, let after = other.generation?.runs else {
+            return nil
+        }
+        let numbers = "(\(after.grouped) instead of \(before.grouped))"
+        if before == after { return "costs as many generation runs (\(after.grouped))" }
+        if before == 0 || after == 0 { return "costs \(after.counting("run", "runs")) \(numbers)" }
+        let ratio = Double(after) / Double(before)
+        return after > before
+            ? "costs \(ratio.times) the generation runs \(numbers)"
+            : "saves \((1 - ratio).percent) of the generation runs \(numbers)"
+    }
+}
+
+/// Other rule sets beside one, each on the same trace.
+public struct Comparisons: Sendable {
+    /// Each of the others beside the first, in their order.
+    public let pairs: [Comparison]
+    /// Short names of all, the first one's first.
+    public let names: [String]
+
+    public init(_ base: SimulationReport, _ others: [SimulationReport]) {
+        let names = Self.names(of: [base] + others)
+        self.names = names
+        pairs = zip(others, names.dropFirst()).map { Comparison(base, $0, names: (names[0], $1)) }
+    }
+
+    /// All rule sets, the first first.
+    public var reports: [SimulationReport] { pairs.prefix(1).map(\.base) + pairs.map(\.other) }
+
+    /// Their files, or the whole paths where two files have one name.
+    static func names(of reports: [SimulationReport]) -> [String] {
+        let names = reports.map { $0.file.split(separator: "/").last.map(String.init) ?? $0.file }
+        return Set(names).count == names.count ? names : reports.map(\.file)
+    }
+}

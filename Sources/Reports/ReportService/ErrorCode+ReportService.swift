@@ -1,0 +1,29 @@
+package import PipelineCore
+
+/// What ReportService alone throws.
+extension ErrorCode {
+    package static let ambiguousAPI = ErrorCode(
+        "ambiguous-api", .failure, "Two inputs take requests from one API.",
+        remedy: "Give each an address of its own.")
+    package static let generatorBroken = ErrorCode(
+        "generator-broken", .passing, "A remote generator failed over a batch.",
+        remedy: "Look at its log; a batch over which generators keep failing is halved.")
+    package static let generatorError = ErrorCode(
+        "generator-error", .record, "A remote generator failed a case without saying a code.",
+        remedy: "Read the case's reason; the generator should say a code.")
+    package static let generatorMisplaced = ErrorCode(
+        "generator-misplaced", .passing, "What answers at an address of the stage is no generator.",
+        remedy: "Correct the address; batches go to the others, or wait.")
+    package static let generatorRefused = ErrorCode(
+        "generator-refused", .record, "A remote generator refuses a batch as it is.",
+        remedy:
+            "Nothing: the batch is halved until the cases that it refuses stand alone. Read its message."
+    )
+    package static let invalidGenerator = ErrorCode(diagnostic: "invalid-generator", .failure)
+
+    /// All of these, for the catalogue.
+    package static let ofReportService: [ErrorCode] = [
+        .ambiguousAPI, .generatorBroken, .generatorError, .generatorMisplaced, .generatorRefused,
+        .invalidGenerator,
+    ]
+}
