@@ -138,7 +138,7 @@ struct RedisOutageTests {
             address: try server.address(properties: ["connections": "1"]), clock: time.clock)
         for _ in 0..<3 {
             let error = try await #require(throws: PipelineError.self) {
-                _ = try await cache.setIfAbsent([entry("a"), entry("b")])
+                try await cache.set([entry("a"), entry("b")])
             }
             #expect(error.code == "cache-full")
             #expect(error.disposition == .retryable)

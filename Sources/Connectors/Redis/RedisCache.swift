@@ -77,29 +77,9 @@ public final class RedisCache: Cache {
     public func set(_ entries: [CacheEntry]) async throws {
         if entries.isEmpty { return }
         try checkSizes(entries)
-        let commands = entries.map { RedisCommand.set($0, onlyIfAbsent: false) }
+        let commands = entries.map { RedisCommand.set($0) }
         for reply in try await client.send(commands) {
             guard case .status = reply else { throw error(reply) }
-        }
-    }
-
-    public func setIfAbsent(_ entries: [CacheEntry]) async throws -> [Bool] {
-        if entries.isEmpty { return [] }
-        try checkSizes(entries)
-        let commands = entries.map { RedisCommand.set($0, onlyIfAbsent: true) }
-        return try await client.send(commands).map { reply in
-            switch reply {
-            case .status: return true
-            case .null: return false
-            default: throw error(reply)
-            }
-        }
-    }
-
-    public func remove(_ keys: [String]) async throws {
-        if keys.isEmpty { return }
-        for reply in try await client.send(Self.sliced(keys).map(RedisCommand.remove)) {
-            guard case .integer = reply else { throw error(reply) }
         }
     }
 

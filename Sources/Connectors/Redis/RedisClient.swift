@@ -112,7 +112,7 @@ final class RedisClient: Sendable {
     private func work(_ lane: Int) {
         while let calls = nextBatch(lane) {
             do throws(RedisFailure) {
-                try lanes[lane].answer(calls, judge: judge)
+                try lanes[lane].answer(calls, judge: judge, answered: worked)
                 succeeded()
             } catch {
                 // A lost connection may be one server's restart: the next batch finds out at once.
@@ -160,9 +160,11 @@ final class RedisClient: Sendable {
         }
     }
 
+    private func worked() { state.withLock { $0.hasWorked = true } }
+
     private func succeeded() {
+        worked()
         state.withLock { state in
-            state.hasWorked = true
             if !state.breaker.isClosed { state.breaker.succeeded() }
         }
     }

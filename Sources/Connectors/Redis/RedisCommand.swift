@@ -46,22 +46,14 @@ extension RedisCommand {
         return command
     }
 
-    /// [SET](https://redis.io/docs/latest/commands/set/) `key value [NX] PX milliseconds`.
-    static func set(_ entry: CacheEntry, onlyIfAbsent: Bool) -> RedisCommand {
+    /// [SET](https://redis.io/docs/latest/commands/set/) `key value PX milliseconds`.
+    static func set(_ entry: CacheEntry) -> RedisCommand {
         var command = RedisCommand(
             "SET", capacity: entry.key.utf8.count + entry.value.count + 32)
         command.append(entry.key)
         command.append(entry.value)
-        if onlyIfAbsent { command.append("NX") }
         command.append("PX")
         command.append(String(milliseconds(entry.timeToLive)))
-        return command
-    }
-
-    /// [UNLINK](https://redis.io/docs/latest/commands/unlink/): like DEL, the memory freed later.
-    static func remove(_ keys: ArraySlice<String>) -> RedisCommand {
-        var command = RedisCommand("UNLINK", capacity: keys.count * 48)
-        for key in keys { command.append(key) }
         return command
     }
 

@@ -217,11 +217,13 @@ final class RedisLane: @unchecked Sendable {
     /// Answers the calls by one round trip, each as soon as its replies are there. On the worker
     /// only.
     ///
-    /// - Parameter judge: says of an error whether it may pass.
+    /// - Parameters:
+    ///   - judge: says of an error whether it may pass.
+    ///   - answered: is called with the first reply, before its caller has it.
     /// - Throws: what broke the connection. The calls that were not answered until then have failed
     ///   with it.
     func answer(
-        _ calls: [RedisCall], judge: (PipelineError) -> PipelineError
+        _ calls: [RedisCall], judge: (PipelineError) -> PipelineError, answered: () -> Void
     ) throws(RedisFailure) {
         var next = 0
         var replies: [RedisReply] = []
@@ -230,6 +232,7 @@ final class RedisLane: @unchecked Sendable {
             try connect()
             try connection!.exchange(calls.flatMap(\.commands)) { reply in
                 if case .failed(let error) = reply, error.wantsNewConnection { drops = true }
+                if next == 0 && replies.isEmpty { answered() }
                 replies.append(reply)
                 if replies.count == calls[next].commands.count {
                     calls[next].finish(.success(replies))

@@ -19,11 +19,15 @@ extension ErrorCode {
         remedy:
             "Nothing: the batch is halved until the cases that it refuses stand alone. Read its message."
     )
+    package static let generatorUnavailable = ErrorCode(
+        "generator-unavailable", .passing, "No generator of the stage's addresses can be reached.",
+        remedy: "Start `penstock generate` there, or correct the addresses; batches wait meanwhile."
+    )
     package static let invalidGenerator = ErrorCode(diagnostic: "invalid-generator", .failure)
 
     /// All of these, for the catalogue.
     package static let ofReportService: [ErrorCode] = [
         .ambiguousAPI, .generatorBroken, .generatorError, .generatorMisplaced, .generatorRefused,
-        .invalidGenerator,
+        .generatorUnavailable, .invalidGenerator,
     ]
 }

@@ -171,7 +171,7 @@ struct IngestInput: Settings {
         let found = try context.resource(for: use, as: (any Resource).self)
         if let service = found as? any RequestService {
             guard context.servesCallers else { return nil }
-            let gate = RequestGate(name: resource.text, maxChunk: maxChunk, intake: intake)
+            let gate = RequestGate(maxChunk: maxChunk, intake: intake)
             try service.attach(gate, reads: context.reads)
             return gate
         }

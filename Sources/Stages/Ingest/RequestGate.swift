@@ -26,14 +26,12 @@ final class RequestGate: RequestPort, Source {
     private let state = Mutex(State())
     private let arrivals = Signal()
     private let patienceBegins = Signal()
-    private let name: String
     private let maxChunk: Int
     private let intake: Intake
 
     private var clock: PipelineClock { intake.context.clock }
 
-    init(name: String, maxChunk: Int, intake: Intake) {
-        self.name = name
+    init(maxChunk: Int, intake: Intake) {
         self.maxChunk = maxChunk
         self.intake = intake
     }

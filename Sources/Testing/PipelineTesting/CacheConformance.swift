@@ -26,7 +26,7 @@ public enum CacheConformance {
     public typealias Check = ConformanceCheck<Subject>
 
     /// All of them; each leaves other keys than its own alone.
-    public static let checks: [Check] = reading + writing + conditional + bounds
+    public static let checks: [Check] = reading + writing + bounds
 
     private static let reading: [Check] = [
         Check("answers nil for what it does not have") { subject in
@@ -40,8 +40,6 @@ public enum CacheConformance {
         Check("answers no keys with no values") { subject in
             try requireEqual(try await subject.cache.get([]).count, 0, "no keys, no values")
             try await subject.cache.set([])
-            try requireEqual(try await subject.cache.setIfAbsent([]), [], "no entries, no answers")
-            try await subject.cache.remove([])
         },
         Check("keeps keys and values of any bytes") { subject in
             let key = "bytes/\0 \r\n*3\u{1F980}\"'"
@@ -83,13 +81,6 @@ public enum CacheConformance {
             fetched[1] = 0
             try await subject.expect(["payload"], at: ["sliced"])
         },
-        Check("removes, and does not mind what is absent") { subject in
-            try await subject.store([("removed/a", "A"), ("removed/b", "B"), ("removed/c", "C")])
-            try await subject.cache.remove(
-                ["removed/a", "removed/absent", "removed/c"].map(subject.key))
-            try await subject.expect(
-                [nil, "B", nil], at: ["removed/a", "removed/b", "removed/c"])
-        },
         Check("forgets an entry when its time is over, and no other") { subject in
             let short = Duration.milliseconds(20)
             try await subject.store([("expiring/long", "stays")])
@@ -112,49 +103,6 @@ public enum CacheConformance {
         },
     ]
 
-    private static let conditional: [Check] = [
-        Check("stores only what is absent, and says so") { subject in
-            try await subject.store([("conditional/known", "old")])
-            let stored = try await subject.cache.setIfAbsent([
-                subject.entry("conditional/known", "new"),
-                subject.entry("conditional/fresh", "new"),
-            ])
-            try requireEqual(stored, [false, true], "which were stored")
-            try await subject.expect(
-                ["old", "new"], at: ["conditional/known", "conditional/fresh"])
-        },
-        Check("keeps the first of two conditional entries with one key") { subject in
-            let stored = try await subject.cache.setIfAbsent([
-                subject.entry("conditional/twice", "first"),
-                subject.entry("conditional/twice", "last"),
-            ])
-            try requireEqual(stored, [true, false], "which were stored")
-            try await subject.expect(["first"], at: ["conditional/twice"])
-        },
-        Check("takes an expired entry for absent") { subject in
-            let short = Duration.milliseconds(20)
-            let key = "conditional/expired"
-            try await subject.cache.set([subject.entry(key, "old", timeToLive: short)])
-            try await subject.expiry(subject.key(key), short)
-            let stored = try await subject.cache.setIfAbsent([subject.entry(key, "new")])
-            try requireEqual(stored, [true], "which were stored")
-            try await subject.expect(["new"], at: [key])
-        },
-        Check("lets one of many win a key") { subject in
-            let wins = try await withThrowingTaskGroup(of: Bool.self) { group in
-                for number in 0..<50 {
-                    group.addTask {
-                        try await subject.cache.setIfAbsent([
-                            subject.entry("conditional/contested", "\(number)")
-                        ])[0]
-                    }
-                }
-                return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
-            }
-            try requireEqual(wins, 1, "how many won")
-        },
-    ]
-
     private static let bounds: [Check] = [
         Check("keeps a value of the most bytes allowed") { subject in
             let value = Bytes(repeating: 7, count: subject.maxValueBytes)
@@ -162,13 +110,11 @@ public enum CacheConformance {
             try require(
                 try await subject.cache.get([subject.key("largest")]) == [value],
                 "the largest value comes back as it was")
-            try await subject.cache.remove([subject.key("largest")])
         },
         Check("refuses a value that is too large, and stores nothing of that call") { subject in
             let value = Bytes(repeating: 7, count: subject.maxValueBytes + 1)
             let entries = [subject.entry("beside", "B"), subject.entry("too-large", value)]
             try await subject.refuses { try await subject.cache.set(entries) }
-            try await subject.refuses { _ = try await subject.cache.setIfAbsent(entries) }
             try await subject.expect([nil, nil], at: ["beside", "too-large"])
         },
         Check("answers a probe and changes nothing by it") { subject in

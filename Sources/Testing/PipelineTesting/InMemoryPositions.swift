@@ -18,7 +18,6 @@ public final class InMemoryPositions: PositionStore {
         var incarnations: [String: Int] = [:]
         var waiters: [Waiter] = []
         var nextID: UInt64 = 0
-        var reads = 0
     }
     private let state = Mutex(State())
 
@@ -28,7 +27,6 @@ public final class InMemoryPositions: PositionStore {
         of log: LogName, initial: [Int32: Int64]
     ) async throws -> StoredPositions {
         let (answer, woken) = state.withLock { state in
-            state.reads += 1
             let source = log.source(incarnation: state.incarnations[log.key] ?? 0)
             if state.sources[log.key] == nil, log.formerKey != log.key {
                 state.stored[source] = state.stored.removeValue(forKey: log.formerKey)
@@ -122,9 +120,6 @@ public final class InMemoryPositions: PositionStore {
     private static func stored(_ state: State, _ source: String) -> [Int32: Int64] {
         state.stored[state.sources[source] ?? source] ?? [:]
     }
-
-    /// How often positions have been asked for.
-    public var reads: Int { state.withLock { $0.reads } }
 
     /// Waits until what is stored of the source satisfies `condition`.
     /// - Throws: `CancellationError`.

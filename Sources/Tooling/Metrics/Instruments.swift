@@ -21,11 +21,6 @@ public final class Counter: Metric {
         fraction.add(amount)
     }
 
-    /// Adds seconds.
-    public func increment(by duration: Duration) {
-        increment(by: max(0, seconds(duration)))
-    }
-
     public var value: Double { Double(whole.load(ordering: .relaxed)) + fraction.value }
 
     func write(_ name: String, _ labels: LabelSet, to text: inout String) {

@@ -7,9 +7,6 @@ internal import Synchronization
 /// same name and labels hands out the same metric. A name that is taken by another kind, a
 /// malformed name or a repeated label is a programmer's error and traps.
 public final class MetricRegistry: Sendable {
-    /// For programs that need only one.
-    public static let shared = MetricRegistry()
-
     private let families = Mutex<[String: MetricFamily]>([:])
     public init() {}
 

@@ -92,7 +92,7 @@ struct FaultyGenerator: Generator {
         let dataAsOf = process.timestamp
         try await process.clock.sleep(for: simulator.duration(runTime))
         if process.now < clearsUp, simulator.chance(failing) {
-            throw PipelineError.retryable(.generatorUnavailable, "the generator is out of order")
+            throw PipelineError.retryable(.overloaded, "the generator is out of order")
         }
         let texts = batch.cases.map { String(decoding: $0.parameters, as: UTF8.self) }
         if texts.contains(where: { $0.contains("poison") }) {

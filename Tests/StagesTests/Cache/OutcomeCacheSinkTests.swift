@@ -132,8 +132,6 @@ private struct FakeCache: Cache {
         return try await inner.get(keys)
     }
     func set(_ entries: [CacheEntry]) async throws { try await inner.set(entries) }
-    func setIfAbsent(_ entries: [CacheEntry]) async throws -> [Bool] { [] }
-    func remove(_ keys: [String]) async throws {}
     func probe() async throws {}
     func close() async {}
 }

@@ -11,8 +11,6 @@ private struct UnreachableCache: Cache {
     static let error = PipelineError.retryable("cache-unavailable", "away")
     func get(_ keys: [String]) async throws -> [Bytes?] { throw Self.error }
     func set(_ entries: [CacheEntry]) async throws { throw Self.error }
-    func setIfAbsent(_ entries: [CacheEntry]) async throws -> [Bool] { throw Self.error }
-    func remove(_ keys: [String]) async throws { throw Self.error }
     func probe() async throws { throw Self.error }
     func close() async {}
 }
@@ -29,8 +27,6 @@ private final class NotedCache: Cache {
         try await kept.set(entries)
         writes.note(entries.map(\.key))
     }
-    func setIfAbsent(_ entries: [CacheEntry]) async throws -> [Bool] { [] }
-    func remove(_ keys: [String]) async throws {}
     func probe() async throws {}
     func close() async {}
 }

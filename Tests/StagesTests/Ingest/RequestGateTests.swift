@@ -19,7 +19,7 @@ struct RequestGateTests {
 
     private func gate(maxChunk: Int = 512) -> RequestGate {
         RequestGate(
-            name: "api", maxChunk: maxChunk,
+            maxChunk: maxChunk,
             intake: Intake(decoder: PickyDecoder(), context: .testing(clock: time.clock)))
     }
 

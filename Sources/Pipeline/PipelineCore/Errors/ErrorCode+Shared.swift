@@ -39,10 +39,6 @@ extension ErrorCode {
         "generator-mismatch", .failure,
         "A generator answered another number of cases than its batch has.",
         remedy: "Correct the generator: one answer a case, in order.")
-    public static let generatorUnavailable = ErrorCode(
-        "generator-unavailable", .passing, "No generator of the stage's addresses can be reached.",
-        remedy: "Start `penstock generate` there, or correct the addresses; batches wait meanwhile."
-    )
     public static let invalidArgument = ErrorCode(
         "invalid-argument", .record, "A request or an event has a field with a wrong value.",
         remedy: "Correct the field that the reason names, and send it again.")
@@ -138,7 +134,7 @@ extension ErrorCode {
     public static let ofCore: [ErrorCode] = [
         .addressInUse, .busAuthentication, .busUnavailable, .cacheEntryTooLarge, .cacheUnavailable,
         .cannotListen, .codecMismatch, .conflict, .deadLettersRefused, .dropped, .generationTimeout,
-        .generatorMismatch, .generatorUnavailable, .invalidArgument, .invalidParameters,
+        .generatorMismatch, .invalidArgument, .invalidParameters,
         .invalidResource, .noManualTrigger, .noThread, .overloaded, .positionMoved, .producerClosed,
         .recordTooLarge, .replicasMissing, .shuttingDown, .stateOwned, .stateUnowned, .storeBusy,
         .storeChanged, .storeConflict, .storeConstraint, .storeDamaged, .storeData, .storeFull,

@@ -7,10 +7,6 @@ public protocol Cache: Resource {
     /// Stores the entries, replacing what is there. One round trip.
     /// - Throws: ``PipelineError`` `cache-entry-too-large`, permanent, before anything is stored.
     func set(_ entries: [CacheEntry]) async throws
-    /// Stores only entries whose key is absent; says which were stored. One round trip.
-    /// - Throws: ``PipelineError`` `cache-entry-too-large`, permanent, before anything is stored.
-    func setIfAbsent(_ entries: [CacheEntry]) async throws -> [Bool]
-    func remove(_ keys: [String]) async throws
 }
 
 public struct CacheEntry: Sendable {

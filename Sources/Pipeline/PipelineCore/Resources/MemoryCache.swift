@@ -72,24 +72,6 @@ public final class MemoryCache: Cache {
         entries.withLock { $0.insert(entry, now: now) }
     }
 
-    public func setIfAbsent(_ new: [CacheEntry]) async throws -> [Bool] {
-        try checkSizes(new)
-        let now = clock.now
-        return entries.withLock { entries in
-            new.map { entry in
-                if entries.contains(entry.key, now: now) { return false }
-                entries.insert(entry, now: now)
-                return true
-            }
-        }
-    }
-
-    public func remove(_ keys: [String]) async throws {
-        entries.withLock { entries in
-            for key in keys { entries.remove(key) }
-        }
-    }
-
     public func probe() async throws {}
     public func inspect(
         for needs: [ResourceNeed], timeout: Duration

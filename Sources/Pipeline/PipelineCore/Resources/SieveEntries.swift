@@ -35,10 +35,6 @@ struct SieveEntries: Sendable {
         entry.key.utf8.count + entry.value.count + overheadBytes
     }
 
-    func contains(_ key: String, now: Instant) -> Bool {
-        index[key].map { nodes[$0].expiry > now } ?? false
-    }
-
     /// The value, which this counts as read; an expired entry is dropped.
     mutating func value(of key: String, now: Instant) -> Bytes? {
         guard let at = index[key] else { return nil }
@@ -73,7 +69,7 @@ struct SieveEntries: Sendable {
         usedBytes += cost
     }
 
-    mutating func remove(_ key: String) {
+    private mutating func remove(_ key: String) {
         if let at = index[key] { drop(at) }
     }
 

@@ -35,7 +35,6 @@ public struct DeadLetterSelection: Sendable, Hashable {
         self.code = code
         self.numbers = numbers
     }
-    public static let all = DeadLetterSelection()
 }
 
 /// Where refused records lie that their topic does not take: of one pipeline, in one store.

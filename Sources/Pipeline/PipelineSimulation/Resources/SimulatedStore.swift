@@ -75,27 +75,6 @@ public final class SimulatedCache: Cache {
         }
     }
 
-    public func setIfAbsent(_ new: [CacheEntry]) async throws -> [Bool] {
-        try await resource.call { [self] in
-            let now = clock.now
-            return entries.withLock { entries in
-                new.map { entry in
-                    if let there = entries[entry.key], now < there.expiry { return false }
-                    entries[entry.key] = Self.stored(entry, now)
-                    return true
-                }
-            }
-        }
-    }
-
-    public func remove(_ keys: [String]) async throws {
-        try await resource.call { [self] in
-            entries.withLock { entries in
-                for key in keys { entries[key] = nil }
-            }
-        }
-    }
-
     private static func stored(_ entry: CacheEntry, _ now: Instant) -> Entry {
         Entry(
             value: entry.value,

@@ -34,12 +34,6 @@ public struct EventBatch: Sendable {
         texts.reserveCapacity(count * 32)
     }
 
-    /// Empties the batch and keeps its memory for the next events.
-    public mutating func removeAll() {
-        rows.removeAll(keepingCapacity: true)
-        texts.removeAll(keepingCapacity: true)
-    }
-
     /// Appends an event that satisfies the rules of `conversion-event` (``EventRules``).
     ///
     /// - Parameters:

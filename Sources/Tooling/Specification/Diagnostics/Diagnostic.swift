@@ -98,10 +98,6 @@ extension Diagnostic {
             .files([Part(at: path, text)])
         }
 
-        /// A file.
-        public static func file(_ bytes: [UInt8]) -> Example {
-            .files([Part(path: "", bytes: bytes)])
-        }
     }
 
     /// What stands at a path of a file; at the empty path it is all of it.

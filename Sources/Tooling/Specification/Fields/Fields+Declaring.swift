@@ -36,18 +36,6 @@ extension Fields {
                 isSecret: secret, objection: Self.refusal(check)))
     }
 
-    /// A setting that must be given, within bounds such as `1...10_000` or `1...`.
-    public func callAsFunction<Value: FieldValue & Comparable>(
-        _ name: String, _ documentation: String, unit: String? = nil, example: Value,
-        in range: some FieldRange<Value>
-    ) -> Value {
-        var declaration = Declaration(
-            name: name, documentation: documentation, unit: unit, example: example,
-            isRequired: true)
-        declaration.bound(by: range)
-        return required(declaration)
-    }
-
     /// A setting with a default, within bounds such as `1...10_000` or `1...`.
     public func callAsFunction<Value: FieldValue & Comparable>(
         _ name: String, _ documentation: String, unit: String? = nil, default fallback: Value,
@@ -134,18 +122,6 @@ extension Fields {
             Declaration(
                 name: name, documentation: documentation, example: example, isRequired: true,
                 role: .argument, completion: completion, objection: Self.refusal(check)))
-    }
-
-    /// An argument of a command that may be left out.
-    public func argument<Value: FieldValue>(
-        _ name: String, _ documentation: String, default fallback: Value,
-        completion: Field.Completion = .nothing, check: @escaping (Value) -> String? = { _ in nil }
-    ) -> Value {
-        required(
-            Declaration(
-                name: name, documentation: documentation, example: fallback, fallback: fallback,
-                isRequired: false, role: .argument, completion: completion,
-                objection: Self.refusal(check)))
     }
 
     /// An argument of a command that may be left out and has no default; nil then.

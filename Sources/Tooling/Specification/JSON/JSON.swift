@@ -138,8 +138,6 @@ extension JSONPath {
         self.init(steps)
     }
 
-    /// This path and then that one.
-    public func appending(_ path: JSONPath) -> JSONPath { JSONPath(steps + path.steps) }
 }
 
 extension JSON {

@@ -62,9 +62,6 @@ public final class GRPCClientStream: Sendable {
         return nil
     }
 
-    /// Cancels the call.
-    public func cancel() { messages.call.cancel() }
-
     private func failure() async -> GRPCStatusError {
         await ending.wait() ?? GRPCStatusError(.cancelled, "the call has ended already")
     }
