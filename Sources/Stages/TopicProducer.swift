@@ -9,7 +9,7 @@ final class TopicProducer: Sendable {
         var producer: (any BusProducer)?
         var isThere = false
     }
-    let topic: String
+    private let topic: String
     private let bus: any Bus
     private let partitions: Int?
     private let state = Mutex(State())
@@ -46,8 +46,8 @@ final class TopicProducer: Sendable {
     func close() async { await state.withLock { $0.producer }?.close() }
 }
 
-/// A topic, as every bus takes it: [Kafka's names](https://kafka.apache.org/documentation/), and room for
-/// `.dead-letters` behind it.
+/// A topic, as every bus takes it: [Kafka's names](https://kafka.apache.org/documentation/), and
+/// room for `.dead-letters` behind it.
 struct TopicName: TextValue, Hashable {
     static var kind: String { "name of a topic" }
     static var schema: JSON { ["type": "string", "pattern": "^[A-Za-z0-9._-]{1,236}$"] }

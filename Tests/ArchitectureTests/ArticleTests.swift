@@ -60,7 +60,7 @@ struct ArticleTests {
 
     @Test("every file name in them is that of a file")
     func files() throws {
-        let names = try SourceTree.read().files.map { $0.path.split(separator: "/").last! }
+        let names = try SourceTree.sources().files.map { $0.path.split(separator: "/").last! }
         for article in articles {
             for match in article.text.matches(of: /`([\w+]+\.swift)`/) {
                 let wanted = match.output.1

@@ -28,7 +28,7 @@ struct LayeringTests {
     private static let ours = base.union(tooling).union(transport).union(pipeline).union(connectors)
         .union(ledgers).union(reports).union(program).union(["Stages", "PipelineTesting"])
 
-    init() throws { imports = try SourceTree.read().imports }
+    init() throws { imports = try SourceTree.sources().imports }
 
     /// What a target imports of ours; the base is everybody's.
     private func imported(by target: String) -> Set<String> {

@@ -7,6 +7,9 @@ struct SourceTree {
         var target: String
         var imports: Set<String>
         var lines: [Substring]
+
+        /// Written by a generator and kept as it wrote it.
+        var isGenerated: Bool { path.contains("/Generated/") || path.hasSuffix(".pb.swift") }
     }
 
     static let root = URL(filePath: #filePath).deletingLastPathComponent()
@@ -14,9 +17,16 @@ struct SourceTree {
 
     let files: [File]
 
-    /// Reads everything below `Sources`.
-    static func read() throws -> SourceTree {
-        let sources = root.appending(path: "Sources")
+    private static let trees = Result { try ["Sources", "Tests"].map(load(_:)) }
+
+    /// Everything below `Sources`.
+    static func sources() throws -> SourceTree { try trees.get()[0] }
+
+    /// Everything below `Tests`.
+    static func tests() throws -> SourceTree { try trees.get()[1] }
+
+    private static func load(_ folder: String) throws -> SourceTree {
+        let sources = root.appending(path: folder)
         let found = FileManager.default.enumerator(atPath: sources.path)?.compactMap {
             $0 as? String
         }
@@ -24,7 +34,9 @@ struct SourceTree {
         return SourceTree(
             files: try paths.map { path in
                 let text = try String(contentsOf: sources.appending(path: path), encoding: .utf8)
-                let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+                let lines = text.utf8.split(
+                    separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false
+                ).map { Substring($0) }
                 return File(
                     path: path, target: target(of: path), imports: imports(in: lines), lines: lines)
             })
@@ -33,7 +45,7 @@ struct SourceTree {
     /// `Stages` is one target with a folder a stage; elsewhere a layer has a folder a target.
     private static func target(of path: String) -> String {
         let parts = path.split(separator: "/").map(String.init)
-        return parts[0] == "Stages" ? "Stages" : parts[1]
+        return parts[0] == "Stages" || parts.count < 2 ? parts[0] : parts[1]
     }
 
     private static func imports(in lines: [Substring]) -> Set<String> {

@@ -6,15 +6,28 @@ struct StyleTests {
     private let files: [SourceTree.File]
 
     init() throws {
-        files = try SourceTree.read().files.filter {
-            !$0.path.contains("/Generated/") && !$0.path.hasSuffix(".pb.swift")
-        }
+        files = try SourceTree.sources().files.filter { !$0.isGenerated }
     }
 
     @Test("no file is longer than 400 lines")
     func length() {
         for file in files {
             #expect(file.lines.count <= 400, "\(file.path) has \(file.lines.count) lines")
+        }
+    }
+
+    @Test("no line is wider than 100 columns, a text's own lines excepted")
+    func width() throws {
+        for file in try files + SourceTree.tests().files {
+            var isText = false
+            for (number, line) in file.lines.enumerated() {
+                let quotes = line.components(separatedBy: "\"\"\"").count - 1
+                let isInText = isText || line.utf8.contains(UInt8(ascii: "\""))
+                if quotes % 2 == 1 { isText.toggle() }
+                if line.utf8.count <= 100 || isInText { continue }
+                let columns = line.count
+                #expect(columns <= 100, "Line \(number + 1) of \(file.path) has \(columns)")
+            }
         }
     }
 

@@ -85,7 +85,8 @@ struct PipelineRehearsalTests {
         #expect(report.batches.isEmpty && report.generation == nil)
     }
 
-    /// A trace of requests: case number, minute of arrival, and minute of the deadline if it has one.
+    /// A trace of requests: case number, minute of arrival, and minute of the deadline if it has
+    /// one.
     private func requests(_ all: [(id: Int, at: Int64, deadline: Int64?)]) -> ArrivalTrace {
         let start = Timestamp(microseconds: 1_767_225_600_000_000)
         let arrivals = all.map { request in

@@ -10,10 +10,12 @@ import Testing
 @testable import DryRun
 import DryRunReport
 
-/// The same trace, once in virtual time, and once through the real runtime, bus and ledger on a disk.
+/// The same trace, once in virtual time, and once through the real runtime, bus and ledger on a
+/// disk.
 ///
-/// Time runs `PENSTOCK_TIME_FACTOR` times faster (360) over `PENSTOCK_SIMULATED_HOURS` (6). The trace leaves the
-/// minutes around a firing by age without arrivals: how late a real clock rings is not for a simulation to tell.
+/// Time runs `PENSTOCK_TIME_FACTOR` times faster (360) over `PENSTOCK_SIMULATED_HOURS` (6). The
+/// trace leaves the minutes around a firing by age without arrivals: how late a real clock rings is
+/// not for a simulation to tell.
 @Suite("A rehearsal and the real runtime", .serialized)
 struct RealRuntimeTests {
     private static func setting(_ name: String, default value: Int) -> Int {

@@ -1,7 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// A package of somebody else: it has the article "Adding a stage" and Penstock's products, nothing more.
+// A package of somebody else: it has the article "Adding a stage" and Penstock's products, nothing
+// more.
 let package = Package(
     name: "foreign-stage",
     dependencies: [.package(name: "penstock", path: "../..")],

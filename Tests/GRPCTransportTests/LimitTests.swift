@@ -81,7 +81,8 @@ struct LimitTests {
             for number in 0..<30 {
                 slow.call(number % 2 == 0 ? "/test.Echo/Now" : "/test.Echo/Later", number: number)
             }
-            // Twenty of them are kept, and nobody else has a call; unless this machine was too slow to see it.
+            // Twenty of them are kept, and nobody else has a call; unless this machine was too slow
+            // to see it.
             while !slow.hasEnded {
                 let status = await failure { () throws(GRPCStatusError) in
                     try await client.unary("/test.Echo/Now", [], timeout: .seconds(30))

@@ -1,6 +1,7 @@
 import Glibc
 
-/// A client that says to a server what it likes, byte by byte, and reads nothing unless it is asked to.
+/// A client that says to a server what it likes, byte by byte, and reads nothing unless it is asked
+/// to.
 final class RawClient {
     private let descriptor: Int32
 

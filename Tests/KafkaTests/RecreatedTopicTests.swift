@@ -143,8 +143,8 @@ struct RecreatedTopicTests {
         await third.close()
     }
 
-    /// A chain without a store: the group's offsets are the truth. Kafka drops them with their topic, but one that is
-    /// committed a moment later counts for the new one.
+    /// A chain without a store: the group's offsets are the truth. Kafka drops them with their
+    /// topic, but one that is committed a moment later counts for the new one.
     @Test func `a group's offset that was committed too late is not taken for the new topic's`()
         async throws
     {

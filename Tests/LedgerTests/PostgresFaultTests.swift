@@ -354,7 +354,8 @@ struct PostgresFaultTests {
                     try await other.withTransaction { connection in
                         try connection.query("select from penstock.stages for update")
                         lock.yield()
-                        // On the connection's own thread: the lock stays until the ledger has looked.
+                        // On the connection's own thread: the lock stays until the ledger has
+                        // looked.
                         hasLooked.wait()
                     }
                 }

@@ -30,7 +30,8 @@ struct ConformanceTests {
         return all.filter { $0.name.hasPrefix(prefix) }
     }
 
-    /// Grammatical, and refused all the same: which of two values counts must not depend on who reads.
+    /// Grammatical, and refused all the same: which of two values counts must not depend on who
+    /// reads.
     static let stricter = ["y_object_duplicated_key", "y_object_duplicated_key_and_value"]
 
     @Test("are all there")

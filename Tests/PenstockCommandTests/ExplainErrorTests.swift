@@ -12,7 +12,8 @@ import Testing
 
 @Suite("penstock explain-error")
 struct ExplainErrorTests {
-    /// Every code that a diagnostic can have: `Self("name", …` in an extension of `Diagnostic.Code`.
+    /// Every code that a diagnostic can have: `Self("name", …` in an extension of
+    /// `Diagnostic.Code`.
     ///
     /// A diagnostic takes nothing else than a code, and a code is made with its documentation only.
     static let declared = matches(
@@ -32,8 +33,8 @@ struct ExplainErrorTests {
         }
     }()
 
-    /// Every code that an error or a refusal of the running program can have, test tools left out: the constant's name
-    /// and the code's.
+    /// Every code that an error or a refusal of the running program can have, test tools left out:
+    /// the constant's name and the code's.
     private static let errorCodes: [(constant: String, name: String)] = {
         let declaration =
             /static let (\w+)(?:: ErrorCode)? = (?:ErrorCode)?(?:\.init)?\(\s*(?:diagnostic: )?"([a-z0-9-]+)"/

@@ -4,7 +4,8 @@ import Testing
 
 /// The texts in `Golden`, beside this one.
 ///
-/// `PENSTOCK_UPDATE_GOLDEN=1 swift test` writes what the program says now, to be read in the change.
+/// `PENSTOCK_UPDATE_GOLDEN=1 swift test` writes what the program says now, to be read in the
+/// change.
 enum GoldenText {
     static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(
         path: "Golden")

@@ -4,7 +4,8 @@ import LocatedJSON
 import PipelineConfiguration
 import PipelineCore
 
-/// Stages with the settings of the standard ones, which are in a layer above and cannot be used here.
+/// Stages with the settings of the standard ones, which are in a layer above and cannot be used
+/// here.
 enum SampleStages {
     static let catalogue = Catalogue(
         stages: [

@@ -1,5 +1,6 @@
-/// SipHash-2-4 with 128-bit output, key 00 01 … 0f, of the bytes 00 01 … up to the vector's index: the reference's
-/// [vectors](https://github.com/veorq/SipHash/blob/master/vectors.h), as OpenSSL computes them
+/// SipHash-2-4 with 128-bit output, key 00 01 … 0f, of the bytes 00 01 … up to the vector's index:
+/// the reference's [vectors](https://github.com/veorq/SipHash/blob/master/vectors.h), as OpenSSL
+/// computes them
 /// (`openssl mac -macopt hexkey:000102030405060708090a0b0c0d0e0f -macopt size:16 SIPHASH`).
 enum SipHashVectors {
     static let all = [

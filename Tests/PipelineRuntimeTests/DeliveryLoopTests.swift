@@ -26,7 +26,8 @@ struct DeliveryLoopTests {
             }
             try await body()
             environment.stop.set()
-            // A sink that is away is tried again within the grace; here nobody moves the clock for it.
+            // A sink that is away is tried again within the grace; here nobody moves the clock for
+            // it.
             group.cancelAll()
             while let result = await group.nextResult() {
                 if case .failure(let error) = result, !(error is CancellationError) { throw error }

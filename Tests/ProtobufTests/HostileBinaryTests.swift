@@ -106,8 +106,8 @@ struct HostileBinaryTests {
         #expect(Self.error(Report.self, groups)?.code == .tooDeep)
     }
 
-    /// Were the message that is merged into copied each time, the second form would take time in the
-    /// square of the entries: hundreds of times as long.
+    /// Were the message that is merged into copied each time, the second form would take time in
+    /// the square of the entries: hundreds of times as long.
     @Test("A oneof's message in thirty thousand pieces takes about as long as in one piece")
     func repeatedOneof() throws {
         var entries: [UInt8] = []

@@ -34,7 +34,8 @@ struct SQLiteDatabaseTests {
             #expect(error?.disposition == .fatal)
             #expect(error?.message.contains(isReplaced ? "replaced" : "deleted") == true)
         }
-        // Brought back, it is the same file; but another one in its place has taken its log by the same name.
+        // Brought back, it is the same file; but another one in its place has taken its log by the
+        // same name.
         if isReplaced { return }
         unsafe rename("\(path).away", path)
         try await database.write { _ = try $0.run("INSERT INTO t VALUES(1, 2)") }

@@ -21,7 +21,8 @@ struct SQLiteRunLockTests {
         lock = try SQLiteDatabase(path: path).acquireRunLock(command: "run other.json")
     }
 
-    /// A descriptor of the test's own, whose lock is another process's as far as flock is concerned.
+    /// A descriptor of the test's own, whose lock is another process's as far as flock is
+    /// concerned.
     private func lockedElsewhere(_ path: String) async throws -> Int32 {
         try await SQLiteDatabase(path: path).write { try $0.execute("CREATE TABLE t(a)") }
         let descriptor = unsafe open(path, O_RDONLY)

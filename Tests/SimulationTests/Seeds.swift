@@ -1,7 +1,8 @@
 import Foundation
 import PipelineCore
 
-/// Which seeds a test tries: `PENSTOCK_SIMULATION_SEEDS` says how many, `PENSTOCK_SIMULATION_FIRST_SEED` where to begin.
+/// Which seeds a test tries: `PENSTOCK_SIMULATION_SEEDS` says how many,
+/// `PENSTOCK_SIMULATION_FIRST_SEED` where to begin.
 enum Seeds {
     /// - Parameter count: how many, if the environment does not say.
     static func seeds(_ count: Int) -> Range<UInt64> {

@@ -13,7 +13,8 @@ public struct CivilDate: Sendable, Hashable {
     }
 
     /// The day so many days after 1970-01-01, counted in eras of 400 years that begin on the first
-    /// of March ([algorithm](https://howardhinnant.github.io/date_algorithms.html#civil_from_days)).
+    /// of March
+    /// ([algorithm](https://howardhinnant.github.io/date_algorithms.html#civil_from_days)).
     public init(daysSinceEpoch days: Int64) {
         let (era, dayOfEra) = (days + 719_468).flooredDivision(by: 146_097)
         let yearOfEra =

@@ -95,7 +95,8 @@ final class FileHandle: Sendable {
         if fdatasync(descriptor) != 0, errno != EINVAL { throw Self.error("flush", path) }
     }
 
-    /// A standard stream ends the process, as it does for every command: nobody can mend it from outside.
+    /// A standard stream ends the process, as it does for every command: nobody can mend it from
+    /// outside.
     private var outputError: PipelineError {
         errno == EPIPE
             ? .fatal(.outputClosed, "the reader of \(path) has gone")
@@ -113,7 +114,8 @@ final class FileHandle: Sendable {
     }
 }
 
-/// Ends blocking reads of a terminal or a pipe, which nothing else can: a pipe of its own is watched beside them.
+/// Ends blocking reads of a terminal or a pipe, which nothing else can: a pipe of its own is
+/// watched beside them.
 final class Interruption: Sendable {
     private let reading: Int32
     private let writing: Int32
@@ -140,9 +142,9 @@ final class Interruption: Sendable {
     }
 
     /// Returns when a read of the descriptor would not wait.
-    /// - Throws: `CancellationError` when the interruption has been asked for; ``PipelineError`` `file-unusable`, fatal,
-    ///   when no descriptor is left for it.
-    func awaitReadable(_ descriptor: Int32) throws {
+    /// - Throws: `CancellationError` when the interruption has been asked for; ``PipelineError``
+    ///   `file-unusable`, fatal, when no descriptor is left for it.
+    fileprivate func awaitReadable(_ descriptor: Int32) throws {
         if failure != 0 {
             throw PipelineError.fatal(
                 .fileUnusable,

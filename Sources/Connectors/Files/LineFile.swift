@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// A file of lines: read from the start, or appended to.
 public final class LineFile: LineInput, LineOutput {
-    let path: String
+    private let path: String
     private let worker = WorkerThread()
     private let input = Mutex<LineReader?>(nil)
     private let output = Mutex<FileHandle?>(nil)

@@ -4,7 +4,7 @@ internal import PipelineCore
 /// Cuts what a file yields into lines.
 struct LineReader: Sendable {
     /// A longer line is an error: it would have to be held in memory whole.
-    static let maxLine = 8 << 20
+    private static let maxLine = 8 << 20
 
     let file: FileHandle
     /// Nobody will write any more once the end was reached.
@@ -84,8 +84,8 @@ enum LineBytes {
         return copy
     }
 
-    /// A refused line as a JSON object: why it was refused, where it stood, and the line itself, in Base64 if it is no
-    /// text.
+    /// A refused line as a JSON object: why it was refused, where it stood, and the line itself, in
+    /// Base64 if it is no text.
     static func deadLetter(_ record: OutgoingRecord) -> OutgoingRecord {
         func header(_ name: String) -> String {
             let value = record.headers.last { $0.name == "penstock-\(name)" }?.value ?? []

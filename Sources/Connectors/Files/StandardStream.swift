@@ -2,7 +2,8 @@ internal import Glibc
 public import PipelineCore
 internal import Synchronization
 
-/// Standard input as a source of lines, standard output as a sink, standard error for what is refused.
+/// Standard input as a source of lines, standard output as a sink, standard error for what is
+/// refused.
 public final class StandardStream: LineInput, LineOutput {
     private let worker = WorkerThread()
     private let input: Mutex<LineReader>

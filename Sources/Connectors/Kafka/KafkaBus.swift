@@ -48,7 +48,8 @@ public final class KafkaBus: Bus {
         try await WorkerThread().runAbandonably { try prober.probe() }
     }
 
-    /// Asks a broker for its cluster and all its topics; creates none, joins no group, reads and writes no record.
+    /// Asks a broker for its cluster and all its topics; creates none, joins no group, reads and
+    /// writes no record.
     public func inspect(
         for needs: [ResourceNeed], timeout: Duration
     ) async throws -> [ResourceFinding] {

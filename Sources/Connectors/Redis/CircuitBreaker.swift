@@ -22,7 +22,7 @@ struct CircuitBreaker: Sendable {
         case refuseAndAttempt(PipelineError)
     }
 
-    static let shortestBackOff = Duration.milliseconds(50)
+    private static let shortestBackOff = Duration.milliseconds(50)
     static let longestBackOff = Duration.seconds(5)
 
     private var state = State.closed

@@ -15,13 +15,13 @@ struct RedisCommand: Sendable {
         append("\(name)")
     }
 
-    mutating func append(_ argument: String) {
+    private mutating func append(_ argument: String) {
         let before = bytes.count
         bytes += argument.utf8
         lengths.append(bytes.count - before)
     }
 
-    mutating func append(_ argument: Bytes) {
+    private mutating func append(_ argument: Bytes) {
         bytes += argument
         lengths.append(argument.count)
     }

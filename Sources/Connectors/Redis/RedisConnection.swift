@@ -7,7 +7,7 @@ internal import PipelineCore
 /// Blocks.
 ///
 /// Works with 0.14 and 1.x: speaks RESP2 and uses only what both have.
-@safe struct RedisConnection: ~Copyable {
+@safe private struct RedisConnection: ~Copyable {
     private let context: UnsafeMutablePointer<redisContext>
     private let configuration: RedisConfiguration
     /// How long a reply may take.

@@ -8,8 +8,8 @@ public struct LedgerStage: Sendable, Hashable {
     public var rule: BatchingRule
     /// The rule as text, stored beside its revision.
     public var ruleText: String
-    /// Grows with every change of the rule; a process with an older one does not seal. `nil`: one more than what is
-    /// stored if the stored text is another one, else the stored.
+    /// Grows with every change of the rule; a process with an older one does not seal. `nil`: one
+    /// more than what is stored if the stored text is another one, else the stored.
     public var revision: Int64?
     /// For cases that name no deadline: this long after acceptance.
     public var sla: Duration

@@ -1,6 +1,7 @@
 public import PipelineCore
 
-/// The tables of a ledger that know names: what differs between stores. What is done with them is the same on all.
+/// The tables of a ledger that know names: what differs between stores. What is done with them is
+/// the same on all.
 public protocol StateTables {
     /// A stage's key in them.
     associatedtype Key: Sendable
@@ -13,7 +14,8 @@ public protocol StateTables {
     /// Whether anything was ever accepted, or read up to somewhere.
     func holdsState(_ stage: Key) throws -> Bool
     func name(_ stage: Key, _ pipeline: String, _ part: String) throws
-    /// How many of the batches that a sink has not got everything of are marked for the other one already.
+    /// How many of the batches that a sink has not got everything of are marked for the other one
+    /// already.
     func batches(openTo sink: String, markedFor other: String, of stage: Key) throws -> Int
     /// Makes what a sink has not got another one's.
     func moveDeliveries(to sink: String, of stage: Key, to new: String) throws
@@ -54,8 +56,8 @@ extension StateTables {
         return moved
     }
 
-    /// Gives a stage's row another name, if it holds anything. A row of that name that holds nothing gets the old one in
-    /// exchange: a process that knows it by its key must not lose it.
+    /// Gives a stage's row another name, if it holds anything. A row of that name that holds
+    /// nothing gets the old one in exchange: a process that knows it by its key must not lose it.
     private func move(_ row: Row, to new: (pipeline: String, stage: String)) throws -> String? {
         let old = row.state
         guard try holdsState(row.key), (old.pipeline, old.stage) != new else { return nil }

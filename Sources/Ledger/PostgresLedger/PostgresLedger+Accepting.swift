@@ -4,7 +4,8 @@ public import PipelineCore
 internal import Postgres
 
 extension PostgresLedger {
-    /// Chunks that are accepted in one loan before others that wait for the connection have their turn.
+    /// Chunks that are accepted in one loan before others that wait for the connection have their
+    /// turn.
     private static let chunksPerLoan = 64
 
     /// One round trip. Repeats of cancelled and expired cases open them again, like those of

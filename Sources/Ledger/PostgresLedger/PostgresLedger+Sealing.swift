@@ -6,7 +6,7 @@ internal import Postgres
 extension PostgresLedger {
     /// Most batches that are sealed in one transaction; what is left of a drain goes on at once
     /// with the next call.
-    static let batchesPerStep = 32
+    private static let batchesPerStep = 32
 
     /// One transaction: locks the stage's row, reads what waits, decides, seals. While another
     /// process is at it, answers nothing sealed and a `next` that is soon.

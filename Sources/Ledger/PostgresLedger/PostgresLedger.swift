@@ -9,7 +9,7 @@ internal import Synchronization
 /// sealing is one transaction of a few, so that the rule itself is decided here, by the same code
 /// that a simulation runs.
 public final class PostgresLedger: Ledger {
-    let pool: PostgresPool
+    private let pool: PostgresPool
     let stage: LedgerStage
     public let outcomesCommitted = Signal()
     private let registration = Mutex<Registration?>(nil)
@@ -62,8 +62,8 @@ public final class PostgresLedger: Ledger {
         }
     }
 
-    /// Claims within a transaction: a session that was given up midway, by a process that could not wait for it, takes
-    /// nothing then that would have to run out.
+    /// Claims within a transaction: a session that was given up midway, by a process that could not
+    /// wait for it, takes nothing then that would have to run out.
     func claiming(
         _ sql: String, bind: @escaping @Sendable (PostgresParameters, Int16) -> Void
     ) async throws -> PostgresResult {
@@ -105,14 +105,14 @@ struct Registration: Sendable {
 
 /// The states that the ledger's functions raise, as operating errors.
 enum LedgerError {
-    static let positionMoved = "PS001"
+    private static let positionMoved = "PS001"
 
     static func translate(_ error: any Error) -> any Error {
         guard let error = error as? PipelineError else { return error }
         return translate(error)
     }
 
-    static func translate(_ error: PipelineError) -> PipelineError {
+    fileprivate static func translate(_ error: PipelineError) -> PipelineError {
         guard let state = error.postgres?.sqlState else { return error }
         switch state {
         case positionMoved:

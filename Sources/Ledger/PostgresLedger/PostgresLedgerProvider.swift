@@ -58,7 +58,8 @@ extension PostgresLedgerProvider {
 }
 
 extension PostgresLedgerProvider {
-    /// Where a pipeline goes on in a log; `nil` without positions, or without tables of this version. Only reads.
+    /// Where a pipeline goes on in a log; `nil` without positions, or without tables of this
+    /// version. Only reads.
     public static func storedPositions(
         of log: LogName, pipeline: String, _ connection: PostgresConnection
     ) throws -> StoredPositions? {

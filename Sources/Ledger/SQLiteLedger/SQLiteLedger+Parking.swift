@@ -2,7 +2,8 @@ public import PipelineCore
 internal import SQLite
 
 extension SQLiteLedger {
-    /// The parked outcomes (`k`) that are meant, with their cases (`c`); parameters 1 to 4 are ``Choice``'s.
+    /// The parked outcomes (`k`) that are meant, with their cases (`c`); parameters 1 to 4 are
+    /// ``Choice``'s.
     private static let chosen = """
         ledger_parked k JOIN ledger_cases c ON c.case_no = k.case_no
         WHERE k.stage_no = ?1 AND (?2 IS NULL OR k.sink = ?2) AND (?3 IS NULL OR k.code = ?3)

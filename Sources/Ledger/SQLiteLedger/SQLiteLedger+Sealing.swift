@@ -32,7 +32,7 @@ extension SQLiteLedger {
 }
 
 /// Evaluates a stage's rule and seals what it says, inside one transaction.
-struct Sealer {
+private struct Sealer {
     /// Most batches in a transaction, so that a large drain does not keep others from writing for
     /// long.
     private static let batchesPerTransaction = 32

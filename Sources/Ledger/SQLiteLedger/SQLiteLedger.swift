@@ -109,7 +109,9 @@ struct Registration: Sendable {
     }
 
     /// The row as it is, whatever its rule; `nil` if there is none.
-    static func find(_ stage: LedgerStage, in connection: SQLiteConnection) throws -> Self? {
+    fileprivate static func find(_ stage: LedgerStage, in connection: SQLiteConnection) throws
+        -> Self?
+    {
         try load(stage, from: connection).map {
             Registration(number: $0.number, revision: stage.revision ?? $0.revision)
         }
@@ -117,7 +119,9 @@ struct Registration: Sendable {
 
     /// Creates the row, or takes note of the rule.
     /// - Throws: `fatal` `rule-conflict`.
-    static func register(_ stage: LedgerStage, in connection: SQLiteConnection) throws -> Self {
+    fileprivate static func register(_ stage: LedgerStage, in connection: SQLiteConnection) throws
+        -> Self
+    {
         guard let stored = try load(stage, from: connection) else {
             try connection.run(
                 "INSERT INTO ledger_stages(pipeline, stage, rule, revision) VALUES(?1, ?2, ?3, ?4)",

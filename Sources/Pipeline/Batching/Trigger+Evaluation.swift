@@ -126,7 +126,7 @@ extension TriggerState {
 
 extension Timestamp {
     /// The next whole multiple of a period since 1970, later than this instant.
-    func nextMultiple(of period: Duration) -> Timestamp {
+    fileprivate func nextMultiple(of period: Duration) -> Timestamp {
         let length = max(1, period.wholeMicroseconds)
         let since = microseconds.flooredDivision(by: length).remainder
         return advanced(by: .microseconds(length - since))

@@ -8,9 +8,9 @@ extension Diagnostic.Code {
     public static let idleRule = Self(
         "idle-rule", "The rule never decides anything.",
         """
-        In an "any" another rule always fires before it, or in an "all" another one holds only when it \
-        does. It does no harm, and so this is a warning; but whoever wrote it expects something of it. \
-        Remove it, or the other one.
+        In an "any" another rule always fires before it, or in an "all" another one holds only \
+        when it does. It does no harm, and so this is a warning; but whoever wrote it expects \
+        something of it. Remove it, or the other one.
         """,
         example: .file(
             at: "stages[2].trigger", #"{ "any": [ { "max_age": "2h" }, { "max_age": "1h" } ] }"#))
@@ -21,9 +21,9 @@ extension Diagnostic.Code {
     public static let countAboveBatch = Self(
         "count-above-batch", "The rule waits for more cases than it seals.",
         """
-        A "count" above "max_batch" holds when so many cases wait, and then seals a batch of "max_batch" \
-        only: the rest has waited for nothing, and stays. It works, and so this is a warning. Lower the \
-        count, or raise "max_batch".
+        A "count" above "max_batch" holds when so many cases wait, and then seals a batch of \
+        "max_batch" only: the rest has waited for nothing, and stays. It works, and so this is a \
+        warning. Lower the count, or raise "max_batch".
         """,
         example: .file(
             at: "stages[2].trigger", #"{ "any": [ { "count": 600 }, { "max_age": "1h" } ] }"#))
@@ -32,10 +32,10 @@ extension Diagnostic.Code {
     public static let marginAboveSLA = Self(
         "margin-above-sla", "A deadline margin is as long as the time that cases have.",
         """
-        A case without a deadline of its own has to be answered within "sla". A "deadline_margin" of that \
-        or more makes it due in the moment it arrives: each arrival seals a batch, at most one in a \
-        "min_interval", and batching saves nothing. It works, and so this is a warning. The margin has to \
-        leave time for a run and a failed one; `penstock validate` adds that up.
+        A case without a deadline of its own has to be answered within "sla". A "deadline_margin" \
+        of that or more makes it due in the moment it arrives: each arrival seals a batch, at most \
+        one in a "min_interval", and batching saves nothing. It works, and so this is a warning. \
+        The margin has to leave time for a run and a failed one; `penstock validate` adds that up.
         """,
         example: .file(at: "stages[2].trigger", #"{ "deadline_margin": "25h" }"#))
 
@@ -43,10 +43,10 @@ extension Diagnostic.Code {
     public static let intervalAboveRule = Self(
         "interval-above-rule", "The pause between firings is longer than a rule's own time.",
         """
-        "min_interval" holds back every firing but those of full batches and flushes. Where it is longer \
-        than a rule's "max_age" or period, cases wait for it instead, and where it is longer than a \
-        "deadline_margin", for longer than until their deadline. It works, and so this is a warning. \
-        Shorten the interval, or let the rule say what really happens.
+        "min_interval" holds back every firing but those of full batches and flushes. Where it is \
+        longer than a rule's "max_age" or period, cases wait for it instead, and where it is \
+        longer than a "deadline_margin", for longer than until their deadline. It works, and so \
+        this is a warning. Shorten the interval, or let the rule say what really happens.
         """,
         example: .file(
             at: "stages[2]",
@@ -57,7 +57,8 @@ extension Diagnostic.Code {
 }
 
 extension BatchingRule {
-    /// What is odd about the trigger beside the settings around it: it works otherwise than it reads.
+    /// What is odd about the trigger beside the settings around it: it works otherwise than it
+    /// reads.
     ///
     /// - Parameters:
     ///   - field: where the trigger stands below its stage, `trigger`.
@@ -159,7 +160,7 @@ extension Trigger {
     }
 
     /// Whether `other` holds whenever this does, whatever waits.
-    func implies(_ other: Trigger) -> Bool {
+    private func implies(_ other: Trigger) -> Bool {
         switch (self, other) {
         case (.any(let triggers), _): return triggers.allSatisfy { $0.implies(other) }
         case (_, .all(let triggers)): return triggers.allSatisfy { implies($0) }

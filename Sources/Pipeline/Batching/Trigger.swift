@@ -5,8 +5,8 @@ internal import PipelineCore
 /// The rule that seals batches: a predicate over what has arrived since it last fired.
 ///
 /// Each is monotone in time: for the same arrivals, what holds goes on holding until the batch is
-/// sealed (and of `idle` alone, until more arrives). None is spent: as soon as cases wait again, all
-/// are armed again. Nothing holds while nothing waits.
+/// sealed (and of `idle` alone, until more arrives). None is spent: as soon as cases wait again,
+/// all are armed again. Nothing holds while nothing waits.
 public indirect enum Trigger: Sendable, Hashable {
     /// As many cases wait.
     case count(Int)
@@ -14,15 +14,15 @@ public indirect enum Trigger: Sendable, Hashable {
     case maxAge(Duration)
     /// For that long nothing has arrived, and nothing has been sealed.
     ///
-    /// Repeats of known cases are no arrivals. On its own it may leave a case for ever: each arrival
-    /// starts the time anew.
+    /// Repeats of known cases are no arrivals. On its own it may leave a case for ever: each
+    /// arrival starts the time anew.
     case idle(Duration)
     /// A multiple of that period, counted from 1970-01-01T00:00:00Z, has passed since the oldest
     /// case arrived: `1h` at every full hour of UTC, `12h` at midnight and noon.
     ///
     /// The ticks stand still, as those of `cron` do: neither a firing nor a restart moves them, all
-    /// processes agree on them, and no case waits longer than one period, whatever other triggers do.
-    /// A tick while nothing waits passes; several missed ones are one.
+    /// processes agree on them, and no case waits longer than one period, whatever other triggers
+    /// do. A tick while nothing waits passes; several missed ones are one.
     case every(Duration)
     /// A tick of the schedule has passed since the oldest case arrived. A tick while nothing waits
     /// passes; several missed ones are one.
@@ -74,7 +74,8 @@ public indirect enum Trigger: Sendable, Hashable {
 
 /// How long a rule may leave a case waiting.
 extension Trigger {
-    /// The shortest wait of one of them; ticks count together, since each may come in another's gap.
+    /// The shortest wait of one of them; ticks count together, since each may come in another's
+    /// gap.
     private static func longestWait(ofAny triggers: [Trigger], sla: Duration) -> Duration? {
         guard let shortest = triggers.compactMap({ $0.longestWait(sla: sla) }).min() else {
             return nil

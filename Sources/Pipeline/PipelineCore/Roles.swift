@@ -4,7 +4,8 @@ public protocol Source: Sendable {
     func run(into outlet: Outlet) async throws
     /// Called after everything sent has settled: commits, leaves groups, closes files.
     func close() async
-    /// Hears what keeps the pipeline from taking in what was sent; `nil` when nothing does any more.
+    /// Hears what keeps the pipeline from taking in what was sent; `nil` when nothing does any
+    /// more.
     func hindered(by error: PipelineError?)
 }
 
@@ -13,7 +14,8 @@ extension Source {
     public func hindered(by error: PipelineError?) {}
 }
 
-/// Where a stage hands on chunks. Sending suspends while the next stage is busy, so that a slow stage slows the source.
+/// Where a stage hands on chunks. Sending suspends while the next stage is busy, so that a slow
+/// stage slows the source.
 public struct Outlet: Sendable {
     private let body: @Sendable (Chunk) async throws -> Void
     public init(_ body: @escaping @Sendable (Chunk) async throws -> Void) { self.body = body }
@@ -22,7 +24,8 @@ public struct Outlet: Sendable {
 
 /// Changes chunks on their way: `dedupe`, a filter, a map.
 public protocol Transform: Sendable {
-    /// Hands back the chunk, with fewer or changed records. Refused ones go through `chunk.acknowledgement.reject`.
+    /// Hands back the chunk, with fewer or changed records. Refused ones go through
+    /// `chunk.acknowledgement.reject`.
     func process(_ chunk: Chunk) async throws -> Chunk
     /// Works beside the chunks, until the task is cancelled or there is nothing to do.
     func run() async throws
@@ -32,7 +35,8 @@ extension Transform {
     public func run() async throws {}
 }
 
-/// Regroups chunks in memory, by a rule of its own; their deliveries stay open until what comes out has settled.
+/// Regroups chunks in memory, by a rule of its own; their deliveries stay open until what comes out
+/// has settled.
 public protocol Buffer: Sendable {
     /// Runs until `receive` answers `nil` and what was held has been sent on.
     func run(
@@ -40,11 +44,12 @@ public protocol Buffer: Sendable {
     ) async throws
 }
 
-/// Owns state and time: cuts the chain into a head that it settles and a tail that it feeds. It is a ledger, and how the
-/// runtime drives it.
+/// Owns state and time: cuts the chain into a head that it settles and a tail that it feeds. It is
+/// a ledger, and how the runtime drives it.
 public struct Barrier: Sendable {
     public var ledger: any Ledger
-    /// What the ledger's rule says of an open batch; pure. So the runtime knows when looking again is worth a statement.
+    /// What the ledger's rule says of an open batch; pure. So the runtime knows when looking again
+    /// is worth a statement.
     public var decide: @Sendable (_ open: OpenBatch, _ now: Timestamp) -> SealingDecision
     /// Whether the rule has the `manual` trigger.
     public var isManual: Bool
@@ -102,7 +107,8 @@ extension Generator {
 public protocol RecordSink: Sendable {
     /// Non-nil for a sink that writes rows and positions in one transaction; it settles its chain.
     var positions: (any PositionStore)? { get }
-    /// Delivers a chunk, also one that has lost its records. Refused ones go through `chunk.acknowledgement.reject`.
+    /// Delivers a chunk, also one that has lost its records. Refused ones go through
+    /// `chunk.acknowledgement.reject`.
     ///
     /// - Throws: ``PipelineError``; after a retryable one the same chunk is delivered again.
     func deliver(_ chunk: Chunk) async throws
@@ -121,8 +127,8 @@ public protocol OutcomeSink: Sendable {
     /// Delivers committed outcomes; a repeat carries the same ids and the same bytes.
     ///
     /// - Returns: what is refused for good; everything else has been delivered.
-    /// - Throws: ``PipelineError``, `permanent` when the sink takes nothing at all as it is: the batch is tried again
-    ///   all the same, at growing intervals.
+    /// - Throws: ``PipelineError``, `permanent` when the sink takes nothing at all as it is: the
+    ///   batch is tried again all the same, at growing intervals.
     func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal]
     func close() async
 }

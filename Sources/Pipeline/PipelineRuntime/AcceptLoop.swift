@@ -1,12 +1,13 @@
 internal import Logging
 internal import PipelineCore
 
-/// Hands chunks to a barrier's ledger, in order and a few in flight, and settles each when it is safe.
+/// Hands chunks to a barrier's ledger, in order and a few in flight, and settles each when it is
+/// safe.
 struct AcceptLoop: Sendable {
-    let barrier: RunningBarrier
-    let environment: RunEnvironment
+    private let barrier: RunningBarrier
+    private let environment: RunEnvironment
     /// Hears what keeps the pipeline from taking in; `nil` when nothing does any more.
-    let hindered: @Sendable (PipelineError?) -> Void
+    private let hindered: @Sendable (PipelineError?) -> Void
     let window: ChunkWindow
     private let refusals: Outage
 
@@ -85,7 +86,8 @@ struct AcceptLoop: Sendable {
                     if !records.isEmpty { refusals.succeeded() }
                     return barrier.accepted(counts, of: records)
                 case .conflicts(let indices):
-                    // Nothing was written yet: the conflicts are kept first, so that no crash can lose them.
+                    // Nothing was written yet: the conflicts are kept first, so that no crash can
+                    // lose them.
                     try await chunk.acknowledgement.reject(indices.map { conflict(records[$0]) })
                     records.remove(at: indices)
                 }
@@ -109,8 +111,8 @@ struct AcceptLoop: Sendable {
 
     /// Accepts what the store takes of a chunk that it refuses as a whole, and rejects the rest.
     ///
-    /// Positions stand still meanwhile: they move when the refused records are kept. After a crash in between the
-    /// accepted ones come again, as repeats.
+    /// Positions stand still meanwhile: they move when the refused records are kept. After a crash
+    /// in between the accepted ones come again, as repeats.
     private func acceptParts(
         of chunk: Chunk, _ records: [Record], refusedAs error: PipelineError
     ) async throws {

@@ -3,10 +3,12 @@ internal import Synchronization
 
 struct ChannelClosed: Error {}
 
-/// A bounded hand-off: `send` suspends while `capacity` elements wait; many senders, many receivers.
+/// A bounded hand-off: `send` suspends while `capacity` elements wait; many senders, many
+/// receivers.
 ///
-/// A cancelled `send` has not sent, a `receive` that returned an element has taken it. Each decision is made
-/// twice, the second time under the lock that registers the waiter, so that no wake-up is lost in between.
+/// A cancelled `send` has not sent, a `receive` that returned an element has taken it. Each
+/// decision is made twice, the second time under the lock that registers the waiter, so that no
+/// wake-up is lost in between.
 final class Channel<Element: Sendable>: Sendable {
     private let state: Mutex<ChannelState<Element>>
 
@@ -101,7 +103,7 @@ final class Channel<Element: Sendable>: Sendable {
 }
 
 /// The decisions of a channel, without waiting: each method answers whom to resume.
-struct ChannelState<Element: Sendable>: Sendable {
+private struct ChannelState<Element: Sendable>: Sendable {
     enum SendStep {
         case sent
         case deliver(Resumption<Element?>)
@@ -178,7 +180,7 @@ struct ChannelState<Element: Sendable>: Sendable {
 }
 
 /// A queue over a circular array whose size is a power of two.
-struct Ring<Element: Sendable>: Sendable {
+private struct Ring<Element: Sendable>: Sendable {
     private var slots: [Element?] = Array(repeating: nil, count: 8)
     private var head = 0
     private(set) var count = 0

@@ -3,15 +3,15 @@ internal import PipelineCore
 
 /// Delivers committed batches to one sink, which has its own marks and is retried alone.
 ///
-/// A batch that fails is given back for a while that grows with every try; the ledger keeps count, so that neither a
-/// restart nor another process begins anew. Other batches go on meanwhile.
+/// A batch that fails is given back for a while that grows with every try; the ledger keeps count,
+/// so that neither a restart nor another process begins anew. Other batches go on meanwhile.
 struct DeliveryLoop: Sendable {
     /// Tries in place before the batch is given back for a while.
-    static let attemptsInPlace = 3
+    private static let attemptsInPlace = 3
     /// How long a batch rests when the sink may be back any moment.
-    static let passing = RetryPolicy(first: .seconds(5), longest: .seconds(30))
+    private static let passing = RetryPolicy(first: .seconds(5), longest: .seconds(30))
     /// How long it rests when somebody has to do something about the sink first.
-    static let lasting = RetryPolicy(first: .seconds(5), longest: .seconds(600))
+    private static let lasting = RetryPolicy(first: .seconds(5), longest: .seconds(600))
 
     /// What became of a batch.
     private enum End {
@@ -35,7 +35,8 @@ struct DeliveryLoop: Sendable {
                 switch try await process(batch) {
                 case .delivered: tellEnd(of: &trouble, batch)
                 case .postponed(let error, _) where error.disposition == .retryable:
-                    // Said already, when it began: each batch that waits for the sink would say it again.
+                    // Said already, when it began: each batch that waits for the sink would say it
+                    // again.
                     break
                 case .postponed(let error, let pause): tell(&trouble, batch, error, pause)
                 }
@@ -138,12 +139,12 @@ struct DeliveryLoop: Sendable {
 }
 
 /// When a sink's trouble is told of: as it begins, now and then, and when it is over. No I/O.
-struct DeliveryTrouble: Sendable {
+private struct DeliveryTrouble: Sendable {
     /// Batches that have failed here and were not delivered here since.
     private(set) var waiting: Set<Int64> = []
     private var lastTold: Instant?
 
-    static let interval = Duration.seconds(60)
+    private static let interval = Duration.seconds(60)
     /// Beyond that, batches are not told apart.
     private static let most = 10_000
 

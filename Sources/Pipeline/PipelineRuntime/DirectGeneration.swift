@@ -53,7 +53,8 @@ struct DirectGeneration: Sendable {
 }
 
 extension GeneratedBatch {
-    /// - Throws: ``PipelineError`` `generator-mismatch`, fatal: a generator that miscounts can't be believed in anything.
+    /// - Throws: ``PipelineError`` `generator-mismatch`, fatal: a generator that miscounts can't be
+    ///   believed in anything.
     func checked(against batch: Batch) throws(PipelineError) -> GeneratedBatch {
         if results.count == batch.cases.count { return self }
         throw .fatal(

@@ -12,7 +12,8 @@ struct GenerationLoop: Sendable {
     /// A claimed batch in work.
     private struct Claim {
         let batch: Batch
-        /// The outcomes' ids, chosen once: a commit that is repeated after a lost answer writes the same.
+        /// The outcomes' ids, chosen once: a commit that is repeated after a lost answer writes the
+        /// same.
         let outcomeIDs: [UUID]
     }
 
@@ -94,7 +95,8 @@ struct GenerationLoop: Sendable {
             ])
     }
 
-    /// Retryable: later, perhaps elsewhere. Permanent: in halves, until the poison cases stand alone, and these fail.
+    /// Retryable: later, perhaps elsewhere. Permanent: in halves, until the poison cases stand
+    /// alone, and these fail.
     private func answerFailure(
         _ error: PipelineError, of claim: Claim, since start: Instant
     ) async throws {

@@ -4,7 +4,7 @@ internal import PipelineCore
 /// Runs what stands before the barrier: a task a stage, bounded hand-offs between them.
 struct Head: Sendable {
     /// A chunk on its way; with outcomes once a generator has answered it.
-    struct Item: Sendable {
+    private struct Item: Sendable {
         var chunk: Chunk
         var outcomes: OutcomeBatch?
     }
@@ -12,8 +12,9 @@ struct Head: Sendable {
     /// Chunks that wait between two stages: enough to keep both busy, few enough to bound memory.
     static let handOffCapacity = 2
 
-    /// A member of a group that pauses keeps the others waiting as soon as their assignment changes.
-    static let longestReadingPause: Duration = .seconds(5)
+    /// A member of a group that pauses keeps the others waiting as soon as their assignment
+    /// changes.
+    private static let longestReadingPause: Duration = .seconds(5)
 
     let graph: PipelineGraph
     /// Settles what has passed the head; without it, a chunk settles then.
@@ -60,7 +61,8 @@ struct Head: Sendable {
         }
     }
 
-    /// Lets go of what sources and sinks hold, side by side: one that hangs keeps no other from its farewell.
+    /// Lets go of what sources and sinks hold, side by side: one that hangs keeps no other from its
+    /// farewell.
     func close() async {
         await withTaskGroup(of: Void.self) { group in
             for source in graph.sources.flatMap(\.role) {
@@ -97,8 +99,8 @@ struct Head: Sendable {
         }
     }
 
-    /// Where no ledger does, what names no deadline of its own gets the pipeline's promise as it comes in: rules of time
-    /// and the count of late answers go by it.
+    /// Where no ledger does, what names no deadline of its own gets the pipeline's promise as it
+    /// comes in: rules of time and the count of late answers go by it.
     private func withDeadlines(_ chunk: Chunk) -> Chunk {
         guard let sla = graph.sla, graph.tail == nil else { return chunk }
         let deadline = environment.clock.timestamp.advanced(by: sla)
@@ -178,7 +180,8 @@ struct Head: Sendable {
 }
 
 extension RunEnvironment {
-    /// Another process has taken over, or nothing takes a dead letter: the source goes on from what is stored.
+    /// Another process has taken over, or nothing takes a dead letter: the source goes on from what
+    /// is stored.
     func giveUp(_ chunk: Chunk, _ error: PipelineError, at stage: String) {
         logger.notice(
             "chunk given up: its input is read again from what is stored",

@@ -3,9 +3,9 @@ internal import Synchronization
 
 /// Keeps a lease alive while work is done under it, and hands it back when the work is broken off.
 struct LeaseKeeper: Sendable {
-    /// How long the work may take to end once it has been cancelled, and handing back its lease after that: together
-    /// less than what a process has left when its grace is over.
-    static let patience: Duration = .milliseconds(700)
+    /// How long the work may take to end once it has been cancelled, and handing back its lease
+    /// after that: together less than what a process has left when its grace is over.
+    private static let patience: Duration = .milliseconds(700)
 
     let lease: Duration
     let environment: RunEnvironment
@@ -15,10 +15,11 @@ struct LeaseKeeper: Sendable {
 
     /// Runs `body`, extending the lease three times in its length.
     ///
-    /// A stop whose grace is over, and a fatal error here or elsewhere, would leave the lease to run out: it is handed
-    /// back then, even while a `body` that does not listen to its cancellation goes on. Its token is spent, so that
-    /// whatever it still writes is refused.
-    /// - Throws: what `body` throws; `fenced` as soon as an extension is refused, `body` is cancelled then.
+    /// A stop whose grace is over, and a fatal error here or elsewhere, would leave the lease to
+    /// run out: it is handed back then, even while a `body` that does not listen to its
+    /// cancellation goes on. Its token is spent, so that whatever it still writes is refused.
+    /// - Throws: what `body` throws; `fenced` as soon as an extension is refused, `body` is
+    ///   cancelled then.
     func holding<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
         let work = Work()
         return try await withThrowingTaskGroup(of: T?.self) { group in

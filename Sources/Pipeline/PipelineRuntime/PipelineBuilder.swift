@@ -26,11 +26,13 @@ private struct ContractedStage {
 }
 
 extension PipelineGraph {
-    /// Builds the stages, those that settle first: sources need to know where positions are kept and reads answered.
+    /// Builds the stages, those that settle first: sources need to know where positions are kept
+    /// and reads answered.
     ///
-    /// - Parameter context: what every stage gets; what is its own (its resources, `input`, `logger`) and what depends
-    ///   on the chain (`positions`, `reads`) are filled in here.
-    /// - Throws: ``PipelineError`` `fatal` for a chain that can't work; `validate` finds these with positions.
+    /// - Parameter context: what every stage gets; what is its own (its resources, `input`,
+    ///   `logger`) and what depends on the chain (`positions`, `reads`) are filled in here.
+    /// - Throws: ``PipelineError`` `fatal` for a chain that can't work; `validate` finds these with
+    ///   positions.
     public init(stages: [PlannedStage], context: StageContext) throws {
         self.init(name: context.pipeline, sources: [], head: [], tail: nil)
         var context = context

@@ -1,6 +1,7 @@
 public import PipelineCore
 
-/// A built pipeline: a head that reads, changes and settles chunks, and behind a barrier a tail that answers batches.
+/// A built pipeline: a head that reads, changes and settles chunks, and behind a barrier a tail
+/// that answers batches.
 public struct PipelineGraph: Sendable {
     public struct Node<Role: Sendable>: Sendable {
         /// The stage's id.
@@ -34,7 +35,8 @@ public struct PipelineGraph: Sendable {
     public var head: [Node<HeadStage>]
     /// `nil` without a barrier: then a chunk settles when it has passed the whole head.
     public var tail: Tail?
-    /// How far away a deadline is that a request names none of, where it is kept in no ledger; `nil` where none counts.
+    /// How far away a deadline is that a request names none of, where it is kept in no ledger;
+    /// `nil` where none counts.
     public var sla: Duration?
     /// Where refused records go that their topics do not take.
     public var deadLetters: (any DeadLetterStore)?

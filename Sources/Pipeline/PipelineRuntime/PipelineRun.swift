@@ -14,13 +14,13 @@ public enum RunRole: String, Sendable, CaseIterable {
 /// One pipeline, running.
 public struct PipelineRun: Sendable {
     /// How often a pipeline whose inputs have all ended looks whether it is done.
-    static let idleCheck: Duration = .milliseconds(250)
+    private static let idleCheck: Duration = .milliseconds(250)
 
-    let graph: PipelineGraph
-    let role: RunRole
+    private let graph: PipelineGraph
+    private let role: RunRole
     /// Stops this pipeline; opened by the process's stop, or when all is done.
-    let environment: RunEnvironment
-    let processStop: AsyncEvent
+    private let environment: RunEnvironment
+    private let processStop: AsyncEvent
     private let barrier: RunningBarrier?
 
     public init(_ graph: PipelineGraph, role: RunRole, environment: RunEnvironment) {
@@ -35,8 +35,8 @@ public struct PipelineRun: Sendable {
 
     /// Runs until the stop, or until every input has ended and everything is delivered.
     ///
-    /// On the stop, sources end, what is in flight settles within the grace, and nothing waits for a trigger. What
-    /// has not settled by then is delivered again next time.
+    /// On the stop, sources end, what is in flight settles within the grace, and nothing waits for
+    /// a trigger. What has not settled by then is delivered again next time.
     /// - Throws: ``PipelineError`` when the pipeline can't go on.
     public func run() async throws {
         try await withThrowingTaskGroup(of: Bool.self) { group in

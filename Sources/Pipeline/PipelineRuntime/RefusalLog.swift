@@ -2,8 +2,8 @@ public import Logging
 public import PipelineCore
 internal import Synchronization
 
-/// Tells of what is refused: the first of a stage and a code at once, with an example, the others now and then, and those
-/// that are left at the end.
+/// Tells of what is refused: the first of a stage and a code at once, with an example, the others
+/// now and then, and those that are left at the end.
 public final class RefusalLog: Sendable {
     /// How often a stage and a code are told of at most.
     public static let interval = Duration.seconds(60)
@@ -67,7 +67,8 @@ public final class RefusalLog: Sendable {
             ])
     }
 
-    /// Tells of what has been refused since it was last told of, until the task is cancelled; then of what is left.
+    /// Tells of what has been refused since it was last told of, until the task is cancelled; then
+    /// of what is left.
     public func run() async {
         while (try? await clock.sleep(for: Self.lookInterval)) != nil { summarize() }
         summarize(all: true)

@@ -43,7 +43,8 @@ public struct RunEnvironment: Sendable {
     /// Runs `body` until it succeeds or fails for another reason than a retryable one.
     ///
     /// - Parameters:
-    ///   - isWanted: asked after a failure; the error is thrown when nobody waits for a success any more.
+    ///   - isWanted: asked after a failure; the error is thrown when nobody waits for a success any
+    ///     more.
     ///   - tell: hears each failure, and `nil` when it has succeeded after that.
     func retrying<T>(
         _ what: String, limit: Int = .max, isWanted: () -> Bool = { true },
@@ -72,8 +73,9 @@ public struct RunEnvironment: Sendable {
 
     /// Runs `body`, which works until the stop, and again after each retryable failure.
     ///
-    /// Such a body may have worked for days before it fails. Once it has worked for as long as the longest pause, its
-    /// failures count anew: otherwise every outage of a long life would make the pauses after all later ones longer.
+    /// Such a body may have worked for days before it fails. Once it has worked for as long as the
+    /// longest pause, its failures count anew: otherwise every outage of a long life would make the
+    /// pauses after all later ones longer.
     /// - Parameter longest: no pause is longer; the policy's bound by default.
     func restarting(
         _ what: String, longest: Duration? = nil, _ body: () async throws -> Void
@@ -114,7 +116,8 @@ public struct RunEnvironment: Sendable {
 
     /// Runs `body` unless the stop has been asked for, or comes first; `nil` then.
     ///
-    /// A result that arrives together with the stop, or with a cancellation, is kept: nothing that was taken is lost.
+    /// A result that arrives together with the stop, or with a cancellation, is kept: nothing that
+    /// was taken is lost.
     func unlessStopped<T: Sendable>(
         _ body: @escaping @Sendable () async throws -> T
     ) async throws -> T? {
@@ -136,7 +139,8 @@ public struct RunEnvironment: Sendable {
     }
 }
 
-/// Bounded exponential back-off with equal jitter: half of each pause is fixed, the other half random.
+/// Bounded exponential back-off with equal jitter: half of each pause is fixed, the other half
+/// random.
 public struct RetryPolicy: Sendable {
     /// The longest first pause; half of it is the shortest.
     public var first: Duration
@@ -182,8 +186,8 @@ final class RunCondition: Sendable {
         }
     }
 
-    /// It is not tried again, because nobody waits for it any more: whoever comes next finds out. A process that went on
-    /// saying that it can't work would be sent nobody, and never find out.
+    /// It is not tried again, because nobody waits for it any more: whoever comes next finds out. A
+    /// process that went on saying that it can't work would be sent nobody, and never find out.
     func gaveUp(at now: Instant) { state.withLock { $0.lapsesAt = now.advanced(by: Self.memory) } }
 
     /// `nil` while all is well.

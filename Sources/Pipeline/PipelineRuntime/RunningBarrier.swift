@@ -3,10 +3,12 @@ internal import Synchronization
 
 /// A barrier at work: its ledger, and what the loops around it wait for.
 ///
-/// What this process does is told by signals, and to its neighbours; what others do is looked for every `poll`.
+/// What this process does is told by signals, and to its neighbours; what others do is looked for
+/// every `poll`.
 final class RunningBarrier: Sendable {
-    /// A killed worker's announcements wait that long at most, however long its batches do: somebody else makes them
-    /// with the same bytes, so that an early change of hands costs nothing.
+    /// A killed worker's announcements wait that long at most, however long its batches do:
+    /// somebody else makes them with the same bytes, so that an early change of hands costs
+    /// nothing.
     private static let longestDeliveryLease: Duration = .seconds(60)
     /// How often to look where every process tells what it has done.
     private static let idlePoll = Duration.hours(1)
@@ -115,10 +117,10 @@ final class RunningBarrier: Sendable {
     private func tell(_ news: Neighbours.News) { environment.neighbours?.tell(news, from: self) }
 }
 
-/// The barriers of one stage in several processes, all that work on the same stores, which tell each other what they have
-/// done: then nobody has to be polled for. Simulated processes can.
+/// The barriers of one stage in several processes, all that work on the same stores, which tell
+/// each other what they have done: then nobody has to be polled for. Simulated processes can.
 public final class Neighbours: Sendable {
-    enum News: Sendable {
+    fileprivate enum News: Sendable {
         /// So many new cases are in the ledger.
         case arrived(Int, earliestDeadline: Timestamp?)
         /// Batches have been sealed, or divided.
@@ -136,12 +138,12 @@ public final class Neighbours: Sendable {
     public init() {}
 
     /// - Parameter hear: hears the news of all others from now on.
-    func join(_ member: AnyObject, hear: @escaping @Sendable (News) -> Void) {
+    fileprivate func join(_ member: AnyObject, hear: @escaping @Sendable (News) -> Void) {
         let id = ObjectIdentifier(member)
         members.withLock { $0.append(Member(id: id, hear: hear)) }
     }
 
-    func tell(_ news: News, from member: AnyObject) {
+    fileprivate func tell(_ news: News, from member: AnyObject) {
         let id = ObjectIdentifier(member)
         for other in members.withLock({ $0 }) where other.id != id { other.hear(news) }
     }

@@ -14,8 +14,8 @@ public protocol RuntimeObserver: Sendable {
     func delivered(stage: String, outcomes: Int, took: Duration)
     /// A sink has refused outcomes of a committed batch for good.
     func parked(stage: String, code: ErrorCode, outcomes: Int)
-    /// How many outcomes are parked for each sink, and how many dead letters of each stage the store keeps; `nil` while
-    /// nobody knows, or where there is no store.
+    /// How many outcomes are parked for each sink, and how many dead letters of each stage the
+    /// store keeps; `nil` while nobody knows, or where there is no store.
     func figures(parked: [String: Int]?, deadLetters: [String: Int]?)
 }
 
@@ -34,10 +34,11 @@ public struct SilentObserver: RuntimeObserver {
     public func delivered(stage: String, outcomes: Int, took: Duration) {}
 }
 
-/// Asks now and then for what waits for an operator, for metrics: figures that other processes change, too.
+/// Asks now and then for what waits for an operator, for metrics: figures that other processes
+/// change, too.
 struct FiguresLoop: Sendable {
     /// How often.
-    static let interval = Duration.seconds(15)
+    private static let interval = Duration.seconds(15)
 
     let graph: PipelineGraph
     let environment: RunEnvironment

@@ -4,13 +4,13 @@ internal import PipelineCore
 /// Evaluates a barrier's rule, seals what it says, and deletes what its retention is over for.
 struct SealingLoop: Sendable {
     /// How often to look for what is to be deleted.
-    static let purgeInterval = Duration.seconds(60)
+    private static let purgeInterval = Duration.seconds(60)
 
     let barrier: RunningBarrier
     let environment: RunEnvironment
 
-    /// Looks, seals, and sleeps until the rule may fire: woken by arrivals here, and by the clock for those elsewhere.
-    /// Until cancelled.
+    /// Looks, seals, and sleeps until the rule may fire: woken by arrivals here, and by the clock
+    /// for those elsewhere. Until cancelled.
     func run() async throws {
         var isOutdated = false
         while true {
@@ -33,8 +33,8 @@ struct SealingLoop: Sendable {
         }
     }
 
-    /// Deletes what its retention is over for, a batch a step. Each step is followed by a pause as long as it took: what
-    /// has to be done now is never behind more than one. Until cancelled.
+    /// Deletes what its retention is over for, a batch a step. Each step is followed by a pause as
+    /// long as it took: what has to be done now is never behind more than one. Until cancelled.
     func runUpkeep() async throws {
         guard let retention = barrier.retention else { return }
         while true {
@@ -73,7 +73,8 @@ struct SealingLoop: Sendable {
     }
 }
 
-/// What this process knows of the open batch since it last looked: decides when looking again is worth a statement.
+/// What this process knows of the open batch since it last looked: decides when looking again is
+/// worth a statement.
 struct SealingForecast: Sendable {
     private let decide: @Sendable (OpenBatch, Timestamp) -> SealingDecision
     private var open = OpenBatch(count: 0, oldest: nil, earliestDeadline: nil)

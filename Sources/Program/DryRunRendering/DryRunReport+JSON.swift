@@ -8,9 +8,10 @@ internal import PipelineCore
 extension DryRunReport {
     /// The report as a value: the checklist and the diagnostics, then what the simulation showed.
     ///
-    /// `checks` holds `{"step", "subject", "status", "detail", "hint", "unreachable"}`: a subject is empty for a step as a
-    /// whole; a hint is left out where there is none; `unreachable` is `true`, or left out. With one other file there is a
-    /// `comparison`, with several a list, `comparisons`; with none the `simulation`.
+    /// `checks` holds `{"step", "subject", "status", "detail", "hint", "unreachable"}`: a subject
+    /// is empty for a step as a whole; a hint is left out where there is none; `unreachable` is
+    /// `true`, or left out. With one other file there is a `comparison`, with several a list,
+    /// `comparisons`; with none the `simulation`.
     ///
     /// - Parameter strict: see ``exitCode(strict:)``.
     public func json(strict: Bool) -> JSON {
@@ -108,7 +109,7 @@ extension SimulationReport {
 
 extension JSON {
     /// A duration in seconds, exact to the microsecond.
-    static func seconds(_ duration: Duration) -> JSON {
+    fileprivate static func seconds(_ duration: Duration) -> JSON {
         let (seconds, rest) = abs(duration.wholeMicroseconds).quotientAndRemainder(
             dividingBy: 1_000_000)
         var fraction = String(rest + 1_000_000).dropFirst()
@@ -118,7 +119,7 @@ extension JSON {
     }
 
     /// A share, to four digits.
-    static func share(_ share: Double) -> JSON {
+    fileprivate static func share(_ share: Double) -> JSON {
         JSON(.number("\((share * 10_000).rounded() / 10_000)"))
     }
 }
@@ -133,7 +134,7 @@ extension WaitHistogram.Bin {
 }
 
 extension GenerationCost {
-    fileprivate var json: JSON {
+    var json: JSON {
         [
             "runs": .number(runs), "busy_seconds": .seconds(busy),
             "single_seconds": .seconds(single), "saved": .share(saved),
@@ -158,7 +159,7 @@ extension BatchFigures {
 }
 
 extension StageCount {
-    fileprivate var json: JSON {
+    var json: JSON {
         [
             "id": .string(id), "type": .string(type), "received": .number(received),
             "passed": .number(passed),
@@ -167,7 +168,7 @@ extension StageCount {
 }
 
 extension DeadLetterCount {
-    fileprivate var json: JSON {
+    var json: JSON {
         [
             "stage": .string(stage), "code": .string(code), "count": .number(count),
             "example": .string(example),

@@ -85,7 +85,7 @@ public struct Comparisons: Sendable {
     public var reports: [SimulationReport] { pairs.prefix(1).map(\.base) + pairs.map(\.other) }
 
     /// Their files, or the whole paths where two files have one name.
-    static func names(of reports: [SimulationReport]) -> [String] {
+    fileprivate static func names(of reports: [SimulationReport]) -> [String] {
         let names = reports.map { $0.file.split(separator: "/").last.map(String.init) ?? $0.file }
         return Set(names).count == names.count ? names : reports.map(\.file)
     }

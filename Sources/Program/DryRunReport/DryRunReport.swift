@@ -32,7 +32,8 @@ public struct DryRunCheck: Sendable, Hashable {
         case skip = "SKIP"
     }
     public var step: Step
-    /// What was looked at: `bus (kafka://localhost:9092)`, `topic report-requests`; empty for the step as a whole.
+    /// What was looked at: `bus (kafka://localhost:9092)`, `topic report-requests`; empty for the
+    /// step as a whole.
     public var subject: String
     public var status: Status
     /// What was found, or why it was skipped; one sentence without a full stop.
@@ -53,8 +54,8 @@ public struct DryRunCheck: Sendable, Hashable {
 }
 
 extension DryRunReport {
-    /// How the command ends: 78 when the file or its environment is not in order, 69 when a backend can't be reached,
-    /// 1 when another check failed.
+    /// How the command ends: 78 when the file or its environment is not in order, 69 when a backend
+    /// can't be reached, 1 when another check failed.
     ///
     /// - Parameter strict: whether a step that was skipped counts as failed.
     public func exitCode(strict: Bool) -> ExitCode {

@@ -27,8 +27,8 @@ public struct SimulationReport: Sendable {
     public var batches: [BatchFigures] = []
     /// How long each answered case waited from its first arrival to its outcome, ascending.
     public var waits: [Duration] = []
-    /// Answers that came after their case's own deadline, as `run` marks and counts them; those after
-    /// the SLA where nobody counts deadlines.
+    /// Answers that came after their case's own deadline, as `run` marks and counts them; those
+    /// after the SLA where nobody counts deadlines.
     public var late: Int {
         get { lateByDeadline ?? afterSLA }
         set { lateByDeadline = newValue }
@@ -51,12 +51,14 @@ public struct SimulationReport: Sendable {
         self.traceLength = traceLength
     }
 
-    /// Cases without an answer when nothing was left to happen, or the simulation's limit was reached.
+    /// Cases without an answer when nothing was left to happen, or the simulation's limit was
+    /// reached.
     public var unanswered: Int { max(0, cases.count - waits.count) }
     /// Answers that came after the SLA, whatever deadline their cases had.
     public var afterSLA: Int { waits.count - (waits.partitioningIndex { $0 > sla }) }
 
-    /// The wait that this share of the answered cases did not exceed (nearest rank); `nil` without any.
+    /// The wait that this share of the answered cases did not exceed (nearest rank); `nil` without
+    /// any.
     public func wait(quantile: Double) -> Duration? {
         if waits.isEmpty { return nil }
         let rank = Int((quantile * Double(waits.count)).rounded(.up))

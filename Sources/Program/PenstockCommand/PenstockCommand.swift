@@ -2,7 +2,8 @@ public import CommandLineInterface
 public import PipelineCore
 internal import StandardCatalogue
 
-/// The command line as a library: a third party's program calls ``main(_:catalogue:)`` with a catalogue of its own.
+/// The command line as a library: a third party's program calls ``main(_:catalogue:)`` with a
+/// catalogue of its own.
 public enum PenstockCommand {
     public static let version = "0.1.0"
 
@@ -11,8 +12,8 @@ public enum PenstockCommand {
         Command(
             "penstock", "Accumulates work that is cheap to do together, and does it together.",
             details: """
-                A pipeline file says what is read, when batches are sealed, and where answers go. Start with \
-                `penstock validate FILE`, then `penstock run FILE`.
+                A pipeline file says what is read, when batches are sealed, and where answers go. \
+                Start with `penstock validate FILE`, then `penstock run FILE`.
 
                 Exit codes:
                   0   ok

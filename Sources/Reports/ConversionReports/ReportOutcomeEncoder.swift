@@ -58,9 +58,10 @@ public struct ReportOutcomeEncoder: OutcomeEncoder {
     }
 
     /// Most bytes of an answer that is looked into: a report's have a few hundred.
-    static let answerLimit = 64 << 10
+    private static let answerLimit = 64 << 10
 
-    /// Decodes the bytes, and compares the case that they speak of, in the answer and in the report.
+    /// Decodes the bytes, and compares the case that they speak of, in the answer and in the
+    /// report.
     public func recognize(_ bytes: Bytes, of id: UUID) -> CachedAnswer {
         guard bytes.count <= Self.answerLimit,
             let answer = try? GetReportResponse(serializedBytes: bytes)
@@ -79,7 +80,7 @@ public struct ReportOutcomeEncoder: OutcomeEncoder {
 
 extension Outcome {
     /// The batch's name for people; `nil` for a case that ended without one.
-    var batchName: String? { batch > 0 ? String(batch) : nil }
+    fileprivate var batchName: String? { batch > 0 ? String(batch) : nil }
 
     fileprivate func decodedReport() throws -> Report {
         guard let report else { throw unreadable("it has no report") }

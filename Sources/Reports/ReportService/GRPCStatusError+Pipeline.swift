@@ -3,7 +3,8 @@ internal import PipelineCore
 internal import Protobuf
 
 extension GRPCStatusError {
-    /// INVALID_ARGUMENT with every field violation at once, for people and (as `google.rpc.BadRequest`) for programs.
+    /// INVALID_ARGUMENT with every field violation at once, for people and (as
+    /// `google.rpc.BadRequest`) for programs.
     static func badRequest(_ violations: [FieldViolation]) -> GRPCStatusError {
         let sentence = violations.map { "\($0.field) \($0.description)" }.joined(separator: "; ")
         var status = Google_Rpc_Status()
@@ -26,7 +27,7 @@ extension GRPCStatusError {
     private static let retryDelay: Duration = .seconds(1)
 
     /// UNAVAILABLE with the reason, and `google.rpc.RetryInfo` for programs.
-    static func unavailable(_ reason: String) -> GRPCStatusError {
+    private static func unavailable(_ reason: String) -> GRPCStatusError {
         var status = Google_Rpc_Status()
         status.code = GRPCStatusCode.unavailable.rawValue
         status.message = reason
@@ -62,12 +63,14 @@ extension GRPCStatusError {
 }
 
 extension PipelineError {
-    /// Nothing is promised, and the same call may succeed: another worker has it, or a store is away.
+    /// Nothing is promised, and the same call may succeed: another worker has it, or a store is
+    /// away.
     fileprivate var mayBeRepeated: Bool { disposition == .retryable || disposition == .fenced }
 }
 
 extension PipelineError {
-    /// Why a service can't be served: `address-in-use` where another process has the port, `cannot-listen` otherwise.
+    /// Why a service can't be served: `address-in-use` where another process has the port,
+    /// `cannot-listen` otherwise.
     static func cannotListen(_ error: GRPCError) -> PipelineError {
         guard error.code == .addressInUse else {
             return .fatal(.cannotListen, error.message, cause: error)

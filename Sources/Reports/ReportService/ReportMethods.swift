@@ -6,7 +6,7 @@ internal import ReportMessages
 /// The handlers of `conversionreports.v1.ReportService`.
 struct ReportMethods: Sendable {
     /// WaitReport waits no longer, whatever is asked for.
-    static let longestWait: Duration = .seconds(60)
+    private static let longestWait: Duration = .seconds(60)
 
     let port: any RequestPort
     let answers: CaseAnswers
@@ -152,11 +152,13 @@ struct ReportMethods: Sendable {
 }
 
 extension GetReportResponse {
-    var status: ReportStatus? { if case .status(let status)? = result { status } else { nil } }
+    fileprivate var status: ReportStatus? {
+        if case .status(let status)? = result { status } else { nil }
+    }
 }
 
 extension ReportStatus {
-    static var done: ReportStatus {
+    fileprivate static var done: ReportStatus {
         .with {
             $0.state = .succeeded
             $0.message = "Report is done"

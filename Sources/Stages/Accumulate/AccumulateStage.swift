@@ -7,7 +7,7 @@ public import PipelineCore
 
 /// `accumulate`: keeps what arrives until its rule seals a batch.
 public struct AccumulateStage: SealingStage {
-    enum Durability: String, Choice { case ledger, none }
+    private enum Durability: String, Choice { case ledger, none }
 
     public static let type = "accumulate"
     public static let role = StageRole.barrier
@@ -20,20 +20,21 @@ public struct AccumulateStage: SealingStage {
     }
     public static let remarks = StageRemarks(kept: .others("known already or never sealed"))
     public static let guarantee = """
-        With a store, a chunk is settled by the transaction that inserts its cases and advances its inputs' positions: \
-        from then on every case gets exactly one outcome, whatever is killed. With "durability": "none" chunks stay open \
-        in memory until their batch has settled: after a crash they are read again.
+        With a store, a chunk is settled by the transaction that inserts its cases and advances \
+        its inputs' positions: from then on every case gets exactly one outcome, whatever is \
+        killed. With "durability": "none" chunks stay open in memory until their batch has \
+        settled: after a crash they are read again.
         """
 
-    let store: ResourceName?
-    let durability: Durability
-    let trigger: Trigger
-    let maxBatch: Int
-    let minInterval: Duration
-    let lease: Duration
-    let poll: Duration
-    let retention: Duration?
-    let revision: Int?
+    private let store: ResourceName?
+    private let durability: Durability
+    private let trigger: Trigger
+    private let maxBatch: Int
+    private let minInterval: Duration
+    private let lease: Duration
+    private let poll: Duration
+    private let retention: Duration?
+    private let revision: Int?
 
     public init(_ field: Fields) {
         store = field.optional("store", "Where the ledger is kept.", example: "store")
@@ -67,7 +68,7 @@ public struct AccumulateStage: SealingStage {
 
     public var fullBatch: Int { rule.fullBatch }
 
-    var rule: BatchingRule {
+    private var rule: BatchingRule {
         BatchingRule(trigger: trigger, maxBatch: maxBatch, minInterval: minInterval)
     }
 
@@ -110,8 +111,8 @@ public struct AccumulateStage: SealingStage {
         }
     }
 
-    /// Until the process that seals has seen what another one took in, and a worker what that one sealed: twice
-    /// a poll with its jitter.
+    /// Until the process that seals has seen what another one took in, and a worker what that one
+    /// sealed: twice a poll with its jitter.
     private var looking: Duration { durability == .ledger ? poll * 2.5 : .zero }
 
     private var objections: [StageContract.Objection] {

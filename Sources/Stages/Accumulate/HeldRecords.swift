@@ -4,7 +4,7 @@ internal import Synchronization
 /// Records that wait in memory, and the acknowledgements that they belong to.
 struct HeldRecords: Sendable {
     /// Chunks without records that may wait behind records; more are not left waiting.
-    static let maxIdle = 1024
+    private static let maxIdle = 1024
 
     private struct Held: Sendable {
         var record: Record
@@ -56,7 +56,8 @@ struct HeldRecords: Sendable {
                 idle: isEmpty ? share : nil))
     }
 
-    /// The next records as one chunk, with the positions of what is in it; `nil` when nothing waits.
+    /// The next records as one chunk, with the positions of what is in it; `nil` when nothing
+    /// waits.
     mutating func take(_ limit: Int) -> Chunk? {
         if waiting.isEmpty && steps.isEmpty { return nil }
         let batch = waiting.prefix(limit)
@@ -75,8 +76,9 @@ struct HeldRecords: Sendable {
         return Chunk(records: records, advances: moved, acknowledgement: acknowledgement)
     }
 
-    /// The steps of chunks that are complete now, and the first part of one that is not: a record and the position
-    /// behind it go together, or a crash between two batches would repeat the first.
+    /// The steps of chunks that are complete now, and the first part of one that is not: a record
+    /// and the position behind it go together, or a crash between two batches would repeat the
+    /// first.
     private mutating func takeSteps() -> ([PositionAdvance], [SharedAcknowledgement]) {
         var moved: [PositionAdvance] = []
         var idle: [SharedAcknowledgement] = []
@@ -95,8 +97,8 @@ struct HeldRecords: Sendable {
         return (moved, idle)
     }
 
-    /// Splits the first step before the first of the chunk's records that still wait, in each partition: a chunk is of
-    /// one log.
+    /// Splits the first step before the first of the chunk's records that still wait, in each
+    /// partition: a chunk is of one log.
     private mutating func cutFirstStep(rest: [Origin]) -> [PositionAdvance] {
         var first: [PositionAdvance] = []
         steps[0].advances = steps[0].advances.compactMap { advance in
@@ -116,7 +118,8 @@ struct HeldRecords: Sendable {
 }
 
 extension [PositionAdvance] {
-    /// Steps of the same partition that continue each other become one; others stay, for the store to refuse.
+    /// Steps of the same partition that continue each other become one; others stay, for the store
+    /// to refuse.
     fileprivate mutating func join(_ later: [PositionAdvance]) {
         for step in later {
             let earlier = lastIndex {

@@ -2,7 +2,8 @@ internal import Batching
 internal import PipelineCore
 internal import Synchronization
 
-/// An accumulate without a ledger: records wait in memory, their acknowledgements open, until the rule fires.
+/// An accumulate without a ledger: records wait in memory, their acknowledgements open, until the
+/// rule fires.
 final class MemoryAccumulator: Buffer {
     private let rule: BatchingRule
     private let clock: PipelineClock

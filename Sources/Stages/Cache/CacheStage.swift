@@ -10,15 +10,15 @@ public struct CacheStage: StagePlugin {
     public static var codes: [Diagnostic.Code] { [.unknownCodec] }
     public static let remarks = StageRemarks(delivered: "cached")
     public static let guarantee = """
-        Never in the way: while the cache is down, reads are answered by the ledger and the stage tries again. Only \
-        outcomes that never change are kept, those of cases that succeeded; what is found under a case's key and is not \
-        its answer is a miss.
+        Never in the way: while the cache is down, reads are answered by the ledger and the stage \
+        tries again. Only outcomes that never change are kept, those of cases that succeeded; what \
+        is found under a case's key and is not its answer is a miss.
         """
 
-    let cache: ResourceName
-    let key: CaseKey
-    let timeToLive: Duration
-    let codec: String
+    private let cache: ResourceName
+    private let key: CaseKey
+    private let timeToLive: Duration
+    private let codec: String
 
     public init(_ field: Fields) {
         cache = field("in", "The cache.", example: "cache")
@@ -86,8 +86,8 @@ struct CaseKey: TextValue, Hashable {
     static let report = CaseKey(before: "report:", after: "")
     private static let place = "{case_id}"
 
-    let before: String
-    let after: String
+    private let before: String
+    private let after: String
 
     private init(before: String, after: String) {
         self.before = before

@@ -3,17 +3,18 @@ internal import PipelineCore
 
 /// The layout of outcomes in a cache: written by the stage, read by the API.
 ///
-/// Only outcomes that last are kept. One that did not succeed is opened again by a repeat of its request: whoever
-/// found it here would be told of less than somebody else knows already. For the same reason none can replace a newer
-/// one here, however late a slow reader or a repeated delivery writes it. None outlives its case's time in the ledger.
+/// Only outcomes that last are kept. One that did not succeed is opened again by a repeat of its
+/// request: whoever found it here would be told of less than somebody else knows already. For the
+/// same reason none can replace a newer one here, however late a slow reader or a repeated delivery
+/// writes it. None outlives its case's time in the ledger.
 struct CachedOutcomes: OutcomeCache {
     /// Most entries of one write, so that a large batch does not hold up those who read.
-    static let batchSize = 512
+    private static let batchSize = 512
 
-    let cache: any Cache
-    let key: CaseKey
-    let timeToLive: Duration
-    let encoder: any OutcomeEncoder
+    private let cache: any Cache
+    private let key: CaseKey
+    private let timeToLive: Duration
+    private let encoder: any OutcomeEncoder
     private let context: StageContext
     private let outage: Outage
     private let foreign: Outage

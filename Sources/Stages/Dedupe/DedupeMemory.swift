@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// 128 bits that stand for a key.
 struct DedupeKey: Sendable, Hashable {
-    var high: UInt64
-    var low: UInt64
+    private var high: UInt64
+    private var low: UInt64
     init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
@@ -36,7 +36,8 @@ final class ProcessDedupeMemory: DedupeMemory {
     }
     private struct State {
         var digests: [DedupeKey: Digest] = [:]
-        /// A circular queue in order of expiry; stale entries (an overwritten key) expire harmlessly early.
+        /// A circular queue in order of expiry; stale entries (an overwritten key) expire
+        /// harmlessly early.
         var queue: [Entry] = []
         var head = 0
 

@@ -14,17 +14,19 @@ public struct DedupeStage: StagePlugin {
     public static let summary = "Drops repeats with the same key and the same content."
     public static let remarks = StageRemarks(kept: .repeats)
     public static let guarantee = """
-        Never drops the only copy: a key is remembered once its first record has settled, a repeat that arrives meanwhile \
-        waits for that and goes on if it failed. A repeat of a case that has failed goes on, and opens it again; so does a \
-        request whose case the ledger does not have any more. The same key with other content goes on; the ledger says \
-        what it is. Where a codec reads ids, a record is never a repeat of one with another id, however equal the rest is: \
-        each case has a caller who waits for its answer. Losing the memory costs work, never a record.
+        Never drops the only copy: a key is remembered once its first record has settled, a repeat \
+        that arrives meanwhile waits for that and goes on if it failed. A repeat of a case that \
+        has failed goes on, and opens it again; so does a request whose case the ledger does not \
+        have any more. The same key with other content goes on; the ledger says what it is. Where \
+        a codec reads ids, a record is never a repeat of one with another id, however equal the \
+        rest is: each case has a caller who waits for its answer. Losing the memory costs work, \
+        never a record.
         """
 
-    let key: Key
-    let window: Duration
-    let maxKeys: Int
-    let cache: ResourceName?
+    private let key: Key
+    private let window: Duration
+    private let maxKeys: Int
+    private let cache: ResourceName?
 
     public init(_ field: Fields) {
         key = field(
@@ -93,7 +95,8 @@ extension Record {
     /// The codec's digest, or the payload's.
     var contentDigest: Digest { digest ?? Digest(of: payload) }
 
-    /// Together with the record's id, if it has one: dropping another case, with however equal a content, would lose it.
+    /// Together with the record's id, if it has one: dropping another case, with however equal a
+    /// content, would lose it.
     fileprivate func keyOfItsID(_ rest: Digest) -> DedupeKey {
         guard let id else { return DedupeKey(rest) }
         return DedupeKey(Digest(of: (id.bytes + UUID(high: rest.high, low: rest.low).bytes)[...]))

@@ -19,7 +19,8 @@ final class Deduplicator: Transform {
     private let key: @Sendable (Record) -> DedupeKey?
     private let inFlight = Mutex<[DedupeKey: Leader]>([:])
 
-    /// - Parameter cases: knows which cases have failed, or are gone, since they were remembered, in whatever process.
+    /// - Parameter cases: knows which cases have failed, or are gone, since they were remembered,
+    ///   in whatever process.
     init(
         memory: any DedupeMemory, cases: (any CaseReader)? = nil, passesUnsettled: Bool,
         key: @escaping @Sendable (Record) -> DedupeKey?
@@ -81,9 +82,9 @@ final class Deduplicator: Transform {
 
     func run() async throws { try await memory.run() }
 
-    /// The cases of repeats which are about to be dropped and which the ledger would open: failed ones, and those that it
-    /// does not have any more. One statement for a chunk, and only if it has repeats. Nobody but the ledger knows: any
-    /// process may have answered.
+    /// The cases of repeats which are about to be dropped and which the ledger would open: failed
+    /// ones, and those that it does not have any more. One statement for a chunk, and only if it
+    /// has repeats. Nobody but the ledger knows: any process may have answered.
     private func reopenable(
         among records: [Record], _ keys: [DedupeKey?], _ known: [Digest?]
     ) async -> Set<UUID> {
@@ -100,7 +101,8 @@ final class Deduplicator: Transform {
         do { return try await cases.reopenable(of: repeats) } catch { return Set(repeats) }
     }
 
-    /// Repeats of what is in flight in another chunk wait for its end: they are dropped only if it is safe.
+    /// Repeats of what is in flight in another chunk wait for its end: they are dropped only if it
+    /// is safe.
     private func awaitLeaders(of keys: [DedupeKey?], _ chunk: Chunk) async throws {
         if passesUnsettled { return }
         let ahead = inFlight.withLock { inFlight in

@@ -11,14 +11,14 @@ public struct GenerateStage: GeneratingStage {
         [.unknownGenerator, .invalidGenerator, .missingStore]
     }
     public static let guarantee = """
-        The outcomes of a batch are written in one transaction under the batch's fencing token, before anything is \
-        announced. Only what the generator says fails cases; a batch that keeps failing is split until the poison cases \
-        stand alone.
+        The outcomes of a batch are written in one transaction under the batch's fencing token, \
+        before anything is announced. Only what the generator says fails cases; a batch that keeps \
+        failing is split until the poison cases stand alone.
         """
 
     public let generator: String
-    let store: ResourceName?
-    let timeout: Duration
+    private let store: ResourceName?
+    private let timeout: Duration
 
     public init(_ field: Fields) {
         generator = field("generator", "What makes the answers.", example: "conversion")
@@ -126,8 +126,9 @@ extension Diagnostic.Code {
     public static let invalidGenerator = Self(
         "invalid-generator", "The generator can't be used as it is written.",
         """
-        The name before the colon is a generator's, but what follows is not what it takes: an address \
-        without a port, an address for a generator that has none. Nothing was connected to.
+        The name before the colon is a generator's, but what follows is not what it takes: an \
+        address without a port, an address for a generator that has none. Nothing was connected \
+        to.
         """,
         example: .file(at: "stages[3].generator", #""grpc://generator""#))
 }

@@ -66,7 +66,8 @@ final class BusSource: Source {
         }
     }
 
-    /// Somebody has to decide what becomes of the topic: says so now and then, and waits before it looks again.
+    /// Somebody has to decide what becomes of the topic: says so now and then, and waits before it
+    /// looks again.
     private func standStill(_ error: PipelineError) async throws {
         let clock = intake.context.clock
         let isNews = lastComplaint.withLock { last in
@@ -147,7 +148,8 @@ private final class BusAcknowledgement: AcknowledgementHandler {
     }
 }
 
-/// The partitions of an input that rest because nothing takes their dead letters: longer each time in a row.
+/// The partitions of an input that rest because nothing takes their dead letters: longer each time
+/// in a row.
 private final class PartitionRests: Sendable {
     private static let first = Duration.seconds(1)
     private static let longest = Duration.seconds(60)

@@ -2,11 +2,12 @@ internal import LocatedJSON
 internal import PipelineCore
 internal import Synchronization
 
-/// Keeps refused records of one topic where an operator finds them: in the topic beside it; what that does not take, in
-/// the store of the chain; without one, in a file.
+/// Keeps refused records of one topic where an operator finds them: in the topic beside it; what
+/// that does not take, in the store of the chain; without one, in a file.
 ///
-/// While the bus is away nobody is asked: that passes. What it refuses is refused for good (too large, no permission,
-/// a topic that can't be made, too few replicas), and must not hold up anything.
+/// While the bus is away nobody is asked: that passes. What it refuses is refused for good (too
+/// large, no permission, a topic that can't be made, too few replicas), and must not hold up
+/// anything.
 final class DeadLetterKeeper: Sendable {
     /// How long a topic that takes nothing at all is not tried again.
     private static let refusalRest = Duration.seconds(60)
@@ -36,8 +37,8 @@ final class DeadLetterKeeper: Sendable {
     }
 
     /// Returns once they are safe.
-    /// - Throws: retryable for what passes; `fenced` `dead-letters-refused` when nothing takes them: their chunk is to
-    ///   be given up, and their partitions have to rest.
+    /// - Throws: retryable for what passes; `fenced` `dead-letters-refused` when nothing takes
+    ///   them: their chunk is to be given up, and their partitions have to rest.
     func keep(_ rejections: [Rejection]) async throws {
         let refused = try await send(rejections)
         if refused.isEmpty { return }
@@ -82,7 +83,8 @@ final class DeadLetterKeeper: Sendable {
 }
 
 extension PipelineError {
-    /// Whether a topic takes nothing at all, and waiting does not help: somebody has to do something first.
+    /// Whether a topic takes nothing at all, and waiting does not help: somebody has to do
+    /// something first.
     fileprivate var isRefusalOfTopic: Bool {
         switch disposition {
         case .permanent, .fatal: code != .producerClosed
@@ -124,7 +126,8 @@ struct DeadLetterLines: DeadLetterPlace {
     }
 }
 
-/// A refused record as it is kept: key, payload and headers untouched, the reason in headers beside them.
+/// A refused record as it is kept: key, payload and headers untouched, the reason in headers beside
+/// them.
 enum DeadLetter {
     static func topic(of topic: String) -> String { "\(topic).dead-letters" }
 

@@ -10,16 +10,18 @@ public struct IngestStage: DecodingStage {
         "Reads records from topics, callers, files and standard input, and decodes them."
     public static var codes: [Diagnostic.Code] { [.unknownCodec, .unusedSetting] }
     public static let guarantee = """
-        Reads on from the positions that the settling stage has stored, so that nothing is lost and nothing is taken in \
-        twice. A topic that was made anew under its name is not read on: see `on_new_topic`; a file that was replaced is \
-        read from its start. A record that can't be decoded goes to `<topic>.dead-letters` (a file: `<file>.dead-letters`; a caller: \
-        the error reply); its chunk goes on. What that topic or file does not take is kept in the chain's store (see \
-        `penstock dead-letters`), without one in a file; only if nothing takes it does its partition rest.
+        Reads on from the positions that the settling stage has stored, so that nothing is lost \
+        and nothing is taken in twice. A topic that was made anew under its name is not read on: \
+        see `on_new_topic`; a file that was replaced is read from its start. A record that can't \
+        be decoded goes to `<topic>.dead-letters` (a file: `<file>.dead-letters`; a caller: the \
+        error reply); its chunk goes on. What that topic or file does not take is kept in the \
+        chain's store (see `penstock dead-letters`), without one in a file; only if nothing takes \
+        it does its partition rest.
         """
 
     public let codec: String
-    let from: [IngestInput]
-    let deadLetterFile: String?
+    private let from: [IngestInput]
+    private let deadLetterFile: String?
 
     public init(_ field: Fields) {
         codec = field(
@@ -73,22 +75,22 @@ public struct IngestStage: DecodingStage {
 }
 
 /// One of an ingest's inputs.
-struct IngestInput: Settings {
+private struct IngestInput: Settings {
     enum Start: String, Choice { case earliest, latest }
-    enum OnNewTopic: String, Choice {
+    private enum OnNewTopic: String, Choice {
         case stop
         case fromStart = "from_start"
     }
 
     static let summary = "An input: a topic of a bus, an API, a file or standard input."
 
-    let resource: ResourceName
-    let topic: TopicName?
-    let group: String?
+    private let resource: ResourceName
+    private let topic: TopicName?
+    private let group: String?
     let start: Start
-    let onNewTopic: OnNewTopic
-    let maxChunk: Int
-    let create: TopicCreation?
+    private let onNewTopic: OnNewTopic
+    private let maxChunk: Int
+    private let create: TopicCreation?
 
     init(_ field: Fields) {
         resource = field("resource", "What to read.", example: "bus")
@@ -114,8 +116,8 @@ struct IngestInput: Settings {
         create = field.optionalNested("create", "Creates the topic if it is not there.")
     }
 
-    /// What the input does with its resource. A topic that was not asked to be created is waited for; refused records
-    /// get theirs when there are any.
+    /// What the input does with its resource. A topic that was not asked to be created is waited
+    /// for; refused records get theirs when there are any.
     ///
     /// - Parameter field: where the input stands below its stage, `from[0]`.
     func use(at field: String) -> ResourceUse {
@@ -149,7 +151,8 @@ struct IngestInput: Settings {
 
     /// `nil` for a front door that this process keeps shut.
     ///
-    /// - Parameter file: where dead letters go that their topic does not take, in a chain without a store.
+    /// - Parameter file: where dead letters go that their topic does not take, in a chain without a
+    ///   store.
     func source(
         _ use: ResourceUse, _ decoder: (any RecordDecoder)?, deadLettersIn file: String,
         _ context: StageContext

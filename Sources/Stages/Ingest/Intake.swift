@@ -10,7 +10,8 @@ struct Intake: Sendable {
         Acknowledgement(handler, refusals: context.refusals)
     }
 
-    /// Hands the records on, except those that are refused; a chunk without records still moves its positions.
+    /// Hands the records on, except those that are refused; a chunk without records still moves its
+    /// positions.
     func send(
         _ records: [Record], advances: [PositionAdvance], acknowledgement: Acknowledgement,
         into outlet: Outlet

@@ -4,12 +4,12 @@ internal import Synchronization
 
 /// Reads a file of JSON lines, or standard input, to its end.
 ///
-/// A file that was replaced since is read from its start; one that is rotated away while it is read is read to its end
-/// first. What stands behind the last line's end is taken if the codec can read it, which nothing cut short can be; else
-/// it is left for the next run.
+/// A file that was replaced since is read from its start; one that is rotated away while it is read
+/// is read to its end first. What stands behind the last line's end is taken if the codec can read
+/// it, which nothing cut short can be; else it is left for the next run.
 final class LineSource: Source {
     /// Most bytes of lines read at once.
-    static let maxBytes = 1 << 20
+    private static let maxBytes = 1 << 20
 
     private let lines: any LineInput
     private let maxChunk: Int
@@ -20,7 +20,8 @@ final class LineSource: Source {
 
     /// - Parameters:
     ///   - resource: the input's name in the pipeline's file.
-    ///   - file: takes dead letters that the input's own file does not take, in a chain without a store.
+    ///   - file: takes dead letters that the input's own file does not take, in a chain without a
+    ///     store.
     init(
         lines: any LineInput, resource: String, maxChunk: Int, intake: Intake,
         file: (any DeadLetterPlace)? = nil
@@ -43,7 +44,8 @@ final class LineSource: Source {
             var place = try await begin()
             while true {
                 if open.takeFailure(), positions != nil {
-                    // Another process has taken over, or the chunk was dropped: go by what is stored.
+                    // Another process has taken over, or the chunk was dropped: go by what is
+                    // stored.
                     try await open.settled()
                     place = try await begin()
                 }
@@ -90,7 +92,8 @@ final class LineSource: Source {
         _ place: Place, unfinished: Line?, into outlet: Outlet
     ) async throws -> Bool {
         var place = place
-        // With acknowledgements that stay open until the input has ended, nothing can be waited for.
+        // With acknowledgements that stay open until the input has ended, nothing can be waited
+        // for.
         guard !intake.context.settlesLate else { return false }
         try await open.settled()
         guard try await lines.isFollowed() else {
@@ -206,7 +209,8 @@ private struct LineAcknowledgement: AcknowledgementHandler {
         }
     }
 
-    /// A folder that can't be written to, or a full disk, holds up nothing that something else can take.
+    /// A folder that can't be written to, or a full disk, holds up nothing that something else can
+    /// take.
     private func keepElsewhere(_ rejections: [Rejection], _ refusal: PipelineError) async throws {
         guard let place: any DeadLetterPlace = context.deadLetters ?? file else { throw refusal }
         do {

@@ -1,12 +1,14 @@
 internal import PipelineCore
 internal import Synchronization
 
-/// Where callers' requests enter: whoever calls meanwhile shares a chunk, so that load makes batches of itself.
+/// Where callers' requests enter: whoever calls meanwhile shares a chunk, so that load makes
+/// batches of itself.
 ///
-/// A caller has an answer within ``patience``, whatever keeps the pipeline. One whose request had not been taken yet
-/// learns that nothing was accepted, and it is not taken any more. One whose request was on its way learns that its
-/// acceptance is not known: an attempt that had begun may still succeed, and none begins after that. Repeating the call
-/// with the same `case_id` is right in both cases.
+/// A caller has an answer within ``patience``, whatever keeps the pipeline. One whose request had
+/// not been taken yet learns that nothing was accepted, and it is not taken any more. One whose
+/// request was on its way learns that its acceptance is not known: an attempt that had begun may
+/// still succeed, and none begins after that. Repeating the call with the same `case_id` is right
+/// in both cases.
 final class RequestGate: RequestPort, Source {
     /// Callers that wait to be taken in; more are turned away at once.
     static let maxWaiting = 16_384
@@ -18,7 +20,8 @@ final class RequestGate: RequestPort, Source {
     }
     private struct State {
         var waiting: [Waiting] = []
-        /// Callers in the order of their coming, with the time at which their patience ends; answered ones included.
+        /// Callers in the order of their coming, with the time at which their patience ends;
+        /// answered ones included.
         var patient: [(end: Instant, caller: GateCaller)] = []
         var hindrance: PipelineError?
         var isShut = false

@@ -58,8 +58,8 @@ final class TopicOutcomeSink: OutcomeSink {
         return refused
     }
 
-    /// What ends a run at its start, a wrong password, say, is waited out later; and a topic that can't be written to
-    /// never ends one.
+    /// What ends a run at its start, a wrong password, say, is waited out later; and a topic that
+    /// can't be written to never ends one.
     private func send(_ records: [OutgoingRecord]) async throws -> [Int: PipelineError] {
         do {
             let refused = try await producer.send(records)
@@ -103,7 +103,8 @@ struct LineOutcomeSink: OutcomeSink {
 }
 
 extension OutcomeEncoder {
-    /// The announcements of a batch, in the outcomes' order; and the outcomes that can't be rendered.
+    /// The announcements of a batch, in the outcomes' order; and the outcomes that can't be
+    /// rendered.
     fileprivate func announcements(
         _ outcomes: [Outcome]
     ) throws -> (records: [(outcome: Outcome, record: OutgoingRecord)], refused: [OutcomeRefusal]) {

@@ -2,7 +2,8 @@ public import ConfigurationDiagnostics
 public import ConfigurationFields
 public import PipelineCore
 
-/// `publish`: delivers records or announces outcomes to a topic, a store, a file or standard output.
+/// `publish`: delivers records or announces outcomes to a topic, a store, a file or standard
+/// output.
 public struct PublishStage: StagePlugin {
     public static let type = "publish"
     public static let role = StageRole.sink
@@ -11,15 +12,16 @@ public struct PublishStage: StagePlugin {
     public static var codes: [Diagnostic.Code] { [.unknownCodec, .unusedSetting] }
     public static let remarks = StageRemarks(delivered: "published")
     public static let guarantee = """
-        At least once, with a durable mark of its own per batch: a repeat of an announcement has the same event id and \
-        the same bytes. To a store, records and the positions of their inputs are written in one transaction: exactly once.
+        At least once, with a durable mark of its own per batch: a repeat of an announcement has \
+        the same event id and the same bytes. To a store, records and the positions of their \
+        inputs are written in one transaction: exactly once.
         """
 
-    let to: ResourceName
-    let topic: TopicName?
-    let key: KeyTemplate
-    let codec: String
-    let create: TopicCreation?
+    private let to: ResourceName
+    private let topic: TopicName?
+    private let key: KeyTemplate
+    private let codec: String
+    private let create: TopicCreation?
 
     public init(_ field: Fields) {
         to = field("to", "Where to deliver.", example: "bus")

@@ -9,8 +9,8 @@ internal import Synchronization
 
 /// Hands ready chunks to the ledger: what accepting costs without anything before it.
 final class LedgerLoad: Sendable {
-    static let chunk = 512
-    static let topic = "ledger-load"
+    private static let chunk = 512
+    private static let topic = "ledger-load"
 
     private let pool: PostgresPool
     private let records: Int
@@ -89,8 +89,9 @@ final class LedgerLoad: Sendable {
     }
 }
 
-/// Report requests as users send them: a random case each, many products, a deadline for one in four.
-enum SampleRequests {
+/// Report requests as users send them: a random case each, many products, a deadline for one in
+/// four.
+private enum SampleRequests {
     static func json(_ index: Int) -> Bytes {
         var random = SplitMix(state: UInt64(index) &* 0x2545_F491_4F6C_DD1D)
         let id = UUID(using: &random)
@@ -120,7 +121,7 @@ private struct SplitMix: RandomNumberGenerator {
 
 /// Fills a topic with requests.
 struct Preload {
-    static let chunk = 8192
+    private static let chunk = 8192
 
     let bus: KafkaBus
     let topic: String

@@ -3,8 +3,8 @@ internal import Postgres
 
 /// Watches the stored positions of a pipeline grow.
 struct PositionWatch {
-    static let interval = Duration.milliseconds(50)
-    static let patience = Duration.seconds(60)
+    private static let interval = Duration.milliseconds(50)
+    private static let patience = Duration.seconds(60)
 
     let pool: PostgresPool
     let records: Int

@@ -1,8 +1,8 @@
 // The parts of `deploy/bench ingest` that need Penstock's own code.
 //
-//   ingest-benchmark preload KAFKA-URL TOPIC RECORDS           fills a topic
-//   ingest-benchmark ledger POSTGRES-URL RECORDS CONNECTIONS   the ledger's accept alone
-//   ingest-benchmark watch POSTGRES-URL RECORDS                the rate of a running pipeline's stored positions
+//   ingest-benchmark preload KAFKA-URL TOPIC RECORDS           fills a topic ingest-benchmark
+//   ledger POSTGRES-URL RECORDS CONNECTIONS   the ledger's accept alone ingest-benchmark watch
+//   POSTGRES-URL RECORDS                the rate of a running pipeline's stored positions
 //
 // The last two print {"rate": …}, in records a second between 10 % and 90 %.
 internal import Glibc

@@ -4,14 +4,15 @@ public import PipelineCore
 public struct PositionConformance: Sendable {
     public typealias Check = ConformanceCheck<PositionConformance>
 
-    let store: any PositionStore
-    let advance: @Sendable ([PositionAdvance]) async throws -> Void
-    let keepAsFormerly: @Sendable (_ source: String, [Int32: Int64]) async throws -> Void
+    private let store: any PositionStore
+    private let advance: @Sendable ([PositionAdvance]) async throws -> Void
+    private let keepAsFormerly: @Sendable (_ source: String, [Int32: Int64]) async throws -> Void
 
     /// - Parameters:
     ///   - store: a fresh one.
     ///   - advance: moves positions in it, as the stage does that settles.
-    ///   - keepAsFormerly: writes positions as versions did that knew no logs, under a topic's name.
+    ///   - keepAsFormerly: writes positions as versions did that knew no logs, under a topic's
+    ///     name.
     public init(
         _ store: any PositionStore,
         advance: @escaping @Sendable ([PositionAdvance]) async throws -> Void,

@@ -4,9 +4,9 @@ public import PipelineCore
 public struct RecordSinkConformance: Sendable {
     public typealias Check = ConformanceCheck<RecordSinkConformance>
 
-    let sink: any RecordSink
-    let record: @Sendable (_ number: Int) -> Record
-    let delivered: @Sendable () async throws -> Int
+    private let sink: any RecordSink
+    private let record: @Sendable (_ number: Int) -> Record
+    private let delivered: @Sendable () async throws -> Int
 
     /// - Parameters:
     ///   - sink: one that has delivered nothing yet.
@@ -76,13 +76,13 @@ public struct RecordSinkConformance: Sendable {
 public struct OutcomeSinkConformance: Sendable {
     public typealias Check = ConformanceCheck<OutcomeSinkConformance>
 
-    let sink: any OutcomeSink
-    let delivered: @Sendable () async throws -> [Bytes]
+    private let sink: any OutcomeSink
+    private let delivered: @Sendable () async throws -> [Bytes]
 
     /// - Parameters:
     ///   - sink: one that has delivered nothing yet.
-    ///   - delivered: what has arrived where the sink delivers to, an entry for each outcome; a repeat may replace what
-    ///     it repeats.
+    ///   - delivered: what has arrived where the sink delivers to, an entry for each outcome; a
+    ///     repeat may replace what it repeats.
     public init(_ sink: any OutcomeSink, delivered: @escaping @Sendable () async throws -> [Bytes])
     {
         self.sink = sink

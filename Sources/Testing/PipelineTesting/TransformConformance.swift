@@ -4,8 +4,8 @@ public import PipelineCore
 public struct TransformConformance: Sendable {
     public typealias Check = ConformanceCheck<TransformConformance>
 
-    let make: @Sendable () throws -> any Transform
-    let record: @Sendable (_ number: Int) -> Record
+    private let make: @Sendable () throws -> any Transform
+    private let record: @Sendable (_ number: Int) -> Record
 
     /// - Parameters:
     ///   - record: a record that the transform can read, another one for each number.
@@ -77,7 +77,8 @@ public struct TransformConformance: Sendable {
 }
 
 extension Chunk {
-    /// A chunk of those records with a position behind the last; one without records moves its position, too.
+    /// A chunk of those records with a position behind the last; one without records moves its
+    /// position, too.
     static func testing(
         _ records: [Record], of source: String, from offset: Int64
     ) -> (chunk: Chunk, settlement: RecordedSettlement) {

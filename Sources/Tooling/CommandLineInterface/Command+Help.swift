@@ -48,7 +48,7 @@ extension Command {
     }
 }
 
-enum HelpText {
+private enum HelpText {
     static func row(_ field: Field) -> (head: String, text: String) {
         var head = field.name
         if field.role == .option {

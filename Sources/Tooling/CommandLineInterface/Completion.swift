@@ -17,7 +17,7 @@ public enum Shell: String, Choice {
 }
 
 /// A command with the words that lead to it, for scripts that walk the tree.
-struct CommandPath {
+private struct CommandPath {
     var words: [String]
     var command: Command
 
@@ -46,8 +46,8 @@ struct CommandPath {
 }
 
 /// A completion script for bash 4 and later.
-struct BashCompletion {
-    let root: Command
+private struct BashCompletion {
+    private let root: Command
 
     init(_ root: Command) { self.root = root }
 
@@ -132,8 +132,8 @@ struct BashCompletion {
 }
 
 /// A completion script for fish.
-struct FishCompletion {
-    let root: Command
+private struct FishCompletion {
+    private let root: Command
 
     init(_ root: Command) { self.root = root }
 
@@ -181,8 +181,8 @@ struct FishCompletion {
 }
 
 /// A completion script for zsh: a function a command, calling each other down the tree.
-struct ZshCompletion {
-    let root: Command
+private struct ZshCompletion {
+    private let root: Command
 
     init(_ root: Command) { self.root = root }
 

@@ -26,9 +26,9 @@ extension Diagnostic.Code {
     public static let invalidJSON = Self(
         "invalid-json", "The text is not JSON.",
         """
-        The grammar of RFC 8259 ends where the caret stands: a comma too many, a quote or a bracket \
-        that is missing, a comment, a number such as 01. Reading stops there, so that there may be \
-        more to find behind it. Editors that know JSON mark the same place.
+        The grammar of RFC 8259 ends where the caret stands: a comma too many, a quote or a \
+        bracket that is missing, a comment, a number such as 01. Reading stops there, so that \
+        there may be more to find behind it. Editors that know JSON mark the same place.
         """,
         example: .file(at: "stages[2].trigger", #"{ "count": 512, }"#))
 
@@ -36,8 +36,8 @@ extension Diagnostic.Code {
     public static let invalidUTF8 = Self(
         "invalid-utf8", "The text is not UTF-8.",
         """
-        JSON is exchanged as UTF-8 and nothing else. The file was saved in another encoding, such as \
-        Latin-1, or was damaged. Save it as UTF-8, without a byte order mark.
+        JSON is exchanged as UTF-8 and nothing else. The file was saved in another encoding, such \
+        as Latin-1, or was damaged. Save it as UTF-8, without a byte order mark.
         """,
         example: .file(at: "name", bytes: Array(#""caf"#.utf8) + [0xE9, UInt8(ascii: "\"")]))
 
@@ -55,9 +55,9 @@ extension Diagnostic.Code {
     public static let tooDeep = Self(
         "too-deep", "Lists and objects are nested deeper than allowed.",
         """
-        Nothing in a pipeline file is nested deeper than a trigger in triggers; the limit of 64 levels \
-        protects the reader against files that were made to break it. Flatten the value: an "any" in \
-        an "any" is one "any".
+        Nothing in a pipeline file is nested deeper than a trigger in triggers; the limit of 64 \
+        levels protects the reader against files that were made to break it. Flatten the value: an \
+        "any" in an "any" is one "any".
         """,
         example: .file(
             at: "stages[2].trigger",
@@ -67,8 +67,8 @@ extension Diagnostic.Code {
     public static let duplicateKey = Self(
         "duplicate-key", "A key stands twice in one object.",
         """
-        JSON leaves open which of the two counts, and programs differ: what one person reads is not \
-        what another's program does. Here neither is chosen. Remove one of them.
+        JSON leaves open which of the two counts, and programs differ: what one person reads is \
+        not what another's program does. Here neither is chosen. Remove one of them.
         """,
         example: .file(at: "stages[2].trigger", #"{ "count": 512, "count": 64 }"#))
 
@@ -80,7 +80,7 @@ extension Diagnostic.Code {
 
 extension Diagnostic.Example {
     /// A file that is in order but for the bytes that stand at a path.
-    static func file(at path: String, bytes: [UInt8]) -> Self {
+    fileprivate static func file(at path: String, bytes: [UInt8]) -> Self {
         .files([Diagnostic.Part(path: path, bytes: bytes)])
     }
 }

@@ -208,7 +208,7 @@ extension Diagnostic {
 struct Paint {
     let isOn: Bool
 
-    func callAsFunction(_ text: String, as severity: Diagnostic.Severity) -> String {
+    fileprivate func callAsFunction(_ text: String, as severity: Diagnostic.Severity) -> String {
         switch severity {
         case .error: wrapped(text, "1;31")
         case .warning: wrapped(text, "1;33")
@@ -216,7 +216,7 @@ struct Paint {
         }
     }
 
-    func faint(_ text: String) -> String { wrapped(text, "2") }
+    fileprivate func faint(_ text: String) -> String { wrapped(text, "2") }
 
     private func wrapped(_ text: String, _ attributes: String) -> String {
         isOn ? "\u{1B}[\(attributes)m\(text)\u{1B}[0m" : text

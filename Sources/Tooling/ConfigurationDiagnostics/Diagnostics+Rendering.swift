@@ -59,9 +59,9 @@ extension Diagnostic {
         return .object(members)
     }
 
-    /// A workflow command, see
-    /// [GitHub's reference](https://docs.github.com/actions/reference/workflow-commands-for-github-actions).
-    var githubAnnotation: String {
+    /// A workflow command, see [GitHub's
+    /// reference](https://docs.github.com/actions/reference/workflow-commands-for-github-actions).
+    fileprivate var githubAnnotation: String {
         var properties: [String] = []
         if let file { properties.append("file=" + Self.escaped(file, isProperty: true)) }
         if let position {

@@ -46,7 +46,8 @@ public enum Redaction {
             .contains { name.firstRange(of: $0) != nil }
     }
 
-    /// What stands before the last `@`; where the slashes were forgotten, if it has a colon as only a password needs.
+    /// What stands before the last `@`; where the slashes were forgotten, if it has a colon as only
+    /// a password needs.
     private static func userInformation(of text: String) -> Range<String.Index>? {
         guard let scheme = text.firstRange(of: "://") ?? text.firstRange(of: ":"),
             let at = text.lastIndex(of: "@"), at >= scheme.upperBound

@@ -33,7 +33,7 @@ public enum Suggestion {
     }
 
     /// The optimal string alignment distance.
-    static func distance(_ left: String, _ right: String) -> Int {
+    private static func distance(_ left: String, _ right: String) -> Int {
         // Bounded, so that a long word costs no more than a short one.
         let a = Array(left.unicodeScalars.prefix(64))
         let b = Array(right.unicodeScalars.prefix(64))

@@ -1,13 +1,13 @@
 /// A recursive-descent reader of RFC 8259 over bytes; its depth is bounded by the limits.
 struct JSONParser {
     let bytes: [UInt8]
-    let limits: JSON.Limits
+    private let limits: JSON.Limits
     var index = 0
     var line = 1
     /// Scalars read on this line, so that a column is a scalar and not a byte.
-    var column = 1
-    var path: [JSONPath.Step] = []
-    var problems: [JSON.Problem] = []
+    private var column = 1
+    private var path: [JSONPath.Step] = []
+    fileprivate var problems: [JSON.Problem] = []
 
     init(_ bytes: [UInt8], limits: JSON.Limits) {
         self.bytes = bytes
@@ -39,7 +39,7 @@ struct JSONParser {
             path: path.isEmpty ? nil : JSONPath(path))
     }
 
-    mutating func document() throws(JSON.Problem) -> JSON {
+    fileprivate mutating func document() throws(JSON.Problem) -> JSON {
         guard bytes.count <= limits.bytes else {
             throw problem(
                 .tooLarge, "the text has \(bytes.count) bytes; \(limits.bytes) are allowed")
@@ -63,7 +63,7 @@ struct JSONParser {
         problem(.invalidJSON, message, hint: hint, at: position)
     }
 
-    mutating func skipSpace() {
+    private mutating func skipSpace() {
         while !isAtEnd {
             switch byte {
             case 0x20, 0x09, 0x0A, 0x0D: advance()

@@ -96,8 +96,8 @@ public final class LogStream: Sendable {
     /// Whether a person is looking.
     public var isTerminal: Bool { isatty(descriptor) == 1 }
 
-    /// Whether the environment allows colour ([NO_COLOR](https://no-color.org)) and the terminal is known to have
-    /// it: without a `TERM`, or with `dumb`, nothing is known.
+    /// Whether the environment allows colour ([NO_COLOR](https://no-color.org)) and the terminal is
+    /// known to have it: without a `TERM`, or with `dumb`, nothing is known.
     public static var allowsColour: Bool {
         Self.environment("NO_COLOR")?.isEmpty != false
             && !["", "dumb"].contains(Self.environment("TERM") ?? "")
@@ -105,7 +105,7 @@ public final class LogStream: Sendable {
 
     /// Writes the line with one `write(2)`, unless the descriptor takes only part of it. What can't
     /// be written is lost: logging never stops what it tells about.
-    func write(_ line: [UInt8]) {
+    fileprivate func write(_ line: [UInt8]) {
         turn.withLock { _ in
             var written = 0
             while written < line.count {
@@ -126,7 +126,7 @@ public final class LogStream: Sendable {
     }
 
     /// Civil time in microseconds since 1970-01-01T00:00:00Z.
-    static func microsecondsNow() -> Int64 {
+    fileprivate static func microsecondsNow() -> Int64 {
         var time = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000

@@ -28,7 +28,7 @@ public final class Counter: Metric {
     }
 }
 
-func seconds(_ duration: Duration) -> Double {
+private func seconds(_ duration: Duration) -> Double {
     let (seconds, attoseconds) = duration.components
     return Double(seconds) + Double(attoseconds) * 1e-18
 }
@@ -133,7 +133,7 @@ public final class Histogram: Metric {
 }
 
 /// A floating-point number that many threads add to.
-struct AtomicDouble: ~Copyable, Sendable {
+private struct AtomicDouble: ~Copyable, Sendable {
     private let bits = Atomic<UInt64>(0)
 
     var value: Double {

@@ -87,7 +87,7 @@ protocol Metric: Sendable {
 }
 
 /// The metrics of one name: one for each set of labels.
-struct MetricFamily: Sendable {
+private struct MetricFamily: Sendable {
     enum Kind: Sendable {
         case counter, gauge
         case histogram(Histogram.Buckets)
@@ -101,7 +101,7 @@ struct MetricFamily: Sendable {
         }
     }
     var kind: Kind
-    var help: String
+    private var help: String
     var metrics: [LabelSet: any Metric] = [:]
 
     init(kind: Kind, help: String) {
@@ -140,7 +140,7 @@ func exposed(_ value: Double) -> String {
 /// The labels of one metric, sorted by name and written out once.
 struct LabelSet: Sendable, Hashable, Comparable {
     /// `method="GET",path="/"`; empty without labels.
-    let text: String
+    private let text: String
 
     /// Traps when a name is malformed, reserved or repeated.
     init(_ labels: [(String, String)], reserved: String?) {
@@ -164,7 +164,7 @@ struct LabelSet: Sendable, Hashable, Comparable {
     static func < (a: LabelSet, b: LabelSet) -> Bool { a.text < b.text }
 
     /// `[a-zA-Z_][a-zA-Z0-9_]*`, for metrics with colons.
-    static func isName(_ name: String, allowsColon: Bool) -> Bool {
+    fileprivate static func isName(_ name: String, allowsColon: Bool) -> Bool {
         guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
         return name.utf8.allSatisfy { byte in
             switch byte {

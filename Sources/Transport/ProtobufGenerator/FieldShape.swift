@@ -133,7 +133,9 @@ struct TypeTable {
     }
 
     /// The type of a map's entries, if the field is a map.
-    func mapEntry(_ field: FieldDescriptorProto) -> DescriptorProto? { mapEntries[field.typeName] }
+    fileprivate func mapEntry(_ field: FieldDescriptorProto) -> DescriptorProto? {
+        mapEntries[field.typeName]
+    }
 
     /// Whether a value of `inner` can contain one of `outer` without a collection in between.
     func isRecursive(_ outer: String, _ inner: String) -> Bool {
@@ -149,11 +151,11 @@ struct TypeTable {
 
 extension Int32 {
     // FieldDescriptorProto.Label
-    static let repeated: Int32 = 3
+    fileprivate static let repeated: Int32 = 3
     // FieldDescriptorProto.Type
-    static let string: Int32 = 9
-    static let group: Int32 = 10
+    fileprivate static let string: Int32 = 9
+    fileprivate static let group: Int32 = 10
     static let message: Int32 = 11
-    static let bytes: Int32 = 12
-    static let enumeration: Int32 = 14
+    fileprivate static let bytes: Int32 = 12
+    fileprivate static let enumeration: Int32 = 14
 }

@@ -130,7 +130,7 @@ extension FileGenerator {
 }
 
 extension FileGenerator {
-    mutating func encoder(_ fields: [FieldShape]) {
+    private mutating func encoder(_ fields: [FieldShape]) {
         writer.open(
             "\(visibility) func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError)"
         )
@@ -155,7 +155,7 @@ extension FileGenerator {
         writer.close()
     }
 
-    mutating func decoder(_ fields: [FieldShape]) {
+    private mutating func decoder(_ fields: [FieldShape]) {
         // The standard library's type, whatever the proto file calls its own.
         writer.open(
             "\(visibility) mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool"
@@ -186,8 +186,8 @@ extension FileGenerator {
         writer.close()
     }
 
-    /// Takes the old value out before merging into it. Were it still held by the message, each merge
-    /// would copy it, and input that repeats the field would take quadratic time.
+    /// Takes the old value out before merging into it. Were it still held by the message, each
+    /// merge would copy it, and input that repeats the field would take quadratic time.
     private mutating func boxed(_ field: FieldShape) {
         writer.lines(
             """

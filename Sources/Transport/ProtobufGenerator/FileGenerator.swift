@@ -2,9 +2,9 @@ import Protobuf
 
 /// Generates the Swift file of one proto file.
 struct FileGenerator {
-    let file: FileDescriptorProto
+    private let file: FileDescriptorProto
     let types: TypeTable
-    let options: GeneratorOptions
+    private let options: GeneratorOptions
     var writer = SourceWriter()
     /// Comments by the path of what they stand above.
     private let comments: [[Int32]: String]
@@ -49,7 +49,7 @@ struct FileGenerator {
 }
 
 extension FileGenerator {
-    mutating func generate(
+    private mutating func generate(
         _ service: ServiceDescriptorProto, path: [Int32]
     ) throws(GeneratorError) {
         let full = file.package.isEmpty ? service.name : "\(file.package).\(service.name)"

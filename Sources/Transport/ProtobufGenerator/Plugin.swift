@@ -34,8 +34,8 @@ struct Plugin {
         return generated
     }
 
-    /// `conversionreports/v1/report_ready.proto` gives `report_ready.pb.swift` with the directories in
-    /// front where they matter: SwiftPM wants file names to be unique within a target.
+    /// `conversionreports/v1/report_ready.proto` gives `report_ready.pb.swift` with the directories
+    /// in front where they matter: SwiftPM wants file names to be unique within a target.
     private static func outputName(_ proto: String) -> String {
         let stem = proto.hasSuffix(".proto") ? String(proto.dropLast(6)) : proto
         return stem.split(separator: "/").joined(separator: "_") + ".pb.swift"
@@ -75,7 +75,7 @@ struct GeneratorOptions {
     /// Set where the messages are part of the runtime's own module.
     var isRuntime = false
     /// The name of the enum that holds the descriptors of all files; nil: none is generated.
-    var descriptors: String?
+    fileprivate var descriptors: String?
     /// What Swift's type names begin with, by proto package. By default `a.b.v1` gives `A_B_V1_`.
     var prefixes: [String: String] = [:]
 

@@ -1,7 +1,7 @@
 /// How names of proto files are spelt in Swift.
 enum SwiftNames {
     /// `case_id` gives `caseID`; `upper` gives `CaseID`. Acronyms are those of swift-protobuf.
-    static func camel(_ name: String, upper: Bool) -> String {
+    private static func camel(_ name: String, upper: Bool) -> String {
         var result = ""
         for (index, word) in words(name).enumerated() {
             let isAcronym = ["id", "url", "http", "https"].contains(word.lowercased())

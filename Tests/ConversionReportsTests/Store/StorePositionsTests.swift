@@ -109,7 +109,8 @@ struct StorePositionsTests {
                 ])
             #expect(try await names.rename(old, to: new).isEmpty)
             #expect(try await position(b, beside: [b]) == 7)
-            // Both are meant: they are named together once, and then have a place of their own each.
+            // Both are meant: they are named together once, and then have a place of their own
+            // each.
             #expect(try await position(a, beside: [a, b]) == 7)
             #expect(try await position(a, beside: [a]) == 7)
             await #expect(throws: PipelineError.self) { try await names.rename(old, to: new) }

@@ -114,7 +114,8 @@ private struct ChannelTraffic: Sendable {
         channel.finish()
     }
 
-    /// `nil`: timed out. An operation that finished although cancelled counts as finished: nothing is lost.
+    /// `nil`: timed out. An operation that finished although cancelled counts as finished: nothing
+    /// is lost.
     private func impatiently<T: Sendable>(
         _ body: @escaping @Sendable () async throws -> T
     ) async throws -> T? {

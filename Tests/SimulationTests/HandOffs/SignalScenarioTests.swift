@@ -26,7 +26,8 @@ struct SignalScenarioTests {
                         while taken.current < 24 {
                             let some = waiting.take()
                             taken.withLock { $0 += some }
-                            // Working away from the signal: what is sent meanwhile must be remembered.
+                            // Working away from the signal: what is sent meanwhile must be
+                            // remembered.
                             try await process.clock.sleep(
                                 for: .microseconds(process.simulator.below(3000)))
                             if some == 0 { try await signal.wait() }

@@ -3,7 +3,8 @@ import Testing
 
 @testable import PipelineRuntime
 
-/// Between two `await`s nothing interleaves in a simulation: what goes wrong between two locks needs real threads.
+/// Between two `await`s nothing interleaves in a simulation: what goes wrong between two locks
+/// needs real threads.
 @Suite("Hand-offs between real threads", .timeLimit(.minutes(2)))
 struct ThreadStressTests {
     @Test("a channel loses and repeats nothing, while operations on it are cancelled")

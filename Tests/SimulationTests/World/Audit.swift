@@ -5,7 +5,8 @@ import Synchronization
 
 /// Looks at the shared store after every call that changed it, and at the whole world in the end.
 ///
-/// What it finds is a promise that was broken at this very moment, so that the history's tail shows how.
+/// What it finds is a promise that was broken at this very moment, so that the history's tail shows
+/// how.
 final class Audit: Sendable {
     struct StoredBatch: Sendable {
         var number: Int64
@@ -35,7 +36,8 @@ final class Audit: Sendable {
         var digests: [UUID: Digest] = [:]
         var outcomes: [Int64: StoredOutcome] = [:]
         var outcomeCount = 0
-        /// By partition of the topic of requests: the stored position up to which every record has been accounted for.
+        /// By partition of the topic of requests: the stored position up to which every record has
+        /// been accounted for.
         var verified: [Int64] = []
         var deadLetters: Set<String> = []
         var deadLettersRead: [Int] = []
@@ -59,7 +61,8 @@ final class Audit: Sendable {
     func watch(_ database: SQLiteDatabase) { self.database.withLock { $0 = database } }
 
     var violations: [String] { state.withLock { $0.violations } }
-    /// Nothing waits, nothing is generated, nothing is to be delivered, every request has been read.
+    /// Nothing waits, nothing is generated, nothing is to be delivered, every request has been
+    /// read.
     var isIdle: Bool {
         // Of a record that has just arrived no call of the store has told yet.
         state.withLock { $0.isIdle && $0.verified == bus.ends(of: "requests") }

@@ -14,7 +14,8 @@ enum LedgerOperation: Sendable {
     @TaskLocal static var current = LedgerOperation.other
 }
 
-/// Any ledger, in a simulated process: says what it is asked for, and lets the process stall at calls about leases.
+/// Any ledger, in a simulated process: says what it is asked for, and lets the process stall at
+/// calls about leases.
 struct ObservedLedger: Ledger {
     let inner: any Ledger
     let process: SimulatedProcess

@@ -59,7 +59,8 @@ struct DeduplicatorTests {
         for (number, state) in [(3, CaseState.failed), (4, .cancelled), (5, .expired)] {
             cases.put(number, state)
         }
-        // One statement for the repeats of a chunk; a repeat in the chunk shares the fate of the first.
+        // One statement for the repeats of a chunk; a repeat in the chunk shares the fate of the
+        // first.
         #expect(try await pass([6, 1, 2, 3, 4, 5, 3]) == [6, 3, 4, 5])
         #expect(cases.statements.entries == [5])
         // It waits for its second attempt: another repeat is one of a live case.

@@ -9,7 +9,7 @@ struct KafkaAdmin {
     private static let appearanceLooks = 200
     private static let appearancePause: Int32 = 50
 
-    let client: KafkaClient
+    private let client: KafkaClient
 
     init(_ settings: KafkaSettings, _ log: KafkaLog?) throws(PipelineError) {
         client = try KafkaClient(
@@ -149,7 +149,7 @@ extension KafkaClient {
     }
 
     /// The fewest in-sync replicas that a partition of the topic has; `nil` when that is not known.
-    func fewestReplicas(of name: String, timeoutMilliseconds limit: Int32) -> Int? {
+    fileprivate func fewestReplicas(of name: String, timeoutMilliseconds limit: Int32) -> Int? {
         unsafe withHandle { handle in
             guard let topic = unsafe rd_kafka_topic_new(handle, name, nil) else { return nil }
             defer { unsafe rd_kafka_topic_destroy(topic) }
@@ -171,7 +171,8 @@ extension KafkaClient {
 extension KafkaAdmin {
     private static let briefMilliseconds: Int32 = 5_000
 
-    /// Most bytes of a batch of records that the topic takes (`max.message.bytes`); `nil` when the cluster does not say.
+    /// Most bytes of a batch of records that the topic takes (`max.message.bytes`); `nil` when the
+    /// cluster does not say.
     func largestBatch(of topic: String) -> Int? {
         client.settings(
             of: RD_KAFKA_RESOURCE_TOPIC, topic, timeoutMilliseconds: Self.briefMilliseconds)?[
@@ -179,8 +180,8 @@ extension KafkaAdmin {
             ].flatMap(Int.init)
     }
 
-    /// What a topic lacks that takes no record because too few of its replicas are in sync; `nil` when it does not, or
-    /// nobody says so.
+    /// What a topic lacks that takes no record because too few of its replicas are in sync; `nil`
+    /// when it does not, or nobody says so.
     func lackOfReplicas(of topic: String) -> PipelineError? {
         let limit = Self.briefMilliseconds
         guard

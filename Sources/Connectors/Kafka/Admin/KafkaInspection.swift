@@ -2,12 +2,13 @@ internal import CRdKafka
 internal import Calendar
 internal import PipelineCore
 
-/// Looks at a cluster by requests that change nothing. Everything blocks: for threads of their own only.
+/// Looks at a cluster by requests that change nothing. Everything blocks: for threads of their own
+/// only.
 ///
 /// Asks for all topics, since asking for one by its name is what creates it on some clusters.
 struct KafkaInspection {
-    /// How long all brokers may have been unreachable before nobody is waited for any more: the next address of a name
-    /// (IPv4 after IPv6) may answer.
+    /// How long all brokers may have been unreachable before nobody is waited for any more: the
+    /// next address of a name (IPv4 after IPv6) may answer.
     private static let patience: Duration = .seconds(1)
     private static let slice: Duration = .milliseconds(250)
 
@@ -107,7 +108,8 @@ struct KafkaInspection {
 }
 
 extension KafkaInspection {
-    /// Whether a broker creates topics by itself (`auto.create.topics.enable`); `nil` when it does not say.
+    /// Whether a broker creates topics by itself (`auto.create.topics.enable`); `nil` when it does
+    /// not say.
     private func createsTopics(askedOf brokers: [Int32]) -> Bool? {
         guard let broker = brokers.first else { return nil }
         let limit = max(1, milliseconds(.seconds(3600)))
@@ -125,9 +127,9 @@ struct ClusterView: Sendable {
         var isReady: Bool
     }
     /// By their ids.
-    var brokers: [Int32]
-    var topics: [String: Topic]
-    var id: String?
+    fileprivate var brokers: [Int32]
+    fileprivate var topics: [String: Topic]
+    fileprivate var id: String?
 
     init(brokers: [Int32], topics: [String: Topic], id: String?) {
         self.brokers = brokers
@@ -152,12 +154,13 @@ struct ClusterView: Sendable {
         }
     }
 
-    var text: String {
+    fileprivate var text: String {
         let count = brokers.count == 1 ? "1 broker" : "\(brokers.count) brokers"
         return id.map { "\(count), cluster \($0)" } ?? count
     }
 
-    /// - Parameter createsTopics: whether the brokers create a topic that somebody writes to, as far as that is known.
+    /// - Parameter createsTopics: whether the brokers create a topic that somebody writes to, as
+    ///   far as that is known.
     func finding(on need: TopicNeed, createsTopics: Bool?) -> ResourceFinding {
         let subject = ResourceNeed.topic(need).subject
         if let topic = topics[need.name] {

@@ -125,7 +125,7 @@ final class ClientFaults: Sendable {
         self.history = history
     }
 
-    func record(_ code: rd_kafka_resp_err_t, _ reason: String) {
+    fileprivate func record(_ code: rd_kafka_resp_err_t, _ reason: String) {
         state.withLock { state in
             if code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN {
                 if state.downSince == nil { state.downSince = clock.now }
@@ -143,7 +143,7 @@ final class ClientFaults: Sendable {
         }
     }
 
-    func recordFatal(_ code: rd_kafka_resp_err_t, _ reason: String) {
+    fileprivate func recordFatal(_ code: rd_kafka_resp_err_t, _ reason: String) {
         let error = PipelineError.kafka(code, "Kafka's client has stopped", reason)
         state.withLock { $0.fatal = error }
     }

@@ -33,7 +33,8 @@ internal import PipelineCore
     /// left: that is what closing a consumer is for.
     deinit {
         let last = unsafe Remains(handle: handle, events: events)
-        // Kept until the handle is destroyed, or to the process's end: its callbacks may still come.
+        // Kept until the handle is destroyed, or to the process's end: its callbacks may still
+        // come.
         let kept = unsafe Unmanaged.passRetained(last)
         if abortsWhenDestroyed { return }
         _ = try? NativeThread(name: "kafka-destroy") {
@@ -42,8 +43,9 @@ internal import PipelineCore
         }
     }
 
-    /// librdkafka before 2.3.0 aborts the process when a member of a group is destroyed before its first assignment
-    /// ([#4312](https://github.com/confluentinc/librdkafka/issues/4312)): such a handle stays to the process's end.
+    /// librdkafka before 2.3.0 aborts the process when a member of a group is destroyed before its
+    /// first assignment ([#4312](https://github.com/confluentinc/librdkafka/issues/4312)): such a
+    /// handle stays to the process's end.
     private var abortsWhenDestroyed: Bool {
         isConsumer && rd_kafka_version() < 0x0203_00ff && !events.rebalances.hasBegun
     }

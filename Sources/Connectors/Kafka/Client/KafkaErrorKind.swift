@@ -7,7 +7,7 @@ enum KafkaErrorKind: Sendable, CaseIterable {
         producerBroken
     case tooLarge, refused, fenced, authentication, forbidden, topicInvalid, unsupported
 
-    var code: ErrorCode {
+    fileprivate var code: ErrorCode {
         switch self {
         case .unavailable: .busUnavailable
         case .timeout: .busTimeout
@@ -27,7 +27,7 @@ enum KafkaErrorKind: Sendable, CaseIterable {
         }
     }
 
-    var disposition: PipelineError.Disposition {
+    fileprivate var disposition: PipelineError.Disposition {
         switch self {
         case .unavailable, .timeout, .busy, .error, .topicMissing, .replicasMissing, .rebalancing,
             .producerBroken:
@@ -39,7 +39,7 @@ enum KafkaErrorKind: Sendable, CaseIterable {
     }
 
     /// What can be done about it.
-    var advice: String? {
+    fileprivate var advice: String? {
         switch self {
         case .unavailable: "is the address right, and does the broker run?"
         case .topicMissing: "create the topic, or allow it to be created"
@@ -77,7 +77,7 @@ enum KafkaErrorKind: Sendable, CaseIterable {
 
 extension KafkaErrorKind {
     /// librdkafka's codes of each kind; all others are ``error``.
-    static let codes: [(KafkaErrorKind, [rd_kafka_resp_err_t])] = [
+    private static let codes: [(KafkaErrorKind, [rd_kafka_resp_err_t])] = [
         (
             .unavailable,
             [

@@ -57,8 +57,9 @@ struct ConsumerProgress: Sendable {
         }
     }
 
-    /// Whether it is time to look whether the log is still the same one: something was read since the last time, or is
-    /// about to be. Sooner where nothing waits to be read: then a stop would leave more behind than it has to.
+    /// Whether it is time to look whether the log is still the same one: something was read since
+    /// the last time, or is about to be. Sooner where nothing waits to be read: then a stop would
+    /// leave more behind than it has to.
     func isLookDue(now: Instant, recordsWait: Bool) -> Bool {
         let pause = recordsWait ? KafkaConsumer.lookInterval : KafkaConsumer.quietInterval
         return now >= lastLook.advanced(by: pause) && (recordsWait || continuity.hasNews)
@@ -161,15 +162,16 @@ struct ConsumerProgress: Sendable {
 }
 
 /// How far one assigned partition has been read and settled. No I/O.
-struct PartitionProgress: Sendable, Equatable {
+private struct PartitionProgress: Sendable, Equatable {
     /// What the next advance expects: the stored position, or one after the last record handed out.
     private(set) var next: Int64
     /// Everything before this has settled.
-    private(set) var settled: Int64
+    private var settled: Int64
     /// Settled ranges that lie beyond an open one, by their beginnings.
     private var early: [Int64: Int64] = [:]
     private var committed: Int64
-    /// Where the log ended when its end was last reached: behind markers and what readers don't get to see.
+    /// Where the log ended when its end was last reached: behind markers and what readers don't get
+    /// to see.
     private var end: Int64
 
     /// Reading begins at the stored position.
@@ -183,8 +185,8 @@ struct PartitionProgress: Sendable, Equatable {
     /// The log's end was reached: nothing that can be read stands before `offset`.
     mutating func reachedEnd(_ offset: Int64) { end = max(end, offset) }
 
-    /// What can be committed: up to the log's end if all that was read has settled. The stored position does not move: it
-    /// goes on from the last record.
+    /// What can be committed: up to the log's end if all that was read has settled. The stored
+    /// position does not move: it goes on from the last record.
     private var committable: Int64 { settled == next ? max(settled, end) : settled }
 
     /// Takes a record in.

@@ -204,7 +204,7 @@ struct FetchBuilder: ~Copyable {
 }
 
 /// The headers of a message, which librdkafka parses when they are first asked for.
-enum MessageHeaders {
+private enum MessageHeaders {
     /// Visits each header's name, value (`nil` where there is none) and size.
     static func forEach(
         of message: MessageBuffer.Message,

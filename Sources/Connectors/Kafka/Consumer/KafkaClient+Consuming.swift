@@ -54,7 +54,8 @@ extension KafkaClient {
         return ask()
     }
 
-    /// The group's committed offsets, with the witnesses beside them; partitions without one are missing.
+    /// The group's committed offsets, with the witnesses beside them; partitions without one are
+    /// missing.
     func committed(
         of topic: String, _ partitions: [Int32], timeoutMilliseconds: Int32
     ) throws(PipelineError) -> (offsets: [Int32: Int64], witnesses: [Int32: LogWitness]) {

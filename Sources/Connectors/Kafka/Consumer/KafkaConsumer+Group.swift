@@ -117,7 +117,7 @@ extension KafkaConsumer {
     }
 
     /// Commits and waits; what failed is committed again later.
-    func commit(_ offsets: [Int32: Int64]) async throws {
+    private func commit(_ offsets: [Int32: Int64]) async throws {
         if offsets.isEmpty { return }
         let witnesses = progress.withLock(\.continuity.proven)
         do {

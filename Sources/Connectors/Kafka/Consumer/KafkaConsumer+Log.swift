@@ -4,7 +4,7 @@ internal import Synchronization
 /// Whether the topic is still the one that its positions belong to.
 extension KafkaConsumer {
     /// Names the topic in its cluster.
-    func logName() async throws -> LogName {
+    private func logName() async throws -> LogName {
         if let known = progress.withLock(\.log) { return known }
         let id = try await worker.runAbandonably { [client] in
             try client.clusterID(timeoutMilliseconds: Self.requestTimeoutMilliseconds)
@@ -18,9 +18,11 @@ extension KafkaConsumer {
         LogName("kafka:\(cluster)/\(topic)", formerly: topic)
     }
 
-    /// Looks now and then whether what was read is still there, and before records are taken after a pause.
+    /// Looks now and then whether what was read is still there, and before records are taken after
+    /// a pause.
     ///
-    /// When it is not, every partition goes back to its stored position, where ``startingPoints(of:)`` decides.
+    /// When it is not, every partition goes back to its stored position, where
+    /// ``startingPoints(of:)`` decides.
     func checkLog() async throws {
         let isWaiting = queue.count > 0
         let open = progress.withLock {
@@ -52,8 +54,9 @@ extension KafkaConsumer {
         try await keepWitnesses()
     }
 
-    /// Has the store know the log before its first position moves: a position without a witness, after a kill, would be
-    /// taken for one of whatever has the name then. Costs a statement with the first records, and after each look.
+    /// Has the store know the log before its first position moves: a position without a witness,
+    /// after a kill, would be taken for one of whatever has the name then. Costs a statement with
+    /// the first records, and after each look.
     func attest(_ fetch: Fetch) async throws {
         do { try await keepWitnesses() } catch {
             rewind(fetch.advances)
@@ -94,7 +97,7 @@ extension KafkaConsumer {
         return nil
     }
 
-    func look(at offsets: [Int32: Int64]) async throws -> [Int32: LogSighting] {
+    private func look(at offsets: [Int32: Int64]) async throws -> [Int32: LogSighting] {
         if offsets.isEmpty { return [:] }
         return try await worker.runAbandonably { [self] in
             try probe.withLock { probe in
@@ -106,7 +109,7 @@ extension KafkaConsumer {
         }
     }
 
-    func ranges(of partitions: [Int32]) async throws -> [Int32: Range<Int64>] {
+    private func ranges(of partitions: [Int32]) async throws -> [Int32: Range<Int64>] {
         try await worker.runAbandonably { [client, topic] in
             try client.watermarks(
                 of: topic, partitions, timeoutMilliseconds: Self.requestTimeoutMilliseconds)
@@ -115,7 +118,8 @@ extension KafkaConsumer {
 
     // MARK: - Where to begin
 
-    /// Where partitions are to be read from: the stored position, or what is left of the log after it.
+    /// Where partitions are to be read from: the stored position, or what is left of the log after
+    /// it.
     ///
     /// - Throws: ``PipelineCore/PipelineError`` `topic-recreated` (retryable).
     func startingPoints(
@@ -187,7 +191,8 @@ extension KafkaConsumer {
         try await positions.restart(log, after: source, at: starts)
     }
 
-    /// Takes a witness from the log where there is none yet: a position without one could not tell it from another.
+    /// Takes a witness from the log where there is none yet: a position without one could not tell
+    /// it from another.
     private func attest(
         _ stored: inout StoredPositions, _ ranges: [Int32: Range<Int64>],
         _ unkept: [Int32: LogWitness]

@@ -8,10 +8,10 @@ internal import Synchronization
 /// records. It waits without a thread, on a signal that librdkafka sends when its queue fills.
 final class KafkaConsumer: BusConsumer {
     static let requestTimeoutMilliseconds: Int32 = 10_000
-    /// How long leaving the group may take. Closing waits for a part of it only: a broker that does not answer keeps no
-    /// process, and where it goes on, the rest is done beside it.
-    static let leaveLimit = Duration.seconds(10)
-    static let closeLimit = Duration.milliseconds(1_200)
+    /// How long leaving the group may take. Closing waits for a part of it only: a broker that does
+    /// not answer keeps no process, and where it goes on, the rest is done beside it.
+    private static let leaveLimit = Duration.seconds(10)
+    private static let closeLimit = Duration.milliseconds(1_200)
     static let commitInterval = Duration.seconds(1)
     /// How often to look whether the topic is still the one that was read, while it is being read.
     static let lookInterval = Duration.seconds(10)

@@ -1,7 +1,8 @@
 internal import CRdKafka
 internal import PipelineCore
 
-/// Looks at single records of a topic, beside the group. Everything blocks: for worker threads only.
+/// Looks at single records of a topic, beside the group. Everything blocks: for worker threads
+/// only.
 ///
 /// A client of its own: the group's can't read one offset without losing its place.
 final class LogProbe: Sendable {

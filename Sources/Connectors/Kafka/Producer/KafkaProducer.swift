@@ -1,8 +1,8 @@
 internal import PipelineCore
 internal import Synchronization
 
-/// Idempotent producers, one for each topic: it takes what its topic takes, and is replaced when it has broken or the
-/// topic takes more.
+/// Idempotent producers, one for each topic: it takes what its topic takes, and is replaced when it
+/// has broken or the topic takes more.
 final class KafkaProducer: BusProducer {
     private enum State {
         case open([String: ProducerSession])

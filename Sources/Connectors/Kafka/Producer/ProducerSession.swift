@@ -72,8 +72,9 @@ final class ProducerSession: Sendable {
         return .kafka(RD_KAFKA_RESP_ERR__QUEUE_FULL, "sending to Kafka", reason)
     }
 
-    /// How long ``flush()`` waits: nobody waits any more for what is in flight then, it would only be sent again.
-    static let flushLimit = Duration.seconds(1)
+    /// How long ``flush()`` waits: nobody waits any more for what is in flight then, it would only
+    /// be sent again.
+    private static let flushLimit = Duration.seconds(1)
 
     /// Waits for what is in flight. Blocks.
     func flush() {

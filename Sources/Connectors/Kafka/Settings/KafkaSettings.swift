@@ -13,11 +13,11 @@ struct KafkaSettings: Sendable {
         /// Looks at single records: a consumer without a group.
         case probe
 
-        var scope: PropertyScope { self == .producer ? .producer : .consumer }
+        fileprivate var scope: PropertyScope { self == .producer ? .producer : .consumer }
     }
 
     /// Where a consumer that only waits must show itself; the property's default.
-    static let defaultMaxPollIntervalMilliseconds: Int64 = 300_000
+    private static let defaultMaxPollIntervalMilliseconds: Int64 = 300_000
 
     /// What the clients of this address share.
     let history = KafkaHistory()
@@ -136,7 +136,8 @@ struct KafkaSettings: Sendable {
     /// The configuration of one client. An operator's property wins over a default.
     ///
     /// - Parameters:
-    ///   - largestBatch: for a producer: what its topic takes at most, in bytes, where that is known.
+    ///   - largestBatch: for a producer: what its topic takes at most, in bytes, where that is
+    ///     known.
     ///   - isTrial: whether nothing is to be connected to.
     func configuration(
         for role: Role, largestBatch: Int? = nil, isTrial: Bool = false

@@ -74,8 +74,8 @@ enum PropertyCatalogue {
 enum ConsumerDefaults {
     static let queuedMessages = 10_000
 
-    /// One record of each partition, and an answer when there is none. All partitions share one queue: were it allowed to
-    /// fill up, those that come later would wait for a second.
+    /// One record of each partition, and an answer when there is none. All partitions share one
+    /// queue: were it allowed to fill up, those that come later would wait for a second.
     static let probe = [
         ("allow.auto.create.topics", "false"), ("enable.auto.commit", "false"),
         ("enable.auto.offset.store", "false"), ("auto.offset.reset", "error"),
@@ -128,11 +128,13 @@ enum ProducerDefaults {
     private static let brokerDefaultBytes = 1_048_588
     private static let bufferKilobytes = 32_768
 
-    /// - Parameter largestBatch: what the topic takes at most, in bytes (`max.message.bytes`), where that is known.
+    /// - Parameter largestBatch: what the topic takes at most, in bytes (`max.message.bytes`),
+    ///   where that is known.
     static func properties(
         chosen: [String: String], largestBatch: Int? = nil
     ) -> [(String, String)] {
-        // A topic's limit is that of a batch as it is stored, which may be smaller than its records.
+        // A topic's limit is that of a batch as it is stored, which may be smaller than its
+        // records.
         let isCompressed = chosen.keys.contains { $0.hasPrefix("compression.") }
         let bytes = min(max(largestBatch ?? brokerDefaultBytes, 1000), 100_000_000)
         let recordBytes = max(isCompressed ? 8 * bytes : bytes, plainBytes)
@@ -142,8 +144,9 @@ enum ProducerDefaults {
             // A send hands over all its records at once; waiting longer gathers nothing more.
             ("linger.ms", "1"),
             ("queue.buffering.max.kbytes", "\(max(bufferKilobytes, recordBytes / 512))"),
-            // librdkafka's own limits lie below the broker's; what is too large says the topic. A broker refuses a batch
-            // as a whole: none is larger than what the topic takes, unless it is a single record.
+            // librdkafka's own limits lie below the broker's; what is too large says the topic. A
+            // broker refuses a batch as a whole: none is larger than what the topic takes, unless
+            // it is a single record.
             ("message.max.bytes", "\(recordBytes)"),
             ("batch.size", "\(min(bytes, plainBytes))"),
             // As Java's client places keys, so that everybody's records of one key share a

@@ -41,7 +41,8 @@ extension ConnectionSettings {
         return Double(number) != nil && ["", "us", "ms", "s", "min", "h", "d"].contains(unit)
     }
 
-    /// libpq checks its values before it opens a socket, and opens none whose path is longer than any can be.
+    /// libpq checks its values before it opens a socket, and opens none whose path is longer than
+    /// any can be.
     private static func objection(to values: [String: String]) -> String? {
         let nowhere = "/" + String(repeating: "nowhere", count: 32)
         var values = values

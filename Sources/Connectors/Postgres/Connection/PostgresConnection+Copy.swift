@@ -87,22 +87,23 @@ extension PostgresConnection {
 }
 
 extension PostgresConnection {
-    /// Runs that are sent and not answered: one that the server works on, and one that lies ready for it.
-    static let runsUnderWay = 2
+    /// Runs that are sent and not answered: one that the server works on, and one that lies ready
+    /// for it.
+    private static let runsUnderWay = 2
 
-    /// Runs one statement over and over, each run a transaction of its own, and sends the next run while the server
-    /// works on the last one, so that it never waits for this process ([pipeline
+    /// Runs one statement over and over, each run a transaction of its own, and sends the next run
+    /// while the server works on the last one, so that it never waits for this process ([pipeline
     /// mode](https://www.postgresql.org/docs/current/libpq-pipeline-mode.html)).
     ///
-    /// The next run has begun, as a rule, before `answered` hears of the one before: a run must not rely on its
-    /// predecessor's success unless the statement itself does.
+    /// The next run has begun, as a rule, before `answered` hears of the one before: a run must not
+    /// rely on its predecessor's success unless the statement itself does.
     ///
     /// - Parameters:
-    ///   - bind: adds the parameters of the next run; answers `false` when there is none. It is asked again after
-    ///     each answer.
+    ///   - bind: adds the parameters of the next run; answers `false` when there is none. It is
+    ///     asked again after each answer.
     ///   - answered: is told each run's answer, in order.
-    /// - Throws: when the connection is lost, or was cancelled: what became of the runs that were not answered is
-    ///   unknown. Errors of single runs are answers.
+    /// - Throws: when the connection is lost, or was cancelled: what became of the runs that were
+    ///   not answered is unknown. Errors of single runs are answers.
     public func stream(
         _ sql: String, bind: (PostgresParameters) -> Bool,
         answered: (Result<PostgresResult, any Error>) -> Void

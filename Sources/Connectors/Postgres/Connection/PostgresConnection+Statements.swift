@@ -9,7 +9,7 @@ struct PreparedStatement {
 
 extension PostgresConnection {
     /// Most statements that are kept prepared; more are a sign of SQL that is put together.
-    static let statementLimit = 256
+    private static let statementLimit = 256
 
     /// Runs one statement and answers its rows. Prepared at its first use, by its text, unless a
     /// pooler stands in between.
@@ -52,7 +52,7 @@ extension PostgresConnection {
         return statement
     }
 
-    func sendPreparation(_ sql: String) throws -> PreparedStatement {
+    fileprivate func sendPreparation(_ sql: String) throws -> PreparedStatement {
         statementsPrepared += 1
         let statement = PreparedStatement(name: "s\(statementsPrepared)", types: parameters.types)
         let sent = unsafe PQsendPrepare(
@@ -135,13 +135,13 @@ extension PostgresConnection {
 /// Statements to be sent together.
 public struct PostgresPipeline {
     /// An answer to be read.
-    enum Expected {
+    fileprivate enum Expected {
         case rows
         /// The statement can be used by others once the server has said so.
         case preparation(sql: String, PreparedStatement)
     }
-    let connection: PostgresConnection
-    var expected: [Expected] = []
+    private let connection: PostgresConnection
+    fileprivate var expected: [Expected] = []
     /// Prepared further up in this pipeline.
     private var prepared: [String: PreparedStatement] = [:]
 

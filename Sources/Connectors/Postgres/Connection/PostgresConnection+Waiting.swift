@@ -46,13 +46,14 @@ extension PostgresConnection {
         }
     }
 
-    /// What the server has for a cancellation, besides the grace: a process whose own grace is over waits for it.
+    /// What the server has for a cancellation, besides the grace: a process whose own grace is over
+    /// waits for it.
     private static let cancellationNanoseconds: UInt64 = 250_000_000
 
     private func cancelOnServer(after requested: UInt64, now: UInt64) throws {
         if !isSpent, let cancel = unsafe PQgetCancel(handle) {
-            // It connects and waits for the server, without end if that stands still: on a thread of its own, which
-            // nobody waits for.
+            // It connects and waits for the server, without end if that stands still: on a thread
+            // of its own, which nobody waits for.
             let request = unsafe CancelRequest(cancel)
             WorkerThread().enqueue { request.send() }
         }
@@ -114,7 +115,7 @@ extension PostgresConnection {
     }
     private let state = Mutex(State())
     /// Readable once cancellation is requested; for `poll`.
-    var descriptor: Int32 { state.withLock { $0.ends?.reading ?? -1 } }
+    fileprivate var descriptor: Int32 { state.withLock { $0.ends?.reading ?? -1 } }
 
     deinit {
         guard let ends = state.withLock({ $0.ends }) else { return }

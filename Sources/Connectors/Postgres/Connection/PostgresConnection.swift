@@ -19,7 +19,8 @@ internal import PipelineCore
     var statementsPrepared = 0
     /// Set when the state of the connection is not known any more: it is closed after the loan.
     var isSpent = false
-    /// Set when the server has said that it is not the one to ask: its other sessions are useless, too.
+    /// Set when the server has said that it is not the one to ask: its other sessions are useless,
+    /// too.
     var isMisplaced = false
     /// Set when a statement has failed for want of space on the server's disk.
     var hasMetFullDisk = false

@@ -27,8 +27,8 @@ extension PipelineError {
 extension PostgresError {
     /// The operating error: what the runtime may do about it, and what a person can.
     ///
-    /// - Parameter isConnecting: whether there is no session yet. What the server says then, it says
-    ///   to everybody who comes by this address.
+    /// - Parameter isConnecting: whether there is no session yet. What the server says then, it
+    ///   says to everybody who comes by this address.
     func pipelineError(server: String, isConnecting: Bool = false) -> PipelineError {
         let (disposition, code, advice) =
             (isConnecting ? refusal : nil) ?? classification

@@ -6,7 +6,8 @@ public struct MigrationState: Sendable, Hashable {
     public var version: Int
     /// What this program's version has.
     public var known: Int
-    /// Tables and columns that should be there, as `schema.table.column`; empty for an older version.
+    /// Tables and columns that should be there, as `schema.table.column`; empty for an older
+    /// version.
     public var missing: [String]
     /// Steps, counted from 1, whose text was another when the database saw them.
     public var changed: [Int]

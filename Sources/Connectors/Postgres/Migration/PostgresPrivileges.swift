@@ -13,8 +13,8 @@ public struct PostgresPrivileges: Sendable {
 }
 
 extension PostgresConnection {
-    /// Names the rights that this session's role lacks; `nil` when it has all. Reads catalogues only, for which nobody
-    /// needs a right.
+    /// Names the rights that this session's role lacks; `nil` when it has all. Reads catalogues
+    /// only, for which nobody needs a right.
     public func finding(
         _ subject: String, lacking privileges: PostgresPrivileges
     ) throws -> ResourceFinding? {

@@ -1,8 +1,8 @@
 internal import PipelineCore
 internal import Synchronization
 
-/// The databases that a process has pools of. Pools of one address share its connections, whatever their other
-/// properties are: the server counts them all.
+/// The databases that a process has pools of. Pools of one address share its connections, whatever
+/// their other properties are: the server counts them all.
 public final class PostgresPlaces: Sendable {
     private let known = Mutex<[String: SharedPlaces]>([:])
 
@@ -12,7 +12,8 @@ public final class PostgresPlaces: Sendable {
     ///
     /// - Parameters:
     ///   - address: what the pools have in common.
-    ///   - connections: the most, and whether somebody has said so. The least that is named holds for all.
+    ///   - connections: the most, and whether somebody has said so. The least that is named holds
+    ///     for all.
     func join(_ address: String, connections: Int, isNamed: Bool) -> SharedPlaces {
         known.withLock { known in
             let places = known[address] ?? SharedPlaces(connections: connections)

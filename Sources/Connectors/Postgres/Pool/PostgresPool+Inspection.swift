@@ -2,7 +2,8 @@ internal import Calendar
 public import PipelineCore
 
 extension PostgresPool {
-    /// Connects and asks whether the server can be written to; where its disk was found full, whether it still is.
+    /// Connects and asks whether the server can be written to; where its disk was found full,
+    /// whether it still is.
     public func probe() async throws {
         try await withConnection(for: .reading) { connection in
             let answer = try connection.query(

@@ -111,15 +111,15 @@ final class PostgresOrigin: Sendable {
 
     /// Whether the server's disk was full when it was last written to.
     var isFull: Bool { state.withLock(\.isFull) }
-    func hasNoSpace() { state.withLock { $0.isFull = true } }
+    fileprivate func hasNoSpace() { state.withLock { $0.isFull = true } }
     func hasSpace() { state.withLock { $0.isFull = false } }
 
     /// Many sessions may say it of one server.
-    func giveUp(_ era: UInt64) {
+    fileprivate func giveUp(_ era: UInt64) {
         state.withLock { if $0.era == era { $0.era += 1 } }
     }
 
-    func succeeded(isPooled: Bool) {
+    fileprivate func succeeded(isPooled: Bool) {
         let (isNews, wasRefusing) = state.withLock { state in
             defer {
                 state.hasWorked = true
@@ -141,7 +141,7 @@ final class PostgresOrigin: Sendable {
 
     /// A mistake ends what asks, unless it was none before: then somebody else's change may be
     /// taken back, and what has been accepted waits for that.
-    func judge(_ error: PipelineError) -> PipelineError {
+    fileprivate func judge(_ error: PipelineError) -> PipelineError {
         guard error.disposition == .fatal else { return error }
         let (hasWorked, isNews) = state.withLock { state in
             defer { state.isRefusing = state.hasWorked }

@@ -74,14 +74,14 @@ internal import Synchronization
     }
 
     /// The value in place; `nil` for NULL.
-    func raw(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? {
+    private func raw(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? {
         if isNull(row, column) { return nil }
         return unsafe UnsafeRawBufferPointer(
             start: PQgetvalue(handle, Int32(row), Int32(column)),
             count: Int(PQgetlength(handle, Int32(row), Int32(column))))
     }
 
-    var isBinary: Bool { unsafe PQbinaryTuples(handle) == 1 }
+    private var isBinary: Bool { unsafe PQbinaryTuples(handle) == 1 }
 
     private func check(_ row: Int, _ column: Int) {
         precondition(
@@ -89,14 +89,14 @@ internal import Synchronization
             "row \(row), column \(column) of a result with \(rowCount) × \(columnCount)")
     }
 
-    func check(_ column: Int, is wanted: [PostgresType], array: Bool = false) {
+    private func check(_ column: Int, is wanted: [PostgresType], array: Bool = false) {
         let type = types[column]
         precondition(
             wanted.contains { (array ? $0.arrayOid : $0.oid) == type },
             "column \(column) has the type \(type), which is not \(wanted)")
     }
 
-    func trapOnNull(_ row: Int, _ column: Int) -> Never {
+    private func trapOnNull(_ row: Int, _ column: Int) -> Never {
         preconditionFailure("row \(row), column \(column) is NULL")
     }
 }
@@ -243,7 +243,8 @@ extension UnsafeRawBufferPointer {
 }
 
 extension PostgresResult {
-    /// Rows of `source, partition, next_offset, witness_offset, witness_digest`, all of the log that has the name now.
+    /// Rows of `source, partition, next_offset, witness_offset, witness_digest`, all of the log
+    /// that has the name now.
     ///
     /// - Parameter wanted: the partitions to tell about; `nil` for all.
     public func positions(

@@ -12,7 +12,8 @@ public struct PostgresScript: Sendable, ExpressibleByStringInterpolation {
     public init(stringLiteral value: String) { text = value }
     public init(stringInterpolation: Interpolation) { text = stringInterpolation.text }
 
-    /// Expressions that set server settings, for one transaction or for the session; empty for none.
+    /// Expressions that set server settings, for one transaction or for the session; empty for
+    /// none.
     static func settings(_ settings: [String: String], local: Bool) -> PostgresScript {
         settings.sorted { $0.key < $1.key }.reduce("") { script, setting in
             let comma: PostgresScript = script.text.isEmpty ? "" : ", "
@@ -29,7 +30,7 @@ public struct PostgresScript: Sendable, ExpressibleByStringInterpolation {
     }
 
     public struct Interpolation: StringInterpolationProtocol {
-        var text = ""
+        fileprivate var text = ""
         public init(literalCapacity: Int, interpolationCount: Int) {
             text.reserveCapacity(literalCapacity + 16 * interpolationCount)
         }

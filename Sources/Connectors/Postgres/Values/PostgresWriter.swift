@@ -153,7 +153,7 @@ public enum PostgresType: UInt32, Sendable, CaseIterable {
         count += size
     }
 
-    func put(_ bytes: UnsafeRawBufferPointer) {
+    fileprivate func put(_ bytes: UnsafeRawBufferPointer) {
         guard let start = bytes.baseAddress, unsafe !bytes.isEmpty else { return }
         reserve(bytes.count)
         unsafe (base + count).copyMemory(from: start, byteCount: bytes.count)
@@ -182,7 +182,7 @@ extension Timestamp {
         self.init(microseconds: overflow ? .max : sum)
     }
 
-    var postgres: Int64 {
+    fileprivate var postgres: Int64 {
         let (difference, overflow) = microseconds.subtractingReportingOverflow(Self.epoch)
         if overflow { return .min }
         if microseconds != .max, Self.range.contains(difference) { return difference }

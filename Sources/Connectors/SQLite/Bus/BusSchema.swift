@@ -30,7 +30,8 @@ enum BusSchema {
             """,
         ])
 
-    /// What stands in the column of payloads, which takes no NULL, for a message without one: a number among blobs.
+    /// What stands in the column of payloads, which takes no NULL, for a message without one: a
+    /// number among blobs.
     static let tombstone = 0
 
     /// Offsets in a partition: 10¹² of them.
@@ -44,7 +45,8 @@ enum BusSchema {
 }
 
 /// Headers as one blob: for each the name's length, the name, the value's length, the value;
-/// lengths are 32 bits, little-endian. The length of a value that is not there is the largest there is.
+/// lengths are 32 bits, little-endian. The length of a value that is not there is the largest there
+/// is.
 public enum HeaderCoding {
     private static let missing = Int(UInt32.max)
 

@@ -99,8 +99,8 @@ public final class EmbeddedBus: Bus {
 }
 
 extension EmbeddedBus {
-    /// Moves the positions of groups that are named after a stage, `pipeline.stage`. Those of a group
-    /// that is there under the new name stay as they are.
+    /// Moves the positions of groups that are named after a stage, `pipeline.stage`. Those of a
+    /// group that is there under the new name stay as they are.
     ///
     /// - Returns: what was moved, in sentences without a full stop.
     public func rename(_ old: StateName, to new: StateName) async throws -> [String] {
@@ -168,7 +168,8 @@ extension EmbeddedBus {
         }
     }
 
-    /// What speaks against stored positions being of the topic; `nil` when nothing does, or it is not there. Only reads.
+    /// What speaks against stored positions being of the topic; `nil` when nothing does, or it is
+    /// not there. Only reads.
     public static func contradiction(
         in topic: String, to stored: StoredPositions, _ connection: SQLiteConnection
     ) throws -> LogContradiction? {

@@ -3,10 +3,12 @@ internal import Synchronization
 
 /// Whether the topic is still the one that its positions belong to.
 ///
-/// Positions are kept under the file's own id, so that another file is another log by its name. What is left is a file
-/// that was brought back as it had been earlier, while its positions lie elsewhere.
+/// Positions are kept under the file's own id, so that another file is another log by its name.
+/// What is left is a file that was brought back as it had been earlier, while its positions lie
+/// elsewhere.
 extension EmbeddedConsumer {
-    /// How often the store is told what to know the log by, while it is being read, and once all of it has been.
+    /// How often the store is told what to know the log by, while it is being read, and once all of
+    /// it has been.
     private static let keepInterval = Duration.seconds(10)
     private static let quietInterval = Duration.seconds(2)
 
@@ -61,8 +63,8 @@ extension EmbeddedConsumer {
         }
     }
 
-    /// Has the store know the log before its first position moves: a position without a witness, after a kill, would be
-    /// taken for one of whatever has the name then.
+    /// Has the store know the log before its first position moves: a position without a witness,
+    /// after a kill, would be taken for one of whatever has the name then.
     func attest(_ fetch: Fetch) async throws {
         let (new, source) = state.withLock { state in
             (fetch.advances.filter { !state.attested.contains($0.partition) }, state.source)

@@ -10,7 +10,8 @@ final class EmbeddedConsumer: BusConsumer {
         var isClosed = false
         /// What advances name the log by.
         var source = ""
-        /// The last record of each partition that was handed out since the store was last told what to know the log by.
+        /// The last record of each partition that was handed out since the store was last told what
+        /// to know the log by.
         var last: [Int32: Int64] = [:]
         var lastKept: Instant
         /// Partitions that the store can tell from those of another log.
@@ -18,7 +19,7 @@ final class EmbeddedConsumer: BusConsumer {
         /// Partitions of which nothing is handed out until then.
         var resting: [Int: Instant] = [:]
 
-        mutating func dropRested(at now: Instant) {
+        fileprivate mutating func dropRested(at now: Instant) {
             if resting.isEmpty { return }
             resting = resting.filter { $0.value > now }
         }

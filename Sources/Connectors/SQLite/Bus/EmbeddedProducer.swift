@@ -4,7 +4,7 @@ internal import Synchronization
 /// Appends to the topics of an embedded bus, one transaction for each `send`.
 final class EmbeddedProducer: BusProducer {
     /// Bytes of key, payload and headers, as Kafka's default (`message.max.bytes`).
-    static let maxRecordBytes = 1 << 20
+    private static let maxRecordBytes = 1 << 20
 
     private let bus: EmbeddedBus
     private let turn = Mutex(0)

@@ -25,7 +25,8 @@ struct EmbeddedTopic: Sendable {
             log: try logName(name, in: connection))
     }
 
-    /// A file that only an earlier version has written to is nameless until it is next opened to be used.
+    /// A file that only an earlier version has written to is nameless until it is next opened to be
+    /// used.
     private static func logName(
         _ name: String, in connection: SQLiteConnection
     ) throws -> LogName {

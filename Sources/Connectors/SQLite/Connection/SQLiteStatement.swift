@@ -119,7 +119,7 @@ extension Int {
     /// Values taken so far.
     private(set) var count = 0
     /// The first error, or `SQLITE_OK`.
-    private(set) var code = SQLITE_OK
+    fileprivate private(set) var code = SQLITE_OK
 
     init(_ statement: OpaquePointer, _ scratch: UnsafeMutableRawBufferPointer) {
         unsafe self.statement = statement

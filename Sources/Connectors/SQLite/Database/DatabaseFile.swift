@@ -62,7 +62,8 @@ struct DatabaseFile: Sendable {
         return unsafe stat(path, &status) == 0 ? Int(status.st_size) : 0
     }
 
-    /// What is free for this user on the disk of the innermost folder that exists; `nil` if it does not tell.
+    /// What is free for this user on the disk of the innermost folder that exists; `nil` if it does
+    /// not tell.
     var freeBytes: Int? {
         let existing = folders.last { unsafe access($0, F_OK) == 0 }
         var status = statvfs()

@@ -1,7 +1,8 @@
 public import PipelineCore
 
-/// A table of positions: the columns of its owner (a stage), then `source`, `partition`, `next_offset`, `log`,
-/// `incarnation`, `witness_offset`, `witness_digest`. Every method belongs inside a write transaction.
+/// A table of positions: the columns of its owner (a stage), then `source`, `partition`,
+/// `next_offset`, `log`, `incarnation`, `witness_offset`, `witness_digest`. Every method belongs
+/// inside a write transaction.
 public struct PositionTable: Sendable {
     private let name: String
     private let owner: [String]
@@ -59,8 +60,8 @@ public struct PositionTable: Sendable {
         return stored
     }
 
-    /// The rows of a log, by a condition on their owners; `nil` without any, or in a file of an earlier version. Only
-    /// reads.
+    /// The rows of a log, by a condition on their owners; `nil` without any, or in a file of an
+    /// earlier version. Only reads.
     public func find<each Owner: SQLiteValue>(
         _ log: LogName, in connection: SQLiteConnection, where isOwner: String,
         owner: repeat each Owner

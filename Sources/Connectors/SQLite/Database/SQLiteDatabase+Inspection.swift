@@ -5,8 +5,8 @@ extension SQLiteDatabase {
     /// Whether there is a file, or none is needed.
     public var exists: Bool { isInMemory || file.exists }
 
-    /// Says whether the file is there and free, and lends a connection that can't write. Makes no file, not even those
-    /// that SQLite keeps beside its own.
+    /// Says whether the file is there and free, and lends a connection that can't write. Makes no
+    /// file, not even those that SQLite keeps beside its own.
     ///
     /// - Parameter body: finds more; its connection is `nil` when there is no file yet.
     /// - Throws: ``PipelineCore/PipelineError`` when the file can't be used.
@@ -46,7 +46,7 @@ extension SQLiteDatabase {
     /// The write-ahead log may take that much by itself before it is emptied.
     static let leastFreeBytes = 64 << 20
     /// Less is worth a word.
-    static let fewFreeBytes = 1 << 30
+    private static let fewFreeBytes = 1 << 30
 
     /// Nothing while there is room.
     static func findings(freeBytes: Int?) -> [ResourceFinding] {
@@ -65,8 +65,8 @@ extension SQLiteDatabase {
         ]
     }
 
-    /// Without a log nobody is using the file, and it can be read as it is; with one, the memory that its users share has
-    /// to be there already. `nil` when it is not.
+    /// Without a log nobody is using the file, and it can be read as it is; with one, the memory
+    /// that its users share has to be there already. `nil` when it is not.
     private static func connection(lookingAt file: DatabaseFile) throws -> SQLiteConnection? {
         if file.logBytes == 0 && !file.hasSharedMemory {
             return try SQLiteConnection(lookingAt: file.path, mode: "immutable=1")

@@ -111,7 +111,7 @@ public final class SQLiteDatabase: Resource {
 }
 
 /// A connection and the worker it is used on, opened at the first use.
-final class SQLiteLane: Sendable {
+private final class SQLiteLane: Sendable {
     private let worker: any BlockingWorker
     private let file: DatabaseFile
     private let open: @Sendable () throws -> sending SQLiteConnection
@@ -173,7 +173,7 @@ final class SQLiteLane: Sendable {
 /// Beyond a limit a write therefore waits for the readers, empties the log, and if they do not let
 /// it, tries again only when the log has grown by as much again: a stuck reader costs one wait, not
 /// one for every write.
-final class LogBound: Sendable {
+private final class LogBound: Sendable {
     private let file: DatabaseFile
     private let limit: Int
     private let next: Mutex<Int>

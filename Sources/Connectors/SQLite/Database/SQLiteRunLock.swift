@@ -38,7 +38,8 @@ public final class SQLiteRunLock: Sendable {
     /// - Parameter command: what the holder is, for those who are turned away.
     /// - Throws: `fatal` `store-in-use`, naming the holder's process id and command, or
     ///   `store-linked` when the file has several names.
-    static func acquire(for file: DatabaseFile, command: String) throws -> SQLiteRunLock {
+    fileprivate static func acquire(for file: DatabaseFile, command: String) throws -> SQLiteRunLock
+    {
         try file.create()
         guard let path = file.realPath, let identity = FileIdentity(path: path) else {
             throw DatabaseFile.failure("look at \(file.path)")

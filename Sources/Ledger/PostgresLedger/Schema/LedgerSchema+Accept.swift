@@ -106,10 +106,12 @@ extension LedgerSchema {
 }
 
 extension LedgerSchema {
-    /// Positions belong to logs, no longer to topics: rows without a log are of earlier versions, and are taken over.
+    /// Positions belong to logs, no longer to topics: rows without a log are of earlier versions,
+    /// and are taken over.
     ///
-    /// `source` is the log's key and the number of the log that has it now, so that positions of the one before can't be
-    /// advanced any more. The lock keeps a position from being stored for a log that is just being replaced.
+    /// `source` is the log's key and the number of the log that has it now, so that positions of
+    /// the one before can't be advanced any more. The lock keeps a position from being stored for a
+    /// log that is just being replaced.
     static let logs: PostgresScript = """
         alter table penstock.positions
           add log text, add incarnation int not null default 0,

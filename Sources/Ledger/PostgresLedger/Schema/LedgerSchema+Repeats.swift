@@ -1,7 +1,8 @@
 internal import Postgres
 
 extension LedgerSchema {
-    /// A repeat may be dropped only if its case is there: one that was deleted, or never was, is taken in.
+    /// A repeat may be dropped only if its case is there: one that was deleted, or never was, is
+    /// taken in.
     static let repeats: PostgresScript = """
         -- Those of the cases that a repeat of their request opens: their last attempt has failed, was
         -- cancelled or has expired, or they are unknown.

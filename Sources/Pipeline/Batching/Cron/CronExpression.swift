@@ -7,10 +7,10 @@ internal import PipelineCore
 /// Times of day on days of the calendar, as five cron fields: `0 6 * * MON-FRI`.
 ///
 /// Minute, hour, day of the month, month, day of the week; `*`, numbers, names, lists, ranges and
-/// steps as in [crontab(5)](https://manpages.debian.org/bookworm/cron/crontab.5.en.html), the dialect of
-/// Vixie cron. Where days of the month and of the week are both given, either is enough, unless one
-/// of the two begins with `*` (`*`, `*/2`): then both must match, `0 6 */2 * MON` on Mondays with an
-/// odd number only.
+/// steps as in [crontab(5)](https://manpages.debian.org/bookworm/cron/crontab.5.en.html), the
+/// dialect of Vixie cron. Where days of the month and of the week are both given, either is enough,
+/// unless one of the two begins with `*` (`*`, `*/2`): then both must match, `0 6 */2 * MON` on
+/// Mondays with an odd number only.
 public struct CronExpression: Sendable, Hashable {
     public let text: String
     /// A bit a number that is allowed.
@@ -86,7 +86,7 @@ extension CronExpression: TextValue {
 
 /// One of the five fields of a cron expression: which numbers may stand there, and what they are
 /// called.
-struct CronField: Sendable {
+private struct CronField: Sendable {
     let name: String
     let range: ClosedRange<Int>
     /// Short names of the numbers from the range's start on.

@@ -4,9 +4,9 @@ public import PipelineCore
 /// The ticks of a cron expression on the clocks of a time zone.
 ///
 /// Where clocks are put forward, times that are skipped tick once, together, when the gap is over.
-/// Where they are put back, a time that comes twice ticks the first time only. An expression of every
-/// hour (`*/15 * * * *`) follows the time that passes instead: it has nothing to make up for after a
-/// gap, and goes on ticking in the hour that is repeated. All as in
+/// Where they are put back, a time that comes twice ticks the first time only. An expression of
+/// every hour (`*/15 * * * *`) follows the time that passes instead: it has nothing to make up for
+/// after a gap, and goes on ticking in the hour that is repeated. All as in
 /// [cron(8)](https://manpages.debian.org/bookworm/cron/cron.8.en.html).
 public struct CronSchedule: Sendable, Hashable {
     public let expression: CronExpression
@@ -29,7 +29,7 @@ public struct CronSchedule: Sendable, Hashable {
     }
 
     /// In seconds since 1970-01-01T00:00:00Z.
-    func tick(after second: Int64) -> Int64? {
+    private func tick(after second: Int64) -> Int64? {
         let limit = second + Self.horizon
         var period = zone.period(at: second)
         var from = second + 1

@@ -64,7 +64,7 @@ struct OrderCheck {
     let stages: [StageReading]
     let context: DecodingContext
 
-    func run() {
+    fileprivate func run() {
         checkSources()
         checkRepeats(of: .barrier, .secondBarrier, "a chain has one barrier")
         checkRepeats(of: .worker, .misplacedStage, "a chain has one generator")
@@ -139,7 +139,7 @@ struct StageEdge {
 }
 
 /// Every stage takes what the one before hands on.
-struct EdgeCheck {
+private struct EdgeCheck {
     let stages: [StageReading]
     let context: DecodingContext
 
@@ -190,7 +190,7 @@ struct EdgeCheck {
 }
 
 /// Sealed batches are kept in a store.
-struct StoreCheck {
+private struct StoreCheck {
     let edges: [StageEdge]
     let context: DecodingContext
 

@@ -4,13 +4,13 @@ internal import PipelineCore
 
 /// What is wrong with pipelines that run together although each of them is right.
 public struct PipelineSetCheck {
-    let pipelines: [PipelineDefinition]
+    private let pipelines: [PipelineDefinition]
 
     /// A check of these pipelines.
     public init(_ pipelines: [PipelineDefinition]) { self.pipelines = pipelines }
 
-    /// Names and APIs that are taken twice, files that are used for two things, and topics that lead from a pipeline back
-    /// to itself.
+    /// Names and APIs that are taken twice, files that are used for two things, and topics that
+    /// lead from a pipeline back to itself.
     public func run() -> Diagnostics {
         Diagnostics(repeatedNames() + sharedAPIs() + sharedFiles() + cycles())
     }

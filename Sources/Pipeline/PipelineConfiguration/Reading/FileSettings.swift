@@ -5,11 +5,11 @@ internal import PipelineCore
 /// The root of a pipeline file, without its resources and stages.
 struct HeaderSettings: Settings {
     static let summary = "A pipeline: a chain of stages, and the connections they use."
-    static let currentVersion = 1
+    private static let currentVersion = 1
     /// Keys of the root that are read elsewhere.
     static let others = ["resources", "stages"]
 
-    let schema: String?
+    private let schema: String?
     let version: Int
     let name: Identifier
     let sla: Duration

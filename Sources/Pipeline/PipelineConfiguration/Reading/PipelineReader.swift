@@ -120,8 +120,8 @@ public struct PipelineReading: Sendable {
     public var source: String
     /// The pipeline; nil when there are errors, or when it needs variables that are not set here.
     public var definition: PipelineDefinition?
-    /// The pipeline, if nothing is wrong with it but how long it may let cases wait: it must not run,
-    /// but may be simulated.
+    /// The pipeline, if nothing is wrong with it but how long it may let cases wait: it must not
+    /// run, but may be simulated.
     public var rehearsal: PipelineDefinition?
     /// Everything that was found, in the order of the text.
     public var diagnostics: Diagnostics
@@ -154,7 +154,7 @@ public struct PipelineReading: Sendable {
             file: file, source: "", definition: nil, diagnostics: Diagnostics([problem]))
     }
 
-    mutating func add(_ problem: Diagnostic) {
+    fileprivate mutating func add(_ problem: Diagnostic) {
         diagnostics = Diagnostics(diagnostics.list + [problem]).sorted()
         if problem.severity == .error {
             definition = nil

@@ -1,12 +1,14 @@
 public import Logging
 
-/// Everything that can be named in a pipeline file. A value, not a global: a test or a third party makes its own.
+/// Everything that can be named in a pipeline file. A value, not a global: a test or a third party
+/// makes its own.
 public struct Catalogue: Sendable {
     public var stages: [any StagePlugin.Type]
     public var codecs: [Codec]
     public var connectors: [Connector]
     public var generators: [GeneratorRegistration]
-    /// What the errors and refusals of the plug-ins, and of all that runs them, are known by: each code once.
+    /// What the errors and refusals of the plug-ins, and of all that runs them, are known by: each
+    /// code once.
     public var errorCodes: [ErrorCode]
 
     public init(
@@ -42,7 +44,8 @@ public struct Codec: Sendable {
     public var yields: RecordKind?
     public var decoder: (any RecordDecoder)?
     public var encoder: (any OutcomeEncoder)?
-    /// Makes a payload that could have been sent at that time, for simulations: another one at each call.
+    /// Makes a payload that could have been sent at that time, for simulations: another one at each
+    /// call.
     public var sample: (@Sendable (RandomSource, Timestamp) -> Bytes)?
     public init(
         name: String, summary: String, yields: RecordKind?, decoder: (any RecordDecoder)? = nil,
@@ -66,7 +69,8 @@ public struct Connector: Sendable {
     /// A URL to show.
     public var example: String
     public var kinds: [ResourceKind]
-    /// What can be found out about an address without touching anything: `nil`, or what is wrong with it.
+    /// What can be found out about an address without touching anything: `nil`, or what is wrong
+    /// with it.
     public var check: @Sendable (ResourceAddress) -> String?
     /// What two addresses of the same thing have in common, where that is not how they are written.
     public var identity: @Sendable (ResourceAddress) -> String = { $0.url }
@@ -112,16 +116,17 @@ public struct GeneratorRegistration: Sendable {
     public var summary: String
     /// Whether it reads a store, which its stage has to name.
     public var needsStore: Bool
-    /// What can be found out about a generator as written without touching anything: `nil`, or what is wrong with it.
+    /// What can be found out about a generator as written without touching anything: `nil`, or what
+    /// is wrong with it.
     public var check: @Sendable (String) -> String?
-    /// Looks whether a generator as written can be used, without asking it for anything; `nil` where there is nothing
-    /// to look at.
+    /// Looks whether a generator as written can be used, without asking it for anything; `nil`
+    /// where there is nothing to look at.
     ///
     /// - Parameters: the generator as written, and how long a server may take to answer.
     public var inspect:
         (@Sendable (_ written: String, _ timeout: Duration) async -> [ResourceFinding])?
-    /// - Parameters: the generator as written, the stage's `store` if it names one, and the stage's context, which says
-    ///   how long a run may take.
+    /// - Parameters: the generator as written, the stage's `store` if it names one, and the stage's
+    ///   context, which says how long a run may take.
     public var make: @Sendable (String, (any Resource)?, StageContext) throws -> any Generator
     public init(
         name: String, summary: String, needsStore: Bool = false,

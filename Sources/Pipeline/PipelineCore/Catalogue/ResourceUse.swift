@@ -1,9 +1,10 @@
 public import ConfigurationFields
 
-/// A use of a resource, said once: the setting that names it, the resource, and what it is used for.
+/// A use of a resource, said once: the setting that names it, the resource, and what it is used
+/// for.
 ///
-/// What the resource must be (``kinds``), which topics are read and written (``topic``), what a dry run looks at
-/// (``needs(pipeline:stage:)``) and what the stage is handed when it is built
+/// What the resource must be (``kinds``), which topics are read and written (``topic``), what a dry
+/// run looks at (``needs(pipeline:stage:)``) and what the stage is handed when it is built
 /// (``StageContext/resource(for:as:)``) all follow from it.
 public struct ResourceUse: Sendable, Hashable {
     /// What a resource is used for.
@@ -16,7 +17,8 @@ public struct ResourceUse: Sendable, Hashable {
         case writes(rows: RecordKind?)
         /// Keeps the ledger of the stage in a store, with the rule as a ledger stores it.
         case keepsLedger(rule: String, revision: Int64?)
-        /// A store that the generator of that name reads; `nil`: one that is elsewhere does, and is looked at there.
+        /// A store that the generator of that name reads; `nil`: one that is elsewhere does, and is
+        /// looked at there.
         case answersFrom(generator: String?)
         /// Keeps entries in a cache.
         case caches

@@ -19,7 +19,8 @@ public struct StageContext: Sendable {
     public var input: RecordKind?
     /// Where the stage that settles this chain keeps positions; set for sources.
     public var positions: (any PositionStore)?
-    /// Where callers' reads are answered: for sources all of it, for what stands before the barrier its cases.
+    /// Where callers' reads are answered: for sources all of it, for what stands before the barrier
+    /// its cases.
     public var reads: ReadPath
     /// Where refused records go that their topic does not take; `nil` in a chain without a store.
     public var deadLetters: (any DeadLetterStore)?
@@ -31,7 +32,8 @@ public struct StageContext: Sendable {
     public var settlesLate: Bool
     /// How long a run may take; set for generators.
     public var timeout: Duration?
-    /// How long answered cases are kept, where they are deleted: nothing answers for them after that.
+    /// How long answered cases are kept, where they are deleted: nothing answers for them after
+    /// that.
     public var retention: Duration?
     /// The stages of all files at hand that keep state in a store; empty where that plays no part.
     public var owners: [StateOwner] = []
@@ -70,7 +72,8 @@ public struct StageContext: Sendable {
     }
 
     /// The resource of a use that the stage's contract has declared, as what the stage works with.
-    /// - Throws: ``PipelineError`` `fatal` when it is something else; `validate` finds that out earlier.
+    /// - Throws: ``PipelineError`` `fatal` when it is something else; `validate` finds that out
+    ///   earlier.
     public func resource<Wanted>(for use: ResourceUse, as wanted: Wanted.Type) throws -> Wanted {
         if let found = resources[use.resource] as? Wanted { return found }
         let kinds = use.kinds.map(\.rawValue).joined(separator: " or ")

@@ -1,7 +1,8 @@
 public import ConfigurationDiagnostics
 internal import LocatedJSON
 
-/// What flows over an edge of a chain, so that an edge that can't work is a diagnostic and not a crash.
+/// What flows over an edge of a chain, so that an edge that can't work is a diagnostic and not a
+/// crash.
 public struct RecordKind: Sendable, Hashable, CustomStringConvertible {
     public let name: String
     public init(_ name: String) { self.name = name }
@@ -21,7 +22,8 @@ public struct RecordKind: Sendable, Hashable, CustomStringConvertible {
 
 /// What a stage with its settings needs and yields.
 public struct StageContract: Sendable {
-    /// What goes out for what comes in (`nil` stands for "nothing": before the first stage, after the last).
+    /// What goes out for what comes in (`nil` stands for "nothing": before the first stage, after
+    /// the last).
     public enum Edge: Sendable, Hashable {
         case yields(RecordKind)
         /// A sentence without a full stop that says what the stage wants instead.
@@ -38,7 +40,8 @@ public struct StageContract: Sendable {
     ///
     /// - Parameter sla: how far away a case's deadline is when it arrives.
     public var longestWait: @Sendable (_ sla: Duration) -> Duration?
-    /// How much longer that is when one run of a batch fails: a second run, or a lease that has to end.
+    /// How much longer that is when one run of a batch fails: a second run, or a lease that has to
+    /// end.
     public var retryBudget: Duration
     /// What is wrong although each setting is right.
     public var objections: [Objection]
@@ -103,8 +106,8 @@ extension Diagnostic.Code {
         """
         An accumulate keeps its cases in a "store", so that none is lost whatever is killed, and a \
         generator that counts events reads them from one. Name a resource that is a store. Only an \
-        accumulate can do without, and says so: with "durability": "none" it keeps batches in memory \
-        and leaves their inputs unsettled, to be read again after a crash.
+        accumulate can do without, and says so: with "durability": "none" it keeps batches in \
+        memory and leaves their inputs unsettled, to be read again after a crash.
         """,
         example: .file(
             at: "stages[2]",
@@ -114,8 +117,8 @@ extension Diagnostic.Code {
     public static let unknownCodec = Self(
         "unknown-codec", "There is no such codec for what the stage does.",
         """
-        Some codecs read payloads (report-request), others render outcomes (report-ready); this name is \
-        none of those that the stage can use. `penstock stages` lists all codecs.
+        Some codecs read payloads (report-request), others render outcomes (report-ready); this \
+        name is none of those that the stage can use. `penstock stages` lists all codecs.
         """,
         example: .file(at: "stages[0].codec", #""report-requst""#))
 
@@ -124,8 +127,8 @@ extension Diagnostic.Code {
         "unused-setting", "The setting has no effect beside the others.",
         """
         It is a setting of the stage, but another one switches off what it is for: a store beside \
-        "durability": "none", a topic's "create" without a "topic". Whoever wrote it expects something of \
-        it. Leave one of the two out.
+        "durability": "none", a topic's "create" without a "topic". Whoever wrote it expects \
+        something of it. Leave one of the two out.
         """,
         example: .file(at: "stages[0].from[1]", #"{ "resource": "api", "group": "callers" }"#))
 }

@@ -17,9 +17,10 @@ public enum StageRole: String, Sendable, CaseIterable {
 
 /// A stage of pipelines: its settings, what it needs and yields, and how it is built.
 ///
-/// The conforming type *is* the stage's field specification (``Settings``): decoded from the stage's object
-/// in the pipeline file, `id` and `type` left out. A third party adds a stage by conforming a type in a module
-/// that depends on PipelineCore, and handing it to the command's catalogue.
+/// The conforming type *is* the stage's field specification (``Settings``): decoded from the
+/// stage's object in the pipeline file, `id` and `type` left out. A third party adds a stage by
+/// conforming a type in a module that depends on PipelineCore, and handing it to the command's
+/// catalogue.
 public protocol StagePlugin: Settings {
     /// The name in `"type"`.
     static var type: String { get }
@@ -45,7 +46,8 @@ extension StagePlugin {
     public static var codes: [Diagnostic.Code] { [] }
 }
 
-/// What has become of the records that a stage was given, for reports that count them: `12 published`.
+/// What has become of the records that a stage was given, for reports that count them:
+/// `12 published`.
 ///
 /// What it has refused is a dead letter, whichever stage it was.
 public struct StageRemarks: Sendable, Hashable {
@@ -56,8 +58,8 @@ public struct StageRemarks: Sendable, Hashable {
         /// Something else, in words that follow their number: `not passed on`.
         case others(String)
     }
-    /// What the stage has done to those that it lets pass, in words that follow their number: `published`; `nil` for a
-    /// stage that only hands them on.
+    /// What the stage has done to those that it lets pass, in words that follow their number:
+    /// `published`; `nil` for a stage that only hands them on.
     public var delivered: String?
     public var kept: Kept
 
@@ -79,7 +81,8 @@ public protocol SealingStage: StagePlugin {
     var fullBatch: Int { get }
 }
 
-/// A stage whose answers a generator makes, which can be looked at beforehand where it is elsewhere.
+/// A stage whose answers a generator makes, which can be looked at beforehand where it is
+/// elsewhere.
 public protocol GeneratingStage: StagePlugin {
     /// The generator as written.
     var generator: String { get }

@@ -35,14 +35,15 @@ public struct StateName: Sendable, Hashable, CustomStringConvertible {
 
 /// A store that keeps state by names, for whoever changes them.
 public protocol StateAdministration: Sendable {
-    /// Moves what is kept under one name to another. Nothing is under the old one then: so it is when that is done
-    /// already, or when there never was anything.
+    /// Moves what is kept under one name to another. Nothing is under the old one then: so it is
+    /// when that is done already, or when there never was anything.
     ///
     /// - Returns: what was moved, in sentences without a full stop.
     /// - Throws: `fatal` `state-owned` when the new name has state of its own.
     func rename(_ old: StateName, to new: StateName) async throws -> [String]
 
-    /// Ends everything that is open under a name: cases are cancelled with that reason, deliveries given up.
+    /// Ends everything that is open under a name: cases are cancelled with that reason, deliveries
+    /// given up.
     ///
     /// - Parameter isTrial: only says what would be ended.
     /// - Returns: what was ended, in sentences without a full stop.

@@ -1,9 +1,10 @@
 internal import Synchronization
 
-/// Wakes waiters when something may have changed: an auto-reset event. One that nobody waits for is remembered once.
+/// Wakes waiters when something may have changed: an auto-reset event. One that nobody waits for is
+/// remembered once.
 ///
-/// A hint and nothing more: who waits must look at the store again, and must look now and then without one,
-/// since other processes send only their own.
+/// A hint and nothing more: who waits must look at the store again, and must look now and then
+/// without one, since other processes send only their own.
 public final class Signal: Sendable {
     private let waiters = Waiters()
     public init() {}
@@ -38,7 +39,8 @@ public final class Signal: Sendable {
     }
 }
 
-/// Is set once and stays set: a stop that was asked for, a chunk that has settled. A manual-reset event.
+/// Is set once and stays set: a stop that was asked for, a chunk that has settled. A manual-reset
+/// event.
 public final class AsyncEvent: Sendable {
     private let waiters = Waiters()
     public init() {}

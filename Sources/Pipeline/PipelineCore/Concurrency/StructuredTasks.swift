@@ -1,24 +1,25 @@
 internal import Synchronization
 
-/// Where a task runs that a task starts beside itself; `nil` is the default executor. A simulated process sets its own:
-/// what it starts would leave it otherwise.
+/// Where a task runs that a task starts beside itself; `nil` is the default executor. A simulated
+/// process sets its own: what it starts would leave it otherwise.
 public enum OwnExecutor {
     @TaskLocal public static var current: (any TaskExecutor)?
 }
 
-/// Runs `body` in a task that this one's cancellation does not reach, and waits for it: for work that has to come
-/// to its end (answering callers, settling, handing back) after a stop was asked for.
+/// Runs `body` in a task that this one's cancellation does not reach, and waits for it: for work
+/// that has to come to its end (answering callers, settling, handing back) after a stop was asked
+/// for.
 public func withoutCancellation(_ body: @escaping @Sendable () async -> Void) async {
     // The one unstructured task: awaited at once, so it can't outlive its caller.
     await Task(executorPreference: OwnExecutor.current) { await body() }.value
 }
 
 extension ThrowingTaskGroup where Failure == any Error {
-    /// Waits for all children, or for the first that fails: its error is thrown at once, so that leaving the group's
-    /// scope cancels the others.
+    /// Waits for all children, or for the first that fails: its error is thrown at once, so that
+    /// leaving the group's scope cancels the others.
     ///
-    /// `waitForAll()` waits for them before it throws; a child that never ends by itself would hide the failure of
-    /// another for ever.
+    /// `waitForAll()` waits for them before it throws; a child that never ends by itself would hide
+    /// the failure of another for ever.
     public mutating func waitForAllOrFirstFailure() async throws {
         while try await next() != nil {}
     }
@@ -53,7 +54,8 @@ public final class OpenWork: Sendable {
 }
 
 /// A suspended task, resumed exactly once by whoever removed it from the state that holds it (the
-/// proof is the removal, under the lock). A checked one would complain for every killed simulated process.
+/// proof is the removal, under the lock). A checked one would complain for every killed simulated
+/// process.
 @safe public struct Resumption<T: Sendable>: Sendable {
     private let continuation: UnsafeContinuation<T, any Error>
     public func resume(with result: Result<T, any Error>) {

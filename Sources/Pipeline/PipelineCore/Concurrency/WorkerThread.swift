@@ -2,8 +2,8 @@ internal import Concurrency
 internal import Glibc
 internal import Synchronization
 
-/// A thread for blocking calls. It begins with the first call, and ends when the last reference goes, after what was
-/// asked of it.
+/// A thread for blocking calls. It begins with the first call, and ends when the last reference
+/// goes, after what was asked of it.
 public final class WorkerThread: BlockingWorker {
     private let lane: Lane
 
@@ -28,7 +28,8 @@ public final class WorkerThread: BlockingWorker {
         do { try lane.start() } catch { throw .retryable(.noThread, "\(error)", cause: error) }
     }
 
-    /// Runs `body` after all that was asked for earlier, without waiting for it. Without a thread it waits for one.
+    /// Runs `body` after all that was asked for earlier, without waiting for it. Without a thread
+    /// it waits for one.
     public func enqueue(_ body: @escaping @Sendable () -> Void) {
         lane.add(body)
         try? lane.start()
@@ -92,7 +93,8 @@ private final class AbandonableWait<T: Sendable>: Sendable {
 
 /// The thread's queue. Apart from the worker, so that the thread does not keep the worker alive.
 @safe private final class Lane: @unchecked Sendable {
-    // The pthread objects are touched through their functions only, and the variables only while `mutex` is held.
+    // The pthread objects are touched through their functions only, and the variables only while
+    // `mutex` is held.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
     private var jobs: [@Sendable () -> Void] = []
@@ -185,11 +187,13 @@ private final class AbandonableWait<T: Sendable>: Sendable {
 ///
 /// A connection that is only touched inside `run` of one worker needs no lock of its own.
 public protocol BlockingWorker: Sendable {
-    /// Runs `body` after all earlier ones have returned. Once begun it is not interrupted by cancellation.
+    /// Runs `body` after all earlier ones have returned. Once begun it is not interrupted by
+    /// cancellation.
     func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T
 }
 
-/// Runs calls at once, where they are made: for stores that never wait (SQLite in memory, a simulated world).
+/// Runs calls at once, where they are made: for stores that never wait (SQLite in memory, a
+/// simulated world).
 public struct InlineWorker: BlockingWorker {
     public init() {}
     public func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {

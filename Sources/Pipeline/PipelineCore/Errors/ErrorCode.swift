@@ -1,8 +1,9 @@
 /// What an error or a refusal is known by: `store-in-use`, `malformed`.
 ///
-/// A code is declared once, by whoever throws it, with what it means and what to do; the catalogue lists them all
-/// (``Catalogue/errorCodes``), and `penstock explain-error` tells of them. Errors and refusals share the type, since a
-/// refused record often has the code of the error that refused it.
+/// A code is declared once, by whoever throws it, with what it means and what to do; the catalogue
+/// lists them all (``Catalogue/errorCodes``), and `penstock explain-error` tells of them. Errors
+/// and refusals share the type, since a refused record often has the code of the error that refused
+/// it.
 ///
 /// To carry one costs a reference, and no allocation. Two codes are the same if their names are.
 public struct ErrorCode: Sendable {
@@ -14,7 +15,8 @@ public struct ErrorCode: Sendable {
         case record
         /// The command fails.
         case failure
-        /// The files are in order, but somebody has to do something about a server, a database, a file or an address.
+        /// The files are in order, but somebody has to do something about a server, a database, a
+        /// file or an address.
         case unavailable
         /// The output could not be written.
         case outputFailed
@@ -48,7 +50,8 @@ public struct ErrorCode: Sendable {
         declaration = Declaration(name, ending, meaning, remedy)
     }
 
-    /// Declares a code by the name of a diagnostic, for what `validate` finds first: it is explained as that diagnostic.
+    /// Declares a code by the name of a diagnostic, for what `validate` finds first: it is
+    /// explained as that diagnostic.
     public init(diagnostic name: String, _ ending: Ending) {
         declaration = Declaration(name, ending, "", "")
     }
@@ -64,7 +67,8 @@ public struct ErrorCode: Sendable {
     public var meaning: String { declaration.meaning }
     /// What to do about it, a sentence; empty where the meaning is.
     public var remedy: String { declaration.remedy }
-    /// What becomes of it, unless the error's disposition says that it passes; `nil` for a name from outside.
+    /// What becomes of it, unless the error's disposition says that it passes; `nil` for a name
+    /// from outside.
     public var ending: Ending? { declaration.ending }
 }
 

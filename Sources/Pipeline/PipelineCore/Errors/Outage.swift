@@ -1,10 +1,12 @@
 public import Logging
 internal import Synchronization
 
-/// Something that fails again and again, told of when it begins, now and then while it lasts, and when it ends.
+/// Something that fails again and again, told of when it begins, now and then while it lasts, and
+/// when it ends.
 ///
-/// However often it fails, and however often it comes and goes, the log gets two lines a `reminder` at most. Saying
-/// that it works costs an atomic read while all is well, so that a busy path can do so each time.
+/// However often it fails, and however often it comes and goes, the log gets two lines a `reminder`
+/// at most. Saying that it works costs an atomic read while all is well, so that a busy path can do
+/// so each time.
 public final class Outage: Sendable {
     /// How long to be silent between two lines of an outage that lasts.
     public static let reminder: Duration = .minutes(1)
@@ -69,10 +71,11 @@ public final class Outage: Sendable {
 }
 
 extension Outage {
-    /// A store that refuses every record of a chunk for one reason: then it is more likely the store than they.
+    /// A store that refuses every record of a chunk for one reason: then it is more likely the
+    /// store than they.
     ///
-    /// It is told of, and they go to the dead letters all the same: whoever sends bad records could stop everybody else's
-    /// if they were ever taken for the store's fault.
+    /// It is told of, and they go to the dead letters all the same: whoever sends bad records could
+    /// stop everybody else's if they were ever taken for the store's fault.
     public static func ofRefusals(
         at stage: String, clock: PipelineClock, logger: Logger
     ) -> Outage {
@@ -84,7 +87,7 @@ extension Outage {
 }
 
 /// Decides when something is said about an outage: a pure state machine.
-struct OutageState: Sendable {
+private struct OutageState: Sendable {
     /// What is worth a line now.
     struct Notice: Sendable, Equatable {
         /// Failures since it began, the unsaid ones included.
@@ -94,7 +97,8 @@ struct OutageState: Sendable {
     }
     /// Well: `nil`. Failing: since when, how often, and whether that was said.
     private var failing: (since: Instant, failures: Int, isSaid: Bool)?
-    /// The last line about a failure. One that begins sooner after it is not said yet: it comes and goes.
+    /// The last line about a failure. One that begins sooner after it is not said yet: it comes and
+    /// goes.
     private var lastSaid: Instant?
     private let reminder: Duration
 

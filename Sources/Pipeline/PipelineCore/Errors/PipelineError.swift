@@ -7,7 +7,8 @@ public struct PipelineError: Error, Sendable, CustomStringConvertible {
         case permanent
         /// The pipeline can't go on.
         case fatal
-        /// Another process has taken over this input or this batch: give it up, start from what is stored.
+        /// Another process has taken over this input or this batch: give it up, start from what is
+        /// stored.
         case fenced
     }
     public var disposition: Disposition
@@ -49,7 +50,8 @@ public struct PipelineError: Error, Sendable, CustomStringConvertible {
     public var description: String { "\(message) [\(code)]" }
 }
 
-/// One record that a stage refuses for good; it goes to the dead letters, the rest of its chunk goes on.
+/// One record that a stage refuses for good; it goes to the dead letters, the rest of its chunk
+/// goes on.
 public struct Rejection: Sendable {
     public var record: Record
     /// The stage's id.

@@ -1,11 +1,11 @@
 internal import Synchronization
 
-/// The chunks on their way into a ledger, in order: which are to be handed in, which are in flight, and which were never
-/// answered.
+/// The chunks on their way into a ledger, in order: which are to be handed in, which are in flight,
+/// and which were never answered.
 ///
-/// The one who hands chunks in owns it. The ledger takes the next chunk and answers the oldest in flight; what it has
-/// accepted settles at once. After a chunk that was not accepted nothing more is taken: those behind it may go on from
-/// there.
+/// The one who hands chunks in owns it. The ledger takes the next chunk and answers the oldest in
+/// flight; what it has accepted settles at once. After a chunk that was not accepted nothing more
+/// is taken: those behind it may go on from there.
 public final class ChunkWindow: Sendable {
     private enum Stand {
         case ready, inFlight
@@ -33,8 +33,8 @@ public final class ChunkWindow: Sendable {
     private let accepted: @Sendable (Chunk, AcceptedCounts) -> Void
 
     /// - Parameters:
-    ///   - take: takes the next chunk, if one lies ready. Like `accepted` it runs on a thread of the ledger's, and must
-    ///     not block.
+    ///   - take: takes the next chunk, if one lies ready. Like `accepted` it runs on a thread of
+    ///     the ledger's, and must not block.
     ///   - accepted: settles a chunk.
     public init(
         take: @escaping @Sendable () -> Chunk? = { nil },
@@ -46,8 +46,8 @@ public final class ChunkWindow: Sendable {
 
     // MARK: The ledger's side
 
-    /// Takes the next chunk; none after one was not accepted. A chunk with nothing to be written settles without the
-    /// ledger.
+    /// Takes the next chunk; none after one was not accepted. A chunk with nothing to be written
+    /// settles without the ledger.
     public func next() -> Submissions? {
         while let chunk = nextReady() {
             if chunk.records.isEmpty && chunk.advances.isEmpty {
@@ -99,14 +99,15 @@ public final class ChunkWindow: Sendable {
     /// Puts a chunk in front of those that lie ready.
     public func add(_ chunk: Chunk) { state.withLock { $0.open.append(Entry(chunk: chunk)) } }
 
-    /// Why the first chunk that was not accepted was not; `nil` if it was a conflict, or if there is none.
+    /// Why the first chunk that was not accepted was not; `nil` if it was a conflict, or if there
+    /// is none.
     public var failure: (any Error)? {
         guard case .failure(let error) = state.withLock({ $0.refusal }) else { return nil }
         return error
     }
 
-    /// The chunks that are left after a ledger has returned, in order, to be handed in one by one. What is still in flight
-    /// has lost its answer.
+    /// The chunks that are left after a ledger has returned, in order, to be handed in one by one.
+    /// What is still in flight has lost its answer.
     public func left() -> [Chunk] {
         state.withLock { state in
             state.refusal = nil
@@ -166,8 +167,8 @@ public struct Submissions: Sendable {
     public var deadlines: [Timestamp?]
     public var parameters: [Bytes]
     public var advances: [PositionAdvance]
-    /// The steps of the chunks that this process has handed in without hearing what became of them, of this one and
-    /// those behind it; empty for a chunk that is handed in for the first time.
+    /// The steps of the chunks that this process has handed in without hearing what became of them,
+    /// of this one and those behind it; empty for a chunk that is handed in for the first time.
     public var unanswered: [PositionAdvance] = []
 
     public init(advances: [PositionAdvance] = []) {
@@ -215,8 +216,8 @@ public struct Submissions: Sendable {
         }
     }
 
-    /// Where the advance, and then unanswered ones that go on from there, may have left its position; nowhere if it was
-    /// handed in for the first time.
+    /// Where the advance, and then unanswered ones that go on from there, may have left its
+    /// position; nowhere if it was handed in for the first time.
     public func ends(of advance: PositionAdvance) -> [Int64] {
         if unanswered.isEmpty { return [] }
         var ends = [advance.next]
@@ -236,7 +237,8 @@ public struct Submissions: Sendable {
 public enum Acceptance: Sendable, Hashable {
     /// Committed, positions included.
     case accepted(AcceptedCounts)
-    /// Nothing was written: the cases at these indices are known with other parameters. Take them out and try again.
+    /// Nothing was written: the cases at these indices are known with other parameters. Take them
+    /// out and try again.
     case conflicts([Int])
 }
 

@@ -1,35 +1,40 @@
-/// The durable record of one `accumulate` stage: accepted cases, the open batch, sealed batches, outcomes, and the
-/// positions of the inputs that feed it.
+/// The durable record of one `accumulate` stage: accepted cases, the open batch, sealed batches,
+/// outcomes, and the positions of the inputs that feed it.
 ///
-/// Every method is one transaction. Times are the store's clock. Errors are ``PipelineError``s: `retryable` while
-/// the store can't be reached (the effect is unknown: look before repeating), `fenced` when another process has
-/// taken over a position (`position-moved`), a batch (`lease-lost`) or the rule (`rule-outdated`).
+/// Every method is one transaction. Times are the store's clock. Errors are ``PipelineError``s:
+/// `retryable` while the store can't be reached (the effect is unknown: look before repeating),
+/// `fenced` when another process has taken over a position (`position-moved`), a batch
+/// (`lease-lost`) or the rule (`rule-outdated`).
 public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes {
-    /// Creates the stage's row, or takes note of its rule: the higher revision wins. A rule without a revision takes
-    /// the stored one if its text is the same, else the next.
+    /// Creates the stage's row, or takes note of its rule: the higher revision wins. A rule without
+    /// a revision takes the stored one if its text is the same, else the next.
     ///
-    /// - Returns: stages of the store with open work that are not among the stage's owners, but may be another
-    ///   process's: if they are not, nobody works on them.
-    /// - Throws: `fatal` `rule-conflict` when the stored rule has the same revision and another text, `state-unowned`
-    ///   when the stage's owners leave something behind, see ``StateOwnership``.
+    /// - Returns: stages of the store with open work that are not among the stage's owners, but may
+    ///   be another process's: if they are not, nobody works on them.
+    /// - Throws: `fatal` `rule-conflict` when the stored rule has the same revision and another
+    ///   text, `state-unowned` when the stage's owners leave something behind, see
+    ///   ``StateOwnership``.
     @discardableResult
     func register() async throws -> [StageState]
 
     /// Inserts a chunk's cases and advances its positions, both or neither.
     ///
-    /// A repeat of a live or succeeded case resolves to it, a repeat of a failed one opens it again as a new
-    /// attempt. Cases that are known with another digest are conflicts: if there are any, nothing is written at all.
+    /// A repeat of a live or succeeded case resolves to it, a repeat of a failed one opens it again
+    /// as a new attempt. Cases that are known with another digest are conflicts: if there are any,
+    /// nothing is written at all.
     ///
-    /// A chunk that was handed in before and never answered (``Submissions/unanswered``) is found to be accepted by its
-    /// positions; it counts as new then. A ledger whose answers can't be lost may leave that out.
+    /// A chunk that was handed in before and never answered (``Submissions/unanswered``) is found
+    /// to be accepted by its positions; it counts as new then. A ledger whose answers can't be lost
+    /// may leave that out.
     func accept(_ submissions: Submissions) async throws -> Acceptance
-    /// Takes chunks out of the window and accepts each as ``accept(_:)`` does, in order; may send one ahead while the
-    /// store works on the one before. Answers each to the window.
+    /// Takes chunks out of the window and accepts each as ``accept(_:)`` does, in order; may send
+    /// one ahead while the store works on the one before. Answers each to the window.
     ///
-    /// Returns when the window has no next chunk, or for reasons of the ledger's own (others wait for its connection).
-    /// One that was sent behind a chunk that was not accepted may have been accepted all the same, if they have no
-    /// input in common.
-    /// - Throws: when the store can't be reached: what has no answer then may have been accepted or not.
+    /// Returns when the window has no next chunk, or for reasons of the ledger's own (others wait
+    /// for its connection). One that was sent behind a chunk that was not accepted may have been
+    /// accepted all the same, if they have no input in common.
+    /// - Throws: when the store can't be reached: what has no answer then may have been accepted or
+    ///   not.
     func accept(from window: ChunkWindow) async throws
 
     /// Locks the rule, evaluates it, and seals what it says, in one transaction.
@@ -37,10 +42,12 @@ public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes {
     /// Asks for the `manual` trigger.
     func requestFlush() async throws
 
-    /// Claims the oldest batch that is sealed, not committed, and under no living lease; `nil` if there is none.
+    /// Claims the oldest batch that is sealed, not committed, and under no living lease; `nil` if
+    /// there is none.
     func claim(worker: String, lease: Duration) async throws -> Batch?
     func extend(batch: Int64, token: Int64, lease: Duration) async throws
-    /// Writes the outcomes, the batch's end and a delivery for each sink in one transaction under the token.
+    /// Writes the outcomes, the batch's end and a delivery for each sink in one transaction under
+    /// the token.
     ///
     /// The same commit repeated (a lost answer) succeeds again and changes nothing.
     /// - Returns: when the batch was committed, on the store's clock; the first time, for a repeat.
@@ -48,29 +55,31 @@ public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes {
     func commit(_ commit: BatchCommit) async throws -> Timestamp
     /// Ends the lease: the batch can be claimed again after `delay`.
     func release(batch: Int64, token: Int64, after delay: Duration, reason: String) async throws
-    /// Ends the lease as if the batch had not been claimed: it can be claimed again at once, and the claim was no
-    /// attempt. The token is spent.
+    /// Ends the lease as if the batch had not been claimed: it can be claimed again at once, and
+    /// the claim was no attempt. The token is spent.
     func handBack(batch: Int64, token: Int64) async throws
     /// Replaces the batch by two sealed ones with the two halves of its cases.
     func bisect(batch: Int64, token: Int64) async throws
 
-    /// Claims the oldest committed batch that the sink has not delivered; `nil` if there is none. Of one that was
-    /// delivered before, it brings the parked outcomes that are due again.
+    /// Claims the oldest committed batch that the sink has not delivered; `nil` if there is none.
+    /// Of one that was delivered before, it brings the parked outcomes that are due again.
     func claimDelivery(sink: String, worker: String, lease: Duration) async throws -> OutcomeBatch?
     func extendDelivery(batch: Int64, sink: String, token: Int64, lease: Duration) async throws
-    /// Ends the delivery, parking what the sink refuses for good, in one transaction. The same end said again (a lost
-    /// answer) changes nothing.
+    /// Ends the delivery, parking what the sink refuses for good, in one transaction. The same end
+    /// said again (a lost answer) changes nothing.
     func delivered(batch: Int64, sink: String, token: Int64, refused: [OutcomeRefusal])
         async throws
     func releaseDelivery(batch: Int64, sink: String, token: Int64, after delay: Duration)
         async throws
-    /// Ends the lease as if the delivery had not been claimed, as ``handBack(batch:token:)`` does for a batch.
+    /// Ends the lease as if the delivery had not been claimed, as ``handBack(batch:token:)`` does
+    /// for a batch.
     func handBackDelivery(batch: Int64, sink: String, token: Int64) async throws
 
-    /// Ends pending cases with an outcome of that state (`cancelled` or `expired`); others stay. Answers how many.
+    /// Ends pending cases with an outcome of that state (`cancelled` or `expired`); others stay.
+    /// Answers how many.
     func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int
-    /// Deletes one finished batch, all its sinks delivered and nothing of it parked, that ended before `before`.
-    /// Answers how many cases went with it; `nil` when there is none.
+    /// Deletes one finished batch, all its sinks delivered and nothing of it parked, that ended
+    /// before `before`. Answers how many cases went with it; `nil` when there is none.
     func purge(finishedBefore before: Timestamp) async throws -> Int?
     /// Figures for operators.
     func summary() async throws -> LedgerSummary
@@ -157,8 +166,8 @@ public struct LedgerSummary: Sendable, Hashable {
 }
 
 extension PipelineError {
-    /// A row holds what no version of the ledger writes. Waited for, since whatever else the store holds is in order and
-    /// may be worked on: somebody has to mend the row.
+    /// A row holds what no version of the ledger writes. Waited for, since whatever else the store
+    /// holds is in order and may be worked on: somebody has to mend the row.
     ///
     /// - Parameters:
     ///   - item: the case, as far as it can be told.

@@ -70,9 +70,9 @@ public struct StageState: Sendable, Hashable {
 ///
 /// - a stage of a pipeline whose file is at hand and lacks it: nobody else has that pipeline;
 /// - a sink, likewise;
-/// - when a stage is about to begin anew: another pipeline's stage that reads what this one is going
-///   to read, which is what a renamed pipeline looks like. A second reader of the same topic that is
-///   meant is let in by naming both files to `migrate` once;
+/// - when a stage is about to begin anew: another pipeline's stage that reads what this one is
+///   going to read, which is what a renamed pipeline looks like. A second reader of the same topic
+///   that is meant is let in by naming both files to `migrate` once;
 /// - where nobody else can be at work (the embedded store): every one that is not at hand.
 public struct StateOwnership: Sendable {
     /// What is wrong, and what to do about it: two sentences without full stops.

@@ -21,13 +21,15 @@ public struct GeneratedBatch: Sendable {
     }
 }
 
-/// The immutable result of a case: a report or a reason. Written once, before anything is announced.
+/// The immutable result of a case: a report or a reason. Written once, before anything is
+/// announced.
 public struct Outcome: Sendable, Hashable {
     /// Stable name of the outcome; the announcement's event id.
     public var id: UUID
     public var caseNumber: Int64
     public var caseID: UUID
-    /// Counts the case's outcomes from 1: a case that did not succeed and is requested again has a later one.
+    /// Counts the case's outcomes from 1: a case that did not succeed and is requested again has a
+    /// later one.
     public var revision: Int
     public var batch: Int64
     /// `succeeded`, `failed`, `cancelled` or `expired`.
@@ -63,8 +65,8 @@ public struct Outcome: Sendable, Hashable {
 }
 
 extension Outcome {
-    /// How long a copy may answer for the case. Once it is deleted its id may name another request, and whoever asks for
-    /// that must not be told of this one.
+    /// How long a copy may answer for the case. Once it is deleted its id may name another request,
+    /// and whoever asks for that must not be told of this one.
     ///
     /// - Parameters:
     ///   - wanted: the longest.
@@ -204,8 +206,8 @@ public protocol ParkedOutcomes: Sendable {
     func parked(_ selection: ParkedSelection, limit: Int) async throws -> [ParkedOutcome]
     /// How many are parked for each sink that has any.
     func parkedCounts() async throws -> [String: Int]
-    /// Has them delivered again, with the same ids and the same bytes; also tries at once what waits for its next
-    /// try. Answers how many were parked and are due now.
+    /// Has them delivered again, with the same ids and the same bytes; also tries at once what
+    /// waits for its next try. Answers how many were parked and are due now.
     func replayParked(_ selection: ParkedSelection) async throws -> Int
     /// Gives them up: they are never delivered to that sink. Answers how many.
     func dropParked(_ selection: ParkedSelection) async throws -> Int
@@ -264,7 +266,8 @@ public enum CaseState: String, Sendable, CaseIterable {
         }
     }
 
-    /// No later state follows, whatever is requested: only such outcomes may be answered from a cache. One that did
-    /// not succeed is opened again by a repeat of its request, perhaps in another process.
+    /// No later state follows, whatever is requested: only such outcomes may be answered from a
+    /// cache. One that did not succeed is opened again by a repeat of its request, perhaps in
+    /// another process.
     public var isLasting: Bool { self == .succeeded }
 }

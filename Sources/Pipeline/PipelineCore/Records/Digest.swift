@@ -3,7 +3,8 @@ internal import Calendar
 /// 128 bits that identify content: SipHash-2-4 with 128-bit output under a fixed key
 /// ([reference](https://github.com/veorq/SipHash)).
 ///
-/// Not a defence against somebody who wants two requests to collide: such a person only harms a case of their own.
+/// Not a defence against somebody who wants two requests to collide: such a person only harms a
+/// case of their own.
 public struct Digest: Sendable, Hashable {
     public var high: UInt64
     public var low: UInt64

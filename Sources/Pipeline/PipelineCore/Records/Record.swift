@@ -1,7 +1,8 @@
 /// One message in flight.
 ///
-/// `key`, `payload` and `headers` are what arrived and stay untouched, so that a dead letter can carry the
-/// original. A codec fills in ``body``, ``id``, ``digest`` and ``deadline``; stages read those.
+/// `key`, `payload` and `headers` are what arrived and stay untouched, so that a dead letter can
+/// carry the original. A codec fills in ``body``, ``id``, ``digest`` and ``deadline``; stages read
+/// those.
 public struct Record: Sendable {
     /// The message's key as it arrived; `nil` where there was none.
     public var key: Bytes?
@@ -11,14 +12,16 @@ public struct Record: Sendable {
     public var isTombstone: Bool
     /// The message's headers as they arrived, in order; names may repeat.
     public var headers: [Header]
-    /// When the message was produced, by its producer or its broker; ``Timestamp/epoch`` where nobody says.
+    /// When the message was produced, by its producer or its broker; ``Timestamp/epoch`` where
+    /// nobody says.
     public var timestamp: Timestamp
     /// Where the message was read.
     public var origin: Origin
     /// The record's index in what was read with it: stable while stages drop its neighbours.
     public var ordinal: Int
 
-    /// The canonical form of the payload, as the codec encodes it; the payload itself without a codec.
+    /// The canonical form of the payload, as the codec encodes it; the payload itself without a
+    /// codec.
     public var body: Bytes
     /// The case or event that the record speaks of, once a codec has read it.
     public var id: UUID?
@@ -78,14 +81,15 @@ public struct Origin: Sendable, Hashable, CustomStringConvertible {
 
 /// A view of bytes that shares its storage with its neighbours.
 ///
-/// A source copies what it fetched into one array a chunk and hands out slices of it, so that a record
-/// costs no allocation of its own.
+/// A source copies what it fetched into one array a chunk and hands out slices of it, so that a
+/// record costs no allocation of its own.
 public typealias Bytes = ArraySlice<UInt8>
 
-/// A bounded array of records that settle together; stages work on chunks, never on one record per `await`.
+/// A bounded array of records that settle together; stages work on chunks, never on one record per
+/// `await`.
 ///
-/// A chunk may lose all its records on its way (repeats, rejections) and still has to reach the stage that
-/// settles it, since its positions advance with it.
+/// A chunk may lose all its records on its way (repeats, rejections) and still has to reach the
+/// stage that settles it, since its positions advance with it.
 public struct Chunk: Sendable {
     public var records: [Record]
     /// How far the chunk moves its inputs' positions; empty for inputs without positions.
@@ -133,7 +137,8 @@ extension [Record] {
         return found
     }
 
-    /// Whether a store has refused all of several records for one reason: then it is more likely the store than they.
+    /// Whether a store has refused all of several records for one reason: then it is more likely
+    /// the store than they.
     public func areRefusedAlike(_ refused: [(record: Record, error: PipelineError)]) -> Bool {
         count > 1 && refused.count == count && Set(refused.map(\.error.code)).count == 1
     }
@@ -144,7 +149,8 @@ public struct PositionAdvance: Sendable, Hashable {
     /// The log that the position belongs to, as ``StoredPositions/source`` names it.
     public var source: String
     public var partition: Int32
-    /// What the store must hold for the step to be allowed; anything else means that another process has taken over.
+    /// What the store must hold for the step to be allowed; anything else means that another
+    /// process has taken over.
     public var expected: Int64
     /// The offset to read next, once the chunk has settled.
     public var next: Int64

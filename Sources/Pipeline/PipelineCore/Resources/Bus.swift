@@ -4,13 +4,16 @@ public protocol Bus: Resource {
     /// - Parameter partitions: wanted count for a new topic; `nil` for the bus's own default.
     func ensureTopic(_ name: String, partitions: Int?) async throws
 
-    /// Joins the subscription's group. Partitions come and go with the group's members; each starts from its stored position.
+    /// Joins the subscription's group. Partitions come and go with the group's members; each starts
+    /// from its stored position.
     ///
-    /// - Parameter positions: where positions are kept; `nil` to keep them in the bus, committed after settlement.
+    /// - Parameter positions: where positions are kept; `nil` to keep them in the bus, committed
+    ///   after settlement.
     func consumer(_ subscription: Subscription, positions: (any PositionStore)?) async throws
         -> any BusConsumer
 
-    /// A producer whose sends are acknowledged by the bus (for Kafka: idempotent, all in-sync replicas).
+    /// A producer whose sends are acknowledged by the bus (for Kafka: idempotent, all in-sync
+    /// replicas).
     func producer() async throws -> any BusProducer
 }
 
@@ -61,13 +64,16 @@ public struct Fetch: Sendable {
 /// A member of a consumer group, used by one task.
 public protocol BusConsumer: Sendable {
     /// The next records, as soon as there are any. Blocks no thread.
-    /// - Throws: `CancellationError`; ``PipelineError`` of which the retryable ones may be called again.
+    /// - Throws: `CancellationError`; ``PipelineError`` of which the retryable ones may be called
+    ///   again.
     func next() async throws -> Fetch
-    /// These records have settled: a hint for lag tools, or the truth where the bus keeps the positions. Must not block.
+    /// These records have settled: a hint for lag tools, or the truth where the bus keeps the
+    /// positions. Must not block.
     func settled(_ advances: [PositionAdvance])
     /// These did not settle: read the stored positions again and go on from there.
     func rewind(_ advances: [PositionAdvance])
-    /// These did not settle and will not for a while: hand nothing out of their partitions until then.
+    /// These did not settle and will not for a while: hand nothing out of their partitions until
+    /// then.
     func rewind(_ advances: [PositionAdvance], after pause: Duration)
     /// Commits what has settled and leaves the group.
     func close() async
@@ -100,8 +106,8 @@ public protocol BusProducer: Sendable {
     /// Sends the records and waits until the bus has acknowledged every one.
     ///
     /// - Returns: what the bus refuses for good (too large, …), by index into `records`.
-    /// - Throws: ``PipelineError``, retryable, when it is unknown whether all have arrived: send all again; permanent
-    ///   when the topic takes nothing at all from this sender.
+    /// - Throws: ``PipelineError``, retryable, when it is unknown whether all have arrived: send
+    ///   all again; permanent when the topic takes nothing at all from this sender.
     func send(_ records: [OutgoingRecord], to topic: String) async throws -> [Int: PipelineError]
     /// Waits for what is in flight and releases the connection.
     func close() async

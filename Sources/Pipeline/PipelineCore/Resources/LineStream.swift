@@ -4,13 +4,15 @@ public protocol LineInput: Resource {
     var name: String { get }
     /// Whether the input can be read again from an offset.
     var isSeekable: Bool { get }
-    /// What speaks against reading on at a stored offset; `nil` when the input is the one that was read up to there.
-    /// One that is not is forgotten, and what has its name now is read from its start.
+    /// What speaks against reading on at a stored offset; `nil` when the input is the one that was
+    /// read up to there. One that is not is forgotten, and what has its name now is read from its
+    /// start.
     /// - Parameter witness: what ``witness(at:)`` said, of this offset or another one.
     func objection(to offset: Int64, _ witness: LogWitness?) async throws -> String?
     /// What to know the input by that was read up to `offset`; `nil` where there is nothing yet.
     func witness(at offset: Int64) async throws -> LogWitness?
-    /// At the end: whether something else has the input's name by now (a rotated file). It is read from its start then.
+    /// At the end: whether something else has the input's name by now (a rotated file). It is read
+    /// from its start then.
     func isFollowed() async throws -> Bool
     /// Whole lines from a byte offset on, without their ends.
     ///
@@ -41,7 +43,8 @@ public struct Line: Sendable {
 
 /// A file or standard output that takes one record a line.
 public protocol LineOutput: Resource {
-    /// Appends the payloads, a line each, and returns when the system has them (for a file: on disk).
+    /// Appends the payloads, a line each, and returns when the system has them (for a file: on
+    /// disk).
     func append(_ records: [OutgoingRecord]) async throws
 }
 

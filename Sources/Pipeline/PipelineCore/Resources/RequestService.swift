@@ -1,4 +1,5 @@
-/// A resource that is a front door: it takes requests from callers, hands them to a pipeline, and answers reads.
+/// A resource that is a front door: it takes requests from callers, hands them to a pipeline, and
+/// answers reads.
 public protocol RequestService: Resource {
     /// Connects the service with the pipeline it feeds. Called once, before ``run()``.
     func attach(_ port: any RequestPort, reads: ReadPath) throws
@@ -40,7 +41,8 @@ public enum SubmissionResult: Sendable {
     case rejected(Rejection)
 }
 
-/// Where reads of cases are answered: the ledger of the chain's barrier and the layout of its cache.
+/// Where reads of cases are answered: the ledger of the chain's barrier and the layout of its
+/// cache.
 public struct ReadPath: Sendable {
     public var cases: (any CaseReader)?
     public var cache: (any OutcomeCache)?
@@ -59,12 +61,13 @@ public struct ReadPath: Sendable {
 public protocol CaseReader: Sendable {
     /// One statement for all; unknown ids are missing from the answer.
     func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot]
-    /// Those of the cases that a repeat of their request opens, again or, since they are unknown, for the first time. One
-    /// statement for all.
+    /// Those of the cases that a repeat of their request opens, again or, since they are unknown,
+    /// for the first time. One statement for all.
     func reopenable(of ids: [UUID]) async throws -> Set<UUID>
     /// Those of the cases that have an outcome; one statement for all.
     func finished(of ids: [UUID]) async throws -> Set<UUID>
-    /// When the open batch will be sealed at the latest, as far as the rule tells; the basis of `poll_after`.
+    /// When the open batch will be sealed at the latest, as far as the rule tells; the basis of
+    /// `poll_after`.
     func expectedSealing() async throws -> ExpectedSealing
     /// Sent when outcomes have been committed by this process.
     var outcomesCommitted: Signal { get }
@@ -99,11 +102,11 @@ extension CaseReader {
     }
 }
 
-/// Reads outcomes as a `cache` stage lays them out: only those that last, so that none is older than what somebody
-/// was told of.
+/// Reads outcomes as a `cache` stage lays them out: only those that last, so that none is older
+/// than what somebody was told of.
 public protocol OutcomeCache: Sendable {
-    /// The encoded outcome of each id, in order; `nil` for a miss. Errors count as misses, and so does whatever is
-    /// not the answer of that very case.
+    /// The encoded outcome of each id, in order; `nil` for a miss. Errors count as misses, and so
+    /// does whatever is not the answer of that very case.
     func lookup(_ ids: [UUID]) async -> [Bytes?]
     /// Puts back what the ledger answered, so that the next reader hits.
     func store(_ outcomes: [Outcome]) async

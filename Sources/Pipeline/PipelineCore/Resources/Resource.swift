@@ -1,19 +1,21 @@
 internal import ConfigurationDiagnostics
 
-/// A named connection that stages refer to. What it can be used for is the protocols it conforms to:
-/// ``Bus``, ``Cache``, ``RequestService``, or a store's own.
+/// A named connection that stages refer to. What it can be used for is the protocols it conforms
+/// to: ``Bus``, ``Cache``, ``RequestService``, or a store's own.
 public protocol Resource: Sendable {
     /// Tries the connection without changing anything.
     /// - Throws: ``PipelineError`` that says what is wrong and what to do.
     func probe() async throws
-    /// Looks whether the resource is there and has what is needed. Changes nothing: creates nothing, writes nothing,
-    /// moves no position, takes no lock.
+    /// Looks whether the resource is there and has what is needed. Changes nothing: creates
+    /// nothing, writes nothing, moves no position, takes no lock.
     ///
     /// - Parameters:
     ///   - needs: what the pipeline is going to do with it.
     ///   - timeout: how long a server may take to answer.
-    /// - Returns: findings about the resource itself (with an empty subject) and about the needs, in their order.
-    /// - Throws: ``PipelineError`` when the resource can't be used at all: nothing is known about the needs then.
+    /// - Returns: findings about the resource itself (with an empty subject) and about the needs,
+    ///   in their order.
+    /// - Throws: ``PipelineError`` when the resource can't be used at all: nothing is known about
+    ///   the needs then.
     func inspect(for needs: [ResourceNeed], timeout: Duration) async throws -> [ResourceFinding]
     /// Closes the connection once nobody uses it.
     func close() async
@@ -30,7 +32,8 @@ public struct ResourceAddress: Sendable, Hashable, CustomStringConvertible {
     public var scheme: String
     /// The whole URL, credentials included: for connectors only.
     public var url: String
-    /// Connector properties from the pipeline file, passed through: `security.protocol`, `sslmode`, …
+    /// Connector properties from the pipeline file, passed through: `security.protocol`, `sslmode`,
+    /// …
     public var properties: [String: String]
 
     /// `nil` without a scheme.

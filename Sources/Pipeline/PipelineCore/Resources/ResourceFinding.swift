@@ -63,7 +63,8 @@ public protocol LogInspection: Resource {
 
 /// A store that can say what positions it has. Changes nothing.
 public protocol PositionInspection: Resource {
-    /// Where a pipeline goes on in a log; `nil` without any positions, or without tables of this version.
+    /// Where a pipeline goes on in a log; `nil` without any positions, or without tables of this
+    /// version.
     func storedPositions(
         of log: LogName, pipeline: String, timeout: Duration
     ) async throws -> StoredPositions?

@@ -7,7 +7,7 @@
 struct SieveEntries: Sendable {
     /// What an entry costs beside its key and its value: array headers, links, its share of the
     /// index.
-    static let overheadBytes = 160
+    private static let overheadBytes = 160
 
     private struct Node {
         var key: String

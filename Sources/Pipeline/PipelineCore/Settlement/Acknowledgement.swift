@@ -10,7 +10,8 @@ public enum Settlement: Sendable {
 
 /// What a source does when one of its chunks settles.
 public protocol AcknowledgementHandler: Sendable {
-    /// Puts refused records where an operator finds them (or where their caller does), durably, before it returns.
+    /// Puts refused records where an operator finds them (or where their caller does), durably,
+    /// before it returns.
     func reject(_ rejections: [Rejection]) async throws
     /// Called once, after every rejection has returned. Must not block.
     func settled(_ settlement: Settlement)
@@ -25,8 +26,8 @@ extension AcknowledgementHandler {
 
 /// The obligation to settle a chunk exactly once.
 ///
-/// Settling twice is a programmer's error and traps; dropping an acknowledgement unsettled counts as a failure, so that
-/// an input is never believed to be safe by mistake.
+/// Settling twice is a programmer's error and traps; dropping an acknowledgement unsettled counts
+/// as a failure, so that an input is never believed to be safe by mistake.
 public final class Acknowledgement: Sendable {
     private struct State {
         var settlement: Settlement?
@@ -38,7 +39,8 @@ public final class Acknowledgement: Sendable {
     private let handler: any AcknowledgementHandler
     private let refusals: (any RefusalObserver)?
 
-    /// - Parameter refusals: hears what is refused; for an acknowledgement that stands at a pipeline's edge.
+    /// - Parameter refusals: hears what is refused; for an acknowledgement that stands at a
+    ///   pipeline's edge.
     public init(_ handler: any AcknowledgementHandler, refusals: (any RefusalObserver)? = nil) {
         self.handler = handler
         self.refusals = refusals
@@ -49,7 +51,8 @@ public final class Acknowledgement: Sendable {
         _ = finish(.failed(error))
     }
 
-    /// Refuses records for good. Returns once they lie in the dead letters (or their callers will be told).
+    /// Refuses records for good. Returns once they lie in the dead letters (or their callers will
+    /// be told).
     public func reject(_ rejections: [Rejection]) async throws {
         if rejections.isEmpty { return }
         let all = state.withLock { state in
@@ -113,7 +116,8 @@ public final class Acknowledgement: Sendable {
     }
 }
 
-/// Hears what a pipeline refuses for good and what became of it, for metrics and the log. Must not block.
+/// Hears what a pipeline refuses for good and what became of it, for metrics and the log. Must not
+/// block.
 public protocol RefusalObserver: Sendable {
     /// Records were refused, and are kept or their callers are told.
     func rejected(_ rejections: [Rejection])

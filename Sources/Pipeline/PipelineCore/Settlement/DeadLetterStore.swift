@@ -1,6 +1,7 @@
 public import LocatedJSON
 
-/// A refused record that its dead-letter topic does not take, as a store keeps it: untouched, with the reasons.
+/// A refused record that its dead-letter topic does not take, as a store keeps it: untouched, with
+/// the reasons.
 public struct StoredDeadLetter: Sendable {
     /// The store's number of it; 0 for one that is not stored yet.
     public var number: Int64
@@ -61,8 +62,8 @@ public protocol DeadLetterProvider: Resource {
 }
 
 extension StoredDeadLetter {
-    /// The letter as one object: for files and for programs. Bytes that are not UTF-8 stand under a key that ends in
-    /// `_base64`; a key, payload or header value that is not there is null.
+    /// The letter as one object: for files and for programs. Bytes that are not UTF-8 stand under a
+    /// key that ends in `_base64`; a key, payload or header value that is not there is null.
     public var json: JSON {
         let (record, origin) = (rejection.record, rejection.record.origin)
         return .object(

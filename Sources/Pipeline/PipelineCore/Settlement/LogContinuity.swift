@@ -1,10 +1,12 @@
 internal import Calendar
 
-/// What a reader knows about whether the log that it reads is still the one that its positions belong to. No I/O.
+/// What a reader knows about whether the log that it reads is still the one that its positions
+/// belong to. No I/O.
 ///
-/// Each partition has a *proven* witness: a record that its log is known to have held. A record that was read later takes
-/// its place only after a look has found the proven one where it was, so that nothing that was read of another log
-/// meanwhile can hide the change: at the latest the next look finds it.
+/// Each partition has a *proven* witness: a record that its log is known to have held. A record
+/// that was read later takes its place only after a look has found the proven one where it was, so
+/// that nothing that was read of another log meanwhile can hide the change: at the latest the next
+/// look finds it.
 public struct LogContinuity: Sendable {
     private struct Partition {
         var proven: LogWitness?
@@ -16,17 +18,20 @@ public struct LogContinuity: Sendable {
 
     public init() {}
 
-    /// Reading begins, or begins again; `witness` has just been seen in the log, and is what the store has.
+    /// Reading begins, or begins again; `witness` has just been seen in the log, and is what the
+    /// store has.
     public mutating func start(_ partition: Int32, witness: LogWitness?) {
         partitions[partition] = Partition(proven: witness)
     }
 
     public mutating func stop(_ partition: Int32) { partitions[partition] = nil }
 
-    /// Whether nothing can tell the partition's log yet: then the first record counts as well as the last.
+    /// Whether nothing can tell the partition's log yet: then the first record counts as well as
+    /// the last.
     public func isUnproven(_ partition: Int32) -> Bool { partitions[partition]?.proven == nil }
 
-    /// Notes what was read. The first record stands for the log where nothing else does: nothing was read before it.
+    /// Notes what was read. The first record stands for the log where nothing else does: nothing
+    /// was read before it.
     public mutating func note(first: LogWitness?, last: LogWitness, of partition: Int32) {
         guard var known = partitions[partition] else { return }
         if known.proven == nil {
@@ -43,11 +48,12 @@ public struct LogContinuity: Sendable {
     /// What a look has to find in its place.
     public var proven: [Int32: LogWitness] { partitions.compactMapValues(\.proven) }
 
-    /// What had been read when a look began, to be handed to ``looked(_:)`` when it has found the proven ones.
+    /// What had been read when a look began, to be handed to ``looked(_:)`` when it has found the
+    /// proven ones.
     public var latest: [Int32: LogWitness] { partitions.compactMapValues(\.latest) }
 
-    /// A look has found every proven witness in its place, or none that contradicts: what had been read before is of the
-    /// same log.
+    /// A look has found every proven witness in its place, or none that contradicts: what had been
+    /// read before is of the same log.
     public mutating func looked(_ read: [Int32: LogWitness]) {
         for (partition, witness) in read where partitions[partition] != nil {
             partitions[partition]?.proven = witness
@@ -133,7 +139,8 @@ public enum LogContradiction: Sendable, Hashable, CustomStringConvertible {
         self = .beyondEnd(partition: partition, position: seen, end: range.upperBound)
     }
 
-    /// What is known against stored positions by the offsets alone: of the first partition that has something.
+    /// What is known against stored positions by the offsets alone: of the first partition that has
+    /// something.
     public init?(_ stored: StoredPositions, ranges: [Int32: Range<Int64>]) {
         let found = ranges.sorted { $0.key < $1.key }.lazy.compactMap { partition, range in
             LogContradiction(
@@ -153,7 +160,8 @@ public enum LogContradiction: Sendable, Hashable, CustomStringConvertible {
         self = first
     }
 
-    /// What a look says against a witness. Another offset says nothing: compaction has taken the record away.
+    /// What a look says against a witness. Another offset says nothing: compaction has taken the
+    /// record away.
     public init?(partition: Int32, witness: LogWitness, sighting: LogSighting?) {
         guard case .record(let found) = sighting, found.offset == witness.offset,
             found.digest != witness.digest

@@ -1,21 +1,24 @@
 /// The stored positions of a pipeline's inputs: the only truth about where reading goes on.
 ///
-/// They advance in the same transaction as what was read becomes durable (``PositionAdvance``), so that replays,
-/// rebalances and reset consumer groups change nothing. A position belongs to a log, not to a name: a log that was
-/// made anew under the same name is another one, and reading on in it would skip what stands before the position.
+/// They advance in the same transaction as what was read becomes durable (``PositionAdvance``), so
+/// that replays, rebalances and reset consumer groups change nothing. A position belongs to a log,
+/// not to a name: a log that was made anew under the same name is another one, and reading on in it
+/// would skip what stands before the position.
 public protocol PositionStore: Sendable {
     /// Reads the positions of a log's partitions; those not stored yet are stored first, as given.
     ///
     /// - Parameter initial: for each wanted partition the offset to start from if none is stored.
     func positions(of log: LogName, initial: [Int32: Int64]) async throws -> StoredPositions
 
-    /// Keeps what will tell the log from another one. Partitions without a stored position are passed over.
+    /// Keeps what will tell the log from another one. Partitions without a stored position are
+    /// passed over.
     ///
     /// - Parameter source: as ``StoredPositions/source`` said.
     func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws
 
-    /// Another log has taken the name: replaces all stored positions by `starts`, under another source, so that whoever
-    /// still advances the old ones is fenced. Does nothing if `source` has been replaced already.
+    /// Another log has taken the name: replaces all stored positions by `starts`, under another
+    /// source, so that whoever still advances the old ones is fenced. Does nothing if `source` has
+    /// been replaced already.
     func restart(
         _ log: LogName, after source: String, at starts: [Int32: Int64]
     ) async throws
@@ -25,7 +28,8 @@ public protocol PositionStore: Sendable {
 public struct LogName: Sendable, Hashable {
     /// What its positions are kept under: `kafka:<cluster id>/<topic>`, `file:<path>`.
     public var key: String
-    /// What earlier versions kept them under; such positions are taken over by the first log that is asked for.
+    /// What earlier versions kept them under; such positions are taken over by the first log that
+    /// is asked for.
     public var formerKey: String
 
     public init(_ key: String, formerly formerKey: String? = nil) {
@@ -33,7 +37,8 @@ public struct LogName: Sendable, Hashable {
         self.formerKey = formerKey ?? key
     }
 
-    /// What ``PositionAdvance/source`` says of the log of that name that was found after so many others.
+    /// What ``PositionAdvance/source`` says of the log of that name that was found after so many
+    /// others.
     public func source(incarnation: Int) -> String {
         incarnation == 0 ? key : "\(key)#\(incarnation)"
     }

@@ -69,7 +69,8 @@ extension PipelineClock {
     public static var system: PipelineClock { PipelineClock(SystemTime()) }
 }
 
-/// Randomness that can be injected: jitter and identifiers come from here, so that a seed repeats a run.
+/// Randomness that can be injected: jitter and identifiers come from here, so that a seed repeats a
+/// run.
 public final class RandomSource: Sendable {
     private let generator: Mutex<SplitMix64>
 
@@ -93,7 +94,8 @@ public final class RandomSource: Sendable {
     public func uuid() -> UUID { generator.withLock { UUID(using: &$0) } }
 }
 
-/// SplitMix64 ([reference](https://prng.di.unimi.it/splitmix64.c)): small, fast, and good enough for jitter and tests.
+/// SplitMix64 ([reference](https://prng.di.unimi.it/splitmix64.c)): small, fast, and good enough
+/// for jitter and tests.
 public struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
     public init(seed: UInt64) { state = seed }

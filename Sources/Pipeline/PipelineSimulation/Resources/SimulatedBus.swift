@@ -1,10 +1,11 @@
 public import PipelineCore
 internal import Synchronization
 
-/// A bus server of a simulated world: topics with partitions, and groups whose members are simulated processes.
+/// A bus server of a simulated world: topics with partitions, and groups whose members are
+/// simulated processes.
 ///
-/// A process that was killed, or pauses for longer than the session time-out, loses its partitions; what it had
-/// in hand then is still in its hands when it wakes.
+/// A process that was killed, or pauses for longer than the session time-out, loses its partitions;
+/// what it had in hand then is still in its hands when it wakes.
 public final class SimulatedBus: Bus {
     private struct State {
         /// Looked up, never iterated.
@@ -13,9 +14,9 @@ public final class SimulatedBus: Bus {
         var turn = 0
     }
     /// The largest payload in bytes.
-    static let largest = 1 << 20
+    fileprivate static let largest = 1 << 20
 
-    let clock: PipelineClock
+    private let clock: PipelineClock
     let resource: SharedResource
     let sessionTimeout: Duration
     private let name: String
@@ -96,7 +97,8 @@ public final class SimulatedBus: Bus {
     }
 
     /// The messages of a topic, by partition, in order.
-    /// - Parameter offsets: where to begin in each partition; at the beginning where it says nothing.
+    /// - Parameter offsets: where to begin in each partition; at the beginning where it says
+    ///   nothing.
     public func messages(in topic: String, from offsets: [Int] = []) -> [[OutgoingRecord]] {
         withTopic(topic) { topic in
             topic.partitions.enumerated().map { partition, messages in
@@ -116,7 +118,7 @@ public final class SimulatedBus: Bus {
 }
 
 /// Sends to a simulated bus.
-struct SimulatedProducer: BusProducer {
+private struct SimulatedProducer: BusProducer {
     let bus: SimulatedBus
 
     /// When the answer is lost, all records have arrived, or only the first few.

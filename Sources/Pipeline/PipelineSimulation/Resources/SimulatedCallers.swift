@@ -19,7 +19,8 @@ public final class SimulatedCallers: Sendable {
         self.clock = clock
     }
 
-    /// Lets a caller come in. Made from outside of the process; a process that is gone never answers.
+    /// Lets a caller come in. Made from outside of the process; a process that is gone never
+    /// answers.
     public func call(_ payload: Bytes, _ answer: @escaping Answer) {
         waiting.withLock { $0.append(Call(payload: payload, answer: answer)) }
         arrivals.send()

@@ -7,7 +7,8 @@ final class SimulatedConsumer: BusConsumer {
         /// `nil`: not in the group.
         var member: UInt64?
         var isClosed = false
-        /// Where to read next in the partitions that are ours and whose positions are known. In order of partitions.
+        /// Where to read next in the partitions that are ours and whose positions are known. In
+        /// order of partitions.
         var positions: [(partition: Int32, position: Int64)] = []
         /// The generation in which the partitions were dealt out.
         var generation = -1
@@ -53,7 +54,8 @@ final class SimulatedConsumer: BusConsumer {
         }
     }
 
-    /// Joins the group if need be. Answers the generation and this member's partitions; `nil` when closed.
+    /// Joins the group if need be. Answers the generation and this member's partitions; `nil` when
+    /// closed.
     private func joinOrLook() -> (generation: Int, partitions: [Int32])? {
         let member: UInt64? = state.withLock { state in
             if state.isClosed { return nil }
@@ -170,7 +172,8 @@ final class SimulatedConsumer: BusConsumer {
         if let member { expel(member) }
     }
 
-    /// Takes a member out of the group and tells the others. It joins again as another one when it next looks.
+    /// Takes a member out of the group and tells the others. It joins again as another one when it
+    /// next looks.
     private func expel(_ member: UInt64) {
         state.withLock { if $0.member == member { $0.member = nil } }
         let signals: [SimulatedTopic.Member] = bus.withTopic(subscription.topic) { topic in

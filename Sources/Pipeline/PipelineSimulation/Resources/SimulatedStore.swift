@@ -3,10 +3,11 @@ internal import Synchronization
 
 /// A database server of a simulated world, as the worker of a store that runs its calls inline.
 ///
-/// `SQLiteDatabase(path: ":memory:") { SimulatedStore(…) }` becomes a server that simulated processes share: each
-/// transaction is one call, which may take its time, be refused, or be done without its answer arriving, and which
-/// a killed process has asked for none the less. The code around the transactions runs in the process, and is
-/// killed and paused with it, between two transactions too.
+/// `SQLiteDatabase(path: ":memory:") { SimulatedStore(…) }` becomes a server that simulated
+/// processes share: each transaction is one call, which may take its time, be refused, or be done
+/// without its answer arriving, and which a killed process has asked for none the less. The code
+/// around the transactions runs in the process, and is killed and paused with it, between two
+/// transactions too.
 public struct SimulatedStore: BlockingWorker {
     /// Hears that a call has been done.
     public typealias Observer = @Sendable (_ succeeded: Bool) -> Void
@@ -14,8 +15,8 @@ public struct SimulatedStore: BlockingWorker {
     private let resource: SharedResource
     private let observer: @Sendable () -> Observer
 
-    /// - Parameter observer: asked in the calling task when a call is made; what it answers is called as soon as the
-    ///   call has been done, before anything else happens.
+    /// - Parameter observer: asked in the calling task when a call is made; what it answers is
+    ///   called as soon as the call has been done, before anything else happens.
     public init(
         weather: Weather = Weather(), observer: @escaping @Sendable () -> Observer = { { _ in } }
     ) {

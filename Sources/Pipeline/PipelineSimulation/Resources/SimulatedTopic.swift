@@ -34,7 +34,7 @@ struct SimulatedTopic: Sendable {
     init(partitions count: Int) { partitions = Array(repeating: [], count: count) }
 
     /// Equal keys go to the same partition.
-    func partition(for key: Bytes?, turn: Int) -> Int {
+    private func partition(for key: Bytes?, turn: Int) -> Int {
         guard let key else { return turn % partitions.count }
         return Int(Digest(of: key).low % UInt64(partitions.count))
     }

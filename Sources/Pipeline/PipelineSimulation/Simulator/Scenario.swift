@@ -19,7 +19,8 @@ public struct ScenarioResult: Sendable {
     }
 }
 
-/// Runs `body` as one simulated process, until it ends, nothing can run any more, or `limit` has passed.
+/// Runs `body` as one simulated process, until it ends, nothing can run any more, or `limit` has
+/// passed.
 public func runScenario(
     seed: UInt64, slack: Duration = .milliseconds(1), limit: Duration = .hours(1),
     _ body: @escaping @concurrent @Sendable (SimulatedProcess) async throws -> Void

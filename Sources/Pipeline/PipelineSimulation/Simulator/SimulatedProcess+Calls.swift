@@ -23,12 +23,14 @@ public struct CallFate: Sendable {
 }
 
 /// What calls of a process that has been reaped fail with.
-struct ProcessEnded: Error {}
+private struct ProcessEnded: Error {}
 
 extension SimulatedProcess {
-    /// A request to something that outlives this process: `body` runs in the world, whatever becomes of the caller.
+    /// A request to something that outlives this process: `body` runs in the world, whatever
+    /// becomes of the caller.
     ///
-    /// A killed caller never sees the answer, a cancelled one stops waiting for it: the effect stays.
+    /// A killed caller never sees the answer, a cancelled one stops waiting for it: the effect
+    /// stays.
     public func call<T: Sendable>(
         _ fate: CallFate, _ body: @escaping @Sendable () throws -> T
     ) async throws -> T {

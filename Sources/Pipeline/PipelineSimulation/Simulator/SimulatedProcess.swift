@@ -1,12 +1,14 @@
 public import PipelineCore
 internal import Synchronization
 
-/// One operating-system process of a simulated world: what runs in it can be killed at any job, and paused.
+/// One operating-system process of a simulated world: what runs in it can be killed at any job, and
+/// paused.
 ///
-/// A kill is not a cancellation, since `catch` and `defer` would still run: the process's jobs are parked for good.
-/// Therefore nothing that may wait (an actor, a task) may be shared between processes.
+/// A kill is not a cancellation, since `catch` and `defer` would still run: the process's jobs are
+/// parked for good. Therefore nothing that may wait (an actor, a task) may be shared between
+/// processes.
 public final class SimulatedProcess: TaskExecutor {
-    enum Life { case alive, dead, ghost }
+    private enum Life { case alive, dead, ghost }
     /// What others may have to know of a process.
     public enum Change: Sendable {
         /// Killed, or at its end.
@@ -157,9 +159,11 @@ public final class SimulatedProcess: TaskExecutor {
         for observer in state.withLock({ $0.observers }) { observer(change) }
     }
 
-    /// After the verdict: cancels what the process left behind and lets it unwind, to free its memory.
+    /// After the verdict: cancels what the process left behind and lets it unwind, to free its
+    /// memory.
     ///
-    /// - Returns: whether it came to its end. Something that did not waits for what no cancellation reaches.
+    /// - Returns: whether it came to its end. Something that did not waits for what no cancellation
+    ///   reaches.
     @discardableResult
     public func reap() -> Bool {
         let (root, held): (Task<Void, Never>?, [UnownedJob]) = state.withLock { state in

@@ -2,11 +2,12 @@ internal import Glibc
 public import PipelineCore
 internal import Synchronization
 
-/// Runs everything of one simulated world on the calling thread, in an order and at times that a seed decides.
+/// Runs everything of one simulated world on the calling thread, in an order and at times that a
+/// seed decides.
 ///
-/// Whatever can run is run before time moves, one job at a time, chosen by the seed; then time jumps to the next
-/// timer. Equal seeds give equal runs, byte for byte, as long as nothing escapes: no `Task {}`, no sleep but the
-/// injected clock's, no order taken from a Set or a Dictionary.
+/// Whatever can run is run before time moves, one job at a time, chosen by the seed; then time
+/// jumps to the next timer. Equal seeds give equal runs, byte for byte, as long as nothing escapes:
+/// no `Task {}`, no sleep but the injected clock's, no order taken from a Set or a Dictionary.
 public final class Simulator: Sendable {
     /// Why ``run(until:stop:)`` returned.
     public enum End: Sendable {
@@ -25,9 +26,11 @@ public final class Simulator: Sendable {
     let epoch: Timestamp
 
     /// - Parameters:
-    ///   - slack: timers that are due within a random part of it fire together. Jobs take no virtual time: without
-    ///     slack every timer would find a world at rest, and races with time-outs would not exist.
-    ///   - epoch: the world's civil time at its beginning; 2026-01-01T00:00:00Z unless said otherwise.
+    ///   - slack: timers that are due within a random part of it fire together. Jobs take no
+    ///     virtual time: without slack every timer would find a world at rest, and races with
+    ///     time-outs would not exist.
+    ///   - epoch: the world's civil time at its beginning; 2026-01-01T00:00:00Z unless said
+    ///     otherwise.
     public init(
         seed: UInt64, slack: Duration = .milliseconds(1),
         epoch: Timestamp = Timestamp(microseconds: 1_767_225_600_000_000)
@@ -68,7 +71,8 @@ public final class Simulator: Sendable {
     /// True in that share of calls.
     public func chance(_ share: Double) -> Bool { share > 0 && unit() < share }
 
-    /// Runs `action` on the simulator's thread at `deadline`, unless its owner has been killed by then.
+    /// Runs `action` on the simulator's thread at `deadline`, unless its owner has been killed by
+    /// then.
     /// - Returns: a number to cancel it by.
     @discardableResult
     public func schedule(

@@ -66,7 +66,8 @@ struct SimulatorState: Sendable {
     }
 }
 
-/// Timers in the order of their deadlines; equal ones in an order that was drawn with them. A binary heap.
+/// Timers in the order of their deadlines; equal ones in an order that was drawn with them. A
+/// binary heap.
 struct TimerQueue: Sendable {
     struct Timer: Sendable {
         let deadline: Instant
@@ -85,9 +86,9 @@ struct TimerQueue: Sendable {
     private var lastID: UInt64 = 0
 
     /// The next timer; it may have been cancelled.
-    var first: Timer? { heap.first }
+    fileprivate var first: Timer? { heap.first }
 
-    mutating func push(
+    fileprivate mutating func push(
         _ deadline: Instant, tie: UInt64, owner: SimulatedProcess?,
         _ action: @escaping @Sendable () -> Void
     ) -> UInt64 {
@@ -98,10 +99,12 @@ struct TimerQueue: Sendable {
         return lastID
     }
 
-    mutating func cancel(_ id: UInt64) -> Bool { actions.removeValue(forKey: id) != nil }
+    fileprivate mutating func cancel(_ id: UInt64) -> Bool {
+        actions.removeValue(forKey: id) != nil
+    }
 
     /// Takes the first timer out. Answers its action, unless it was cancelled.
-    mutating func pop() -> (@Sendable () -> Void)? {
+    fileprivate mutating func pop() -> (@Sendable () -> Void)? {
         heap.swapAt(0, heap.count - 1)
         let timer = heap.removeLast()
         sink(from: 0)
@@ -148,7 +151,7 @@ public struct History: Sendable, Equatable {
         for byte in line.utf8 { mix(UInt64(byte)) }
     }
 
-    mutating func decide(_ process: Int, _ now: Instant) {
+    fileprivate mutating func decide(_ process: Int, _ now: Instant) {
         if !isOpen { return }
         mix(UInt64(truncatingIfNeeded: process))
         mix(UInt64(bitPattern: now.nanoseconds))

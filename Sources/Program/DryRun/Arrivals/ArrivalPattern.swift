@@ -18,8 +18,8 @@ public struct ArrivalPattern: TextValue, Sendable, Hashable {
 
     public static let kind = "arrival pattern"
     /// Most arrivals of one pattern.
-    static let limit = 5_000_000
-    static let forms =
+    private static let limit = 5_000_000
+    private static let forms =
         "poisson 200/h for 24h; uniform 10/min for 2h from 6h; daily 5000/d for 7d; burst 1000 at 9h over 1min"
 
     public let law: Law

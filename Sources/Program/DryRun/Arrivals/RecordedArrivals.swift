@@ -13,8 +13,8 @@ internal import Protobuf
 /// | `payload` | the message: an object, or text that holds it |
 /// | `key` | the message's key (optional) |
 ///
-/// Other keys (`topic`, `partition`, `offset`, … of `kcat -J`) are passed over. Lines need not be in
-/// order.
+/// Other keys (`topic`, `partition`, `offset`, … of `kcat -J`) are passed over. Lines need not be
+/// in order.
 enum RecordedArrivals {
     /// - Throws: ``Diagnostics`` that name every line that can't be read.
     static func read(_ text: [UInt8], file: String) throws -> ArrivalTrace {

@@ -3,12 +3,13 @@ internal import DryRunReport
 internal import PipelineConfiguration
 internal import PipelineCore
 
-/// Whether the backends are there and have what the pipeline needs. Looks at all of them at once, and changes nothing.
+/// Whether the backends are there and have what the pipeline needs. Looks at all of them at once,
+/// and changes nothing.
 struct ConnectStep {
-    let definition: PipelineDefinition
-    let catalogue: Catalogue
-    let context: ResourceContext
-    let timeout: Duration
+    private let definition: PipelineDefinition
+    private let catalogue: Catalogue
+    private let context: ResourceContext
+    private let timeout: Duration
     private let opened = OpenedResources()
 
     init(

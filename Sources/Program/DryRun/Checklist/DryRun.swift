@@ -4,7 +4,8 @@ public import DryRunReport
 public import PipelineConfiguration
 public import PipelineCore
 
-/// Looks at a pipeline file, its environment, its backends, and what it would do with a trace of arrivals.
+/// Looks at a pipeline file, its environment, its backends, and what it would do with a trace of
+/// arrivals.
 public struct DryRun: Sendable {
     /// Runs a pipeline over the trace that the options describe.
     /// - Throws: ``SimulationSkipped``; `CommandFailure` for options that can't be read.

@@ -75,7 +75,8 @@ struct EnvironmentStep {
         return isSecret ? "is set" : String(Redaction.withoutCredentials(value).prefix(120))
     }
 
-    /// Whether the value belongs to a setting that may be shown; what is passed on to a library may not.
+    /// Whether the value belongs to a setting that may be shown; what is passed on to a library may
+    /// not.
     private func isOfKnownSetting(_ path: JSONPath) -> Bool {
         let owner = reading.settings.filter { path.steps.starts(with: $0.path.steps) }
             .max { $0.path.steps.count < $1.path.steps.count }

@@ -42,7 +42,8 @@ struct Inspection: Sendable {
 }
 
 extension ResourceFinding {
-    /// - Parameter name: what the file calls the resource; stands for it where the finding is about the whole.
+    /// - Parameter name: what the file calls the resource; stands for it where the finding is about
+    ///   the whole.
     func check(of name: String) -> DryRunCheck {
         let status: DryRunCheck.Status =
             switch verdict {
@@ -57,13 +58,16 @@ extension ResourceFinding {
     }
 }
 
-/// A limit to something that may not end when it is told to: a name server's answer, a C library's call.
+/// A limit to something that may not end when it is told to: a name server's answer, a C library's
+/// call.
 enum Deadline {
-    /// What `body` returns, or `nil` when that takes longer; it is cancelled then, and its end not waited for.
+    /// What `body` returns, or `nil` when that takes longer; it is cancelled then, and its end not
+    /// waited for.
     static func within<Value: Sendable>(
         _ timeout: Duration, clock: PipelineClock, _ body: @escaping @Sendable () async -> Value
     ) async -> Value? {
-        // A task group would wait for the loser: these two tasks are free, and the process ends soon.
+        // A task group would wait for the loser: these two tasks are free, and the process ends
+        // soon.
         let race = Race<Value>()
         let work = Task { race.finish(await body()) }
         let limit = Task {

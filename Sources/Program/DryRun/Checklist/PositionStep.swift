@@ -3,8 +3,9 @@ internal import PipelineConfiguration
 internal import PipelineCore
 internal import Synchronization
 
-/// Whether the topics that are read are still those that the stored positions belong to. Says nothing where they are, or
-/// where nobody can tell: the resources themselves have been looked at before.
+/// Whether the topics that are read are still those that the stored positions belong to. Says
+/// nothing where they are, or where nobody can tell: the resources themselves have been looked at
+/// before.
 struct PositionStep {
     let definition: PipelineDefinition
     let opened: [ResourceAddress: any Resource]

@@ -6,8 +6,8 @@ public import PipelineCore
 internal import PipelineRuntime
 internal import PipelineSimulation
 
-/// Runs a pipeline over an arrival trace in virtual time: the real stages and the real runtime, with every bus,
-/// store, cache, front door and generator replaced before anything is opened.
+/// Runs a pipeline over an arrival trace in virtual time: the real stages and the real runtime,
+/// with every bus, store, cache, front door and generator replaced before anything is opened.
 public struct PipelineRehearsal: Sendable {
     public var definition: PipelineDefinition
     public var catalogue: Catalogue
@@ -39,13 +39,14 @@ public struct PipelineRehearsal: Sendable {
     }
 }
 
-/// The world that a rehearsal takes place in: processes, what is simulated of the outside, and the trace.
+/// The world that a rehearsal takes place in: processes, what is simulated of the outside, and the
+/// trace.
 final class RehearsalWorld: Sendable {
     let plan: PipelineRehearsal
     let input: ArrivalInput
     let simulator: Simulator
     let backend: SimulatedBackend
-    let cache: SimulatedCache
+    private let cache: SimulatedCache
     /// By resource.
     let lines: [ResourceName: SimulatedLines]
     let recorder = SimulationRecorder()
@@ -90,7 +91,7 @@ final class RehearsalWorld: Sendable {
         plan.trace.length + max(plan.definition.sla * 2, .hours(1))
     }
 
-    func run(progress: (Double) -> Void) throws {
+    fileprivate func run(progress: (Double) -> Void) throws {
         try ImmediateTask.run { [backend] in try await backend.migrateLedger() }
         if case .topic(_, let topic) = input { backend.bus.create(topic, partitions: nil) }
         let feed = TraceFeed(plan.trace, simulator: simulator) { [self] in

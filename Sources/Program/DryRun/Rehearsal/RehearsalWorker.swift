@@ -35,7 +35,8 @@ struct RehearsalWorker: Sendable {
         var graph = try PipelineGraph(
             stages: plan.definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
             context: context)
-        // One that has its answers from a generator has asked the catalogue for it, and got a simulated one.
+        // One that has its answers from a generator has asked the catalogue for it, and got a
+        // simulated one.
         for stage in plan.definition.stages
         where stage.role == .worker && !(stage.settings is any GeneratingStage) {
             graph.replaceWorker(

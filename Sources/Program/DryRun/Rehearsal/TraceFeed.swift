@@ -23,8 +23,8 @@ final class TraceFeed: Sendable {
         self.ended = ended
     }
 
-    /// Whether all have arrived, and the last one has been taken in: a repeat that comes when everything is answered
-    /// has to be booked, too.
+    /// Whether all have arrived, and the last one has been taken in: a repeat that comes when
+    /// everything is answered has to be booked, too.
     var isEnded: Bool { isSettled.withLock { $0 } }
 
     func start() { scheduleNext() }

@@ -16,7 +16,7 @@ extension Comparison {
     var rows: [Row] { rows(triggers: triggers) }
 
     /// - Parameter triggers: those that have a row, whether they have sealed anything or not.
-    func rows(triggers: [String]) -> [Row] {
+    fileprivate func rows(triggers: [String]) -> [Row] {
         var rows = [
             counts("cases answered", \.waits.count, moreIsBetter: true),
             counts("after their deadline", \.late, moreIsBetter: false),
@@ -42,7 +42,7 @@ extension Comparison {
     }
 
     /// In the order of the first, then what only the other has.
-    var triggers: [String] {
+    fileprivate var triggers: [String] {
         let first = base.batchesByTrigger.map(\.trigger)
         return first + other.batchesByTrigger.map(\.trigger).filter { !first.contains($0) }
     }

@@ -43,7 +43,7 @@ enum RoundDurations {
     private static let days: [Int64] = [1, 2, 3, 5, 7, 10, 14, 30, 60, 90, 180, 365]
 
     /// Ascending.
-    static let steps: [Duration] =
+    private static let steps: [Duration] =
         milliseconds.map { .milliseconds($0) } + seconds.map { .seconds($0) }
         + minutes.map { .seconds($0 * 60) } + hours.map { .seconds($0 * 3600) }
         + days.map { .seconds($0 * 86_400) }

@@ -11,9 +11,9 @@ extension DryRunReport {
 }
 
 /// The page of a dry run.
-struct Page {
-    let report: DryRunReport
-    let sets: [RuleSet]
+private struct Page {
+    private let report: DryRunReport
+    private let sets: [RuleSet]
 
     init(report: DryRunReport) {
         self.report = report
@@ -180,7 +180,7 @@ struct Page {
 /// interpolated into one is content.
 struct Markup: Sendable, ExpressibleByStringInterpolation {
     /// As a browser reads it.
-    private(set) var source: String
+    fileprivate private(set) var source: String
 
     init(stringLiteral source: String) { self.source = source }
     init(stringInterpolation: StringInterpolation) { source = stringInterpolation.source }

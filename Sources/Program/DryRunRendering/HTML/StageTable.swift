@@ -121,8 +121,8 @@ struct ComparisonTable {
         """
         <section aria-labelledby="comparison">
         <h2 id="comparison">Side by side</h2>
-        <div class="scroll\(Markup.when(comparisons.names.count > 2, " many"))" tabindex="0" role="region" \
-        aria-labelledby="comparison">
+        <div class="scroll\(Markup.when(comparisons.names.count > 2, " many"))" tabindex="0" \
+        role="region" aria-labelledby="comparison">
         <table>
         <thead><tr><th scope="col">Figure</th>\(comparisons.names.map { name -> Markup in
             "<th scope=\"col\" class=\"n name\">\(name)</th>"
@@ -173,7 +173,7 @@ struct RuleSet {
     var stem: String { name.hasSuffix(".json") ? String(name.dropLast(5)) : name }
 
     /// As many as have a colour.
-    static let shades = ["a", "b", "c", "d", "e", "f"]
+    private static let shades = ["a", "b", "c", "d", "e", "f"]
 
     /// What a report's page shows: one rule set, or several on the same trace.
     static func all(of report: DryRunReport) -> [RuleSet] {

@@ -3,8 +3,8 @@ internal import PipelineCore
 
 /// Batches as a table; of many only the first and the last.
 struct BatchText {
-    static let first = 10
-    static let last = 5
+    private static let first = 10
+    private static let last = 5
 
     let report: SimulationReport
     let width: Int

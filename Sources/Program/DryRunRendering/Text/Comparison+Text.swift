@@ -9,8 +9,8 @@ extension Comparison {
 }
 
 extension Comparisons {
-    /// The comparison for a terminal, with a final newline; its last lines, one for each rule set, tell
-    /// how long the simulations took, which is all that differs between two runs.
+    /// The comparison for a terminal, with a final newline; its last lines, one for each rule set,
+    /// tell how long the simulations took, which is all that differs between two runs.
     ///
     /// - Parameters:
     ///   - width: Columns of the terminal.

@@ -3,8 +3,8 @@ public import DryRunReport
 internal import PipelineCore
 
 extension DryRunReport {
-    /// The report for a terminal: the checklist, what is wrong with the file, and what the simulation showed; the
-    /// comparisons' verdicts first.
+    /// The report for a terminal: the checklist, what is wrong with the file, and what the
+    /// simulation showed; the comparisons' verdicts first.
     ///
     /// - Parameters:
     ///   - width: Columns of the terminal.
@@ -50,7 +50,8 @@ extension DryRunReport {
     /// Longer subjects push their own line only.
     private static let widestSubject = 44
 
-    /// What belongs to a subject before it, as `bus: topic t` does to `bus`, is moved in below that.
+    /// What belongs to a subject before it, as `bus: topic t` does to `bus`, is moved in below
+    /// that.
     private static func indented(_ subjects: [String]) -> [String] {
         subjects.enumerated().map { index, subject in
             let owner = subjects[..<index].last { subject.hasPrefix("\($0): ") && !$0.isEmpty }

@@ -23,7 +23,7 @@ struct SimulationText {
     let width: Int
     let ink: Ink
 
-    var sections: [[String]] {
+    fileprivate var sections: [[String]] {
         [
             verdict, Self.origin(of: report, width),
             Self.assumptions(report.assumptions, width, ink),

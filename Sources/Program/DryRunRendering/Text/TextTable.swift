@@ -2,7 +2,7 @@
 struct TextTable {
     enum Alignment { case left, right }
 
-    let heads: [(title: String, alignment: Alignment)]
+    private let heads: [(title: String, alignment: Alignment)]
     var rows: [[String]] = []
 
     init(_ heads: [(String, Alignment)]) { self.heads = heads.map { ($0.0, $0.1) } }

@@ -8,7 +8,7 @@ struct TimelineText {
     /// The widest that names to the left may be.
     private static let widestName = 22
 
-    let axis: TimeAxis
+    private let axis: TimeAxis
     private let timelines: [Timeline]
     private let reports: [SimulationReport]
     private let ink: Ink

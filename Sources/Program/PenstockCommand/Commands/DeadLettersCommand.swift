@@ -44,7 +44,7 @@ struct ListDeadLettersOptions: Settings {
     }
 }
 
-struct ShowDeadLetterOptions: Settings {
+private struct ShowDeadLetterOptions: Settings {
     static let summary = "Prints one letter with everything that is known of it."
     let pipeline: String
     let id: String
@@ -55,12 +55,12 @@ struct ShowDeadLetterOptions: Settings {
     }
 }
 
-struct MoveDeadLettersOptions: Settings {
+private struct MoveDeadLettersOptions: Settings {
     static let summary = "Moves letters."
-    let choice: DeadLetterChoice
-    let all: Bool
+    private let choice: DeadLetterChoice
+    private let all: Bool
     let pipeline: String
-    let ids: [String]
+    private let ids: [String]
 
     init(_ field: Fields) {
         choice = DeadLetterChoice(field)
@@ -70,14 +70,14 @@ struct MoveDeadLettersOptions: Settings {
     }
 }
 
-struct ReplayDeadLettersOptions: Settings {
+private struct ReplayDeadLettersOptions: Settings {
     static let summary =
         "Tries again: hands records to where they came from, outcomes to their sink."
     let move: MoveDeadLettersOptions
     init(_ field: Fields) { move = MoveDeadLettersOptions(field) }
 }
 
-struct DropDeadLettersOptions: Settings {
+private struct DropDeadLettersOptions: Settings {
     static let summary = "Gives letters up for ever, and says how many."
     let move: MoveDeadLettersOptions
     init(_ field: Fields) { move = MoveDeadLettersOptions(field) }
@@ -96,9 +96,10 @@ extension PenstockCommand {
         Command(
             "dead-letters", "What sinks and topics have refused for good, and the store keeps.",
             details: """
-                Outcomes that a sink has refused are parked (their ids name the sink and the case); records whose \
-                dead-letter topic does not take them are kept as they came (their ids are numbers). What lies in \
-                `<topic>.dead-letters` is read by any client of the bus. Works beside a running `penstock run`.
+                Outcomes that a sink has refused are parked (their ids name the sink and the \
+                case); records whose dead-letter topic does not take them are kept as they came \
+                (their ids are numbers). What lies in `<topic>.dead-letters` is read by any client \
+                of the bus. Works beside a running `penstock run`.
                 """,
             examples: [
                 .init("list Pipelines/conversion-reports.json", "What is there, and why."),
@@ -143,8 +144,9 @@ extension PenstockCommand {
         Command(
             "replay", ReplayDeadLettersOptions.self,
             details: """
-                An outcome is delivered again with the same event id and the same bytes. A record is sent to the topic \
-                that it came from, with the place where it stood in headers, and then removed here.
+                An outcome is delivered again with the same event id and the same bytes. A record \
+                is sent to the topic that it came from, with the place where it stood in headers, \
+                and then removed here.
                 """,
             examples: [
                 .init("Pipelines/conversion-reports.json --all", "Everything."),

@@ -8,7 +8,7 @@ internal import Logging
 internal import PipelineCore
 internal import Protobuf
 
-struct DryRunOptions: Settings {
+private struct DryRunOptions: Settings {
     enum Format: String, Choice { case text, json, html }
 
     static let summary =
@@ -18,14 +18,14 @@ struct DryRunOptions: Settings {
     let format: Format
     let timeout: Duration
     let compare: [String]
-    let arrivals: [ArrivalPattern]
+    private let arrivals: [ArrivalPattern]
     let input: String?
-    let generation: GenerationCostModel
-    let workers: Int
+    private let generation: GenerationCostModel
+    private let workers: Int
     let start: String?
-    let seed: Int
-    let repeats: Share
-    let malformed: Share
+    private let seed: Int
+    private let repeats: Share
+    private let malformed: Share
     let file: String
 
     init(_ field: Fields) {
@@ -116,14 +116,16 @@ extension PenstockCommand {
         Command(
             "dry-run", DryRunOptions.self,
             details: """
-                Changes nothing: no record is read or written, no topic or table made, no position moved, no port listened on. \
-                Each entry of the checklist is ok, FAIL, or SKIP with its reason.
+                Changes nothing: no record is read or written, no topic or table made, no position \
+                moved, no port listened on. Each entry of the checklist is ok, FAIL, or SKIP with \
+                its reason.
                   static       the file is in order, as `validate` sees it
                   environment  the variables and files that it refers to are there
                   connect      the backends answer and have what the pipeline needs
                   simulate     what the rules do with a trace of arrivals, in virtual time
-                Exit codes: 0 all is well; 1 a check failed (under --strict also when one was skipped); 64 the command line was \
-                not understood; 69 a backend can't be reached; 78 the file or its environment is not in order.
+                Exit codes: 0 all is well; 1 a check failed (under --strict also when one was \
+                skipped); 64 the command line was not understood; 69 a backend can't be reached; \
+                78 the file or its environment is not in order.
                 """,
             examples: [
                 .init("Pipelines/conversion-reports.json", "Before `run`, on its machine."),

@@ -4,7 +4,7 @@ internal import ConfigurationFields
 internal import LocatedJSON
 internal import PipelineCore
 
-struct ExplainErrorOptions: Settings {
+private struct ExplainErrorOptions: Settings {
     static let summary = "Explains the code of an error, a warning or a note, or lists all codes."
     let format: Explanation.Format
     let code: String?

@@ -4,7 +4,7 @@ internal import Logging
 internal import PipelineConfiguration
 internal import PipelineCore
 
-struct FlushOptions: Settings {
+private struct FlushOptions: Settings {
     static let summary = "Fires the `manual` trigger: what waits is sealed now."
     let pipeline: String
     let stage: String
@@ -22,8 +22,8 @@ extension PenstockCommand {
         Command(
             "flush", FlushOptions.self,
             details: """
-                Works beside a running `penstock run`, which sees it within the stage's `poll` interval. The stage's rule \
-                must name the `manual` trigger.
+                Works beside a running `penstock run`, which sees it within the stage's `poll` \
+                interval. The stage's rule must name the `manual` trigger.
                 """,
             examples: [.init("Pipelines/conversion-reports.json batch", "Nobody waits 12 h.")]
         ) { options, console in

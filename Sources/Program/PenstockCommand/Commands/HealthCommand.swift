@@ -3,7 +3,7 @@ internal import ConfigurationFields
 internal import GRPCTransport
 internal import Protobuf
 
-struct HealthOptions: Settings {
+private struct HealthOptions: Settings {
     static let summary = "Asks a server whether it serves; for health checks of containers."
     let server: String
     let service: String

@@ -6,7 +6,7 @@ internal import PipelineConfiguration
 internal import PipelineCore
 internal import StandardCatalogue
 
-struct MigrateOptions: Settings {
+private struct MigrateOptions: Settings {
     static let summary =
         "Creates or updates the tables of the stores that pipelines name; moves or ends what is kept under old names."
     let rename: [Renaming]
@@ -37,7 +37,7 @@ struct MigrateOptions: Settings {
 }
 
 /// `OLD=NEW`
-struct Renaming: TextValue, Hashable {
+private struct Renaming: TextValue, Hashable {
     static let kind = "renaming"
     let old: StateName
     let new: StateName
@@ -63,7 +63,7 @@ struct Renaming: TextValue, Hashable {
 }
 
 /// A pipeline, or one of its stages or sinks.
-struct AbandonedName: TextValue, Hashable {
+private struct AbandonedName: TextValue, Hashable {
     static let kind = "name"
     let name: StateName
 
@@ -94,8 +94,9 @@ extension PenstockCommand {
         Command(
             "migrate", MigrateOptions.self,
             details: """
-                Safe to run again, while pipelines run, and by two processes at once. --rename and --abandon are for \
-                names that nothing runs under any more; an embedded store is refused while anything runs on it.
+                Safe to run again, while pipelines run, and by two processes at once. --rename and \
+                --abandon are for names that nothing runs under any more; an embedded store is \
+                refused while anything runs on it.
                 """,
             examples: [
                 .init("Pipelines/*.json", "Before the first run, and after an update."),
@@ -175,9 +176,9 @@ private struct NameMigration {
         }
         console.err(
             """
-            not moved: the keys of a dedupe memory in a cache (repeats go on to the ledger, which knows them), and \
-            what Kafka keeps of the consumer groups \(renaming.old.pipeline).* (which counts only for pipelines \
-            without a store)
+            not moved: the keys of a dedupe memory in a cache (repeats go on to the ledger, which \
+            knows them), and what Kafka keeps of the consumer groups \(renaming.old.pipeline).* \
+            (which counts only for pipelines without a store)
 
             """)
     }

@@ -25,7 +25,7 @@ struct ReportClientOptions: Sendable {
 
 struct CreateReportOptions: Settings {
     static let summary = "Asks for a conversion report."
-    let client: ReportClientOptions
+    fileprivate let client: ReportClientOptions
     let caseID: String?
     let product: String
     let checkout: String?
@@ -54,7 +54,7 @@ struct CreateReportOptions: Settings {
     }
 }
 
-struct GetReportOptions: Settings {
+private struct GetReportOptions: Settings {
     static let summary = "Prints a report, or where its request stands."
     let client: ReportClientOptions
     let caseID: String
@@ -66,7 +66,7 @@ struct GetReportOptions: Settings {
     }
 }
 
-struct WaitReportOptions: Settings {
+private struct WaitReportOptions: Settings {
     static let summary = "Waits for a report and prints it."
     let client: ReportClientOptions
     let wait: Duration
@@ -126,8 +126,9 @@ extension PenstockCommand {
         Command(
             "wait", WaitReportOptions.self,
             details: """
-                Exits with 0 for a report, 75 for one that is not ready, 1 for one that failed, 69 when the server could not \
-                be reached until the end. A server that goes away meanwhile is waited for.
+                Exits with 0 for a report, 75 for one that is not ready, 1 for one that failed, 69 \
+                when the server could not be reached until the end. A server that goes away \
+                meanwhile is waited for.
                 """,
             examples: [
                 .init("--for 5m 6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11", "Waits up to five minutes.")

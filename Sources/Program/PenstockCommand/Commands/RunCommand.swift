@@ -13,7 +13,7 @@ struct RunOptions: Settings {
     static let summary = "Runs pipelines, and the API, in one process."
     let role: Role
     let service: ServiceOptions
-    let files: [String]
+    fileprivate let files: [String]
 
     init(_ field: Fields) {
         role = field(
@@ -33,9 +33,10 @@ extension PenstockCommand {
         Command(
             "run", RunOptions.self,
             details: """
-                Stops gracefully on SIGTERM and SIGINT: inputs end, what is in flight settles, nothing waits for a trigger; \
-                a second signal ends at once. Whatever hangs two seconds after the grace is named in the log, and the process \
-                ends with 70. Ends by itself when every input has ended and everything is delivered.
+                Stops gracefully on SIGTERM and SIGINT: inputs end, what is in flight settles, \
+                nothing waits for a trigger; a second signal ends at once. Whatever hangs two \
+                seconds after the grace is named in the log, and the process ends with 70. Ends by \
+                itself when every input has ended and everything is delivered.
                 """,
             examples: [
                 .init("Pipelines/*.json", "Everything in one process."),

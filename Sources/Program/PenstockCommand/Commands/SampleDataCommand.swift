@@ -7,7 +7,7 @@ internal import Logging
 internal import PipelineCore
 internal import StandardCatalogue
 
-struct SampleDataOptions: Settings {
+private struct SampleDataOptions: Settings {
     static let summary =
         "Writes made-up products, views and payments into the store that PENSTOCK_STORE names."
     let products: Int

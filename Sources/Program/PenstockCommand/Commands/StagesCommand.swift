@@ -5,7 +5,7 @@ internal import LocatedJSON
 internal import PipelineConfiguration
 internal import PipelineCore
 
-struct StagesOptions: Settings {
+private struct StagesOptions: Settings {
     static let summary = "Explains the stages, or one of them with all its settings."
     let format: StageReference.Format
     let name: String?
@@ -16,7 +16,7 @@ struct StagesOptions: Settings {
     }
 }
 
-struct SchemaOptions: Settings {
+private struct SchemaOptions: Settings {
     static let summary =
         "Prints the JSON Schema of pipeline files, so that editors complete and explain."
     init(_ field: Fields) {}

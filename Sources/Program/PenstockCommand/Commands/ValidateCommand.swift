@@ -4,7 +4,7 @@ internal import ConfigurationFields
 internal import PipelineConfiguration
 internal import PipelineCore
 
-struct ValidateOptions: Settings {
+private struct ValidateOptions: Settings {
     enum Level: String, Choice { case `static`, env }
 
     static let summary = "Checks pipeline files: no network, no file written."
@@ -31,8 +31,9 @@ extension PenstockCommand {
         Command(
             "validate", ValidateOptions.self,
             details: """
-                Reads files by the same code as `run`, alone and together: all that are to run on one bus, so that \
-                circles are found. `-` reads standard input. `penstock explain-error CODE` says more about a problem.
+                Reads files by the same code as `run`, alone and together: all that are to run on \
+                one bus, so that circles are found. `-` reads standard input. `penstock \
+                explain-error CODE` says more about a problem.
 
                 Exits with 0 when they are in order (warnings and notes included), with 78 when not.
                 """,

@@ -3,7 +3,8 @@ internal import ConfigurationFields
 internal import LocatedJSON
 internal import PipelineCore
 
-/// What there is to say about a code that stands in brackets behind the message of an error at run time: `[store-in-use]`.
+/// What there is to say about a code that stands in brackets behind the message of an error at run
+/// time: `[store-in-use]`.
 extension ErrorCode {
     /// Every code that an error can have and no diagnostic has, by name.
     static func explained(of catalogue: Catalogue) -> [ErrorCode] {

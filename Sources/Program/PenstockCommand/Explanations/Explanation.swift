@@ -10,9 +10,9 @@ internal import Synchronization
 struct Explanation {
     enum Format: String, Choice { case text, markdown, json }
 
-    let code: Diagnostic.Code
+    private let code: Diagnostic.Code
     /// The program's own words about the example: lines that name the code.
-    let said: String
+    private let said: String
 
     /// Every code that the program may report, by name.
     static func codes(of catalogue: Catalogue) -> [Diagnostic.Code] {
@@ -136,7 +136,7 @@ extension String {
 }
 
 /// A console that keeps what a command says.
-final class HeardConsole: Sendable {
+private final class HeardConsole: Sendable {
     private let text = Mutex("")
 
     /// What has been said as messages.

@@ -52,9 +52,9 @@ extension PipelineError {
 
 /// Asks an admin endpoint over HTTP, for the health checks of processes that serve no gRPC.
 struct AdminProbe {
-    let host: String
-    let port: String
-    let path: String
+    private let host: String
+    private let port: String
+    private let path: String
 
     /// - Parameter url: `http://host:port/path`; the path may be left out.
     /// - Throws: ``CommandFailure`` for anything else.
@@ -71,7 +71,8 @@ struct AdminProbe {
 
     /// The status of the answer.
     ///
-    /// Blocks its thread, at most for the timeout at each step: a command that does nothing else may.
+    /// Blocks its thread, at most for the timeout at each step: a command that does nothing else
+    /// may.
     ///
     /// - Throws: ``CommandFailure`` where there is no answer.
     func status(timeout: Duration) throws -> Int {

@@ -11,9 +11,11 @@ struct BarrierAccess {
     let barrier: Barrier
     let resources: OpenResources
 
-    /// Opens the barrier of a stage that a `run` has kept in its ledger; makes nothing where there is none.
+    /// Opens the barrier of a stage that a `run` has kept in its ledger; makes nothing where there
+    /// is none.
     ///
-    /// - Throws: ``CommandFailure`` when the pipeline has no such barrier, or its ledger does not know the stage.
+    /// - Throws: ``CommandFailure`` when the pipeline has no such barrier, or its ledger does not
+    ///   know the stage.
     static func open(
         _ definition: PipelineDefinition, stage id: String, catalogue: Catalogue
     ) async throws -> BarrierAccess {

@@ -15,9 +15,9 @@ struct DeadLetterDesk: Sendable {
 
     /// Which letters are meant.
     struct Selected: Sendable {
-        var records: DeadLetterSelection?
+        fileprivate var records: DeadLetterSelection?
         /// One for each sink, or one for all.
-        var outcomes: [ParkedSelection]
+        fileprivate var outcomes: [ParkedSelection]
 
         /// - Throws: ``CommandFailure`` `usage` for what is no id.
         init(_ choice: DeadLetterChoice, ids: [String]?) throws {
@@ -202,7 +202,7 @@ extension ResourceName {
 }
 
 extension DeadLetterDesk.Letter {
-    var id: String {
+    private var id: String {
         switch self {
         case .outcome(let outcome): "\(outcome.sink):\(outcome.caseID)"
         case .record(let letter): "\(letter.number)"

@@ -64,7 +64,8 @@ struct GeneratorRun: Sendable {
             group.addTask { [stop] in
                 await stop.openWork.during("probes") { await monitor.run() }
             }
-            // The stop ends the monitor and with it the server, and a server that can't listen ends the monitor.
+            // The stop ends the monitor and with it the server, and a server that can't listen ends
+            // the monitor.
             try await group.next()
             group.cancelAll()
             try await group.waitForAll()
@@ -73,7 +74,7 @@ struct GeneratorRun: Sendable {
 }
 
 /// Counts what a served generator does, for Prometheus.
-struct GeneratorMetrics: Sendable {
+private struct GeneratorMetrics: Sendable {
     let registry: MetricRegistry
 
     func observe(_ run: ServedRun) {

@@ -4,7 +4,8 @@ internal import PipelineConfiguration
 internal import PipelineCore
 internal import StandardCatalogue
 
-/// The resources of this process: one for each address, however many pipelines and names refer to it.
+/// The resources of this process: one for each address, however many pipelines and names refer to
+/// it.
 struct OpenResources {
     private var byAddress: [String: any Resource] = [:]
     private let catalogue: Catalogue
@@ -24,8 +25,8 @@ struct OpenResources {
     }
     var stores: [any StandardStore] { all.compactMap { $0 as? any StandardStore } }
 
-    /// Refuses to look into stores, or to change what they hold, where none is: whoever runs the pipelines may have
-    /// another environment, and so others. Makes none.
+    /// Refuses to look into stores, or to change what they hold, where none is: whoever runs the
+    /// pipelines may have another environment, and so others. Makes none.
     ///
     /// - Throws: ``CommandFailure`` `unavailable`.
     func refuseMissing(_ definitions: [PipelineDefinition]) throws {
@@ -64,8 +65,9 @@ struct OpenResources {
         return new
     }
 
-    /// Asks stores and caches whether this process may use them, so that a mistake ends it at once and not where it is
-    /// noticed last. What does not answer is waited for by whoever needs it; buses say it to those who read and write.
+    /// Asks stores and caches whether this process may use them, so that a mistake ends it at once
+    /// and not where it is noticed last. What does not answer is waited for by whoever needs it;
+    /// buses say it to those who read and write.
     ///
     /// - Throws: ``PipelineError``, fatal.
     static func refuseMistakes(in resources: [any Resource], until stop: AsyncEvent) async throws {

@@ -2,8 +2,8 @@ internal import CommandLineInterface
 internal import PipelineCore
 
 extension PipelineError {
-    /// Whether the environment is what is wrong, and not what was asked for: it may pass, or somebody has to do something
-    /// about a server, a database, a file or an address.
+    /// Whether the environment is what is wrong, and not what was asked for: it may pass, or
+    /// somebody has to do something about a server, a database, a file or an address.
     var isOfEnvironment: Bool { disposition == .retryable || code.ending == .unavailable }
 
     /// How a command that this error ends exits.

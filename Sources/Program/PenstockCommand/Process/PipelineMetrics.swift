@@ -12,7 +12,8 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
     private let stages: [String]
     private let latest = Mutex<(parked: [String: Int]?, deadLetters: [String: Int]?)>((nil, nil))
 
-    /// - Parameter stages: with the codes that they are known to refuse records with; these are zero from the start.
+    /// - Parameter stages: with the codes that they are known to refuse records with; these are
+    ///   zero from the start.
     init(
         registry: MetricRegistry, pipeline: String, stages: [(id: String, codes: [ErrorCode])],
         log: RefusalLog

@@ -100,7 +100,8 @@ enum ProcessEnvironment {
     }
 }
 
-/// Reads pipeline files, for `validate` and for everything that acts on them: by this code and no other.
+/// Reads pipeline files, for `validate` and for everything that acts on them: by this code and no
+/// other.
 enum PipelineFiles {
     /// Everything that is wrong with the files, alone and together; nothing is printed.
     ///
@@ -135,7 +136,8 @@ enum PipelineFiles {
         return pipelines.isEmpty ? files : pipelines
     }
 
-    /// Reads files as `run` and everything that acts on them does: all problems first, then nothing.
+    /// Reads files as `run` and everything that acts on them does: all problems first, then
+    /// nothing.
     ///
     /// - Throws: ``CommandFailure`` `configuration`, after the diagnostics were printed.
     static func read(
@@ -162,7 +164,7 @@ enum PipelineFiles {
 /// The store that a command without a pipeline file works on.
 enum StandardStoreAddress {
     /// What pipelines use when nothing else is said.
-    static let embeddedDefault = "embedded:data/penstock.sqlite"
+    private static let embeddedDefault = "embedded:data/penstock.sqlite"
 
     /// The address given on the command line; PENSTOCK_STORE otherwise, or the embedded default.
     ///

@@ -87,8 +87,8 @@ struct ProcessRun: Sendable {
         return PipelineRun(graph, role: options.role.ofRun, environment: environment)
     }
 
-    /// Front doors and pipelines stop together, so that one grace bounds both: a pipeline settles what it has taken
-    /// from callers, and front doors wait for that no longer than it has time.
+    /// Front doors and pipelines stop together, so that one grace bounds both: a pipeline settles
+    /// what it has taken from callers, and front doors wait for that no longer than it has time.
     private func run(
         _ runs: [PipelineRun], _ refusals: [RefusalLog], _ services: [any RequestService],
         _ monitor: ReadinessMonitor, asking resources: [any Resource]

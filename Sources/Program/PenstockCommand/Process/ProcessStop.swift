@@ -5,15 +5,15 @@ internal import Logging
 internal import PipelineCore
 internal import Synchronization
 
-/// How this process ends: SIGTERM and SIGINT ask for a graceful stop, a second one ends it at once, and so does what
-/// still hangs when the grace is over.
+/// How this process ends: SIGTERM and SIGINT ask for a graceful stop, a second one ends it at once,
+/// and so does what still hangs when the grace is over.
 ///
-/// A thread of its own watches. It needs none of the others, so that nothing that blocks them can keep the process:
-/// a library's call, a stage of a third party, an exit handler.
+/// A thread of its own watches. It needs none of the others, so that nothing that blocks them can
+/// keep the process: a library's call, a stage of a third party, an exit handler.
 final class ProcessStop: Sendable {
-    /// What may be left to do after the grace (leases handed back, connections closed); with the log line of a forced
-    /// end it is less than two seconds.
-    static let margin: Duration = .milliseconds(1_700)
+    /// What may be left to do after the grace (leases handed back, connections closed); with the
+    /// log line of a forced end it is less than two seconds.
+    private static let margin: Duration = .milliseconds(1_700)
 
     /// Set when the process shall stop.
     let event = AsyncEvent()
@@ -23,7 +23,8 @@ final class ProcessStop: Sendable {
     private let thread = WorkerThread()
     private let descriptor: Int32
 
-    /// - Throws: ``CommandFailure`` or ``PipelineError`` when there is no descriptor or no thread to be had.
+    /// - Throws: ``CommandFailure`` or ``PipelineError`` when there is no descriptor or no thread
+    ///   to be had.
     init(grace: Duration, logger: Logger) throws {
         self.grace = grace
         self.logger = logger
@@ -94,7 +95,8 @@ final class ProcessStop: Sendable {
     }
 }
 
-/// The writing end of the pipe that the stop's thread reads: a signal's handler can capture nothing.
+/// The writing end of the pipe that the stop's thread reads: a signal's handler can capture
+/// nothing.
 private let stopPipe = Atomic<Int32>(-1)
 
 /// May be called by a signal's handler.

@@ -5,17 +5,18 @@ internal import ReportService
 internal import StandardCatalogue
 internal import Synchronization
 
-/// Whether this process can do its work: its resources are asked every few seconds, not for each who wants to know.
+/// Whether this process can do its work: its resources are asked every few seconds, not for each
+/// who wants to know.
 ///
-/// A cache is not needed, it costs hits; whatever else the role uses has to answer, its pipelines have to run, and its
-/// API has to take new clients.
+/// A cache is not needed, it costs hits; whatever else the role uses has to answer, its pipelines
+/// have to run, and its API has to take new clients.
 final class ReadinessMonitor: Sendable {
-    static let interval: Duration = .seconds(5)
+    private static let interval: Duration = .seconds(5)
     /// A resource that has not answered for so long is out of reach.
-    static let patience: Duration = .seconds(3)
+    private static let patience: Duration = .seconds(3)
 
     /// One thing that the process uses.
-    struct Part: Sendable {
+    private struct Part: Sendable {
         var name: String
         var isNeeded: Bool
         /// `nil` while all is well.
@@ -109,7 +110,7 @@ final class ReadinessMonitor: Sendable {
         generator?.setReady(isReady)
     }
 
-    var parts: [Part] {
+    private var parts: [Part] {
         let now = clock.now
         let answers = answers.withLock { $0 }
         var parts = asked.map { asked in

@@ -173,9 +173,11 @@ extension GetReportResponse {
         }
     }
 
-    var status: ReportStatus? { if case .status(let status)? = result { status } else { nil } }
+    fileprivate var status: ReportStatus? {
+        if case .status(let status)? = result { status } else { nil }
+    }
 
-    var isFinal: Bool {
+    fileprivate var isFinal: Bool {
         switch result {
         case .report?: return true
         case nil: return false
@@ -190,7 +192,8 @@ extension GetReportResponse {
 
 /// The servers that commands call.
 enum ServerTarget {
-    /// What the gRPC library calls a server that was written as `host:port`, or as in a pipeline file.
+    /// What the gRPC library calls a server that was written as `host:port`, or as in a pipeline
+    /// file.
     ///
     /// - Throws: ``CommandFailure`` `usage` for another scheme than the API has.
     static func of(_ written: String) throws -> String {
@@ -209,7 +212,7 @@ enum ServerTarget {
 }
 
 /// A report, or a status, for people.
-enum ReportText {
+private enum ReportText {
     static func of(_ answer: GetReportResponse) -> String {
         switch answer.result {
         case .report(let report)?: text(report)

@@ -5,13 +5,13 @@ internal import Logging
 
 /// What every command takes that runs until it is told to stop.
 struct ServiceOptions: Sendable {
-    enum Level: String, Choice { case trace, debug, info, notice, warning, error }
+    private enum Level: String, Choice { case trace, debug, info, notice, warning, error }
     enum Format: String, Choice { case auto, text, json }
 
     let grace: Duration
     let admin: String?
-    let logLevel: Level
-    let logFormat: Format
+    private let logLevel: Level
+    private let logFormat: Format
 
     init(_ field: Fields) {
         grace = field(

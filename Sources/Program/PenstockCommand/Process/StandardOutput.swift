@@ -12,7 +12,8 @@ enum StandardOutput {
     static func prepare() {
         // A reader that goes away is an error of `write`, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
-        // The next file to be opened would become a stream that was closed, and take what is printed there.
+        // The next file to be opened would become a stream that was closed, and take what is
+        // printed there.
         for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO]
         where fcntl(descriptor, F_GETFD) < 0 {
             // Writing to what can only be read is an error, as it was before.
@@ -21,7 +22,8 @@ enum StandardOutput {
         }
     }
 
-    /// How the process ends when its command has: what could not be written outweighs everything else.
+    /// How the process ends when its command has: what could not be written outweighs everything
+    /// else.
     static func exitCode(after code: ExitCode) -> ExitCode {
         guard let error = failure.withLock({ $0 }) else { return code }
         if error == EPIPE { return .outputClosed }
@@ -30,7 +32,8 @@ enum StandardOutput {
         return .outputFailed
     }
 
-    /// Whether what is printed goes to a terminal whose user has not refused colours (https://no-color.org).
+    /// Whether what is printed goes to a terminal whose user has not refused colours
+    /// (https://no-color.org).
     static var isForPeople: Bool {
         isatty(STDOUT_FILENO) == 1 && LogStream.allowsColour
     }
@@ -42,7 +45,7 @@ enum StandardOutput {
         return isKnown && size.ws_col >= 40 ? Int(size.ws_col) : 80
     }
 
-    static func write(_ text: String, to descriptor: Int32) {
+    fileprivate static func write(_ text: String, to descriptor: Int32) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
             let wrote = unsafe rest.withUnsafeBytes {

@@ -111,7 +111,8 @@ extension EmbeddedStore: LogInspection, PositionInspection {
         }
     }
 
-    /// What `body` makes of a connection that can't write; `nil` without a file, or one that can't be looked at.
+    /// What `body` makes of a connection that can't write; `nil` without a file, or one that can't
+    /// be looked at.
     private func looking<Result: Sendable>(
         _ body: @escaping @Sendable (SQLiteConnection) throws -> Result?
     ) async throws -> Result? {

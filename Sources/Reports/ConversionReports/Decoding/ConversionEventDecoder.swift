@@ -48,7 +48,7 @@ extension ConversionEvent {
 }
 
 /// A conversion event that satisfies the rules.
-struct CheckedEvent {
+private struct CheckedEvent {
     var id: UUID
     var kind: EventKind
     var occurredAt: Timestamp
@@ -57,10 +57,10 @@ struct CheckedEvent {
 
 extension ConversionEvent {
     /// Most views or payments of one event.
-    static var countLimit: Int64 { 1_000_000 }
+    private static var countLimit: Int64 { 1_000_000 }
 
     /// Checks all fields; says all that is wrong at once.
-    func checked() throws(Refusal) -> CheckedEvent {
+    fileprivate func checked() throws(Refusal) -> CheckedEvent {
         var rules = FieldRules()
         let id = rules.uuid(eventID, "event_id")
         let kind: EventKind?

@@ -6,7 +6,7 @@ struct FieldRules {
     /// Most UTF-8 bytes of an identifier.
     static let identifierLimit = 200
     /// 1970-01-01 up to, but not including, 10000-01-01, in seconds.
-    static let seconds: Range<Int64> = 0..<253_402_300_800
+    private static let seconds: Range<Int64> = 0..<253_402_300_800
 
     private(set) var violations: [FieldViolation] = []
 

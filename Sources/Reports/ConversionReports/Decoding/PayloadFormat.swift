@@ -2,7 +2,7 @@ internal import PipelineCore
 internal import Protobuf
 
 /// How a record's payload is written, as its `content-type` header says.
-enum PayloadFormat {
+private enum PayloadFormat {
     /// [ProtoJSON](https://protobuf.dev/programming-guides/json/), also without a header.
     case json
     case protobuf

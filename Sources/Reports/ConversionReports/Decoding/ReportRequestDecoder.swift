@@ -23,8 +23,8 @@ internal import ReportMessages
 /// no part of it, so that a repeat with another deadline is a repeat; the first one's deadline
 /// stands.
 ///
-/// Whether a deadline has passed is decided by when the record was sent, not by when it is read: one
-/// that waited while nobody read it is taken in, and late.
+/// Whether a deadline has passed is decided by when the record was sent, not by when it is read:
+/// one that waited while nobody read it is taken in, and late.
 public struct ReportRequestDecoder: RecordDecoder {
     /// The name of the codec in pipeline files.
     public static let name = "report-request"

@@ -21,7 +21,7 @@ public struct EventBatch: Sendable {
     }
 
     private(set) var rows: [Row] = []
-    private(set) var texts: [UInt8] = []
+    private var texts: [UInt8] = []
 
     public init() {}
 
@@ -151,7 +151,7 @@ extension Timestamp {
     static var day: Int64 { 86_400_000_000 }
 
     /// The first instant of the hour (UTC). Not before 1970.
-    var startOfHour: Timestamp {
+    fileprivate var startOfHour: Timestamp {
         Timestamp(microseconds: microseconds - microseconds % Self.hour)
     }
 
@@ -165,9 +165,9 @@ extension Timestamp {
 
 /// A month of the proleptic Gregorian calendar, in UTC.
 struct CalendarMonth: Sendable, Hashable, Comparable {
-    var year: Int
+    private var year: Int
     /// 1 to 12.
-    var month: Int
+    private var month: Int
 
     /// Months since year 0; neighbours differ by 1.
     var index: Int { year * 12 + month - 1 }

@@ -77,7 +77,7 @@ extension SplitMix64 {
 
 /// How a total spreads over the hours of several days: quiet nights, busy evenings, busier
 /// weekends.
-struct Rhythm: Sendable {
+private struct Rhythm: Sendable {
     private static let hours: [Double] = [
         2.0, 1.3, 0.9, 0.7, 0.6, 0.8, 1.4, 2.4, 3.6, 4.6, 5.2, 5.6,
         5.8, 5.6, 5.3, 5.2, 5.4, 5.8, 6.4, 7.0, 7.4, 6.8, 5.2, 3.4,
@@ -110,7 +110,7 @@ struct Rhythm: Sendable {
 }
 
 /// Picks indices in proportion to their weights.
-struct WeightedChoice: Sendable {
+private struct WeightedChoice: Sendable {
     private let cumulative: [Double]
 
     init(_ weights: [Double]) {

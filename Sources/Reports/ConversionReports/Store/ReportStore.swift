@@ -6,10 +6,12 @@ public import PipelineCore
 /// events at the period's edges add up to; each event is in exactly one of them for any reader,
 /// since each statement or transaction here moves it in one step.
 public protocol ReportStore: PositionStore {
-    /// The same store, whose positions are those of a stage: other stages and other pipelines have their own.
+    /// The same store, whose positions are those of a stage: other stages and other pipelines have
+    /// their own.
     func owned(byPipeline pipeline: String, stage: String) -> any ReportStore
 
-    /// The same, which refuses to begin anew in a log that another stage has stored, unless that is among `owners`.
+    /// The same, which refuses to begin anew in a log that another stage has stored, unless that is
+    /// among `owners`.
     func owned(
         byPipeline pipeline: String, stage: String, beside owners: [StateOwner]
     ) -> any ReportStore

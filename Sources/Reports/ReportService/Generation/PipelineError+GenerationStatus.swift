@@ -13,7 +13,7 @@ internal import ReportMessages
 /// | fatal | FAILED_PRECONDITION | retryable, elsewhere first: this generator can't go on, others may |
 /// | anything else | INTERNAL | retryable, and permanent when it keeps happening |
 extension GRPCStatusError {
-    static let errorDomain = "penstock"
+    private static let errorDomain = "penstock"
 
     init(ofRun error: any Error) {
         switch error {
@@ -79,7 +79,7 @@ extension CaseResult {
 
 extension ErrorCode {
     /// A code as messages have it: `UPPER_CASE`.
-    var wireName: String { String(name.uppercased().map { $0 == "-" ? "_" : $0 }) }
+    fileprivate var wireName: String { String(name.uppercased().map { $0 == "-" ? "_" : $0 }) }
 
     /// A message's code, which the other side has chosen.
     init(wireName: String) {
@@ -104,11 +104,11 @@ extension String {
 public enum GenerationLimits {
     /// Most definitions in a call; more are refused with INVALID_ARGUMENT.
     public static let definitions = 10_000
-    /// The longest message, in bytes: enough for ``definitions`` of the longest definitions, and for
-    /// as many reports or errors.
+    /// The longest message, in bytes: enough for ``definitions`` of the longest definitions, and
+    /// for as many reports or errors.
     static let messageBytes = 16 << 20
     /// The longest sentence of a case's error, in bytes of UTF-8; longer ones are cut.
-    static let reasonBytes = 1024
+    fileprivate static let reasonBytes = 1024
     /// The longest `batch_id`, in bytes of UTF-8.
     static let batchIDBytes = 200
 }

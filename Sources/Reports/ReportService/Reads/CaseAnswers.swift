@@ -4,13 +4,15 @@ internal import ReportMessages
 
 /// Where an answer to a read comes from: memory of finished reports, the shared cache, the ledger.
 ///
-/// Memory and cache hold what lasts: reports. A case that failed may be opened again in any process, so its outcome is
-/// answered by the ledger alone: nobody who knows that the case was opened again is told of the old outcome.
+/// Memory and cache hold what lasts: reports. A case that failed may be opened again in any
+/// process, so its outcome is answered by the ledger alone: nobody who knows that the case was
+/// opened again is told of the old outcome.
 final class CaseAnswers: Sendable {
     /// How long finished reports stay in memory; they never change.
-    static let finishedTimeToLive: Duration = .hours(24)
-    /// How long, where cases are deleted, one that the shared cache has answered: it does not say how old it is.
-    static let agelessTimeToLive: Duration = .seconds(60)
+    private static let finishedTimeToLive: Duration = .hours(24)
+    /// How long, where cases are deleted, one that the shared cache has answered: it does not say
+    /// how old it is.
+    private static let agelessTimeToLive: Duration = .seconds(60)
 
     private let finished: MemoryCache
     private let cache: (any OutcomeCache)?

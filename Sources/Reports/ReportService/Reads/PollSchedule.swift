@@ -8,15 +8,16 @@ final class PollSchedule: Sendable {
     /// Nobody is sent away for less or for longer than this, jitter included.
     static let shortest: Duration = .seconds(1)
     static let longest: Duration = .seconds(300)
-    /// Waits are stretched by up to this share, so that those who asked together do not come back together.
-    static let jitter = 0.25
+    /// Waits are stretched by up to this share, so that those who asked together do not come back
+    /// together.
+    private static let jitter = 0.25
     /// How long the batch's schedule is believed before it is looked at again.
-    static let refresh: Duration = .seconds(1)
+    private static let refresh: Duration = .seconds(1)
 
     /// Nobody waits longer for a look at the store's clock.
-    static let longestLook: Duration = .seconds(1)
+    private static let longestLook: Duration = .seconds(1)
     /// How long the store's clock is told from the last look at it.
-    static let clockRefresh: Duration = .seconds(60)
+    private static let clockRefresh: Duration = .seconds(60)
 
     /// The last look, and when it was.
     private struct Known {
@@ -79,7 +80,8 @@ final class PollSchedule: Sendable {
         state.withLock { $0.known = known }
     }
 
-    /// The store's clock, told from a look at it and the time since; this process's while it can't be asked.
+    /// The store's clock, told from a look at it and the time since; this process's while it can't
+    /// be asked.
     func storeTime() async -> Timestamp {
         let now = clock.now
         let (others, own): (AsyncEvent?, AsyncEvent?) = state.withLock { state in
@@ -107,7 +109,7 @@ final class PollSchedule: Sendable {
 
 extension CaseState {
     /// The state in a sentence: `Pending`.
-    var title: String { rawValue.prefix(1).uppercased() + rawValue.dropFirst() }
+    fileprivate var title: String { rawValue.prefix(1).uppercased() + rawValue.dropFirst() }
 }
 
 extension ReportState {

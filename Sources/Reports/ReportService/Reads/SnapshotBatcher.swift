@@ -3,12 +3,13 @@ internal import Synchronization
 
 /// Collects the misses of a few milliseconds into one statement, one statement at a time.
 ///
-/// So statements per second have a ceiling by construction, whatever is asked: about one a `window`.
+/// So statements per second have a ceiling by construction, whatever is asked: about one a
+/// `window`.
 final class SnapshotBatcher: Sendable {
     /// Most cases in a statement.
     static let maxCases = 1024
     /// Readers that may wait; more are turned away at once.
-    static let maxWaiting = 65_536
+    private static let maxWaiting = 65_536
 
     private typealias Waiting = (id: UUID, resumption: Resumption<CaseSnapshot?>)
     private struct State {

@@ -1,13 +1,13 @@
 internal import PipelineCore
 internal import Synchronization
 
-/// Readers that wait for outcomes, in one table: one look a second for all of them together, one timer, and a look at
-/// once when this process has committed outcomes.
+/// Readers that wait for outcomes, in one table: one look a second for all of them together, one
+/// timer, and a look at once when this process has committed outcomes.
 final class WaitingReaders: Sendable {
     /// How often to look for outcomes that other processes have committed.
-    static let interval: Duration = .seconds(1)
+    private static let interval: Duration = .seconds(1)
     /// Outcomes that are committed one after the other share a look.
-    static let leastInterval: Duration = .milliseconds(50)
+    private static let leastInterval: Duration = .milliseconds(50)
 
     private struct Reader {
         let id: UUID
@@ -33,7 +33,8 @@ final class WaitingReaders: Sendable {
     }
 
     /// Returns when the case may have an outcome, or at the deadline: who waits has to ask then.
-    /// - Throws: ``PipelineError`` `retryable` when the ledger can't be reached; `CancellationError`.
+    /// - Throws: ``PipelineError`` `retryable` when the ledger can't be reached;
+    ///   `CancellationError`.
     func wait(for id: UUID, until deadline: Instant) async throws {
         let number = state.withLock { state in
             state.nextNumber += 1

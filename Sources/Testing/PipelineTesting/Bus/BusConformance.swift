@@ -13,9 +13,9 @@ public import PipelineCore
 public struct BusConformance: Sendable {
     public typealias Check = ConformanceCheck<BusConformance>
 
-    let makeBus: @Sendable () async throws -> any Bus
+    private let makeBus: @Sendable () async throws -> any Bus
     /// A payload of that many bytes is more than the bus accepts.
-    let tooLarge: Int
+    private let tooLarge: Int
     /// How long one step may take before the check fails.
     let limit: Duration
 
@@ -79,7 +79,7 @@ extension Record {
 }
 
 extension BusConformance {
-    static let producingChecks = [
+    private static let producingChecks = [
         Check("a send returns once the bus has every record") { suite in
             try await suite.withTopic { bus, topic in
                 let producer = try await bus.producer()
@@ -142,7 +142,7 @@ extension BusConformance {
 }
 
 extension BusConformance {
-    static let topicChecks = [
+    private static let topicChecks = [
         Check("a topic gets the partitions asked for, once") { suite in
             try await suite.withTopic(partitions: 3) { bus, topic in
                 try await bus.ensureTopic(topic, partitions: 3)

@@ -2,7 +2,7 @@ internal import PipelineCore
 
 /// What a consumer has handed out so far. Takes fetches in and holds each against the contract.
 struct BusReading: Sendable {
-    let subscription: Subscription
+    private let subscription: Subscription
     private(set) var records: [Record] = []
     private(set) var fetches: [Fetch] = []
     /// Where the next advance of each partition must begin.
@@ -18,7 +18,7 @@ struct BusReading: Sendable {
         for partition in partitions { next[partition] = nil }
     }
 
-    mutating func take(_ fetch: Fetch) throws {
+    fileprivate mutating func take(_ fetch: Fetch) throws {
         try checkRecords(fetch)
         let byPartition = Dictionary(grouping: fetch.records, by: \.origin.partition)
         try requireEqual(

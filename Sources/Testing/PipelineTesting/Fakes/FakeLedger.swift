@@ -1,7 +1,8 @@
 public import PipelineCore
 internal import Synchronization
 
-/// A ledger in memory that answers what a test says: batches are what a test puts in, every call is noted.
+/// A ledger in memory that answers what a test says: batches are what a test puts in, every call is
+/// noted.
 public final class FakeLedger: Ledger {
     /// Calls that can be made to fail, and that are noted.
     public enum Call: String, Sendable, CaseIterable {
@@ -67,12 +68,15 @@ public final class FakeLedger: Ledger {
     ///   - conflicts: ids that are known with other parameters.
     ///   - refused: ids that the store can't keep.
     ///   - stored: where chunks have to go on from; anywhere without it.
-    ///   - ahead: how many chunks of a window are taken before the first is answered; none of it at 0.
+    ///   - ahead: how many chunks of a window are taken before the first is answered; none of it at
+    ///     0.
     ///   - isOpen: whether the gates are.
     ///   - finished: how many batches there are to purge.
     ///   - storeTime: the store's clock, which stands still.
-    ///   - waitsAtClaims: a claim waits for something to be claimed, so that nobody has to be woken.
-    ///   - sealing: what the evaluation of that number (from 1) finds; without it, evaluations never end.
+    ///   - waitsAtClaims: a claim waits for something to be claimed, so that nobody has to be
+    ///     woken.
+    ///   - sealing: what the evaluation of that number (from 1) finds; without it, evaluations
+    ///     never end.
     public init(
         conflicts: Set<UUID> = [], refused: Set<UUID> = [], stored: InMemoryPositions? = nil,
         ahead: Int = 0, isOpen: Bool = true, finished: Int = 0,

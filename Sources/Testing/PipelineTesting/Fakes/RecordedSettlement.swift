@@ -66,7 +66,8 @@ extension Chunk {
     ///
     /// - Parameters:
     ///   - numbers: one record each, ordinals from 0, offsets from `offset`.
-    ///   - offset: where the chunk begins in partition 0 of `source`; `nil` for an input without positions.
+    ///   - offset: where the chunk begins in partition 0 of `source`; `nil` for an input without
+    ///     positions.
     public static func testing(
         _ numbers: some Sequence<Int>, content: UInt8 = 0, source: String = "topic",
         at offset: Int64? = nil, upTo end: Int64? = nil

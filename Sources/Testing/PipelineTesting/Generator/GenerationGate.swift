@@ -1,7 +1,8 @@
 internal import PipelineCore
 internal import Synchronization
 
-/// Where a generator under test passes before it reads its store: lets a check hold a run, or fail it.
+/// Where a generator under test passes before it reads its store: lets a check hold a run, or fail
+/// it.
 public final class GenerationGate: Sendable {
     /// A closed gate, and what happened at it.
     struct Hold: Sendable {
@@ -11,7 +12,7 @@ public final class GenerationGate: Sendable {
         let cancelled = AsyncEvent()
         fileprivate let released = AsyncEvent()
 
-        func release() { released.set() }
+        fileprivate func release() { released.set() }
     }
 
     private struct State {

@@ -9,7 +9,7 @@ final class GeneratorFixture: Sendable {
     private static let span = 3 * 24 * hour
 
     let subject: GeneratorConformance.Subject
-    let random = RandomSource(seed: 20_261_030)
+    private let random = RandomSource(seed: 20_261_030)
     let products: [String]
     private let checkouts: [String?] = [nil, "web", "käuf\"er's"]
     private let events = Mutex<[GeneratorEvent]>([])

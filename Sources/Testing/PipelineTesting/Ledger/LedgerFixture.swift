@@ -6,7 +6,7 @@ internal import PipelineCore
 struct LedgerFixture: Sendable {
     private let subject: LedgerConformance
     let random = RandomSource()
-    let pipeline: String
+    private let pipeline: String
 
     init(_ subject: LedgerConformance) {
         self.subject = subject

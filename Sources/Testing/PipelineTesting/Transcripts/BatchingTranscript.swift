@@ -5,8 +5,8 @@ internal import Glibc
 internal import LocatedJSON
 public import PipelineCore
 
-/// What a batching rule must do, told step by step: what arrives, how time passes, and which batches
-/// are sealed.
+/// What a batching rule must do, told step by step: what arrives, how time passes, and which
+/// batches are sealed.
 ///
 /// ```json
 /// {
@@ -19,15 +19,15 @@ public import PipelineCore
 /// }
 /// ```
 ///
-/// The same transcript runs against the pure machine and against every ledger. The rule is looked at
-/// by `expect` only, so that a transcript says itself who was late.
+/// The same transcript runs against the pure machine and against every ledger. The rule is looked
+/// at by `expect` only, so that a transcript says itself who was late.
 public struct BatchingTranscript: Settings {
     public static let summary = "Steps that a batching rule is put through."
 
-    let about: String
-    let trigger: Trigger
-    let maxBatch: Int
-    let minInterval: Duration
+    private let about: String
+    private let trigger: Trigger
+    private let maxBatch: Int
+    private let minInterval: Duration
     let sla: Duration
     /// What the store's clock has to show at the first step.
     public let start: Timestamp

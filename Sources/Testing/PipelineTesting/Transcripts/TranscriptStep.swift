@@ -10,7 +10,7 @@ struct TranscriptStep: Settings {
     let deadline: Duration?
     let advance: TranscriptTime?
     let flush: Bool
-    let expect: TranscriptBatches?
+    private let expect: TranscriptBatches?
     let next: TranscriptTime?
     let waiting: Int?
 
@@ -100,7 +100,7 @@ struct TranscriptBatches: FieldValue {
     static let kind = "list of batches"
     static let schema: JSON = ["type": "array", "items": ["type": "object"]]
 
-    var list: [Batch]
+    fileprivate var list: [Batch]
 
     static func decode(_ json: JSON, in context: DecodingContext) -> TranscriptBatches? {
         guard let items = json.items else { return context.refuse(json, as: Self.self) }

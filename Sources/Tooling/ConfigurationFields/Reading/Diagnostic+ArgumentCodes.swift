@@ -5,9 +5,9 @@ extension Diagnostic.Code {
     public static let unknownOption = Self(
         "unknown-option", "The command has no such option.",
         """
-        An option that is silently left out would do something else than was asked for. The hint names \
-        the nearest one; `--help` behind the command explains all. A file whose name begins with a dash \
-        stands behind `--`.
+        An option that is silently left out would do something else than was asked for. The hint \
+        names the nearest one; `--help` behind the command explains all. A file whose name begins \
+        with a dash stands behind `--`.
         """,
         example: .commandLine(["validate", "--fromat", "json", "reports.json"]))
 
@@ -21,8 +21,8 @@ extension Diagnostic.Code {
     public static let repeatedOption = Self(
         "repeated-option", "An option that takes one value stands more than once.",
         """
-        Only one of the values could be used, and the others would be ignored. Leave all but one out. \
-        `--help` behind the command says which options may be repeated.
+        Only one of the values could be used, and the others would be ignored. Leave all but one \
+        out. `--help` behind the command says which options may be repeated.
         """,
         example: .commandLine(["dry-run", "--seed", "1", "--seed", "2", "reports.json"]))
 
@@ -30,8 +30,8 @@ extension Diagnostic.Code {
     public static let conflictingOptions = Self(
         "conflicting-options", "An option has no effect beside another one.",
         """
-        The other option switches off what it is for, so that it would be ignored; but whoever wrote it \
-        expects something of it. Leave one of the two out.
+        The other option switches off what it is for, so that it would be ignored; but whoever \
+        wrote it expects something of it. Leave one of the two out.
         """,
         example: .commandLine(
             ["dry-run", "--input", "trace.jsonl", "--arrivals", "burst 9 at 1h", "reports.json"]))
@@ -40,8 +40,8 @@ extension Diagnostic.Code {
     public static let missingValue = Self(
         "missing-value", "An option stands without its value.",
         """
-        The option takes a value, behind a space or an equals sign, and the command line ends there. \
-        `--help` behind the command shows an example.
+        The option takes a value, behind a space or an equals sign, and the command line ends \
+        there. `--help` behind the command shows an example.
         """,
         example: .commandLine(["run", "reports.json", "--role"]))
 
@@ -55,8 +55,8 @@ extension Diagnostic.Code {
     public static let extraArgument = Self(
         "extra-argument", "There is an argument more than the command reads.",
         """
-        Often a space that was to stand in quotes, or an option without its dashes. What nobody reads is \
-        refused rather than left out.
+        Often a space that was to stand in quotes, or an option without its dashes. What nobody \
+        reads is refused rather than left out.
         """,
         example: .commandLine(["stages", "ingest", "dedupe"]))
 

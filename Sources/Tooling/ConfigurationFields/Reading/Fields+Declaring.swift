@@ -104,7 +104,7 @@ extension Fields {
         return nil
     }
 
-    static func refusal<Value>(
+    private static func refusal<Value>(
         _ check: @escaping (Value) -> String?
     ) -> (Value) -> Refusal? {
         { value in check(value).map { Refusal(.invalidValue, $0) } }

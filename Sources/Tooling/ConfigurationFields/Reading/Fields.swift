@@ -21,7 +21,7 @@ public final class Fields {
     private(set) var described: [Field] = []
     private(set) var hasFailed = false
     /// How many of a command line's arguments have been read.
-    var argumentsRead = 0
+    private var argumentsRead = 0
     /// Whether a field has taken every key that no other reads.
     var takesRest = false
 

@@ -3,9 +3,9 @@ internal import LocatedJSON
 /// Reference for terminals from fields.
 public enum PlainText {
     /// The characters of a line.
-    static let width = 100
+    private static let width = 100
     /// The widest name that still has its text beside it.
-    static let widestHead = 32
+    private static let widestHead = 32
 
     /// Fields aligned, each with its type, its default and its documentation.
     public static func table(_ fields: [Field]) -> String {

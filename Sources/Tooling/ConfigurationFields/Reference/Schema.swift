@@ -90,7 +90,7 @@ extension Field {
     }
 
     /// The bounds in words: `1 to 10000`, `1 up`, `0 to 10`.
-    var bounds: String? {
+    private var bounds: String? {
         let least = minimum?.plainText
         let greatest = maximum?.plainText
         return switch (least, greatest) {

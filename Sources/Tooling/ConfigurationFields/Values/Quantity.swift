@@ -1,9 +1,9 @@
 public import LocatedJSON
 
 /// A decimal number with a unit behind it, read without rounding: `1.5h`, `64MiB`.
-struct Quantity {
+private struct Quantity {
     /// Digits that may follow the point.
-    static let fractionDigits = 9
+    private static let fractionDigits = 9
 
     var whole: Int64
     /// The fraction in units of 10⁻⁹.
@@ -13,8 +13,8 @@ struct Quantity {
     /// What follows the unit.
     var rest: Substring
 
-    /// Reads a number and whatever follows it, spaces around each left out; nil when it does not begin with a digit, or has too
-    /// many.
+    /// Reads a number and whatever follows it, spaces around each left out; nil when it does not
+    /// begin with a digit, or has too many.
     init?(_ text: Substring) {
         let isDigit: (Character) -> Bool = { "0123456789".contains($0) }
         let isSpace: (Character) -> Bool = { $0 == " " }

@@ -6,8 +6,8 @@ public import LocatedJSON
 struct Substitution {
     enum Place { case environment, file }
 
-    static let environmentKey = "$env"
-    static let fileKey = "$file"
+    fileprivate static let environmentKey = "$env"
+    fileprivate static let fileKey = "$file"
 
     var place: Place
     var name: String

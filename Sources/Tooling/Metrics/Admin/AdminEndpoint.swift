@@ -5,8 +5,8 @@ internal import Glibc
 /// [libmicrohttpd](https://www.gnu.org/software/libmicrohttpd/manual/libmicrohttpd.html)'s own.
 ///
 /// `/metrics` answers in Prometheus' text format, `/healthz` whenever the process lives, `/readyz`
-/// with 200 or with 503 and the reason; `/readyz?verbose` says it of each part. There is no authentication: it listens on loopback unless
-/// told otherwise.
+/// with 200 or with 503 and the reason; `/readyz?verbose` says it of each part. There is no
+/// authentication: it listens on loopback unless told otherwise.
 @safe public final class AdminEndpoint: Sendable {
     /// The port it listens on.
     public let port: UInt16

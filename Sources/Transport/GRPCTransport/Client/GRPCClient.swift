@@ -4,10 +4,10 @@ public import Protobuf
 
 /// A gRPC client over the C core: a channel with a completion queue and a thread of its own.
 ///
-/// It connects when the first call needs it, and again after a loss. libgrpc before 1.61 may take an
-/// attempt to connect for failed that has not (<https://github.com/grpc/grpc/pull/35064>), so calls
-/// that must not fail for that say `waitForReady`. A client that is let go
-/// without ``shutdown()`` cancels its calls and does not wait for their end.
+/// It connects when the first call needs it, and again after a loss. libgrpc before 1.61 may take
+/// an attempt to connect for failed that has not (<https://github.com/grpc/grpc/pull/35064>), so
+/// calls that must not fail for that say `waitForReady`. A client that is let go without
+/// ``shutdown()`` cancels its calls and does not wait for their end.
 public final class GRPCClient: Sendable {
     private let calls: ClientCalls
     private let thread: NativeThread

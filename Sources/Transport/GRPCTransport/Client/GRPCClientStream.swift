@@ -70,7 +70,7 @@ public final class GRPCClientStream: Sendable {
 /// Waits for the status of a streaming call.
 ///
 /// `Sendable`: the status is written by the C core before the latch opens, and read after.
-final class StreamEnding: Completion, @unchecked Sendable {
+private final class StreamEnding: Completion, @unchecked Sendable {
     let status = ReceivedStatus()
     private let call: CallHandle
     private let onEnd: @Sendable () -> Void
@@ -97,7 +97,7 @@ final class StreamEnding: Completion, @unchecked Sendable {
 ///
 /// `Sendable`: the place is touched by the C core only.
 @safe
-final class StreamOpening: Completion, @unchecked Sendable {
+private final class StreamOpening: Completion, @unchecked Sendable {
     let place: UnsafeMutablePointer<grpc_metadata_array>
 
     override init() {

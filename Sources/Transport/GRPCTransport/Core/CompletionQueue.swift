@@ -53,7 +53,8 @@ final class CompletionQueue: @unchecked Sendable {
     ///
     /// - Parameter look: called about once a second.
     func drain(everySecond look: () -> Void) {
-        // A busy queue's deadline is met late: the clock is read only when there is nothing to do, or now and then.
+        // A busy queue's deadline is met late: the clock is read only when there is nothing to do,
+        // or now and then.
         let eventsBetweenLooks = 4_096
         var deadline = gpr_timespec(after: .seconds(1))
         var events = 0

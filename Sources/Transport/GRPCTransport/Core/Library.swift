@@ -37,7 +37,7 @@ public enum GRPCLog {
     }
 
     /// To be called before anything else of the C core.
-    static func install() {
+    fileprivate static func install() {
         unsafe penstock_set_log { line in
             guard let body = GRPCLog.receiver.withLock({ $0 }), let line = unsafe line?.pointee,
                 let message = unsafe line.message

@@ -132,7 +132,8 @@ final class CallHandle: @unchecked Sendable {
     /// Ends the call at this side and tells the other side that it does.
     func cancel() { _ = unsafe grpc_call_cancel(pointer, nil) }
 
-    /// The other side's name: for a server's connection the descriptor that it was handed over with, as `fd:17`.
+    /// The other side's name: for a server's connection the descriptor that it was handed over
+    /// with, as `fd:17`.
     static func peer(of call: OpaquePointer) -> String {
         guard let text = unsafe grpc_call_get_peer(call) else { return "" }
         defer { unsafe gpr_free(text) }

@@ -19,7 +19,7 @@ extension grpc_slice {
     }
 
     /// Lends the bytes.
-    mutating func withBytes<Result: ~Copyable, Failure: Error>(
+    fileprivate mutating func withBytes<Result: ~Copyable, Failure: Error>(
         _ body: (Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let buffer = unsafe UnsafeBufferPointer(

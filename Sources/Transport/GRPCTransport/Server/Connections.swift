@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// One connection of a client, from its acceptance until the C core has closed it.
 final class ClientConnection: Sendable {
-    let descriptor: Int32
+    fileprivate let descriptor: Int32
     /// Names the socket whatever becomes of the descriptor's number.
-    let inode: UInt64
+    fileprivate let inode: UInt64
     /// As gRPC writes it: `ipv4:127.0.0.1:40000`.
     let peer: String
     let since = ContinuousClock.now
@@ -22,9 +22,10 @@ final class ClientConnection: Sendable {
 
 /// The connections that a server has accepted.
 ///
-/// The C core closes their descriptors without a word, so that a number may belong to somebody else's file any time:
-/// whether it still is the connection's socket is told by the socket's inode. To end a connection its socket is
-/// duplicated first and looked at then, which nothing can come between.
+/// The C core closes their descriptors without a word, so that a number may belong to somebody
+/// else's file any time: whether it still is the connection's socket is told by the socket's inode.
+/// To end a connection its socket is duplicated first and looked at then, which nothing can come
+/// between.
 final class Connections: Sendable {
     private struct State {
         var byDescriptor: [Int32: ClientConnection] = [:]
@@ -34,7 +35,7 @@ final class Connections: Sendable {
         var spare: Int32
     }
     /// What a connection may do without a call before others may take its place.
-    static let leastIdle = Duration.seconds(1)
+    private static let leastIdle = Duration.seconds(1)
 
     let limit: Int
     private let handshakeTimeout: Duration
@@ -73,7 +74,8 @@ final class Connections: Sendable {
         return state.withLock { $0.byDescriptor[descriptor] }
     }
 
-    /// Forgets connections that have been closed, and ends those that have connected and never said anything.
+    /// Forgets connections that have been closed, and ends those that have connected and never said
+    /// anything.
     func lookAfter() {
         state.withLock { state in
             state.byDescriptor = state.byDescriptor.filter { Self.isOpen($0.value) }
@@ -91,7 +93,8 @@ final class Connections: Sendable {
         }
     }
 
-    /// Makes room by ending connections without a call, those first that have been idle the longest.
+    /// Makes room by ending connections without a call, those first that have been idle the
+    /// longest.
     ///
     /// - Returns: whether there is room, or will be once the C core has closed them.
     func makeRoom() -> Bool {
@@ -112,8 +115,8 @@ final class Connections: Sendable {
         state.withLock { Self.end(connection, &$0) }
     }
 
-    /// Accepts one connection and closes it, with the descriptor that is kept for this: the client learns at once that
-    /// there is no room.
+    /// Accepts one connection and closes it, with the descriptor that is kept for this: the client
+    /// learns at once that there is no room.
     func turnAway(at listener: Int32) {
         state.withLock { state in
             close(state.spare)
@@ -171,8 +174,8 @@ final class Connections: Sendable {
         return .milliseconds(Int64(info.tcpi_last_data_recv))
     }
 
-    /// By the bytes that have come: the moment of the last ones can't tell a client that said everything at once from
-    /// one that said nothing.
+    /// By the bytes that have come: the moment of the last ones can't tell a client that said
+    /// everything at once from one that said nothing.
     private static func hasSaidNothing(_ connection: ClientConnection) -> Bool {
         // `tcpi_bytes_received` of Linux, which the system library's `tcp_info` ends before.
         let place = 128 / 8

@@ -12,14 +12,16 @@ extension GRPCServer {
         public var maxMessageBytes = 4 << 20
         /// The most metadata of a call, in bytes.
         public var maxMetadataBytes = 8 << 10
-        /// The most connections. There are fewer where the process may not open so many files: connections leave some
-        /// to everything else. When all are taken, those without a call make room for new ones.
+        /// The most connections. There are fewer where the process may not open so many files:
+        /// connections leave some to everything else. When all are taken, those without a call make
+        /// room for new ones.
         public var maxConnections = 10_000
-        /// Calls that have not ended, over all connections: those in the hands of tasks, and those whose client has
-        /// not taken the answer yet. More are refused with RESOURCE_EXHAUSTED. Each keeps about 17 kB.
+        /// Calls that have not ended, over all connections: those in the hands of tasks, and those
+        /// whose client has not taken the answer yet. More are refused with RESOURCE_EXHAUSTED.
+        /// Each keeps about 17 kB.
         public var maxOpenCalls = 20_480
-        /// A client that has not taken an answer by then is disconnected; after a tenth of it when half of the open
-        /// calls that there may be are open.
+        /// A client that has not taken an answer by then is disconnected; after a tenth of it when
+        /// half of the open calls that there may be are open.
         public var unreadTimeout = Duration.seconds(20)
         /// Calls in the hands of tasks, over all connections; more are refused with
         /// RESOURCE_EXHAUSTED.

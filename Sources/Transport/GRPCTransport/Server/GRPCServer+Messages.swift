@@ -92,7 +92,7 @@ public struct MessageServerStream<Request: Message, Response: Message>: Sendable
 
 extension Message {
     /// A message that a client sent.
-    static func received(_ bytes: Span<UInt8>) throws(GRPCStatusError) -> Self {
+    fileprivate static func received(_ bytes: Span<UInt8>) throws(GRPCStatusError) -> Self {
         do { return try Self(serializedBytes: bytes) } catch {
             throw GRPCStatusError(
                 .invalidArgument, "the request is no \(protoMessageName): \(error)")

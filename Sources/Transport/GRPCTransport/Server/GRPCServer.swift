@@ -21,7 +21,8 @@ public final class GRPCServer: Sendable {
         let services: [String]
     }
 
-    /// What is left to a call after the grace to be answered that the server is shutting down, and to its handler to end.
+    /// What is left to a call after the grace to be answered that the server is shutting down, and
+    /// to its handler to end.
     private static let farewell = Duration.milliseconds(300)
 
     /// The settings that the server was created with.
@@ -102,7 +103,8 @@ public final class GRPCServer: Sendable {
         }
     }
 
-    /// Why new clients can't connect, or not all of them; `nil` while all is well, and unless it is running.
+    /// Why new clients can't connect, or not all of them; `nil` while all is well, and unless it is
+    /// running.
     public var problem: String? {
         state.withLock { state in
             if case .running(let running) = state { running.listener.problem } else { nil }
@@ -174,11 +176,13 @@ public final class GRPCServer: Sendable {
 
     /// Takes no more calls, lets those in flight finish, and ends the server's threads.
     ///
-    /// After `grace` the tasks of calls in flight are cancelled, and their clients told that the server is shutting
-    /// down; a handler that does not listen to that is not waited for. Its call ends with the connection, and what the
-    /// server holds stays in memory, since the handler may still use it.
+    /// After `grace` the tasks of calls in flight are cancelled, and their clients told that the
+    /// server is shutting down; a handler that does not listen to that is not waited for. Its call
+    /// ends with the connection, and what the server holds stays in memory, since the handler may
+    /// still use it.
     ///
-    /// - Parameter grace: How long calls in flight may go on. The method returns less than a second after it.
+    /// - Parameter grace: How long calls in flight may go on. The method returns less than a second
+    ///   after it.
     /// - Returns: whether every handler has ended.
     @discardableResult
     public func shutdown(grace: Duration) async -> Bool {

@@ -4,7 +4,7 @@ public final class GRPCServerStream: Sendable {
     public let path: String
     private let request: RequestedCall
     private let messages: MessageStream
-    let connection: ClientConnection?
+    fileprivate let connection: ClientConnection?
 
     init(_ request: RequestedCall, path: String, on connections: Connections) {
         self.path = path
@@ -39,7 +39,7 @@ public final class GRPCServerStream: Sendable {
         if await !messages.send(message) { throw .cancelled() }
     }
 
-    func watchForClose() -> CloseCompletion {
+    fileprivate func watchForClose() -> CloseCompletion {
         let watch = CloseCompletion(request, onClose: {})
         messages.start(tag: watch) { batch in
             unsafe batch.receiveClose(request.cancelledPlace)
@@ -48,7 +48,7 @@ public final class GRPCServerStream: Sendable {
     }
 
     /// Ends the call; `nil` is OK.
-    func finish(_ error: GRPCStatusError?) {
+    fileprivate func finish(_ error: GRPCStatusError?) {
         messages.finish(error.map { OutgoingStatus($0) })
     }
 }

@@ -74,8 +74,8 @@ struct ListenAddress {
         if endpoint == nil, !sockets.isEmpty { unsafe unlink(path) }
     }
 
-    /// Why the address can't be had; `nil` for one that is free, and for a Unix socket. Does not listen: nobody can
-    /// connect meanwhile.
+    /// Why the address can't be had; `nil` for one that is free, and for a Unix socket. Does not
+    /// listen: nobody can connect meanwhile.
     func obstacle() -> (code: GRPCError.Code, reason: String)? {
         guard let endpoint else { return nil }
         let addresses: [Address]
@@ -118,8 +118,8 @@ extension ListenAddress {
                 Int32(place.ss_family),
                 Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
             guard descriptor >= 0 else { return (nil, errno) }
-            // Connections that linger do not count. Ports are not shared (SO_REUSEPORT): a port that another process
-            // shares would seem free.
+            // Connections that linger do not count. Ports are not shared (SO_REUSEPORT): a port
+            // that another process shares would seem free.
             var yes: Int32 = 1
             let size = socklen_t(MemoryLayout<Int32>.size)
             unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, size)

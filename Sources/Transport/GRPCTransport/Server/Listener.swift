@@ -5,11 +5,13 @@ internal import Synchronization
 
 /// Accepts connections on a thread of its own, and hands them to the lanes in turn.
 ///
-/// The C core could listen by itself, but its loop ends for good with the first `accept` that fails, and it takes
-/// whatever comes: a moment without descriptors would leave the server deaf. Here the number of connections stays
-/// below what the process may open, idle ones make room for new ones, and a socket that fails is opened again.
+/// The C core could listen by itself, but its loop ends for good with the first `accept` that
+/// fails, and it takes whatever comes: a moment without descriptors would leave the server deaf.
+/// Here the number of connections stays below what the process may open, idle ones make room for
+/// new ones, and a socket that fails is opened again.
 final class Listener: Sendable {
-    /// Descriptors that connections leave to everything else in the process, if the limit allows for so many.
+    /// Descriptors that connections leave to everything else in the process, if the limit allows
+    /// for so many.
     static let reserve = 256
     private static let pause = 100
 

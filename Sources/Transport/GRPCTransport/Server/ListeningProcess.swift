@@ -1,9 +1,9 @@
 internal import Calendar
 internal import Glibc
 
-/// Who listens on a port, by what [proc(5)](https://man7.org/linux/man-pages/man5/proc.5.html) shows: other users'
-/// processes only to root.
-enum ListeningProcess {
+/// Who listens on a port, by what [proc(5)](https://man7.org/linux/man-pages/man5/proc.5.html)
+/// shows: other users' processes only to root.
+private enum ListeningProcess {
     /// `process 4711 (penstock)`; `nil` where it can't be found out.
     static func of(port: UInt16) -> String? {
         let sockets = Set(["/proc/net/tcp", "/proc/net/tcp6"].flatMap { inodes(in: $0, port) })
@@ -72,8 +72,8 @@ enum ListeningProcess {
 public enum ListenProbe {
     /// Binds the address and lets it go again, without listening: nobody can connect meanwhile.
     ///
-    /// - Throws: ``GRPCError`` with the reason why a server would not start, naming the process in the way where that can
-    ///   be found out.
+    /// - Throws: ``GRPCError`` with the reason why a server would not start, naming the process in
+    ///   the way where that can be found out.
     public static func check(_ address: String) throws(GRPCError) {
         let address = try ListenAddress(address)
         guard let obstacle = address.obstacle() else { return }

@@ -2,7 +2,8 @@ internal import Calendar
 internal import Dispatch
 internal import Synchronization
 
-/// Counts the calls that tasks have borrowed, limits their number, and ends those that would hold up a shutdown.
+/// Counts the calls that tasks have borrowed, limits their number, and ends those that would hold
+/// up a shutdown.
 final class OpenCalls: Sendable {
     typealias Ticket = UInt64
 
@@ -114,7 +115,7 @@ extension OpenCalls.Phase {
 }
 
 extension GRPCStatusError {
-    static func shuttingDown() -> GRPCStatusError {
+    fileprivate static func shuttingDown() -> GRPCStatusError {
         GRPCStatusError(.unavailable, "the server is shutting down")
     }
 }

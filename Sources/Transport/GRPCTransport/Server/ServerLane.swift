@@ -1,10 +1,11 @@
 internal import CGRPC
 internal import Synchronization
 
-/// A server of the C core with one completion queue, and all that the queue's one thread does: asking for calls,
-/// answering them or handing them to tasks, and taking their slots back.
+/// A server of the C core with one completion queue, and all that the queue's one thread does:
+/// asking for calls, answering them or handing them to tasks, and taking their slots back.
 ///
-/// Each lane has a server of its own, so that it has all the calls of its connections, and lanes share no lock.
+/// Each lane has a server of its own, so that it has all the calls of its connections, and lanes
+/// share no lock.
 ///
 /// `Sendable`: everything mutable is used on the lane's thread only.
 final class ServerLane: @unchecked Sendable {
@@ -131,8 +132,8 @@ final class ServerLane: @unchecked Sendable {
         openCalls.setCancellation(ticket, cancel)
     }
 
-    /// Ends the connections of clients that do not take their answers: each keeps the call's memory. The more there are,
-    /// the less time they have.
+    /// Ends the connections of clients that do not take their answers: each keeps the call's
+    /// memory. The more there are, the less time they have.
     private func disconnectSlowReaders() {
         second.add(1, ordering: .relaxed)
         giveMemoryBack()
@@ -154,7 +155,8 @@ final class ServerLane: @unchecked Sendable {
             }
         }
     }
-    /// What thousands of calls had would stay with the allocator otherwise, in pieces between what is still used.
+    /// What thousands of calls had would stay with the allocator otherwise, in pieces between what
+    /// is still used.
     private func giveMemoryBack() {
         guard mostSlots >= Self.manySlots, openSlots <= mostSlots / 16 else { return }
         mostSlots = openSlots

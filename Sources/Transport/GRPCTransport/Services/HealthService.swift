@@ -63,7 +63,7 @@ public final class HealthService: Sendable {
     }
 
     /// The status of a service now and after every change. A slow reader gets the newest only.
-    func watch(_ service: String) -> AsyncStream<Status?> {
+    fileprivate func watch(_ service: String) -> AsyncStream<Status?> {
         let (stream, continuation) = AsyncStream.makeStream(
             of: Status?.self, bufferingPolicy: .bufferingNewest(1))
         let number = state.withLock { state in

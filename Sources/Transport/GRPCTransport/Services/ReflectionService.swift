@@ -4,7 +4,7 @@ public import Protobuf
 /// server without its proto files.
 ///
 /// See <https://github.com/grpc/grpc/blob/master/doc/server-reflection.md>.
-struct ReflectionService: Sendable {
+private struct ReflectionService: Sendable {
     typealias Request = Grpc_Reflection_V1_ServerReflectionRequest
     typealias Response = Grpc_Reflection_V1_ServerReflectionResponse
 
@@ -102,7 +102,7 @@ package struct DescriptorIndex: Sendable {
         }
     }
 
-    func declares(_ symbol: String) -> Bool { fileNamesBySymbol[symbol] != nil }
+    fileprivate func declares(_ symbol: String) -> Bool { fileNamesBySymbol[symbol] != nil }
 
     /// A file followed by all those that it needs, serialized; `nil` if there is no such file.
     package func file(named name: String) -> [[UInt8]]? {
@@ -119,7 +119,7 @@ package struct DescriptorIndex: Sendable {
     }
 
     /// The file that declares a message, enum, service, method and so on, with all that it needs.
-    func file(declaring symbol: String) -> [[UInt8]]? {
+    fileprivate func file(declaring symbol: String) -> [[UInt8]]? {
         fileNamesBySymbol[symbol].flatMap { file(named: $0) }
     }
 }

@@ -30,7 +30,7 @@ final class OutgoingStatus: @unchecked Sendable {
 
     /// The message as it may be sent. The C core does the percent-encoding; spaces at the ends it
     /// leaves as they are, which nghttp2 and others that follow RFC 9113 refuse in a header.
-    static func sendable(_ message: String) -> String {
+    private static func sendable(_ message: String) -> String {
         var kept = message.unicodeScalars.drop { $0.properties.isWhitespace }
         var bytes = Substring(kept).utf8.count
         while let last = kept.last {

@@ -3,8 +3,8 @@
 ///
 /// [Encoding](https://protobuf.dev/programming-guides/encoding/)
 public struct BinaryWriter: ~Copyable {
-    /// The bytes written, then zeros that make room for more. Writing in place, once the room is known
-    /// to be there, takes two thirds of the time of appending byte by byte.
+    /// The bytes written, then zeros that make room for more. Writing in place, once the room is
+    /// known to be there, takes two thirds of the time of appending byte by byte.
     @usableFromInline var storage: [UInt8]
     /// How many bytes of `storage` are written.
     @usableFromInline var count: Int

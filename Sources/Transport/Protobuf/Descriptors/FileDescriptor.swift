@@ -108,8 +108,8 @@ public struct MethodDescriptor<Request: Message, Response: Message>: Sendable {
     public var path: String { "/\(service)/\(name)" }
 }
 
-/// The messages of `descriptor.proto` and `plugin.proto`, as far as the generator and reflection read
-/// them. They are written by hand, since the generator cannot generate what it is made of.
+/// The messages of `descriptor.proto` and `plugin.proto`, as far as the generator and reflection
+/// read them. They are written by hand, since the generator cannot generate what it is made of.
 package protocol DescriptorMessage: Message {}
 
 extension DescriptorMessage {

@@ -1,6 +1,6 @@
 extension JSONReader {
     /// The bytes from `start` to `end` as text.
-    func text(_ start: Int, _ end: Int) throws(ProtobufError) -> String {
+    private func text(_ start: Int, _ end: Int) throws(ProtobufError) -> String {
         do {
             return String(copying: try UTF8Span(validating: input.extracting(start..<end)))
         } catch {
@@ -155,8 +155,8 @@ extension JSONReader {
 
     /// Reads an integer; `1.0` and `1e3` are integers too, as JavaScript writes them.
     ///
-    /// - Throws: ``ProtobufError`` with the code `invalidValue` for fractions and numbers out of the
-    ///   type's range.
+    /// - Throws: ``ProtobufError`` with the code `invalidValue` for fractions and numbers out of
+    ///   the type's range.
     public mutating func integer<T: FixedWidthInteger & LosslessStringConvertible>()
         throws(ProtobufError) -> T
     {
@@ -176,7 +176,8 @@ extension JSONReader {
 
     /// Reads a number; `"NaN"`, `"Infinity"` and `"-Infinity"` stand for what JSON has no word for.
     ///
-    /// - Throws: ``ProtobufError`` with the code `invalidValue` for numbers out of the type's range.
+    /// - Throws: ``ProtobufError`` with the code `invalidValue` for numbers out of the type's
+    ///   range.
     public mutating func floatingPoint<T: BinaryFloatingPoint & LosslessStringConvertible>()
         throws(ProtobufError) -> T
     {

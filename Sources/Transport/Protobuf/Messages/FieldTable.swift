@@ -110,8 +110,8 @@ public protocol FieldSource: ~Copyable, ~Escapable {
     mutating func map<Key: MapKeyCodec, Value: FieldCodec>(
         _: Key.Type, _: Value.Type, _ values: inout [Key.Value: Value.Value]
     ) throws(ProtobufError)
-    /// A member of a oneof; `occupied` says that the oneof has a value, which is an error in JSON and
-    /// overruled in the binary format.
+    /// A member of a oneof; `occupied` says that the oneof has a value, which is an error in JSON
+    /// and overruled in the binary format.
     mutating func member<Codec: FieldCodec>(
         _: Codec.Type, _ value: inout Codec.Value?, occupied: Bool
     ) throws(ProtobufError)

@@ -67,8 +67,8 @@ extension Message {
 
     /// Encodes as ProtoJSON on one line, in the order of the field numbers, maps sorted by key.
     ///
-    /// - Throws: ``ProtobufError`` with the code `unencodable` for values that JSON cannot hold, such
-    ///   as a time outside the years 1 to 9999.
+    /// - Throws: ``ProtobufError`` with the code `unencodable` for values that JSON cannot hold,
+    ///   such as a time outside the years 1 to 9999.
     public func jsonUTF8Bytes(
         options: JSONEncodingOptions = .init()
     ) throws(ProtobufError) -> [UInt8] {

@@ -5,8 +5,8 @@
 /// (``serializedBytes()``, ``init(serializedBytes:)``, ``jsonUTF8Bytes(options:)``,
 /// ``init(jsonUTF8Bytes:options:)``), which are named as in Apple's swift-protobuf.
 ///
-/// The requirements that take a concrete reader or writer are one-liners over the generic ones. They
-/// are generated too, not defaulted, so that the generics are specialised in the module of the
+/// The requirements that take a concrete reader or writer are one-liners over the generic ones.
+/// They are generated too, not defaulted, so that the generics are specialised in the module of the
 /// message: as defaults they would run unspecialised, at two to three times the cost.
 public protocol Message: Hashable, Sendable {
     /// The full name, such as `conversionreports.v1.Report`.
@@ -54,8 +54,8 @@ extension Message {
 extension Message {
     /// Decodes the binary format.
     ///
-    /// Unknown fields are skipped, as the format demands. Nothing is allocated besides the values of
-    /// the fields.
+    /// Unknown fields are skipped, as the format demands. Nothing is allocated besides the values
+    /// of the fields.
     ///
     /// - Throws: ``ProtobufError`` with the field's path and the byte offset where the input is
     ///   truncated or malformed, holds text that is no UTF-8, or nests deeper than 100 messages.

@@ -104,8 +104,8 @@ extension Google_Protobuf_Duration {
         nanos = Int32(duration.components.attoseconds / 1_000_000_000)
     }
 
-    /// Whether seconds and nanoseconds are in their ranges and of one sign. The binary format does not
-    /// see to it.
+    /// Whether seconds and nanoseconds are in their ranges and of one sign. The binary format does
+    /// not see to it.
     public var isValid: Bool {
         seconds.magnitude <= Self.maximumSeconds && nanos.magnitude < 1_000_000_000
             && seconds.signum() * Int64(nanos.signum()) >= 0
@@ -143,8 +143,8 @@ extension Google_Protobuf_Duration {
 }
 
 /// Scans text of a fixed format: times and durations.
-struct TextScanner {
-    private(set) var rest: Substring.UTF8View
+private struct TextScanner {
+    private var rest: Substring.UTF8View
 
     init(_ text: String) { rest = Substring(text).utf8 }
 
@@ -169,7 +169,7 @@ struct TextScanner {
     }
 
     /// Two digits that give a number within `range`.
-    mutating func twoDigits(_ range: ClosedRange<Int>) -> Int? {
+    private mutating func twoDigits(_ range: ClosedRange<Int>) -> Int? {
         guard let (value, _) = digits(2...2), range.contains(value) else { return nil }
         return value
     }

@@ -13,7 +13,8 @@ public struct TimeZone: Sendable {
         var offset: Int64
     }
 
-    /// A stretch of time during which the offset stays the same; seconds since 1970-01-01T00:00:00Z.
+    /// A stretch of time during which the offset stays the same; seconds since
+    /// 1970-01-01T00:00:00Z.
     public struct Period: Sendable, Hashable {
         /// `Int64.min` for the first.
         public var start: Int64
@@ -110,7 +111,7 @@ public struct TimeZoneDatabase: Sendable {
     /// Where Debian keeps them.
     public static let system = TimeZoneDatabase(folder: "/usr/share/zoneinfo")
 
-    let folder: String
+    fileprivate let folder: String
 
     /// - Parameter folder: holds a TZif file a zone, and `tzdata.zi` with their names.
     public init(folder: String) { self.folder = folder }

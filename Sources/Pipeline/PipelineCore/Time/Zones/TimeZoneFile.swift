@@ -3,7 +3,7 @@ internal import Calendar
 /// A compiled time zone ([TZif](https://www.rfc-editor.org/rfc/rfc9636), version 2 and later).
 struct TimeZoneFile {
     /// How far ahead the rule that a file ends with is written out.
-    static let lastYear: Int64 = 2200
+    private static let lastYear: Int64 = 2200
 
     /// Before the first change.
     var firstOffset: Int64

@@ -42,7 +42,7 @@ struct TimeZoneRule: Equatable {
 
 extension TimeZoneRule.Switch {
     /// On the local clock, since the epoch's midnight.
-    func seconds(in year: Int64) -> Int64 { day.days(in: year) * 86_400 + time }
+    fileprivate func seconds(in year: Int64) -> Int64 { day.days(in: year) * 86_400 + time }
 }
 
 extension TimeZoneRule.Day {

@@ -9,7 +9,7 @@ internal import Synchronization
 /// tables is bounded.
 final class EventPartitions: Sendable {
     /// Months from the store's own that get tables: ten years back (the longest report), one ahead.
-    static let window = -120...12
+    private static let window = -120...12
 
     private let pool: PostgresPool
     /// Months that need no look any more, whether they have a table or not.

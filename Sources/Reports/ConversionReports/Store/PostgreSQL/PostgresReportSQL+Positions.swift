@@ -1,11 +1,12 @@
 internal import Postgres
 
 extension PostgresReportSQL {
-    /// Positions belong to a stage and a log. Rows of earlier versions knew neither: they have empty names, and are
-    /// taken over by the first stage that asks for a log of their topic.
+    /// Positions belong to a stage and a log. Rows of earlier versions knew neither: they have
+    /// empty names, and are taken over by the first stage that asks for a log of their topic.
     ///
-    /// `source` is the log's key and the number of the log that has it now, so that positions of the one before can't be
-    /// advanced any more. The lock keeps a position from being stored for a log that is just being replaced.
+    /// `source` is the log's key and the number of the log that has it now, so that positions of
+    /// the one before can't be advanced any more. The lock keeps a position from being stored for a
+    /// log that is just being replaced.
     static let ownedPositions: PostgresScript = """
         ALTER TABLE conversion.event_positions
           ADD pipeline text COLLATE "C" NOT NULL DEFAULT '',

@@ -6,7 +6,8 @@ extension PostgresReportStore {
         schema: PostgresReportSQL.schema, component: "conversion-reports",
         steps: [PostgresReportSQL.tables, PostgresReportSQL.ownedPositions], tables: columns)
 
-    /// The columns of each table; a test compares them with what a migration makes. Months have tables like `events`.
+    /// The columns of each table; a test compares them with what a migration makes. Months have
+    /// tables like `events`.
     static let columns: [String: [String]] = [
         "events": ["occurred_at", "event_id", "count", "kind", "product_id", "checkout_id"],
         "events_other": ["occurred_at", "event_id", "count", "kind", "product_id", "checkout_id"],
@@ -19,8 +20,9 @@ extension PostgresReportStore {
         ],
     ]
 
-    /// What storing events takes, and what reading reports does. Months have the rights of `events`.
-    static func privileges(storing: Bool, reading: Bool) -> PostgresPrivileges {
+    /// What storing events takes, and what reading reports does. Months have the rights of
+    /// `events`.
+    private static func privileges(storing: Bool, reading: Bool) -> PostgresPrivileges {
         var rights = ["schema_versions": ["SELECT"]]
         if storing {
             rights["events"] = ["INSERT"]
@@ -51,7 +53,8 @@ extension PostgresReportStore {
 }
 
 extension PostgresReportStore {
-    /// Where a pipeline goes on in a log; `nil` without positions, or without tables of this version. Only reads.
+    /// Where a pipeline goes on in a log; `nil` without positions, or without tables of this
+    /// version. Only reads.
     public static func storedPositions(
         of log: LogName, pipeline: String, _ connection: PostgresConnection
     ) throws -> StoredPositions? {

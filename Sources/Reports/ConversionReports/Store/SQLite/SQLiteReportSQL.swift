@@ -28,7 +28,8 @@ enum SQLiteReportSQL {
           PRIMARY KEY(source, partition)) WITHOUT ROWID;
         """
 
-    /// Positions belong to a stage and a log. Rows of earlier versions knew neither: they belong to nobody yet.
+    /// Positions belong to a stage and a log. Rows of earlier versions knew neither: they belong to
+    /// nobody yet.
     static let ownedPositions = """
         CREATE TABLE conversion_owned_positions(
           pipeline TEXT NOT NULL, stage TEXT NOT NULL, source TEXT NOT NULL,

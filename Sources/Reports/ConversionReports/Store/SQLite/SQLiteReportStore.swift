@@ -5,8 +5,8 @@ public import SQLite
 ///
 /// Writes are transactions of the file's one writer; reads run beside them on one snapshot.
 public struct SQLiteReportStore: ReportStore {
-    let database: SQLiteDatabase
-    let clock: PipelineClock
+    private let database: SQLiteDatabase
+    private let clock: PipelineClock
     private var owner = PositionOwner(pipeline: "", stage: "")
 
     /// - Parameter clock: tells when a reading's snapshot was taken.
@@ -209,7 +209,7 @@ extension SQLiteReportStore: StateAdministration {
 
 extension SQLiteConnection {
     /// The stages that have positions in the log.
-    func storers(of log: LogName) throws -> [StateName] {
+    fileprivate func storers(of log: LogName) throws -> [StateName] {
         var found: [StateName] = []
         try forEach(
             """

@@ -7,7 +7,7 @@ public struct GeneratorAddresses: Sendable, Hashable {
     /// What to show people.
     public static let form = "grpc://host:port[,host:port…]"
     /// Most addresses of one generator; each has a connection of its own.
-    static let limit = 64
+    private static let limit = 64
 
     /// `host:port` or `[IPv6]:port` each; at least one, none twice.
     public let targets: [String]

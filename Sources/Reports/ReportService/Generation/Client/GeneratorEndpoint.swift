@@ -56,7 +56,8 @@ struct EndpointFailure: Error {
     enum Remedy: Sendable {
         /// Another endpoint may answer, or this one later.
         case elsewhere
-        /// The server stumbled: perhaps over this batch. Tried elsewhere, and split when it keeps happening.
+        /// The server stumbled: perhaps over this batch. Tried elsewhere, and split when it keeps
+        /// happening.
         case elsewhereForNow
         /// No generator will ever answer this batch as it is.
         case none

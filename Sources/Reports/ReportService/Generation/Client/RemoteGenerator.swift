@@ -10,8 +10,8 @@ internal import Synchronization
 /// A batch is one call, so that all its reports come from one snapshot. Batches go to the addresses
 /// in turn; each is asked for its health first, and those that just failed come last. A call that
 /// fails for a reason that lies with the server is made again elsewhere, in a few rounds with
-/// growing pauses, all within the stage's `timeout`, which is also the call's deadline. Reports come
-/// back as the generator in this process would have encoded them.
+/// growing pauses, all within the stage's `timeout`, which is also the call's deadline. Reports
+/// come back as the generator in this process would have encoded them.
 ///
 /// - What a generator says of a case is that case's failure.
 /// - INVALID_ARGUMENT and OUT_OF_RANGE are permanent: the runtime splits the batch.
@@ -22,11 +22,11 @@ public final class RemoteGenerator: Generator {
     /// How often each address is tried before the batch is given back.
     static let rounds = 4
     /// The first pause between two rounds; each is twice the one before, less up to half of it.
-    static let firstPause: Duration = .milliseconds(250)
+    private static let firstPause: Duration = .milliseconds(250)
     /// How long an address may take to say how it is.
-    static let healthTimeout: Duration = .seconds(5)
+    private static let healthTimeout: Duration = .seconds(5)
     /// Claims of a batch after which a server's stumbling is taken for the batch's fault.
-    static let patience = 8
+    private static let patience = 8
 
     private let endpoints: [any GeneratorEndpoint]
     private let rotation: Mutex<EndpointRotation>

@@ -7,10 +7,10 @@ internal import Synchronization
 /// A generator as a service of its own: `conversionreports.v1.ReportGeneratorService` with health
 /// and reflection, on one address.
 ///
-/// A call carries a batch and brings back an outcome for each case, in order. What is wrong with one
-/// definition is that case's error; what is wrong with the call (no definitions, too many, a case
-/// twice) is INVALID_ARGUMENT with every violation. A call whose deadline passes or whose caller goes
-/// away has its run cancelled. Nothing is written, so a call may be repeated anywhere.
+/// A call carries a batch and brings back an outcome for each case, in order. What is wrong with
+/// one definition is that case's error; what is wrong with the call (no definitions, too many, a
+/// case twice) is INVALID_ARGUMENT with every violation. A call whose deadline passes or whose
+/// caller goes away has its run cancelled. Nothing is written, so a call may be repeated anywhere.
 public final class ReportGeneratorServer: Sendable {
     /// Where it listens, and its limits.
     public struct Configuration: Sendable {
