@@ -89,7 +89,7 @@ let package = Package(
             ["PipelineCore", "Protobuf", "ReportMessages", "Postgres", "SQLite", "Calendar"]),
         layer(
             "Reports", "ReportService",
-            ["PipelineCore", "Logging", "Protobuf", "ReportMessages", "GRPCTransport"]),
+            ["PipelineCore", "Logging", "Protobuf", "ReportMessages", "GRPCTransport", "Calendar"]),
 
         layer(
             "Program", "StandardCatalogue",
@@ -145,7 +145,10 @@ let package = Package(
         tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
         tests(
             "PipelineCore",
-            ["PipelineCore", "PipelineTesting", "Specification", "Calendar", "Logging"]),
+            [
+                "PipelineCore", "PipelineTesting", "Specification", "Calendar", "Concurrency",
+                "Logging",
+            ]),
         tests(
             "PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"],
             exclude: ["Golden"]),

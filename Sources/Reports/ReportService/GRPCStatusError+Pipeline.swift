@@ -67,8 +67,10 @@ extension PipelineError {
 }
 
 extension PipelineError {
-    /// Why a service can't be served: `address-in-use` where another process has the port, `cannot-listen` otherwise.
+    /// Why a service can't be served: `address-in-use` where another process has the port, `no-thread`,
+    /// `cannot-listen` otherwise.
     static func cannotListen(_ error: GRPCError) -> PipelineError {
+        if error.code == .noThread { return .retryable(.noThread, error.message, cause: error) }
         guard error.code == .addressInUse else {
             return .fatal(.cannotListen, error.message, cause: error)
         }

@@ -36,9 +36,13 @@ internal import PipelineCore
         // Kept until the handle is destroyed, or to the process's end: its callbacks may still come.
         let kept = unsafe Unmanaged.passRetained(last)
         if abortsWhenDestroyed { return }
-        _ = try? NativeThread(name: "kafka-destroy") {
-            unsafe rd_kafka_destroy_flags(last.handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
-            unsafe kept.release()
+        do {
+            _ = try NativeThread(name: "kafka-destroy") {
+                unsafe rd_kafka_destroy_flags(last.handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
+                unsafe kept.release()
+            }
+        } catch {
+            events.note(4, "DESTROY", "a client stays to the process's end: \(error)")
         }
     }
 
