@@ -115,7 +115,7 @@ let package = Package(
             ["PipelineCore", "Protobuf", "ReportMessages", "Postgres", "SQLite", "Calendar"]),
         layer(
             "Reports", "ReportService",
-            ["PipelineCore", "Logging", "Protobuf", "ReportMessages", "GRPCTransport"]),
+            ["PipelineCore", "Logging", "Protobuf", "ReportMessages", "GRPCTransport", "Calendar"]),
 
         layer(
             "Program", "StandardCatalogue",
@@ -189,7 +189,10 @@ let package = Package(
         tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
         tests(
             "PipelineCore",
-            ["PipelineCore", "PipelineTesting", "Calendar", "Logging", "ConfigurationFields"]),
+            [
+                "PipelineCore", "PipelineTesting", "Calendar", "Concurrency", "Logging",
+                "ConfigurationFields",
+            ]),
         tests(
             "PipelineConfiguration",
             [

@@ -6,6 +6,9 @@ extension ErrorCode {
         "acceptance-unknown", .passing,
         "The store did not answer in time while a request was being stored.",
         remedy: "Send it again with the same case_id: it is taken in once.")
+    package static let busMismatch = ErrorCode(
+        "bus-mismatch", .failure, "A bus refused a message that it was not given.",
+        remedy: "Correct the bus: it names messages of the send that it answers.")
     package static let foreignCacheEntry = ErrorCode(
         "foreign-cache-entry", .passing,
         "What lies under a case's key in the cache is not that case's answer.",
@@ -22,7 +25,8 @@ extension ErrorCode {
 
     /// All of these, for the catalogue.
     package static let ofStages: [ErrorCode] = [
-        .acceptanceUnknown, .foreignCacheEntry, .notAccepted, .notHandedOver, .unknownCodec,
+        .acceptanceUnknown, .busMismatch, .foreignCacheEntry, .notAccepted, .notHandedOver,
+        .unknownCodec,
         .unknownGenerator,
     ]
 }

@@ -20,11 +20,20 @@ final class TopicProducer: Sendable {
         self.partitions = partitions
     }
 
-    /// - Returns: what the bus refuses for good, by index.
+    /// - Returns: what the bus refuses for good, by index into `records`.
+    /// - Throws: ``PipelineError`` as ``BusProducer/send(_:to:)``; `bus-mismatch`, fatal, when the
+    ///   bus refuses what it was not given.
     func send(_ records: [OutgoingRecord]) async throws -> [Int: PipelineError] {
         let producer = try await opened()
         do {
-            return try await producer.send(records, to: topic)
+            let refused = try await producer.send(records, to: topic)
+            if let foreign = refused.keys.first(where: { !records.indices.contains($0) }) {
+                throw PipelineError.fatal(
+                    .busMismatch,
+                    "the bus refuses message \(foreign) of \(records.count) for \(topic), which it was not given"
+                )
+            }
+            return refused
         } catch let error as PipelineError where error.code == .topicMissing {
             state.withLock { $0.isThere = false }
             throw error

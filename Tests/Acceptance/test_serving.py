@@ -128,6 +128,31 @@ def test_silent_connections_beyond_the_limit_of_files_make_the_api_deaf_for_nobo
         check(b"", timeout=20)
 
 
+def test_with_too_few_files_to_open_it_says_so_and_with_just_enough_it_serves(embedded):
+    # Below that, libraries would end it by a trap.
+    path = embedded.write()
+
+    def start(limit, *arguments):
+        log = embedded.folder / f"{arguments[0]}-{limit}.log"
+        with open(log, "w") as out:
+            process = subprocess.Popen(
+                [PENSTOCK, *arguments], cwd=embedded.folder, env=embedded.environment, stderr=out, stdin=subprocess.DEVNULL,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+        process.log = log
+        embedded.processes.append(process)
+        return process
+
+    for limit in (20, 22, 24, 32, 63):
+        for arguments in (["run", path], ["generate", "--listen", f"grpc://127.0.0.1:{free_port()}"]):
+            process = start(limit, *arguments)
+            assert process.wait(timeout=LIMIT) == 69, (limit, arguments, process.log.read_text())
+            assert process.log.read_text().splitlines()[-1].endswith(
+                f"this process may open {limit} files, and needs 64 at least: raise the limit of open files (ulimit -n)")
+    process = start(64, "run", path)
+    eventually(lambda: embedded.call("health", "--server", f"127.0.0.1:{embedded.port}", check=False).returncode == 0, "it serves")
+    embedded.stop(process)
+
+
 @contextlib.contextmanager
 def small_disk(folder):
     """A disk of 96 MiB, and what fills it up to the last byte."""

@@ -1,3 +1,4 @@
+import Dispatch
 import GRPCTransport
 import Testing
 
@@ -117,6 +118,34 @@ struct ShutdownTests {
         // It may still answer: nothing that it uses has gone.
         gate.open()
         await client.shutdown()
+    }
+
+    @Test(
+        "A call that its queue's thread still works on when its client has gone does not end the process"
+    )
+    func slowThread() async throws {
+        let arrived = Signal()
+        let goesOn = DispatchSemaphore(value: 0)
+        var configuration = GRPCServer.Configuration()
+        configuration.queues = 1
+        let server = GRPCServer(configuration: configuration)
+        server.unary("/test.Wait/Thread") { _, _ in
+            arrived.send()
+            goesOn.wait()
+            return .reply([1])
+        }
+        try server.start()
+        let client = try await connectedClient(of: server)
+        async let status = failure { () throws(GRPCStatusError) in
+            try await client.unary("/test.Wait/Thread", [], timeout: .seconds(30))
+        }
+        await arrived.receive()
+        async let end = server.shutdown(grace: .zero)
+        // By then the server has closed its connections.
+        #expect(await status?.code == .unavailable)
+        await client.shutdown()
+        goesOn.signal()
+        #expect(await end)
     }
 
     @Test("A server runs as long as its task")

@@ -21,6 +21,43 @@ struct MigrationTests {
             ])
     }
 
+    @Test("say which of them has made the text of a function that is in force")
+    func functions() async throws {
+        let scripts: [(name: String, script: PostgresScript)] = [
+            ("tables", LedgerSchema.tables), ("registration", LedgerSchema.registration),
+            ("accept", LedgerSchema.accept), ("openBatch", LedgerSchema.openBatch),
+            ("seal", LedgerSchema.seal), ("claiming", LedgerSchema.claiming),
+            ("commit", LedgerSchema.commit), ("bisect", LedgerSchema.bisect),
+            ("deliveries", LedgerSchema.deliveries), ("snapshots", LedgerSchema.snapshots),
+            ("upkeep", LedgerSchema.upkeep), ("revisions", LedgerSchema.revisions),
+            ("refusals", LedgerSchema.refusals), ("logs", LedgerSchema.logs),
+            ("repeats", LedgerSchema.repeats),
+        ]
+        var makers: [String: String] = [:]
+        for (name, script) in scripts {
+            for match in "\(script)".matches(of: /create (?:or replace )?function penstock\.(\w+)/)
+            {
+                makers[String(match.output.1)] = name
+            }
+        }
+        let inForce = Dictionary(grouping: makers.keys.sorted()) { makers[$0]! }
+        #expect(LedgerSchema.functionsInForce == inForce)
+        try await PostgresTestDatabase.with { database in
+            let provider = PostgresLedgerProvider(pool: try database.pool())
+            try await provider.migrateLedger()
+            let made = try await database.pool().withConnection { connection in
+                let answer = try connection.query(
+                    """
+                    select distinct proname::text from pg_proc
+                    where pronamespace = 'penstock'::regnamespace
+                    """)
+                return Set((0..<answer.rowCount).map { answer.text($0, 0) })
+            }
+            #expect(made == Set(inForce.values.joined()))
+            await provider.close()
+        }
+    }
+
     @Test("give a database whose functions are of an older text the present ones")
     func renewal() async throws {
         try await PostgresTestDatabase.with { database in

@@ -84,6 +84,19 @@ struct AcceptLoopTests {
         #expect(try await settlement.outcome() == nil)
     }
 
+    @Test(
+        "ends the pipeline with a sentence when a ledger finds conflicts where it was given no case",
+        arguments: [[0, 7], [-1], []])
+    func strayConflicts(_ indices: [Int]) async throws {
+        let (chunk, settlement) = Chunk.testing([1, 2], at: 0)
+        let loop = loop(FakeLedger(strayConflicts: indices))
+        let error = await #expect(throws: PipelineError.self) { try await loop.attempt(chunk) }
+        #expect(error?.code == "ledger-mismatch" && error?.disposition == .fatal)
+        #expect(
+            error?.message == "stage batch: the ledger finds conflicts at \(indices) of 2 cases")
+        #expect(settlement.rejections.count == 0 && settlement.settlements.count == 0)
+    }
+
     @Test("keeps what the store refuses for itself in the dead letters, and accepts the rest")
     func refusals() async throws {
         let stored = InMemoryPositions()

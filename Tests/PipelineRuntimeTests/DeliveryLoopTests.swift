@@ -106,6 +106,34 @@ struct DeliveryLoopTests {
         #expect(world.observer.parked.entries == ["2 record-too-large at ready"])
     }
 
+    @Test(
+        "ends the pipeline with a sentence when a sink refuses a case that it was not given, or one twice",
+        arguments: [
+            ([2, 7], "stage ready refuses case 7, which it was not given"),
+            ([2, 2], "stage ready refuses case 2 twice"),
+        ])
+    func foreignRefusal(_ refused: [Int64], _ sentence: String) async throws {
+        struct Foreign: OutcomeSink {
+            let refused: [Int64]
+            func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
+                refused.map {
+                    OutcomeRefusal(caseNumber: $0, code: "record-too-large", reason: "too large")
+                }
+            }
+        }
+        ledger.putOutcomes(of: [1, 2, 3], to: ["ready"])
+        let environment = world.environment()
+        let loop = DeliveryLoop(
+            stage: "ready", barrier: world.barrier(ledger, environment),
+            sink: Foreign(refused: refused), environment: environment)
+        let error = await #expect(throws: PipelineError.self) { try await loop.run() }
+        #expect(error?.code == "sink-mismatch" && error?.disposition == .fatal)
+        #expect(error?.message == sentence)
+        // Nothing is parked that nobody can find, and whoever comes next finds the batch.
+        #expect(ledger.refusals.count == 0)
+        #expect(!ledger.calls.entries.contains { $0.hasPrefix("delivered") })
+    }
+
     @Test("that fails for good is tried ever more rarely, while others go on")
     func lastingTrouble() async throws {
         let sink = FakeSink()

@@ -8,7 +8,7 @@ struct PartitionProgressTests {
         PositionAdvance(source: "t", partition: 0, expected: expected, next: next)
     }
 
-    private func underWay() -> PartitionProgress {
+    private func inFlight() -> PartitionProgress {
         var progress = PartitionProgress()
         progress.start(at: 5)
         progress.handOut(to: 8)
@@ -17,7 +17,7 @@ struct PartitionProgressTests {
     }
 
     @Test func `What settles out of order counts once the gap is closed`() {
-        var progress = underWay()
+        var progress = inFlight()
         progress.settle(step(8, 9))
         #expect(progress.settled == 5)
         #expect(!progress.isIdle(storesPositions: false))
@@ -30,7 +30,7 @@ struct PartitionProgressTests {
     }
 
     @Test func `A rewound step that settles late changes nothing`() {
-        var progress = underWay()
+        var progress = inFlight()
         progress.rewind()
         #expect(progress.position == nil)
         progress.settle(step(5, 8))

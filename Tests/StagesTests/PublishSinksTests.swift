@@ -81,6 +81,29 @@ struct PublishSinksTests {
         #expect(bus.created.entries == ["ready"])
     }
 
+    @Test(
+        "ends the pipeline with a sentence when the bus refuses what it was not given",
+        arguments: [2, -1])
+    func strayRefusal(_ index: Int) async throws {
+        let bus = FakeBus(refusing: [index])
+        let settlement = RecordedSettlement()
+        let acknowledgement = Acknowledgement(settlement)
+        let ofRecords = await #expect(throws: PipelineError.self) {
+            try await records(bus).deliver(
+                Chunk(records: [record(), .testing(6)], acknowledgement: acknowledgement))
+        }
+        acknowledgement.settle(.acknowledged)
+        #expect(settlement.rejections.count == 0)
+        let ofOutcomes = await #expect(throws: PipelineError.self) {
+            _ = try await outcomes(bus).deliver(
+                OutcomeBatch(number: 1, token: 1, outcomes: [.testing(1), .testing(2)]))
+        }
+        #expect(ofRecords?.code == "bus-mismatch" && ofOutcomes?.code == "bus-mismatch")
+        #expect(
+            ofRecords?.message
+                == "the bus refuses message \(index) of 2 for ready, which it was not given")
+    }
+
     @Test("answers which announcements the bus refuses for good, and which can't be rendered")
     func refusedAnnouncements() async throws {
         let bus = FakeBus(tooLarge: 40)

@@ -49,6 +49,8 @@ public struct ThreadError: Error, CustomStringConvertible {
     /// What `pthread_create` answered.
     public let code: Int32
 
+    public init(code: Int32) { self.code = code }
+
     public var description: String {
         "the system gives no thread (\(unsafe String(cString: strerror(code)))): raise the limit of processes (ulimit -u)"
     }

@@ -59,7 +59,7 @@ final class RedisClient: Sendable {
         }
     }
 
-    /// Refuses further calls, lets what is under way end, and disconnects.
+    /// Refuses further calls, lets what is in flight end, and disconnects.
     func close() async {
         let abandoned = state.withLock { state in
             state.isClosed = true
@@ -95,10 +95,18 @@ final class RedisClient: Sendable {
         }
         switch start {
         case .nothing: break
-        case .answering(let lane): lanes[lane].worker.enqueue { self.work(lane) }
-        case .connecting(let lane): lanes[lane].worker.enqueue { self.reconnect(lane) }
+        case .answering(let lane): begin(lane) { self.work(lane) }
+        case .connecting(let lane): begin(lane) { self.reconnect(lane) }
         }
         return error
+    }
+
+    /// Without a thread whoever waits is told so: nobody else may come for the lane.
+    private func begin(_ lane: Int, _ body: @escaping @Sendable () -> Void) {
+        do { try lanes[lane].worker.enqueue(body) } catch {
+            state.withLock { $0.idleLanes.append(lane) }
+            failed(error)
+        }
     }
 
     private var overloaded: PipelineError {

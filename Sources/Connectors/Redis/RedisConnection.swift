@@ -187,7 +187,14 @@ final class RedisLane: @unchecked Sendable {
     private var lastDrop: Instant?
     private let configuration: RedisConfiguration
     private let clock: PipelineClock
-    let worker = WorkerThread()
+    /// hiredis writes to sockets that the server may have closed. The signal is this thread's
+    /// alone.
+    let worker = WorkerThread(beginningWith: {
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        unsafe sigaddset(&signals, SIGPIPE)
+        unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+    })
 
     /// A replica that stays read-only must not cost a new connection for each write.
     private static let dropInterval = Duration.seconds(5)
@@ -195,14 +202,6 @@ final class RedisLane: @unchecked Sendable {
     init(_ configuration: RedisConfiguration, clock: PipelineClock) {
         self.configuration = configuration
         self.clock = clock
-        // hiredis writes to sockets that the server may have closed. The signal is this thread's
-        // alone.
-        worker.enqueue {
-            var signals = sigset_t()
-            unsafe sigemptyset(&signals)
-            unsafe sigaddset(&signals, SIGPIPE)
-            unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
-        }
     }
 
     /// Connects unless there is a connection that seems good. On the worker only.

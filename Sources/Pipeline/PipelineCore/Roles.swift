@@ -35,8 +35,7 @@ extension Transform {
     public func run() async throws {}
 }
 
-/// Regroups chunks in memory, by a rule of its own; their deliveries stay open until what comes out
-/// has settled.
+/// Regroups chunks in memory, by a rule of its own; they settle when what comes out of them has.
 public protocol Buffer: Sendable {
     /// Runs until `receive` answers `nil` and what was held has been sent on.
     func run(

@@ -9,7 +9,20 @@ struct AcceptLoop: Sendable {
     /// Hears what keeps the pipeline from taking in; `nil` when nothing does any more.
     private let hindered: @Sendable (PipelineError?) -> Void
     let window: ChunkWindow
-    private let refusals: Outage
+    private let settler: Settler
+    private var refusals: Outage { settler.refusals }
+
+    /// Settles what the ledger has accepted, by whichever way it was handed in.
+    private struct Settler: Sendable {
+        let barrier: RunningBarrier
+        let refusals: Outage
+
+        func settle(_ chunk: Chunk, accepting records: [Record], _ counts: AcceptedCounts) {
+            chunk.acknowledgement.settle(.acknowledged)
+            if !records.isEmpty { refusals.succeeded() }
+            barrier.accepted(counts, of: records)
+        }
+    }
 
     /// - Parameter ready: takes the next chunk, if one lies ready.
     init(
@@ -22,17 +35,16 @@ struct AcceptLoop: Sendable {
         self.hindered = hindered
         var logger = environment.logger
         logger[metadataKey: "stage"] = "\(barrier.id)"
-        let refusals = Outage.ofRefusals(
-            at: barrier.id, clock: environment.clock, logger: logger)
-        self.refusals = refusals
+        let settler = Settler(
+            barrier: barrier,
+            refusals: .ofRefusals(at: barrier.id, clock: environment.clock, logger: logger))
+        self.settler = settler
         window = ChunkWindow {
             guard let chunk = ready() else { return nil }
             Self.observe(chunk, at: barrier.id, environment)
             return chunk
         } accepted: { chunk, counts in
-            chunk.acknowledgement.settle(.acknowledged)
-            if !chunk.records.isEmpty { refusals.succeeded() }
-            barrier.accepted(counts, of: chunk.records)
+            settler.settle(chunk, accepting: chunk.records, counts)
         }
     }
 
@@ -82,9 +94,7 @@ struct AcceptLoop: Sendable {
             do {
                 switch try await handIn(chunk, records) {
                 case .accepted(let counts):
-                    chunk.acknowledgement.settle(.acknowledged)
-                    if !records.isEmpty { refusals.succeeded() }
-                    return barrier.accepted(counts, of: records)
+                    return settler.settle(chunk, accepting: records, counts)
                 case .conflicts(let indices):
                     // Nothing was written yet: the conflicts are kept first, so that no crash can
                     // lose them.
@@ -101,12 +111,25 @@ struct AcceptLoop: Sendable {
 
     private func handIn(_ chunk: Chunk, _ records: [Record]) async throws -> Acceptance {
         do {
-            return try await barrier.ledger.accept(
-                try window.submissions(of: chunk, records))
+            return try await accept(try window.submissions(of: chunk, records))
         } catch let error as PipelineError where error.disposition == .retryable {
             window.lostAnswer(of: chunk)
             throw error
         }
+    }
+
+    /// - Throws: ``PipelineError`` `ledger-mismatch`, fatal, for conflicts that name no case of
+    ///   these.
+    private func accept(_ submissions: Submissions) async throws -> Acceptance {
+        let acceptance = try await barrier.ledger.accept(submissions)
+        guard case .conflicts(let indices) = acceptance else { return acceptance }
+        guard !indices.isEmpty, indices.allSatisfy(submissions.ids.indices.contains) else {
+            throw PipelineError.fatal(
+                .ledgerMismatch,
+                "stage \(barrier.id): the ledger finds conflicts at \(indices) of \(submissions.count) cases"
+            )
+        }
+        return acceptance
     }
 
     /// Accepts what the store takes of a chunk that it refuses as a whole, and rejects the rest.
@@ -126,7 +149,7 @@ struct AcceptLoop: Sendable {
             var part = Array(part)
             while true {
                 let submissions = try Submissions(records: part, advances: standing)
-                switch try await barrier.ledger.accept(submissions) {
+                switch try await accept(submissions) {
                 case .accepted(let counts): return barrier.accepted(counts, of: part)
                 case .conflicts(let indices):
                     for index in indices {

@@ -82,7 +82,7 @@ struct DeliveryLoop: Sendable {
             do {
                 refused = try await environment.retrying(
                     "stage \(stage): deliver", limit: Self.attemptsInPlace
-                ) { try await sink.deliver(batch) }
+                ) { try batch.checked(try await sink.deliver(batch), by: stage) }
             } catch let error as PipelineError where error.disposition != .fatal {
                 let policy = error.disposition == .permanent ? Self.lasting : Self.passing
                 let pause = policy.pause(after: batch.attempts, random: environment.random)
@@ -135,6 +135,27 @@ struct DeliveryLoop: Sendable {
     private func tellEnd(of trouble: inout DeliveryTrouble, _ batch: OutcomeBatch) {
         guard trouble.delivered(batch.number) else { return }
         environment.logger.notice("delivery works again", metadata: ["stage": "\(stage)"])
+    }
+}
+
+extension OutcomeBatch {
+    /// What a sink refuses of the batch.
+    ///
+    /// - Throws: ``PipelineError`` `sink-mismatch`, fatal, for a case that the sink was not given,
+    ///   or that it refuses twice: what it says of the others can't be believed then.
+    func checked(
+        _ refused: [OutcomeRefusal], by stage: String
+    ) throws(PipelineError) -> [OutcomeRefusal] {
+        if refused.isEmpty { return refused }
+        var left = Set(outcomes.map(\.caseNumber))
+        for refusal in refused where left.remove(refusal.caseNumber) == nil {
+            let isGiven = outcomes.contains { $0.caseNumber == refusal.caseNumber }
+            throw .fatal(
+                .sinkMismatch,
+                "stage \(stage) refuses case \(refusal.caseNumber)"
+                    + (isGiven ? " twice" : ", which it was not given"))
+        }
+        return refused
     }
 }
 

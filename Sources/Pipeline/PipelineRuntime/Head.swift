@@ -152,8 +152,9 @@ struct Head: Sendable {
                 throw PipelineError.fatal(
                     .misplacedStage, "stage \(node.id) delivers outcomes, and nothing makes any")
             }
+            let refused = try outcomes.checked(try await sink.deliver(outcomes), by: node.id)
             try await item.chunk.acknowledgement.reject(
-                sink.deliver(outcomes).map { try item.chunk.rejection($0, by: node.id) })
+                refused.map { try item.chunk.rejection($0, by: node.id) })
         case .buffer: preconditionFailure("a buffer runs by itself")
         }
         return item
@@ -191,7 +192,8 @@ extension RunEnvironment {
 }
 
 extension Chunk {
-    /// - Throws: ``PipelineError`` `sink-mismatch`, fatal, for a case that the chunk does not have.
+    /// - Throws: ``PipelineError`` `sink-mismatch`, fatal, for a case that the chunk does not have
+    ///   (any more).
     fileprivate func rejection(
         _ refusal: OutcomeRefusal, by stage: String
     ) throws(PipelineError) -> Rejection {

@@ -70,8 +70,9 @@ extension PipelineError {
 
 extension PipelineError {
     /// Why a service can't be served: `address-in-use` where another process has the port,
-    /// `cannot-listen` otherwise.
+    /// `no-thread`, `cannot-listen` otherwise.
     static func cannotListen(_ error: GRPCError) -> PipelineError {
+        if error.code == .noThread { return .retryable(.noThread, error.message, cause: error) }
         guard error.code == .addressInUse else {
             return .fatal(.cannotListen, error.message, cause: error)
         }

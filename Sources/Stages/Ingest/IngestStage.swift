@@ -172,9 +172,9 @@ private struct IngestInput: Settings {
                     maxRecords: maxChunk),
                 create: create?.partitions, intake: intake, file: place)
         }
-        let found = try context.resource(for: use, as: (any Resource).self)
-        if let service = found as? any RequestService {
+        if try context.kind(of: use) == .api {
             guard context.servesCallers else { return nil }
+            let service = try context.resource(for: use, as: (any RequestService).self)
             let gate = RequestGate(maxChunk: maxChunk, intake: intake)
             try service.attach(gate, reads: context.reads)
             return gate

@@ -81,10 +81,12 @@ public struct PublishStage: StagePlugin {
         if let producer = try producer(context) {
             return TopicRecordSink(producer: producer, key: key, stage: context.stage)
         }
-        let found = try context.resource(for: use, as: (any Resource).self)
-        if let lines = found as? any LineOutput { return LineRecordSink(lines: lines) }
-        return try context.resource(for: use, as: (any RecordStore).self)
-            .sink(for: .events, context: context)
+        let kind = try context.kind(of: use)
+        if let rows = use.rows(of: kind) {
+            return try context.resource(for: use, as: (any RecordStore).self)
+                .sink(for: rows, context: context)
+        }
+        return LineRecordSink(lines: try context.resource(for: use, as: (any LineOutput).self))
     }
 
     private func outcomeSink(_ context: StageContext) throws -> any OutcomeSink {

@@ -9,7 +9,7 @@ final class ClientEvents: Sendable {
     /// A consumer's assignments; unused by others.
     let rebalances = RebalanceQueue()
     /// A producer's reports; unused by others.
-    let deliveries = DeliveryReports()
+    let reports = DeliveryReports()
 
     init(
         log: KafkaLog?, clock: PipelineClock = .system, history: KafkaHistory = KafkaHistory()
@@ -57,10 +57,10 @@ final class ClientEvents: Sendable {
             defer {
                 unsafe rd_kafka_event_destroy(event)
                 // Only now has the queue the room that the reported messages took.
-                events.deliveries.room.send()
+                events.reports.room.send()
             }
             switch unsafe rd_kafka_event_type(event) {
-            case RD_KAFKA_EVENT_DR: unsafe events.deliveries.receive(event!, events.faults)
+            case RD_KAFKA_EVENT_DR: unsafe events.reports.receive(event!, events.faults)
             case RD_KAFKA_EVENT_ERROR:
                 let reason = unsafe rd_kafka_event_error_string(event).map {
                     unsafe String(cString: $0)

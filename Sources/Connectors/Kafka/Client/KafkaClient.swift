@@ -37,9 +37,13 @@ internal import PipelineCore
         // come.
         let kept = unsafe Unmanaged.passRetained(last)
         if abortsWhenDestroyed { return }
-        _ = try? NativeThread(name: "kafka-destroy") {
-            unsafe rd_kafka_destroy_flags(last.handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
-            unsafe kept.release()
+        do {
+            _ = try NativeThread(name: "kafka-destroy") {
+                unsafe rd_kafka_destroy_flags(last.handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
+                unsafe kept.release()
+            }
+        } catch {
+            events.note(4, "DESTROY", "a client stays to the process's end: \(error)")
         }
     }
 

@@ -117,10 +117,15 @@ final class KafkaConsumer: BusConsumer {
         signal.send()
         let (offsets, witnesses) = progress.withLock { ($0.takeCommits(), $0.continuity.proven) }
         let hasLeft = AsyncEvent()
-        worker.enqueue { [self] in
-            if !offsets.isEmpty { commitAtLast(offsets, witnesses) }
-            leave()
-            hasLeft.set()
+        do {
+            try worker.enqueue { [self] in
+                if !offsets.isEmpty { commitAtLast(offsets, witnesses) }
+                leave()
+                hasLeft.set()
+            }
+        } catch {
+            return events.note(
+                4, "CLOSE", "the group was not left, and expels this member: \(error)")
         }
         await withoutCancellation { [clock] in
             await withTaskGroup(of: Void.self) { group in

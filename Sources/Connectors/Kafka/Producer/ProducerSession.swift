@@ -11,7 +11,7 @@ final class ProducerSession: Sendable {
     /// What the topic took at most when this was made, in bytes; `nil` where nobody said so.
     let largestBatch: Int?
 
-    private var deliveries: DeliveryReports { client.events.deliveries }
+    private var reports: DeliveryReports { client.events.reports }
 
     /// Blocks for as long as it takes to start librdkafka's threads.
     init(
@@ -37,12 +37,12 @@ final class ProducerSession: Sendable {
     func send(
         _ records: [(index: Int, record: OutgoingRecord)], to topic: String
     ) async throws -> DeliveryReports.Outcome {
-        let id = deliveries.open(records.count)
+        let id = reports.open(records.count)
         do {
             try await enqueue(records, id, topic)
-            return try await deliveries.outcome(of: id)
+            return try await reports.outcome(of: id)
         } catch {
-            deliveries.abandon(id)
+            reports.abandon(id)
             throw error
         }
     }
@@ -56,14 +56,14 @@ final class ProducerSession: Sendable {
             var code = unsafe message.produce(record, DeliveryReports.opaque(id, index))
             while code == RD_KAFKA_RESP_ERR__QUEUE_FULL {
                 guard clock.now < deadline else { throw fullError }
-                try await deliveries.room.wait(until: deadline, clock: clock)
+                try await reports.room.wait(until: deadline, clock: clock)
                 code = unsafe message.produce(record, DeliveryReports.opaque(id, index))
             }
             if code == RD_KAFKA_RESP_ERR_NO_ERROR { continue }
             let error = PipelineError.kafka(
                 code, "sending to \(topic)", client.events.faults.explanation(of: code))
             guard error.disposition == .permanent else { throw error }
-            deliveries.refuse(id, index, error)
+            reports.refuse(id, index, error)
         }
     }
 

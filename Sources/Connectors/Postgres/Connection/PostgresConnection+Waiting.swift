@@ -55,7 +55,9 @@ extension PostgresConnection {
             // It connects and waits for the server, without end if that stands still: on a thread
             // of its own, which nobody waits for.
             let request = unsafe CancelRequest(cancel)
-            WorkerThread().enqueue { request.send() }
+            do { try WorkerThread().enqueue { request.send() } } catch {
+                lostCancellation = error
+            }
         }
         isSpent = true
         if requested + 2 * graceNanoseconds + Self.cancellationNanoseconds <= now {

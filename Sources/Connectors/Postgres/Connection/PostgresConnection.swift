@@ -24,6 +24,8 @@ internal import PipelineCore
     var isMisplaced = false
     /// Set when a statement has failed for want of space on the server's disk.
     var hasMetFullDisk = false
+    /// Why the server was not told that a statement has been given up.
+    var lostCancellation: PipelineError?
     /// Whether a pooler such as PgBouncer stands in between, and may run each transaction in
     /// another session: nothing may outlast a transaction then.
     private(set) var isPooled = false

@@ -227,7 +227,8 @@ extension PostgresPool {
     /// Idle connections to a server that was given up are closed, and not only when they are lent.
     private func dropOutdated() {
         for slot in places.state.withLock({ $0.pool.unused }) {
-            slot.worker.enqueue { slot.disconnectIfOutdated() }
+            // One that is idle has its thread.
+            try? slot.worker.enqueue { slot.disconnectIfOutdated() }
         }
     }
 

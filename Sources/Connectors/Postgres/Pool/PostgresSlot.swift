@@ -42,6 +42,12 @@ final class PostgresSlot: @unchecked Sendable {
             if lent.isMisplaced { origin.giveUp(era) }
             if lent.hasMetFullDisk { origin.hasNoSpace() }
             lent.hasMetFullDisk = false
+            if let error = lent.lostCancellation {
+                origin.note(
+                    .warning,
+                    "PostgreSQL at \(lent.server) could not be told that a statement was given up,"
+                        + " and may go on with it: \(error.message)")
+            }
             if !lent.isClean { connection = nil }
         }
         return try body(lent)

@@ -184,7 +184,7 @@ final class EmbeddedConsumer: BusConsumer {
         }
     }
 
-    /// Notes what is under way; `false` if a position was rewound meanwhile: then read again.
+    /// Notes what is in flight; `false` if a position was rewound meanwhile: then read again.
     private func handOut(_ fetch: Fetch) -> Bool {
         state.withLock { state in
             let isCurrent = fetch.advances.allSatisfy {

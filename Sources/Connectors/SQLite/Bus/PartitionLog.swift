@@ -141,7 +141,7 @@ struct PartitionProgress: Sendable {
     /// The position as it was last stored.
     private(set) var stored: Int64 = 0
 
-    /// Nothing is under way, nothing waits to be stored.
+    /// Nothing is in flight, nothing waits to be stored.
     func isIdle(storesPositions: Bool) -> Bool {
         unsettled.isEmpty && (!storesPositions || settled == stored)
     }
@@ -169,7 +169,7 @@ struct PartitionProgress: Sendable {
 
     mutating func markStored(_ position: Int64) { stored = position }
 
-    /// Forgets what is under way; what has settled stays to be stored.
+    /// Forgets what is in flight; what has settled stays to be stored.
     mutating func rewind() {
         position = nil
         unsettled = [:]

@@ -39,6 +39,25 @@ enum LedgerSchema {
 }
 
 extension LedgerSchema {
+    /// Which functions have their present text from which script; what earlier scripts say of them
+    /// is history. A test compares it with the scripts, and with what a migration makes.
+    static let functionsInForce: [String: [String]] = [
+        "accept": ["accept"],
+        "bisect": ["bisect"],
+        "claiming": ["claim"],
+        "logs": ["positions", "restart_positions"],
+        "openBatch": ["look", "open_batch"],
+        "refusals": [
+            "claim_delivery", "delivered", "drop_parked", "finish_batch", "parked_of",
+            "replay_parked",
+        ],
+        "registration": ["register"],
+        "repeats": ["reopenable"],
+        "revisions": ["commit_outcomes", "snapshots"],
+        "seal": ["seal"],
+        "upkeep": ["end_pending", "purge", "summary"],
+    ]
+
     /// The columns of each table; a test compares them with what a migration makes.
     static let columns: [String: [String]] = [
         "stages": [

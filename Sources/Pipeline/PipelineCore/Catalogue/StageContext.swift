@@ -76,9 +76,35 @@ public struct StageContext: Sendable {
     ///   earlier.
     public func resource<Wanted>(for use: ResourceUse, as wanted: Wanted.Type) throws -> Wanted {
         if let found = resources[use.resource] as? Wanted { return found }
+        throw wrongResource(of: use)
+    }
+
+    /// What the resource of a use is used as: the first of the use's ``ResourceUse/kinds`` that it
+    /// is.
+    /// - Throws: ``PipelineError`` `fatal` as ``resource(for:as:)``.
+    public func kind(of use: ResourceUse) throws -> ResourceKind {
+        let found = resources[use.resource]
+        if let kind = use.kinds.first(where: { found.map($0.includes) ?? false }) { return kind }
+        throw wrongResource(of: use)
+    }
+
+    private func wrongResource(of use: ResourceUse) -> PipelineError {
         let kinds = use.kinds.map(\.rawValue).joined(separator: " or ")
-        throw PipelineError.fatal(
+        return .fatal(
             .wrongResource,
             "stage \(stage): the resource \"\(use.resource.text)\" can't be used as \(kinds)")
+    }
+}
+
+extension ResourceKind {
+    /// Whether a resource can be used as that kind.
+    fileprivate func includes(_ resource: any Resource) -> Bool {
+        switch self {
+        case .bus: resource is any Bus
+        case .store: resource is any RecordStore
+        case .cache: resource is any Cache
+        case .api: resource is any RequestService
+        case .lines: resource is any LineInput || resource is any LineOutput
+        }
     }
 }

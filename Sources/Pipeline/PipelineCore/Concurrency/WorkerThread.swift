@@ -7,18 +7,36 @@ internal import Synchronization
 public final class WorkerThread: BlockingWorker {
     private let lane: Lane
 
-    public convenience init() { self.init(idleLimit: nil, whenIdle: {}) }
+    /// - Parameter begin: runs on the thread before all else.
+    public convenience init(beginningWith begin: @escaping @Sendable () -> Void = {}) {
+        self.init(idleLimit: nil, whenIdle: {}, begin: begin)
+    }
 
     /// - Parameters:
     ///   - idleLimit: how long nothing may be asked of it until `whenIdle` runs, once.
     ///   - whenIdle: runs on the thread.
     public convenience init(idleLimit: Duration, whenIdle: @escaping @Sendable () -> Void) {
-        self.init(idleLimit: .some(idleLimit), whenIdle: whenIdle)
+        self.init(idleLimit: .some(idleLimit), whenIdle: whenIdle, begin: {})
     }
 
-    private init(idleLimit: Duration?, whenIdle: @escaping @Sendable () -> Void) {
-        lane = Lane(idleLimit: idleLimit, whenIdle: whenIdle)
+    /// - Parameter starter: starts a thread; tests have one that can't.
+    init(
+        idleLimit: Duration?, whenIdle: @escaping @Sendable () -> Void,
+        begin: @escaping @Sendable () -> Void,
+        starter: @escaping Starter = { body throws(ThreadError) in
+            _ = try NativeThread(name: "worker", body)
+        }
+    ) {
+        lane = Lane(idleLimit: idleLimit, whenIdle: whenIdle) { body throws(ThreadError) in
+            try starter {
+                begin()
+                body()
+            }
+        }
     }
+
+    typealias Starter =
+        @Sendable (_ body: @escaping @Sendable () -> Void) throws(ThreadError) -> Void
 
     deinit { lane.stop() }
 
@@ -28,11 +46,11 @@ public final class WorkerThread: BlockingWorker {
         do { try lane.start() } catch { throw .retryable(.noThread, "\(error)", cause: error) }
     }
 
-    /// Runs `body` after all that was asked for earlier, without waiting for it. Without a thread
-    /// it waits for one.
-    public func enqueue(_ body: @escaping @Sendable () -> Void) {
+    /// Runs `body` after all that was asked for earlier, without waiting for it.
+    /// - Throws: what ``start()`` does; `body` does not run then.
+    public func enqueue(_ body: @escaping @Sendable () -> Void) throws(PipelineError) {
+        try start()
         lane.add(body)
-        try? lane.start()
     }
 
     /// - Throws: what `body` throws, and what ``start()`` does.
@@ -55,7 +73,7 @@ extension WorkerThread {
         return try await withTaskCancellationHandler {
             try await suspended { (resumption: Resumption<T>) in
                 wait.begin(resumption)
-                enqueue { wait.end(Result(catching: body)) }
+                lane.add { wait.end(Result(catching: body)) }
             }
         } onCancel: {
             wait.end(.failure(CancellationError()))
@@ -102,10 +120,15 @@ private final class AbandonableWait<T: Sendable>: Sendable {
     private var isStopped = false
     private let idleLimit: Duration?
     private let whenIdle: @Sendable () -> Void
+    private let starter: WorkerThread.Starter
 
-    init(idleLimit: Duration?, whenIdle: @escaping @Sendable () -> Void) {
+    init(
+        idleLimit: Duration?, whenIdle: @escaping @Sendable () -> Void,
+        starter: @escaping WorkerThread.Starter
+    ) {
         self.idleLimit = idleLimit
         self.whenIdle = whenIdle
+        self.starter = starter
         unsafe mutex = .allocate(capacity: 1)
         unsafe changed = .allocate(capacity: 1)
         unsafe pthread_mutex_init(mutex, nil)
@@ -128,7 +151,7 @@ private final class AbandonableWait<T: Sendable>: Sendable {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         if isStarted { return }
-        _ = try NativeThread(name: "worker") { self.run() }
+        try starter { self.run() }
         isStarted = true
     }
 

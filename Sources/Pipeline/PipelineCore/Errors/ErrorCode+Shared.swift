@@ -55,7 +55,7 @@ extension ErrorCode {
         "The stage's rule has no `manual` trigger, so that a flush would change nothing.",
         remedy: "Add { \"manual\": true } to an \"any\" of the rule, and run the file.")
     public static let noThread = ErrorCode(
-        "no-thread", .failure, "The system gives no further thread.",
+        "no-thread", .passing, "The system gives no further thread.",
         remedy: "Raise the limit of processes for this user (ulimit -u).")
     public static let overloaded = ErrorCode(
         "overloaded", .passing, "More requests or reads wait than the process holds.",

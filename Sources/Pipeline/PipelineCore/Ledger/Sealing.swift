@@ -1,12 +1,12 @@
 /// What a ledger knows about the cases that wait, read under the rule's lock, all times on the
 /// store's clock.
 public struct OpenBatch: Sendable, Hashable {
-    /// Waiting cases, counted up to a bound that the rule names (`BatchingRule.countBound`).
+    /// Waiting cases, counted up to a bound that the rule names.
     public var count: Int
     /// When the oldest of them was accepted.
     public var oldest: Timestamp?
-    /// When the newest of them was accepted. Only needed where the rule asks for it
-    /// (`BatchingRule.needsNewest`), and only if it is later than the last firing.
+    /// When the newest of them was accepted. Only needed where the rule asks for it,
+    /// and only if it is later than the last firing.
     public var newest: Timestamp?
     /// The earliest deadline among them.
     public var earliestDeadline: Timestamp?

@@ -121,7 +121,7 @@ final class SimulatedConsumer: BusConsumer {
         }
     }
 
-    /// Notes what is under way; false if a position was rewound meanwhile: then it is read again.
+    /// Notes what is in flight; false if a position was rewound meanwhile: then it is read again.
     private func handOut(_ fetch: Fetch) -> Bool {
         state.withLock { state in
             let isCurrent = fetch.advances.allSatisfy { advance in

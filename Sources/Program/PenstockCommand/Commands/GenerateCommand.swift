@@ -47,7 +47,7 @@ extension PenstockCommand {
             ]
         ) { options, _ in
             let logger = options.service.logger("penstock")
-            ProcessEnvironment.raiseFileLimit()
+            try ProcessEnvironment.raiseFileLimit()
             do {
                 let stop = try ProcessStop(grace: options.service.grace, logger: logger)
                 try await GeneratorRun(

@@ -46,7 +46,7 @@ extension PenstockCommand {
             let definitions = try PipelineFiles.read(
                 options.files, catalogue: catalogue, console: console)
             let logger = options.service.logger("penstock")
-            ProcessEnvironment.raiseFileLimit()
+            try ProcessEnvironment.raiseFileLimit()
             do {
                 let stop = try ProcessStop(grace: options.service.grace, logger: logger)
                 try await ProcessRun(

@@ -79,11 +79,23 @@ enum ProcessEnvironment {
         }
     }
 
+    /// Fewer descriptors than that, and libraries end the process by a trap instead of an error:
+    /// libgrpc and libdispatch do so for their own first ones.
+    private static let leastFiles: rlim_t = 64
+
     /// Lets this process open as many files as it may: a server's connections are bounded by that.
-    static func raiseFileLimit() {
+    ///
+    /// - Throws: ``CommandFailure`` `unavailable` when that is too few to work at all.
+    static func raiseFileLimit() throws {
         let resource = __rlimit_resource_t(7)  // RLIMIT_NOFILE
         var limit = rlimit()
         guard unsafe getrlimit(resource, &limit) == 0 else { return }
+        if limit.rlim_max < leastFiles {
+            throw CommandFailure(
+                .unavailable,
+                "this process may open \(limit.rlim_max) files, and needs \(leastFiles) at least: raise the limit of open files (ulimit -n)"
+            )
+        }
         // Beyond that nothing is won, and libraries that look through all descriptors are slow.
         let wanted = min(limit.rlim_max, 65_536)
         guard wanted > limit.rlim_cur else { return }

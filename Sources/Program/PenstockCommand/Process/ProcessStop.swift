@@ -39,7 +39,7 @@ final class ProcessStop: Sendable {
         try thread.start()
         for number in [SIGTERM, SIGINT] { Self.handle(number) }
         // Lives for as long as the process: what it watches for may come at its very end.
-        thread.enqueue { self.watch() }
+        try thread.enqueue { self.watch() }
     }
 
     /// Asks for the stop without a signal, because the work is over or can't go on.

@@ -1,3 +1,4 @@
+internal import Calendar
 internal import PipelineCore
 internal import Protobuf
 internal import ReportMessages
@@ -130,9 +131,8 @@ extension ReportState {
 extension Google_Protobuf_Timestamp {
     init(_ timestamp: Timestamp) {
         self.init()
-        let micros = timestamp.microseconds
-        let seconds = micros >= 0 ? micros / 1_000_000 : (micros - 999_999) / 1_000_000
+        let (seconds, micros) = timestamp.microseconds.flooredDivision(by: 1_000_000)
         self.seconds = seconds
-        nanos = Int32(micros - seconds * 1_000_000) * 1000
+        nanos = Int32(micros) * 1000
     }
 }

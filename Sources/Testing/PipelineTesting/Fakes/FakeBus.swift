@@ -14,10 +14,15 @@ public final class FakeBus: Bus {
     public let failures = Failures()
     /// Payloads that the bus refuses for good.
     public let tooLarge: Int
+    /// The indices that each send refuses for good, whatever it is given.
+    private let refusing: Set<Int>
     private let fetches = Mutex<[Fetch]>([])
     private let arrived = Signal()
 
-    public init(tooLarge: Int = .max) { self.tooLarge = tooLarge }
+    public init(tooLarge: Int = .max, refusing: Set<Int> = []) {
+        self.tooLarge = tooLarge
+        self.refusing = refusing
+    }
 
     /// The consumer's next fetch.
     public func put(_ fetch: Fetch) {
@@ -32,6 +37,11 @@ public final class FakeBus: Bus {
     public func producer() async throws -> any BusProducer { FakeProducer(bus: self) }
     public func probe() async throws {}
     public func close() async {}
+
+    fileprivate var refusals: [Int: PipelineError] {
+        Dictionary(
+            uniqueKeysWithValues: refusing.map { ($0, .permanent(.recordTooLarge, "refused")) })
+    }
 
     fileprivate func nextFetch() async throws -> Fetch {
         while true {
@@ -59,7 +69,7 @@ private struct FakeProducer: BusProducer {
         _ records: [OutgoingRecord], to topic: String
     ) async throws -> [Int: PipelineError] {
         try bus.failures.throwNext()
-        var refused: [Int: PipelineError] = [:]
+        var refused = bus.refusals
         for (index, record) in records.enumerated() {
             if record.payload.count >= bus.tooLarge {
                 refused[index] = .permanent("too-large", "the message is too large")

@@ -53,6 +53,7 @@ public final class FakeLedger: Ledger {
     private let failing: [Call: Failures]
     private let finished: Int
     private let conflicts: Set<UUID>
+    private let strayConflicts: [Int]?
     private let refused: Set<UUID>
     private let stored: InMemoryPositions?
     private let ahead: Int
@@ -66,6 +67,7 @@ public final class FakeLedger: Ledger {
 
     /// - Parameters:
     ///   - conflicts: ids that are known with other parameters.
+    ///   - strayConflicts: where it finds conflicts whatever it is given.
     ///   - refused: ids that the store can't keep.
     ///   - stored: where chunks have to go on from; anywhere without it.
     ///   - ahead: how many chunks of a window are taken before the first is answered; none of it at
@@ -78,12 +80,14 @@ public final class FakeLedger: Ledger {
     ///   - sealing: what the evaluation of that number (from 1) finds; without it, evaluations
     ///     never end.
     public init(
-        conflicts: Set<UUID> = [], refused: Set<UUID> = [], stored: InMemoryPositions? = nil,
+        conflicts: Set<UUID> = [], strayConflicts: [Int]? = nil, refused: Set<UUID> = [],
+        stored: InMemoryPositions? = nil,
         ahead: Int = 0, isOpen: Bool = true, finished: Int = 0,
         storeTime: Timestamp = Timestamp(microseconds: 0), waitsAtClaims: Bool = true,
         sealing: (@Sendable (Int) -> SealingResult)? = nil
     ) {
         self.conflicts = conflicts
+        self.strayConflicts = strayConflicts
         self.refused = refused
         self.stored = stored
         self.ahead = ahead
@@ -116,6 +120,7 @@ public final class FakeLedger: Ledger {
     public func accept(_ submissions: Submissions) async throws -> Acceptance {
         try perform(.accept, "\(submissions.count)")
         self.submissions.note(submissions.ids)
+        if let strayConflicts { return .conflicts(strayConflicts) }
         if !refused.isDisjoint(with: submissions.ids) {
             throw PipelineError.permanent("store-data", "there is no such character")
         }

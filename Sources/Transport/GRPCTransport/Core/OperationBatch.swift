@@ -104,8 +104,10 @@ struct OperationBatch: ~Copyable {
 
     /// Starts the batch, whose tag is kept alive until its completion.
     ///
-    /// The C core refuses a batch only for a programmer's error: two sends or two receptions at
-    /// once, or anything on a queue that has been shut down.
+    /// The C core refuses a batch only for a programmer's error, such as two sends or two
+    /// receptions at once. For anything on a queue that has been shut down it ends the process:
+    /// ``ClientCalls`` and ``ServerLane`` shut their queues down when nothing can be started any
+    /// more.
     borrowing func start(on call: OpaquePointer, tag: Completion) {
         let outcome = unsafe operations.span.withUnsafeBufferPointer { operations in
             unsafe grpc_call_start_batch(

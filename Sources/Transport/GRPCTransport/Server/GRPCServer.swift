@@ -230,7 +230,7 @@ public final class GRPCServer: Sendable {
             unsafe _ = Unmanaged.passRetained(Remains(server: self, running: running, queue: queue))
             return false
         }
-        for lane in running.lanes { lane.queue.shutdown() }
+        for lane in running.lanes { lane.end() }
         for thread in running.threads { thread.join() }
         return true
     }

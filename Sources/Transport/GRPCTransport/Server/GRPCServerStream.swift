@@ -73,7 +73,7 @@ final class StreamRequest: Completion, @unchecked Sendable {
     }
 
     override func complete(succeeded: Bool) {
-        guard succeeded else { return }
+        guard succeeded, !lane.isOver else { return }
         StreamRequest(method: method, lane: lane).start()
         let method = lane.methods.streams[method]
         let stream = GRPCServerStream(request, path: method.path, on: lane.connections)

@@ -79,6 +79,12 @@ final class ServerHandle: @unchecked Sendable {
         unsafe grpc_server_shutdown_and_notify(pointer, queue.pointer, nil)
     }
 
+    /// Has an event come out of a queue that the server works with, once every connection is
+    /// closed: at once, after ``beginShutdown(_:)`` has come to its end.
+    func announceEnd(on queue: CompletionQueue, tag: Completion) {
+        unsafe grpc_server_shutdown_and_notify(pointer, queue.pointer, tag.retainedTag())
+    }
+
     /// Ends the calls in flight, and their connections.
     func cancelAllCalls() { unsafe grpc_server_cancel_all_calls(pointer) }
 }

@@ -26,6 +26,8 @@ final class ServerLane: @unchecked Sendable {
     /// Every slot there is, to be looked through for unread answers.
     private var slots: [UnaryCall] = []
     private var freeSlots: [[UnaryCall]]
+    /// The queue has been shut down: calls that still come out of it are let go.
+    private(set) var isOver = false
     /// Slots whose call has arrived and not ended.
     private var openSlots = 0
     /// The most of them since memory was last given back.
@@ -66,6 +68,19 @@ final class ServerLane: @unchecked Sendable {
         queue.drain(everySecond: disconnectSlowReaders)
     }
 
+    /// Lets ``run()`` return; after the server has been shut down, and the last task has answered
+    /// its call.
+    ///
+    /// The C core aborts the process for an operation on a queue that has been shut down. The
+    /// lane's own thread may be in the middle of a call that its client has given up, and others
+    /// lie in the queue, so that this thread does it.
+    func end() { handle.announceEnd(on: queue, tag: LaneEnd(lane: self)) }
+
+    fileprivate func shutDownQueue() {
+        isOver = true
+        queue.shutdown()
+    }
+
     private func requestUnaryCall(of method: Int) {
         let call = freeSlots[method].popLast() ?? newSlot(for: method)
         call.prepareForRequest()
@@ -91,6 +106,7 @@ final class ServerLane: @unchecked Sendable {
 
     /// A call has arrived.
     func received(_ call: UnaryCall) {
+        if isOver { return call.request.releaseCall() }
         requestUnaryCall(of: call.method)
         openSlots += 1
         mostSlots = max(mostSlots, openSlots)
@@ -162,4 +178,15 @@ final class ServerLane: @unchecked Sendable {
         mostSlots = openSlots
         malloc_trim(0)
     }
+}
+
+/// Comes out of a lane's queue when the lane is to end.
+///
+/// `Sendable`: never changed after it was made.
+private final class LaneEnd: Completion, @unchecked Sendable {
+    private let lane: ServerLane
+
+    init(lane: ServerLane) { self.lane = lane }
+
+    override func complete(succeeded: Bool) { lane.shutDownQueue() }
 }

@@ -144,7 +144,7 @@ final class UnknownCall: Completion, @unchecked Sendable {
     }
 
     override func complete(succeeded: Bool) {
-        if outgoingStatus != nil || !succeeded { return }
+        if outgoingStatus != nil || !succeeded || lane.isOver { return }
         UnknownCall(lane: lane).start()
         let status = OutgoingStatus(
             GRPCStatusError(.unimplemented, "there is no method \(request.path)"))

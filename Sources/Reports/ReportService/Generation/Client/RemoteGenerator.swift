@@ -39,14 +39,14 @@ public final class RemoteGenerator: Generator {
     /// Connects when the first batch comes.
     ///
     /// - Parameter timeout: How long a batch may take, all tries together.
-    /// - Throws: ``PipelineError`` `fatal` when there are no threads to be had.
+    /// - Throws: ``PipelineError`` `no-thread`, retryable, when there are no threads to be had.
     public convenience init(
         _ addresses: GeneratorAddresses, timeout: Duration, clock: PipelineClock,
         random: RandomSource, logger: Logger
     ) throws {
         let endpoints: [any GeneratorEndpoint]
         do { endpoints = try addresses.targets.map(GRPCGeneratorEndpoint.init) } catch {
-            throw PipelineError.fatal(.noThread, "\(error)", cause: error)
+            throw PipelineError.retryable(.noThread, "\(error)", cause: error)
         }
         self.init(
             endpoints: endpoints, timeout: timeout, clock: clock, random: random, logger: logger)

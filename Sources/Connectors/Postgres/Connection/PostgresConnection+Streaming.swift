@@ -1,0 +1,84 @@
+internal import CPostgres
+
+extension PostgresConnection {
+    /// Runs that are sent and not answered: one that the server works on, and one that lies ready
+    /// for it.
+    static let runsInFlight = 2
+
+    /// Runs one statement over and over, each run a transaction of its own, and sends the next run
+    /// while the server works on the last one, so that it never waits for this process ([pipeline
+    /// mode](https://www.postgresql.org/docs/current/libpq-pipeline-mode.html)).
+    ///
+    /// The next run has begun, as a rule, before `answered` hears of the one before: a run must not
+    /// rely on its predecessor's success unless the statement itself does.
+    ///
+    /// - Parameters:
+    ///   - bind: adds the parameters of the next run; answers `false` when there is none. It is
+    ///     asked again after each answer.
+    ///   - answered: is told each run's answer, in order.
+    /// - Throws: when the connection is lost, or was cancelled: what became of the runs that were
+    ///   not answered is unknown. Errors of single runs are answers.
+    public func stream(
+        _ sql: String, bind: (PostgresParameters) -> Bool,
+        answered: (Result<PostgresResult, any Error>) -> Void
+    ) throws {
+        try checkCancellation()
+        guard bindNext(bind) else { return }
+        let statement = isPooled ? nil : try prepared(sql)
+        guard unsafe PQenterPipelineMode(handle) == 1 else { throw connectionError() }
+        try sendRun(sql, statement)
+        var inFlight = 1
+        func sendAhead() throws {
+            while inFlight < Self.runsInFlight, bindNext(bind) {
+                try sendRun(sql, statement)
+                inFlight += 1
+            }
+        }
+        try sendAhead()
+        while inFlight > 0 {
+            answered(try readRun())
+            inFlight -= 1
+            try sendAhead()
+        }
+        guard unsafe PQexitPipelineMode(handle) == 1 else { throw connectionError() }
+    }
+
+    /// Nothing new is begun once the task was cancelled.
+    private func bindNext(_ bind: (PostgresParameters) -> Bool) -> Bool {
+        if signal.requestedAt != nil { return false }
+        parameters.removeAll()
+        return bind(parameters)
+    }
+
+    /// Sends what is bound, with the end of its transaction behind it.
+    private func sendRun(_ sql: String, _ statement: PreparedStatement?) throws {
+        if let statement {
+            precondition(parameters.types == statement.types, "every run has the same types")
+            try send(statement)
+        } else {
+            try sendLocalSettings()
+            try sendUnnamed(sql)
+        }
+        guard unsafe PQpipelineSync(handle) == 1 else { throw connectionError() }
+        try flush()
+    }
+
+    private func readRun() throws -> Result<PostgresResult, any Error> {
+        var answer: Result<PostgresResult, any Error>?
+        // What sets a pooled transaction's settings answers first.
+        for isAnswer in isPooled ? [false, true] : [true] {
+            while let result = try nextResult() {
+                let failed = error(of: result).map { Result<PostgresResult, any Error>.failure($0) }
+                answer = answer ?? failed ?? (isAnswer ? .success(result) : nil)
+                if isSpent { break }
+            }
+        }
+        if !isSpent, let answer, let end = try nextResult(),
+            unsafe PQresultStatus(end.handle) == PGRES_PIPELINE_SYNC
+        {
+            return answer
+        }
+        if case .failure(let error) = answer { throw error }
+        throw connectionError()
+    }
+}
