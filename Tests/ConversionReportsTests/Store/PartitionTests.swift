@@ -47,6 +47,50 @@ struct PartitionTests {
         }
     }
 
+    @Test("are read as soon as what stands beside them, also by who was at it when they were made")
+    func attached() async throws {
+        try await TestDatabase.with { database in
+            try await database.withStore { store in
+                let day = Timestamp(microseconds: 86_400_000_000)
+                let now = try await store.read([]).dataAsOf.microseconds
+                let times = (1...110).map { now - Int64(111 - $0) * 30 * day.microseconds }
+                // A time alone is read from events, its whole day from totals and deltas.
+                let pairs = times.map { time in
+                    let start = time - time % day.microseconds
+                    return [(time, time + 1), (start, start + day.microseconds)].map {
+                        ConversionQuery(
+                            productID: "p", start: Timestamp(microseconds: $0),
+                            end: Timestamp(microseconds: $1))
+                    }
+                }
+                let isDone = Flag()
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<3 {
+                        group.addTask {
+                            while !isDone.isRaised {
+                                let counts = try await store.read(pairs.flatMap(\.self)).counts
+                                for index in stride(from: 0, to: counts.count, by: 2) {
+                                    try #require(
+                                        counts[index] == counts[index + 1], "month \(index / 2)")
+                                }
+                            }
+                        }
+                    }
+                    defer { isDone.raise() }
+                    for (index, time) in times.enumerated() {
+                        var batch = EventBatch()
+                        batch.append(
+                            id: UUID(high: 0, low: UInt64(index)), kind: .view, productID: "p",
+                            checkoutID: nil, occurredAt: Timestamp(microseconds: time))
+                        try await store.append(batch, advances: [])
+                    }
+                    isDone.raise()
+                    try await group.waitForAll()
+                }
+            }
+        }
+    }
+
     @Test("give way to the default one when a month can have none any more")
     func lateMonth() async throws {
         try await TestDatabase.with { database in

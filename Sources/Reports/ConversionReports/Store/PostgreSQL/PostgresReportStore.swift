@@ -104,7 +104,13 @@ public final class PostgresReportStore: ReportStore {
                 return ConversionReading(
                     counts: [], dataAsOf: clock.timestamp(0, 0), rowsRead: 0)
             }
-            let rows = try connection.query(PostgresReportSQL.read) { queries.bind(to: $0) }
+            // A statement by itself is planned before its snapshot is taken: it would miss the
+            // events of a month whose table is attached between the two, and see their deltas.
+            let rows = try connection.transaction(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+            ) {
+                try connection.query(PostgresReportSQL.read) { queries.bind(to: $0) }
+            }
             var reading = ConversionReading(
                 counts: Array(
                     repeating: ConversionCounts(views: 0, payments: 0), count: queries.count),
