@@ -85,28 +85,30 @@ let package = Package(
                 "PipelineCore", "Calendar", "ConfigurationDiagnostics", "ConfigurationFields",
                 "LocatedJSON",
             ]),
-        layer("Pipeline", "PipelineRuntime", ["PipelineCore", "Logging"]),
-        layer("Pipeline", "PipelineSimulation", ["PipelineCore", "Calendar"]),
+        layer("Pipeline", "PipelineRuntime", ["PipelineCore", "Logging", "Concurrency"]),
+        layer("Pipeline", "PipelineSimulation", ["PipelineCore", "Calendar", "Concurrency"]),
 
         layer("Ledger", "Ledger", ["PipelineCore", "Batching"]),
         layer(
             "Ledger", "PostgresLedger",
-            ["Ledger", "Batching", "PipelineCore", "Postgres", "Calendar"]),
+            ["Ledger", "Batching", "PipelineCore", "Postgres", "Calendar", "Concurrency"]),
         layer(
-            "Ledger", "SQLiteLedger", ["Ledger", "Batching", "PipelineCore", "SQLite", "Calendar"]),
+            "Ledger", "SQLiteLedger",
+            ["Ledger", "Batching", "PipelineCore", "SQLite", "Calendar", "Concurrency"]),
 
         layer("Connectors", "Kafka", ["PipelineCore", "CRdKafka", "Calendar", "Concurrency"]),
-        layer("Connectors", "Postgres", ["PipelineCore", "CPostgres", "Calendar"]),
+        layer("Connectors", "Postgres", ["PipelineCore", "CPostgres", "Calendar", "Concurrency"]),
         layer(
-            "Connectors", "Redis", ["PipelineCore", "CHiredis", "Calendar", "ConfigurationFields"]),
-        layer("Connectors", "SQLite", ["PipelineCore", "CSQLite", "Calendar"]),
+            "Connectors", "Redis",
+            ["PipelineCore", "CHiredis", "Calendar", "ConfigurationFields", "Concurrency"]),
+        layer("Connectors", "SQLite", ["PipelineCore", "CSQLite", "Calendar", "Concurrency"]),
         layer("Connectors", "Files", ["PipelineCore", "LocatedJSON"]),
 
         .target(
             name: "Stages",
             dependencies: [
                 "PipelineCore", "Batching", "Ledger", "Logging", "ConfigurationDiagnostics",
-                "ConfigurationFields", "LocatedJSON",
+                "ConfigurationFields", "LocatedJSON", "Concurrency",
             ],
             path: "Sources/Stages", swiftSettings: strict),
 
@@ -115,7 +117,10 @@ let package = Package(
             ["PipelineCore", "Protobuf", "ReportMessages", "Postgres", "SQLite", "Calendar"]),
         layer(
             "Reports", "ReportService",
-            ["PipelineCore", "Logging", "Protobuf", "ReportMessages", "GRPCTransport", "Calendar"]),
+            [
+                "PipelineCore", "Logging", "Protobuf", "ReportMessages", "GRPCTransport",
+                "Calendar", "Concurrency",
+            ]),
 
         layer(
             "Program", "StandardCatalogue",
@@ -139,6 +144,7 @@ let package = Package(
                 "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
                 "Logging", "Protobuf", "Ledger", "SQLite", "SQLiteLedger", "Calendar",
                 "DryRunReport", "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON",
+                "Concurrency",
             ]),
         layer(
             "Program", "PenstockCommand",
@@ -147,7 +153,7 @@ let package = Package(
                 "PipelineCore", "Logging", "Metrics", "ConversionReports", "ReportService",
                 "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Files", "Calendar",
                 "DryRunRendering", "DryRunReport", "CommandLineInterface",
-                "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON",
+                "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON", "Concurrency",
             ]),
         .executableTarget(
             name: "penstock", dependencies: ["PenstockCommand"],
@@ -157,7 +163,7 @@ let package = Package(
             "Testing", "PipelineTesting",
             [
                 "PipelineCore", "Batching", "Ledger", "Logging", "Calendar",
-                "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON",
+                "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON", "Concurrency",
             ]),
         .executableTarget(
             name: "protobuf-testee", dependencies: ["Protobuf", "ReportMessages"],
@@ -174,6 +180,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("rdkafka"), .linkedLibrary("pq")]),
 
         tests("Architecture", []),
+        tests("Concurrency", ["Concurrency", "PipelineCore", "PipelineTesting"]),
         tests("LocatedJSON", ["LocatedJSON"], exclude: ["Corpus"]),
         tests(
             "ConfigurationDiagnostics",
@@ -186,7 +193,7 @@ let package = Package(
             ["CommandLineInterface", "ConfigurationDiagnostics", "ConfigurationFields"]),
         tests("Tooling", ["Logging", "Metrics", "Calendar"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
-        tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
+        tests("GRPCTransport", ["GRPCTransport", "Protobuf", "Concurrency"], exclude: ["Foreign"]),
         tests(
             "PipelineCore",
             [
@@ -211,7 +218,7 @@ let package = Package(
             "PipelineRuntime",
             [
                 "PipelineRuntime", "PipelineCore", "PipelineTesting", "Batching", "Logging",
-                "Calendar", "ConfigurationFields",
+                "Calendar", "ConfigurationFields", "Concurrency",
             ]),
         tests(
             "Ledger",
@@ -219,8 +226,8 @@ let package = Package(
                 "Ledger", "PostgresLedger", "SQLiteLedger", "Postgres", "SQLite", "Batching",
                 "PipelineCore", "PipelineTesting",
             ]),
-        tests("Kafka", ["Kafka", "PipelineCore", "PipelineTesting"]),
-        tests("Postgres", ["Postgres", "PipelineCore"]),
+        tests("Kafka", ["Kafka", "PipelineCore", "PipelineTesting", "Concurrency"]),
+        tests("Postgres", ["Postgres", "PipelineCore", "Concurrency"]),
         tests("Redis", ["Redis", "PipelineCore", "PipelineTesting", "Calendar"]),
         tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting"]),
         tests("Files", ["Files", "Stages", "Logging", "PipelineCore", "PipelineTesting"]),
@@ -228,26 +235,26 @@ let package = Package(
             "Stages",
             [
                 "Stages", "PipelineCore", "PipelineTesting", "Batching", "Logging",
-                "ConfigurationFields", "LocatedJSON",
+                "ConfigurationFields", "LocatedJSON", "Concurrency",
             ]),
         tests(
             "ConversionReports",
             [
                 "ConversionReports", "ReportService", "ReportMessages", "Protobuf", "Postgres",
-                "SQLite", "PipelineCore", "PipelineTesting", "Logging",
+                "SQLite", "PipelineCore", "PipelineTesting", "Logging", "Concurrency",
             ]),
         tests(
             "ReportService",
             [
                 "ReportService", "ReportMessages", "GRPCTransport", "Protobuf", "PipelineCore",
-                "PipelineTesting", "Logging",
+                "PipelineTesting", "Logging", "Concurrency",
             ]),
         tests(
             "Simulation",
             [
                 "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
                 "Logging", "Stages", "Ledger", "SQLiteLedger", "SQLite", "Calendar",
-                "ConfigurationFields", "ConfigurationDiagnostics",
+                "ConfigurationFields", "ConfigurationDiagnostics", "Concurrency",
             ]),
         tests(
             "DryRun",
@@ -255,7 +262,7 @@ let package = Package(
                 "DryRun", "PipelineConfiguration", "PipelineRuntime", "StandardCatalogue",
                 "PipelineCore", "PipelineTesting", "Logging", "Calendar", "DryRunRendering",
                 "DryRunReport", "CommandLineInterface", "ConfigurationDiagnostics",
-                "ConfigurationFields", "LocatedJSON",
+                "ConfigurationFields", "LocatedJSON", "Concurrency",
             ], exclude: ["Golden", "Foreign"]),
         tests(
             "PenstockCommand",

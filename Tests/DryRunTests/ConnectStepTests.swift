@@ -1,3 +1,4 @@
+import Concurrency
 import DryRunReport
 import PipelineCore
 import PipelineTesting

@@ -1,4 +1,5 @@
 // Foundation makes and removes a folder; nothing else of it is used.
+import Concurrency
 import Foundation
 import Logging
 import PipelineConfiguration

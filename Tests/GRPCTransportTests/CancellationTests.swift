@@ -1,3 +1,4 @@
+import Concurrency
 import GRPCTransport
 import Testing
 
@@ -5,10 +6,11 @@ import Testing
 struct CancellationTests {
     /// Serves a method that waits until its task is cancelled, and says so.
     private func withWaitingServer(
-        _ body: (GRPCClient, _ arrived: Signal, _ cancelled: Signal) async throws -> Void
+        _ body: (GRPCClient, _ arrived: CountedSignal, _ cancelled: CountedSignal) async throws ->
+            Void
     ) async throws {
-        let arrived = Signal()
-        let cancelled = Signal()
+        let arrived = CountedSignal()
+        let cancelled = CountedSignal()
         try await withServer { server in
             server.unary("/test.Wait/Unary") { _, _ in
                 .async { () throws(GRPCStatusError) in
@@ -62,15 +64,15 @@ struct CancellationTests {
     @Test("A call in a cancelled task is not begun")
     func cancelledBefore() async throws {
         try await withWaitingServer { client, _, _ in
-            let gate = Gate()
+            let gate = AsyncEvent()
             let call = Task {
-                await gate.pass()
+                await gate.waitIgnoringCancellation()
                 return await failure { () throws(GRPCStatusError) in
                     try await client.unary("/test.Wait/Unary", [], timeout: .seconds(30))
                 }
             }
             call.cancel()
-            gate.open()
+            gate.set()
             #expect(await call.value?.code == .cancelled)
         }
     }

@@ -1,3 +1,4 @@
+import Concurrency
 import GRPCTransport
 import Glibc
 import Testing
@@ -58,8 +59,8 @@ struct ConnectionTests {
 
     @Test("Silent connections make room for a client that calls, and those with a call stay")
     func silentConnections() async throws {
-        let arrived = Signal()
-        let gate = Gate()
+        let arrived = CountedSignal()
+        let gate = AsyncEvent()
         var configuration = GRPCServer.Configuration()
         configuration.maxConnections = 5
         try await withServer(configuration) { server in
@@ -67,7 +68,7 @@ struct ConnectionTests {
             server.unary("/test.Echo/Held") { _, _ in
                 .async {
                     arrived.send()
-                    await gate.pass()
+                    await gate.waitIgnoringCancellation()
                     return [7]
                 }
             }
@@ -79,7 +80,7 @@ struct ConnectionTests {
             let response = try await other.unary(
                 "/test.Echo/Now", [5], timeout: .seconds(60), waitForReady: true)
             #expect(response == [5])
-            gate.open()
+            gate.set()
             #expect(try await held == [7])
             withExtendedLifetime(silent) {}
             await other.shutdown()
@@ -89,15 +90,15 @@ struct ConnectionTests {
     @Test(
         "While every connection has a call, others are turned away at once, and the server says so")
     func full() async throws {
-        let arrived = Signal()
-        let gate = Gate()
+        let arrived = CountedSignal()
+        let gate = AsyncEvent()
         var configuration = GRPCServer.Configuration()
         configuration.maxConnections = 1
         try await withServer(configuration) { server in
             server.unary("/test.Echo/Held") { _, _ in
                 .async {
                     arrived.send()
-                    await gate.pass()
+                    await gate.waitIgnoringCancellation()
                     return [7]
                 }
             }
@@ -107,7 +108,7 @@ struct ConnectionTests {
             let other = try RawClient(port: server.port)
             #expect(other.isEnded())
             #expect(server.problem == "1 connections are open, as many as may be")
-            gate.open()
+            gate.set()
             #expect(try await held == [7])
         }
     }
@@ -125,15 +126,15 @@ struct ConnectionTests {
 
     @Test("A connection that says everything at once and waits is not ended")
     func saysAllAtOnce() async throws {
-        let arrived = Signal()
-        let gate = Gate()
+        let arrived = CountedSignal()
+        let gate = AsyncEvent()
         var configuration = GRPCServer.Configuration()
         configuration.handshakeTimeout = .milliseconds(200)
         try await withServer(configuration) { server in
             server.unary("/test.Echo/Held") { _, _ in
                 .async {
                     arrived.send()
-                    await gate.pass()
+                    await gate.waitIgnoringCancellation()
                     return [7]
                 }
             }
@@ -145,7 +146,7 @@ struct ConnectionTests {
             // Another one that is ended meanwhile tells that the first was looked at.
             let silent = try RawClient(port: server.port)
             #expect(silent.isEnded())
-            gate.open()
+            gate.set()
             #expect(try await held == [7])
             await client.shutdown()
         }

@@ -1,3 +1,4 @@
+import Concurrency
 import GRPCTransport
 import Glibc
 import Testing
@@ -49,26 +50,26 @@ struct ForeignClientTests {
     }
 
     private func addWaitingMethods(_ server: GRPCServer) {
-        let arrived = Gate()
-        let cancelled = Gate()
+        let arrived = AsyncEvent()
+        let cancelled = AsyncEvent()
         server.unary("/test.Wait/Unary") { _, context in
             let isLong = context.remaining! > .seconds(5)
             return .async {
-                if isLong { arrived.open() }
+                if isLong { arrived.set() }
                 await untilCancelled()
-                if isLong { cancelled.open() }
+                if isLong { cancelled.set() }
                 return []
             }
         }
         server.unary("/test.Wait/UntilArrived") { _, _ in
             .async {
-                await arrived.pass()
+                await arrived.waitIgnoringCancellation()
                 return []
             }
         }
         server.unary("/test.Wait/UntilCancelled") { _, _ in
             .async {
-                await cancelled.pass()
+                await cancelled.waitIgnoringCancellation()
                 return []
             }
         }

@@ -1,3 +1,4 @@
+import Concurrency
 import GRPCTransport
 import Testing
 
@@ -41,15 +42,15 @@ struct LimitTests {
 
     @Test("More calls than tasks may have are refused, until one ends")
     func tooManyCalls() async throws {
-        let arrived = Signal()
-        let gate = Gate()
+        let arrived = CountedSignal()
+        let gate = AsyncEvent()
         var configuration = GRPCServer.Configuration()
         configuration.maxConcurrentCalls = 2
         try await withServer(configuration) { server in
             server.unary("/test.Echo/Held") { _, _ in
                 .async {
                     arrived.send()
-                    await gate.pass()
+                    await gate.waitIgnoringCancellation()
                     return []
                 }
             }
@@ -61,7 +62,7 @@ struct LimitTests {
                 try await client.unary("/test.Echo/Held", [], timeout: .seconds(30))
             }
             #expect(status?.code == .resourceExhausted)
-            gate.open()
+            gate.set()
             _ = try await (first, second)
         }
     }

@@ -52,7 +52,7 @@ func untilCancelled() async {
 }
 
 /// Something that tests and handlers tell each other.
-final class Signal: Sendable {
+final class CountedSignal: Sendable {
     private let stream: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
     private let sent = Atomic(0)
@@ -71,32 +71,5 @@ final class Signal: Sendable {
     func receive(_ count: Int = 1) async {
         var iterator = stream.makeAsyncIterator()
         for _ in 0..<count { _ = await iterator.next() }
-    }
-}
-
-/// Holds tasks back until all are let go at once.
-final class Gate: Sendable {
-    private struct State {
-        var isOpen = false
-        var waiting: [CheckedContinuation<Void, Never>] = []
-    }
-    private let state = Mutex(State())
-
-    func open() {
-        let waiting = state.withLock { state in
-            state.isOpen = true
-            return state.waiting
-        }
-        for continuation in waiting { continuation.resume() }
-    }
-
-    func pass() async {
-        await withCheckedContinuation { continuation in
-            let isOpen = state.withLock { state in
-                if !state.isOpen { state.waiting.append(continuation) }
-                return state.isOpen
-            }
-            if isOpen { continuation.resume() }
-        }
     }
 }

@@ -1,4 +1,5 @@
 import Dispatch
+import Concurrency
 import GRPCTransport
 import Testing
 
@@ -6,13 +7,13 @@ import Testing
 struct ShutdownTests {
     @Test("Calls in flight finish within the grace, new ones are refused")
     func graceful() async throws {
-        let arrived = Signal()
-        let gate = Gate()
+        let arrived = CountedSignal()
+        let gate = AsyncEvent()
         let server = GRPCServer()
         server.unary("/test.Echo/Held") { _, _ in
             .async {
                 arrived.send()
-                await gate.pass()
+                await gate.waitIgnoringCancellation()
                 return [7]
             }
         }
@@ -38,7 +39,7 @@ struct ShutdownTests {
         }
         // CANCELLED if it was on its way when the server said good-bye to the connection.
         #expect(refused?.code == .unavailable || refused?.code == .cancelled)
-        gate.open()
+        gate.set()
         #expect(try await held == [7])
         #expect(await stopped)
         await client.shutdown()
@@ -46,8 +47,8 @@ struct ShutdownTests {
 
     @Test("Calls that outlast the grace are cancelled, and their handlers waited for")
     func ungraceful() async throws {
-        let arrived = Signal()
-        let ended = Signal()
+        let arrived = CountedSignal()
+        let ended = CountedSignal()
         let server = GRPCServer()
         server.unary("/test.Wait/Unary") { _, _ in
             .async {
@@ -73,7 +74,7 @@ struct ShutdownTests {
 
     @Test("A call that outlasts the grace is told that the server is shutting down")
     func farewell() async throws {
-        let arrived = Signal()
+        let arrived = CountedSignal()
         let server = GRPCServer()
         server.unary("/test.Wait/Unary") { _, _ in
             .async { () throws(GRPCStatusError) in
@@ -95,13 +96,13 @@ struct ShutdownTests {
 
     @Test("A handler that does not listen to its cancellation holds nobody up")
     func deafHandler() async throws {
-        let arrived = Signal()
-        let gate = Gate()
+        let arrived = CountedSignal()
+        let gate = AsyncEvent()
         let server = GRPCServer()
         server.unary("/test.Wait/Unary") { _, _ in
             .async {
                 arrived.send()
-                await gate.pass()
+                await gate.waitIgnoringCancellation()
                 return [1]
             }
         }
@@ -116,7 +117,7 @@ struct ShutdownTests {
         #expect(begin.duration(to: .now) < .seconds(5))
         #expect(await status?.code == .unavailable)
         // It may still answer: nothing that it uses has gone.
-        gate.open()
+        gate.set()
         await client.shutdown()
     }
 
@@ -151,7 +152,7 @@ struct ShutdownTests {
     @Test("A server runs as long as its task")
     func runs() async throws {
         let server = GRPCServer()
-        let answered = Signal()
+        let answered = CountedSignal()
         server.unary("/test.Echo/Now") { _, _ in
             answered.send()
             return .reply([1])

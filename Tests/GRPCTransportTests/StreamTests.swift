@@ -47,7 +47,7 @@ struct StreamTests {
 
     @Test("A shutdown interrupts streams at once and says why")
     func shutdownInterrupts() async throws {
-        let arrived = Signal()
+        let arrived = CountedSignal()
         let server = GRPCServer()
         server.stream("/test.Wait/Stream") { stream throws(GRPCStatusError) in
             arrived.send()
@@ -66,7 +66,7 @@ struct StreamTests {
 
     @Test("Cancelling the receiving task cancels the call at both sides")
     func receptionIsCancelled() async throws {
-        let ended = Signal()
+        let ended = CountedSignal()
         try await withServer { server in
             server.stream("/test.Wait/Stream") { stream throws(GRPCStatusError) in
                 try await stream.send([1])

@@ -1,3 +1,4 @@
+import Concurrency
 import GRPCTransport
 import Testing
 
@@ -36,8 +37,8 @@ struct UnaryCallTests {
     @Test("Ten thousand calls are open at once, and each gets its own answer")
     func manyCallsAtOnce() async throws {
         let count = 10_000
-        let arrived = Signal()
-        let gate = Gate()
+        let arrived = CountedSignal()
+        let gate = AsyncEvent()
         var configuration = GRPCServer.Configuration()
         configuration.maxStreamsPerConnection = count
         try await withServer(configuration) { server in
@@ -45,7 +46,7 @@ struct UnaryCallTests {
                 let bytes = Array(copying: request)
                 return .async {
                     arrived.send()
-                    await gate.pass()
+                    await gate.waitIgnoringCancellation()
                     return bytes
                 }
             }
@@ -60,7 +61,7 @@ struct UnaryCallTests {
                     }
                 }
                 await arrived.receive(count)
-                gate.open()
+                gate.set()
                 var right = 0
                 for try await isRight in group where isRight { right += 1 }
                 #expect(right == count)
@@ -98,7 +99,7 @@ struct UnaryCallTests {
     @Test("The injected runner starts the asynchronous work")
     func injectedRunner() async throws {
         struct CountingRunner: GRPCTaskRunner {
-            let started: Signal
+            let started: CountedSignal
             func start(
                 _ operation: @escaping @concurrent @Sendable () async -> Void
             ) -> @Sendable () -> Void {
@@ -106,7 +107,7 @@ struct UnaryCallTests {
                 return UnstructuredTaskRunner().start(operation)
             }
         }
-        let started = Signal()
+        let started = CountedSignal()
         let server = GRPCServer(runner: CountingRunner(started: started))
         server.unary("/test.Echo/Later") { _, _ in .async { [42] } }
         try server.start()

@@ -1,3 +1,4 @@
+import Concurrency
 internal import PipelineCore
 internal import PipelineTesting
 internal import Synchronization

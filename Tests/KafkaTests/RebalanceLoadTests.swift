@@ -1,3 +1,4 @@
+import Concurrency
 internal import Kafka
 internal import PipelineCore
 internal import PipelineTesting

@@ -1,3 +1,4 @@
+import Concurrency
 import PipelineCore
 import PipelineTesting
 import Testing

@@ -1,3 +1,4 @@
+public import Concurrency
 public import Ledger
 public import PipelineCore
 public import Postgres

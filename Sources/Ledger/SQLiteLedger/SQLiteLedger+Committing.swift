@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Ledger
 internal import Calendar
 public import PipelineCore

@@ -1,3 +1,4 @@
+public import Concurrency
 public import Logging
 public import PipelineCore
 internal import Synchronization

@@ -1,3 +1,4 @@
+import Concurrency
 import ConversionReports
 import Logging
 import PipelineCore

@@ -1,3 +1,4 @@
+import Concurrency
 import GRPCTransport
 import Logging
 import PipelineCore

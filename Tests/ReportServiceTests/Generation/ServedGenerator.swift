@@ -1,3 +1,4 @@
+import Concurrency
 import PipelineTesting
 import GRPCTransport
 import Logging

@@ -1,3 +1,4 @@
+import Concurrency
 import Ledger
 import PipelineCore
 import PipelineSimulation

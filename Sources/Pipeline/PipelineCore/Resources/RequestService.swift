@@ -1,3 +1,5 @@
+public import Concurrency
+
 /// A resource that is a front door: it takes requests from callers, hands them to a pipeline, and
 /// answers reads.
 public protocol RequestService: Resource {

@@ -1,3 +1,4 @@
+public import Concurrency
 internal import Calendar
 internal import Glibc
 internal import Synchronization
@@ -67,6 +68,23 @@ public struct SystemTime: TimeSource {
 extension PipelineClock {
     /// The machine's clock.
     public static var system: PipelineClock { PipelineClock(SystemTime()) }
+}
+
+extension Signal {
+    /// Returns when it is sent next or at `deadline`, whichever comes first.
+    /// - Throws: `CancellationError`.
+    public func wait(until deadline: Instant, clock: PipelineClock) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await clock.sleep(until: deadline) }
+            group.addTask { try await self.wait() }
+            try await group.next()
+            group.cancelAll()
+            while let result = await group.nextResult() {
+                if case .failure(let error) = result, !(error is CancellationError) { throw error }
+            }
+        }
+        try Task.checkCancellation()
+    }
 }
 
 /// Randomness that can be injected: jitter and identifiers come from here, so that a seed repeats a

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import PipelineCore
 
 /// The log of a topic and its consumer groups, as the server of a simulated bus keeps them.

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Ledger
 internal import PipelineCore
 internal import PipelineSimulation

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import CommandLineInterface
 internal import ConversionReports
 internal import Logging

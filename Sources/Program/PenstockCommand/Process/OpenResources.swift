@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import CommandLineInterface
 internal import ConfigurationDiagnostics
 internal import PipelineConfiguration

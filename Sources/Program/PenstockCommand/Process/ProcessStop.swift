@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Calendar
 internal import CommandLineInterface
 internal import Glibc

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Metrics
 internal import PipelineCore
 internal import PipelineRuntime

@@ -1,4 +1,5 @@
 internal import Calendar
+internal import Concurrency
 internal import PipelineCore
 internal import Protobuf
 internal import ReportMessages

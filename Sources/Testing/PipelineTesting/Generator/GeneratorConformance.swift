@@ -1,3 +1,4 @@
+internal import Concurrency
 public import PipelineCore
 
 /// What every ``PipelineCore/Generator`` of conversion reports promises, wherever it runs.

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Ledger
 internal import Batching
 internal import PipelineCore

@@ -11,7 +11,7 @@ public import Protobuf
 public final class GRPCClient: Sendable {
     private let calls: ClientCalls
     private let thread: NativeThread
-    private let isDrained = Latch()
+    private let isDrained = AsyncEvent()
 
     /// Creates a client, which does not connect yet.
     ///
@@ -22,7 +22,7 @@ public final class GRPCClient: Sendable {
         self.calls = calls
         thread = try NativeThread.starting(name: "grpc-client") { [isDrained] in
             calls.queue.drain()
-            isDrained.open()
+            isDrained.set()
         }
     }
 
@@ -86,7 +86,7 @@ public final class GRPCClient: Sendable {
     /// Cancels the calls in flight and ends the client's thread.
     public func shutdown() async {
         calls.close()
-        await isDrained.wait()
+        await isDrained.waitIgnoringCancellation()
         // It has said that it is at its end, so this does not block.
         thread.join()
     }

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import CGRPC
 
 /// One streaming call of a client. Letting it go cancels it.
@@ -74,7 +75,7 @@ private final class StreamEnding: Completion, @unchecked Sendable {
     let status = ReceivedStatus()
     private let call: CallHandle
     private let onEnd: @Sendable () -> Void
-    private let isOver = Latch()
+    private let isOver = AsyncEvent()
 
     init(_ call: CallHandle, onEnd: @escaping @Sendable () -> Void) {
         self.call = call
@@ -83,12 +84,12 @@ private final class StreamEnding: Completion, @unchecked Sendable {
 
     override func complete(succeeded: Bool) {
         onEnd()
-        isOver.open()
+        isOver.set()
     }
 
     /// - Returns: how the call failed; `nil` is OK.
     func wait() async -> GRPCStatusError? {
-        await isOver.wait()
+        await isOver.waitIgnoringCancellation()
         return status.error
     }
 }

@@ -30,7 +30,7 @@ public final class GRPCServer: Sendable {
     private let runner: any GRPCTaskRunner
     private let openCalls: OpenCalls
     private let state = Mutex(State.configuring(ServerMethods()))
-    private let stopped = Latch()
+    private let stopped = AsyncEvent()
 
     /// Creates a server that does not listen yet.
     ///
@@ -129,7 +129,7 @@ public final class GRPCServer: Sendable {
             let threads: [NativeThread]
             do throws(GRPCError) { threads = try startThreads(listener, lanes) } catch {
                 state = .stopping
-                stopped.open()
+                stopped.set()
                 throw error
             }
             state = .running(
@@ -165,11 +165,11 @@ public final class GRPCServer: Sendable {
     /// - Throws: See ``start()``.
     public func run(grace: Duration) async throws(GRPCError) {
         try start()
-        let cancelled = Latch()
+        let cancelled = AsyncEvent()
         await withTaskCancellationHandler {
-            await cancelled.wait()
+            await cancelled.waitIgnoringCancellation()
         } onCancel: {
-            cancelled.open()
+            cancelled.set()
         }
         await shutdown(grace: grace)
     }
@@ -192,14 +192,14 @@ public final class GRPCServer: Sendable {
             return previous
         }
         switch previous {
-        case .stopping: await stopped.wait()
-        case .configuring: stopped.open()
+        case .stopping: await stopped.waitIgnoringCancellation()
+        case .configuring: stopped.set()
         case .running(let running):
             let isDone = Atomic(false)
             await Self.block { [self] in
                 isDone.store(end(running, grace: grace), ordering: .releasing)
             }
-            stopped.open()
+            stopped.set()
             return isDone.load(ordering: .acquiring)
         }
         return true
@@ -249,14 +249,14 @@ public final class GRPCServer: Sendable {
 
     /// Runs a blocking function on a thread of its own.
     private static func block(_ body: @escaping @Sendable () -> Void) async {
-        let done = Latch()
+        let done = AsyncEvent()
         let thread = try? NativeThread(name: "grpc-shutdown") {
             body()
-            done.open()
+            done.set()
         }
         // Without a thread to be had the caller's must do.
         guard let thread else { return body() }
-        await done.wait()
+        await done.waitIgnoringCancellation()
         thread.join()
     }
 }

@@ -1,3 +1,4 @@
+public import Concurrency
 internal import GRPCTransport
 public import Logging
 public import PipelineCore

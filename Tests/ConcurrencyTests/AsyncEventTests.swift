@@ -1,3 +1,4 @@
+import Concurrency
 import PipelineCore
 import PipelineTesting
 import Testing
@@ -37,5 +38,25 @@ struct AsyncEventTests {
             try await event.wait()
         }
         await #expect(throws: CancellationError.self) { try await late.value }
+    }
+
+    @Test("keeps a waiter that ignores its cancellation until it is set")
+    func ignoredCancellation() async throws {
+        let (begun, passed) = (AsyncEvent(), Journal<Void>())
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [event] in
+                begun.set()
+                await event.waitIgnoringCancellation()
+                #expect(event.isSet)
+                passed.note(())
+            }
+            try await begun.wait()
+            group.cancelAll()
+            #expect(passed.count == 0)
+            event.set()
+            try await group.waitForAll()
+        }
+        #expect(passed.count == 1)
+        await event.waitIgnoringCancellation()
     }
 }

@@ -22,21 +22,6 @@ public final class Signal: Sendable {
             return isSent
         }
     }
-
-    /// Returns when it is sent next or at `deadline`, whichever comes first.
-    /// - Throws: `CancellationError`.
-    public func wait(until deadline: Instant, clock: PipelineClock) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await clock.sleep(until: deadline) }
-            group.addTask { try await self.wait() }
-            try await group.next()
-            group.cancelAll()
-            while let result = await group.nextResult() {
-                if case .failure(let error) = result, !(error is CancellationError) { throw error }
-            }
-        }
-        try Task.checkCancellation()
-    }
 }
 
 /// Is set once and stays set: a stop that was asked for, a chunk that has settled. A manual-reset
@@ -56,6 +41,12 @@ public final class AsyncEvent: Sendable {
     /// - Throws: `CancellationError`.
     public func wait() async throws {
         try await waiters.wait { $0 }
+    }
+
+    /// Returns once it is set, whether or not the task is cancelled: for the end of what can't be
+    /// left half done.
+    public func waitIgnoringCancellation() async {
+        await waiters.waitIgnoringCancellation { $0 }
     }
 }
 
@@ -87,25 +78,44 @@ private struct Waiters: ~Copyable {
     /// - Parameter goesOn: whether the state lets it go on at once; may change it.
     /// - Throws: `CancellationError`.
     func wait(unless goesOn: (_ isSet: inout Bool) -> Bool) async throws {
-        let id = state.withLock { state in
-            state.nextID += 1
-            return state.nextID
-        }
+        let id = nextID()
         try await withTaskCancellationHandler {
-            try await suspended { (resumption: Resumption<Void>) in
-                let result: Result<Void, any Error>? = state.withLock { state in
-                    if Task.isCancelled { return .failure(CancellationError()) }
-                    if goesOn(&state.isSet) { return .success(()) }
-                    state.waiters.append((id, resumption))
-                    return nil
-                }
-                if let result { resumption.resume(with: result) }
+            try await suspend(id) { isSet in
+                if Task.isCancelled { return .failure(CancellationError()) }
+                return goesOn(&isSet) ? .success(()) : nil
             }
         } onCancel: {
             let waiter = state.withLock { state in
                 state.waiters.firstIndex { $0.id == id }.map { state.waiters.remove(at: $0) }
             }
             waiter?.resumption.resume(throwing: CancellationError())
+        }
+    }
+
+    /// Returns when woken, or at once; a cancellation changes nothing.
+    func waitIgnoringCancellation(unless goesOn: (_ isSet: inout Bool) -> Bool) async {
+        // Nobody but `wake` resumes it, and that never with an error.
+        try? await suspend(nextID()) { goesOn(&$0) ? .success(()) : nil }
+    }
+
+    private func nextID() -> UInt64 {
+        state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+    }
+
+    /// Suspends the task, unless the state has a result for it at once.
+    private func suspend(
+        _ id: UInt64, unless result: (_ isSet: inout Bool) -> Result<Void, any Error>?
+    ) async throws {
+        try await suspended { (resumption: Resumption<Void>) in
+            let result = state.withLock { state in
+                let result = result(&state.isSet)
+                if result == nil { state.waiters.append((id, resumption)) }
+                return result
+            }
+            if let result { resumption.resume(with: result) }
         }
     }
 }
