@@ -125,7 +125,7 @@ struct ShutdownTests {
         "A call that its queue's thread still works on when its client has gone does not end the process"
     )
     func slowThread() async throws {
-        let arrived = Signal()
+        let arrived = CountedSignal()
         let goesOn = DispatchSemaphore(value: 0)
         var configuration = GRPCServer.Configuration()
         configuration.queues = 1

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// A point of time in the parts that people write it in, in UTC; leap seconds are not counted.
 public struct CivilTime: Sendable, Hashable {
     public let date: CivilDate
@@ -13,6 +15,13 @@ public struct CivilTime: Sendable, Hashable {
         date = CivilDate(daysSinceEpoch: days)
         secondOfDay = second
         self.microsecond = microsecond
+    }
+
+    /// The machine's civil time, in microseconds since 1970-01-01T00:00:00Z.
+    public static var microsecondsNow: Int64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 
     /// `06:00`.

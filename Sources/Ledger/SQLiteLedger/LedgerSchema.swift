@@ -47,8 +47,7 @@ enum LedgerSchema {
     private static let revisions = """
         ALTER TABLE ledger_cases ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
         CREATE TEMP TABLE again AS
-          SELECT c.case_no, row_number() OVER (PARTITION BY c.id, c.stage_no ORDER BY c.case_no) \
-          AS nth
+          SELECT c.case_no, row_number() OVER (PARTITION BY c.id, c.stage_no ORDER BY c.case_no) AS nth
           FROM ledger_cases c JOIN (
             SELECT DISTINCT id, stage_no FROM ledger_cases WHERE is_superseded = 1) s
             ON s.id = c.id AND s.stage_no = c.stage_no;

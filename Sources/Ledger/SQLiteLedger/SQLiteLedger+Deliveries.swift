@@ -105,8 +105,7 @@ extension SQLiteLedger {
             if claimed.isDelivered { return }
             let park = try connection.statement(
                 """
-                INSERT INTO ledger_parked(batch_no, sink, case_no, stage_no, code, reason, \
-                parked_at)
+                INSERT INTO ledger_parked(batch_no, sink, case_no, stage_no, code, reason, parked_at)
                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET code = ?5,
                   reason = ?6, attempts = attempts + 1, is_due = 0
                 """)

@@ -15,9 +15,8 @@ extension Diagnostics {
     ///
     /// - Parameters:
     ///   - source: The text they were found in; given, each is followed by its line and a caret.
-    ///   - colours: Whether text is coloured, with
-    ///     [ECMA-48](https://ecma-international.org/publications-and-standards/standards/ecma-48/)'s
-    ///     sequences.
+    ///   - colours: Whether text is coloured, with the sequences of
+    ///     [ECMA-48](https://ecma-international.org/publications-and-standards/standards/ecma-48/).
     public func rendered(
         as format: Format, source: String? = nil, colours: Bool = false
     ) -> String {

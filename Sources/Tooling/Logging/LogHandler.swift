@@ -1,3 +1,4 @@
+internal import Calendar
 internal import Glibc
 internal import Synchronization
 
@@ -125,13 +126,6 @@ public final class LogStream: Sendable {
         }
     }
 
-    /// Civil time in microseconds since 1970-01-01T00:00:00Z.
-    fileprivate static func microsecondsNow() -> Int64 {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
-    }
-
     private static func environment(_ name: String) -> String? {
         guard let value = unsafe getenv(name) else { return nil }
         return unsafe String(cString: value)
@@ -158,7 +152,7 @@ public struct StreamLogHandler: LogHandler {
             label: label, stream: stream,
             format: LineFormat(
                 format, isTerminal: stream.isTerminal, allowsColour: LogStream.allowsColour),
-            now: LogStream.microsecondsNow)
+            now: { CivilTime.microsecondsNow })
     }
 
     init(

@@ -1,6 +1,5 @@
 public import Concurrency
 internal import Calendar
-internal import Glibc
 internal import Synchronization
 
 /// A point on a monotonic clock, in nanoseconds since an origin of its own.
@@ -53,10 +52,7 @@ public struct SystemTime: TimeSource {
     }
 
     public var timestamp: Timestamp {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(
-            microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+        Timestamp(microseconds: CivilTime.microsecondsNow)
     }
 
     public func sleep(until deadline: Instant) async throws {

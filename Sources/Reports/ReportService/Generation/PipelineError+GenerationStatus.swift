@@ -10,7 +10,7 @@ internal import ReportMessages
 /// |---|---|---|
 /// | retryable | UNAVAILABLE | retryable, elsewhere first |
 /// | permanent | INVALID_ARGUMENT | permanent: the batch is split |
-/// | fatal | FAILED_PRECONDITION | retryable, elsewhere first: this generator can't go on, others may |
+/// | fatal | FAILED_PRECONDITION | retryable, elsewhere first: this one can't go on, others may |
 /// | anything else | INTERNAL | retryable, and permanent when it keeps happening |
 extension GRPCStatusError {
     private static let errorDomain = "penstock"
