@@ -102,6 +102,7 @@ let package = Package(
             "Connectors", "Redis",
             ["PipelineCore", "CHiredis", "Calendar", "ConfigurationFields", "Concurrency"]),
         layer("Connectors", "SQLite", ["PipelineCore", "CSQLite", "Calendar", "Concurrency"]),
+        layer("Connectors", "Memory", ["PipelineCore", "ConfigurationFields"]),
         layer("Connectors", "Files", ["PipelineCore", "LocatedJSON"]),
 
         .target(
@@ -119,7 +120,7 @@ let package = Package(
             "Reports", "ReportService",
             [
                 "PipelineCore", "Logging", "Protobuf", "ReportMessages", "GRPCTransport",
-                "Calendar", "Concurrency",
+                "Calendar", "Concurrency", "Memory",
             ]),
 
         layer(
@@ -127,7 +128,7 @@ let package = Package(
             [
                 "PipelineCore", "PipelineRuntime", "Stages", "Ledger", "PostgresLedger",
                 "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files",
-                "ConversionReports", "Logging", "ReportService", "Calendar", "DryRun",
+                "ConversionReports", "Logging", "ReportService", "Calendar", "DryRun", "Memory",
             ]),
         layer(
             "Program", "DryRunReport",
@@ -229,13 +230,14 @@ let package = Package(
         tests("Kafka", ["Kafka", "PipelineCore", "PipelineTesting", "Concurrency"]),
         tests("Postgres", ["Postgres", "PipelineCore", "Concurrency"]),
         tests("Redis", ["Redis", "PipelineCore", "PipelineTesting", "Calendar"]),
+        tests("Memory", ["Memory", "PipelineCore", "PipelineTesting"]),
         tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting"]),
         tests("Files", ["Files", "Stages", "Logging", "PipelineCore", "PipelineTesting"]),
         tests(
             "Stages",
             [
                 "Stages", "PipelineCore", "PipelineTesting", "Batching", "Logging",
-                "ConfigurationFields", "LocatedJSON", "Concurrency",
+                "ConfigurationFields", "LocatedJSON", "Concurrency", "Memory",
             ]),
         tests(
             "ConversionReports",

@@ -19,7 +19,9 @@ struct LayeringTests {
         "PipelineCore", "PipelineConfiguration", "Batching", "PipelineRuntime",
         "PipelineSimulation",
     ]
-    private static let connectors: Set = ["Kafka", "Postgres", "Redis", "SQLite", "Files"]
+    private static let connectors: Set = [
+        "Kafka", "Postgres", "Redis", "SQLite", "Memory", "Files",
+    ]
     private static let ledgers: Set = ["Ledger", "PostgresLedger", "SQLiteLedger"]
     private static let reports: Set = ["ConversionReports", "ReportService"]
     private static let program: Set = [
@@ -97,9 +99,11 @@ struct LayeringTests {
         #expect(imported(by: "Stages").isSubset(of: allowed))
     }
 
-    @Test("the report service reaches pipelines only through the core")
+    @Test(
+        "the report service reaches pipelines only through the core, and keeps answers in memory only"
+    )
     func reportService() {
-        let allowed = Self.transport.union(["PipelineCore", "Logging"])
+        let allowed = Self.transport.union(["PipelineCore", "Logging", "Memory"])
         #expect(imported(by: "ReportService").isSubset(of: allowed))
     }
 

@@ -1,3 +1,4 @@
+internal import Memory
 internal import ConversionReports
 internal import Files
 internal import Kafka

@@ -1,3 +1,4 @@
+import Memory
 import Logging
 import PipelineCore
 import PipelineTesting

@@ -1,3 +1,4 @@
+import Memory
 import Concurrency
 import Logging
 import PipelineCore

@@ -1,3 +1,4 @@
+import Memory
 import PipelineCore
 import PipelineTesting
 import Testing

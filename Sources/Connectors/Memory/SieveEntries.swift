@@ -1,3 +1,5 @@
+internal import PipelineCore
+
 /// Entries bounded in bytes; every operation takes constant time, eviction amortised.
 ///
 /// SIEVE ([Zhang et al., NSDI

@@ -1,3 +1,4 @@
+public import PipelineCore
 internal import ConfigurationFields
 internal import Synchronization
 
