@@ -36,7 +36,12 @@ let package = Package(
     products: [
         .executable(name: "penstock", targets: ["penstock"]),
         // What a stage of somebody else is written with: the roles, its settings, the log.
-        .library(name: "PipelineCore", targets: ["PipelineCore", "Specification", "Logging"]),
+        .library(
+            name: "PipelineCore",
+            targets: [
+                "PipelineCore", "ConfigurationFields", "ConfigurationDiagnostics", "LocatedJSON",
+                "Logging",
+            ]),
         // What a program with such a stage is made of: the command, and all that ships.
         .library(name: "PenstockCommand", targets: ["PenstockCommand", "StandardCatalogue"]),
         // What such a stage is tested with.
@@ -49,7 +54,12 @@ let package = Package(
         layer("Base", "Calendar"),
         layer("Base", "Concurrency", ["CThreads"]),
 
-        layer("Tooling", "Specification"),
+        layer("Tooling", "LocatedJSON"),
+        layer("Tooling", "ConfigurationDiagnostics", ["LocatedJSON"]),
+        layer("Tooling", "ConfigurationFields", ["ConfigurationDiagnostics", "LocatedJSON"]),
+        layer(
+            "Tooling", "CommandLineInterface",
+            ["ConfigurationFields", "ConfigurationDiagnostics", "LocatedJSON"]),
         layer("Tooling", "Logging", ["Calendar"]),
         layer("Tooling", "Metrics", ["CMicrohttpd"]),
 
@@ -60,9 +70,21 @@ let package = Package(
             name: "protoc-gen-penstock", dependencies: ["Protobuf"],
             path: "Sources/Transport/ProtobufGenerator", swiftSettings: strict),
 
-        layer("Pipeline", "PipelineCore", ["Specification", "Logging", "Calendar", "Concurrency"]),
-        layer("Pipeline", "PipelineConfiguration", ["PipelineCore", "Specification"]),
-        layer("Pipeline", "Batching", ["PipelineCore", "Specification", "Calendar"]),
+        layer(
+            "Pipeline", "PipelineCore",
+            [
+                "Logging", "Calendar", "Concurrency", "ConfigurationDiagnostics",
+                "ConfigurationFields", "LocatedJSON",
+            ]),
+        layer(
+            "Pipeline", "PipelineConfiguration",
+            ["PipelineCore", "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON"]),
+        layer(
+            "Pipeline", "Batching",
+            [
+                "PipelineCore", "Calendar", "ConfigurationDiagnostics", "ConfigurationFields",
+                "LocatedJSON",
+            ]),
         layer("Pipeline", "PipelineRuntime", ["PipelineCore", "Logging"]),
         layer("Pipeline", "PipelineSimulation", ["PipelineCore", "Calendar"]),
 
@@ -75,13 +97,17 @@ let package = Package(
 
         layer("Connectors", "Kafka", ["PipelineCore", "CRdKafka", "Calendar", "Concurrency"]),
         layer("Connectors", "Postgres", ["PipelineCore", "CPostgres", "Calendar"]),
-        layer("Connectors", "Redis", ["PipelineCore", "Specification", "CHiredis", "Calendar"]),
+        layer(
+            "Connectors", "Redis", ["PipelineCore", "CHiredis", "Calendar", "ConfigurationFields"]),
         layer("Connectors", "SQLite", ["PipelineCore", "CSQLite", "Calendar"]),
-        layer("Connectors", "Files", ["PipelineCore", "Specification"]),
+        layer("Connectors", "Files", ["PipelineCore", "LocatedJSON"]),
 
         .target(
             name: "Stages",
-            dependencies: ["PipelineCore", "Specification", "Batching", "Ledger", "Logging"],
+            dependencies: [
+                "PipelineCore", "Batching", "Ledger", "Logging", "ConfigurationDiagnostics",
+                "ConfigurationFields", "LocatedJSON",
+            ],
             path: "Sources/Stages", swiftSettings: strict),
 
         layer(
@@ -98,24 +124,30 @@ let package = Package(
                 "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files",
                 "ConversionReports", "Logging", "ReportService", "Calendar", "DryRun",
             ]),
-        layer("Program", "DryRunReport", ["Calendar", "PipelineCore", "Specification"]),
+        layer(
+            "Program", "DryRunReport",
+            ["Calendar", "PipelineCore", "CommandLineInterface", "ConfigurationDiagnostics"]),
         layer(
             "Program", "DryRunRendering",
-            ["Calendar", "DryRunReport", "PipelineCore", "Specification"]),
+            [
+                "Calendar", "DryRunReport", "PipelineCore", "LocatedJSON", "CommandLineInterface",
+                "ConfigurationDiagnostics",
+            ]),
         layer(
             "Program", "DryRun",
             [
                 "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
-                "Specification", "Logging", "Protobuf", "Ledger", "SQLite", "SQLiteLedger",
-                "Calendar", "DryRunReport",
+                "Logging", "Protobuf", "Ledger", "SQLite", "SQLiteLedger", "Calendar",
+                "DryRunReport", "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON",
             ]),
         layer(
             "Program", "PenstockCommand",
             [
                 "StandardCatalogue", "DryRun", "PipelineRuntime", "PipelineConfiguration",
-                "PipelineCore", "Specification", "Logging", "Metrics", "ConversionReports",
-                "ReportService", "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Files",
-                "Calendar", "DryRunRendering", "DryRunReport",
+                "PipelineCore", "Logging", "Metrics", "ConversionReports", "ReportService",
+                "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Files", "Calendar",
+                "DryRunRendering", "DryRunReport", "CommandLineInterface",
+                "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON",
             ]),
         .executableTarget(
             name: "penstock", dependencies: ["PenstockCommand"],
@@ -123,7 +155,10 @@ let package = Package(
 
         layer(
             "Testing", "PipelineTesting",
-            ["PipelineCore", "Batching", "Ledger", "Specification", "Logging", "Calendar"]),
+            [
+                "PipelineCore", "Batching", "Ledger", "Logging", "Calendar",
+                "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON",
+            ]),
         .executableTarget(
             name: "protobuf-testee", dependencies: ["Protobuf", "ReportMessages"],
             path: "Sources/Testing/ProtobufTestee", swiftSettings: strict),
@@ -139,27 +174,44 @@ let package = Package(
             linkerSettings: [.linkedLibrary("rdkafka"), .linkedLibrary("pq")]),
 
         tests("Architecture", []),
-        tests("Specification", ["Specification"], exclude: ["Corpus"]),
+        tests("LocatedJSON", ["LocatedJSON"], exclude: ["Corpus"]),
+        tests(
+            "ConfigurationDiagnostics",
+            ["ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON"]),
+        tests(
+            "ConfigurationFields",
+            ["ConfigurationFields", "ConfigurationDiagnostics", "LocatedJSON"]),
+        tests(
+            "CommandLineInterface",
+            ["CommandLineInterface", "ConfigurationDiagnostics", "ConfigurationFields"]),
         tests("Tooling", ["Logging", "Metrics", "Calendar"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
         tests("GRPCTransport", ["GRPCTransport", "Protobuf"], exclude: ["Foreign"]),
         tests(
             "PipelineCore",
             [
-                "PipelineCore", "PipelineTesting", "Specification", "Calendar", "Concurrency",
-                "Logging",
+                "PipelineCore", "PipelineTesting", "Calendar", "Concurrency", "Logging",
+                "ConfigurationFields",
             ]),
         tests(
-            "PipelineConfiguration", ["PipelineConfiguration", "PipelineCore", "Specification"],
+            "PipelineConfiguration",
+            [
+                "PipelineConfiguration", "PipelineCore", "ConfigurationDiagnostics",
+                "ConfigurationFields", "LocatedJSON",
+            ],
             exclude: ["Golden"]),
         tests(
-            "Batching", ["Batching", "PipelineCore", "PipelineTesting", "Specification"],
+            "Batching",
+            [
+                "Batching", "PipelineCore", "PipelineTesting", "ConfigurationDiagnostics",
+                "ConfigurationFields", "LocatedJSON",
+            ],
             exclude: ["Foreign", "Transcripts"]),
         tests(
             "PipelineRuntime",
             [
                 "PipelineRuntime", "PipelineCore", "PipelineTesting", "Batching", "Logging",
-                "Specification", "Calendar",
+                "Calendar", "ConfigurationFields",
             ]),
         tests(
             "Ledger",
@@ -175,7 +227,8 @@ let package = Package(
         tests(
             "Stages",
             [
-                "Stages", "PipelineCore", "PipelineTesting", "Batching", "Specification", "Logging",
+                "Stages", "PipelineCore", "PipelineTesting", "Batching", "Logging",
+                "ConfigurationFields", "LocatedJSON",
             ]),
         tests(
             "ConversionReports",
@@ -193,21 +246,23 @@ let package = Package(
             "Simulation",
             [
                 "PipelineSimulation", "PipelineRuntime", "PipelineConfiguration", "PipelineCore",
-                "Specification", "Logging", "Stages", "Ledger", "SQLiteLedger", "SQLite",
-                "Calendar",
+                "Logging", "Stages", "Ledger", "SQLiteLedger", "SQLite", "Calendar",
+                "ConfigurationFields", "ConfigurationDiagnostics",
             ]),
         tests(
             "DryRun",
             [
                 "DryRun", "PipelineConfiguration", "PipelineRuntime", "StandardCatalogue",
-                "PipelineCore", "PipelineTesting", "Specification", "Logging", "Calendar",
-                "DryRunRendering", "DryRunReport",
+                "PipelineCore", "PipelineTesting", "Logging", "Calendar", "DryRunRendering",
+                "DryRunReport", "CommandLineInterface", "ConfigurationDiagnostics",
+                "ConfigurationFields", "LocatedJSON",
             ], exclude: ["Golden", "Foreign"]),
         tests(
             "PenstockCommand",
             [
                 "PenstockCommand", "StandardCatalogue", "PipelineTesting", "PipelineCore",
-                "PipelineConfiguration", "Specification",
+                "PipelineConfiguration", "CommandLineInterface", "ConfigurationDiagnostics",
+                "ConfigurationFields", "LocatedJSON",
             ], exclude: ["Golden"]),
     ]
 )

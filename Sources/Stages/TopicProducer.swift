@@ -1,5 +1,6 @@
+internal import ConfigurationFields
+internal import LocatedJSON
 internal import PipelineCore
-internal import Specification
 internal import Synchronization
 
 /// Sends to one topic, which is created if need be: at the first send, and again when it has gone.

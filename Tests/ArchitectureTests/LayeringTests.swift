@@ -7,7 +7,13 @@ struct LayeringTests {
         "CRdKafka", "CPostgres", "CHiredis", "CGRPC", "CSQLite", "CMicrohttpd", "CThreads",
     ]
     private static let base: Set = ["Calendar", "Concurrency"]
-    private static let tooling: Set = ["Specification", "Logging", "Metrics"]
+    /// The settings of a pipeline and of a command, each on those before it.
+    private static let configuration = [
+        "LocatedJSON", "ConfigurationDiagnostics", "ConfigurationFields", "CommandLineInterface",
+    ]
+    private static let tooling = Set(configuration).union(["Logging", "Metrics"])
+    /// What a stage has settings with; command lines are for the program alone.
+    private static let settings = Set(configuration.dropLast())
     private static let transport: Set = ["Protobuf", "ReportMessages", "GRPCTransport"]
     private static let pipeline: Set = [
         "PipelineCore", "PipelineConfiguration", "Batching", "PipelineRuntime",
@@ -40,9 +46,23 @@ struct LayeringTests {
         #expect((imports[target] ?? []).isDisjoint(with: Self.ours))
     }
 
-    @Test("tooling imports nothing of ours but the base", arguments: tooling)
+    @Test("tooling imports nothing of ours but the base", arguments: ["Logging", "Metrics"])
     func toolingIsAlone(_ target: String) {
         #expect(imported(by: target).isEmpty)
+    }
+
+    @Test("JSON, diagnostics, fields and command lines each stand on those before them")
+    func configurationIsLayered() {
+        for (index, target) in Self.configuration.enumerated() {
+            #expect(imported(by: target).isSubset(of: Self.configuration[..<index]), "\(target)")
+        }
+    }
+
+    @Test("only the program's parts know command lines")
+    func commandLines() {
+        for (target, modules) in imports where modules.contains("CommandLineInterface") {
+            #expect(Self.program.contains(target), "\(target) imports CommandLineInterface")
+        }
     }
 
     @Test("transport imports nothing of ours above it", arguments: transport)
@@ -57,13 +77,13 @@ struct LayeringTests {
 
     @Test("batching and the providers of ledgers do no I/O", arguments: ["Batching", "Ledger"])
     func pure(_ target: String) {
-        let allowed = Self.base.union(["PipelineCore", "Batching", "Specification"])
+        let allowed = Self.base.union(Self.settings).union(["PipelineCore", "Batching"])
         #expect((imports[target] ?? []).isSubset(of: allowed))
     }
 
     @Test("the core knows tooling only")
     func core() {
-        #expect(imported(by: "PipelineCore").isSubset(of: ["Specification", "Logging"]))
+        #expect(imported(by: "PipelineCore").isSubset(of: Self.settings.union(["Logging"])))
     }
 
     @Test("the runtime knows no stage, no ledger, no connector and no domain")
@@ -73,7 +93,7 @@ struct LayeringTests {
 
     @Test("stages know no connector, no transport and no domain")
     func stages() {
-        let allowed: Set = ["PipelineCore", "Batching", "Ledger", "Specification", "Logging"]
+        let allowed = Self.settings.union(["PipelineCore", "Batching", "Ledger", "Logging"])
         #expect(imported(by: "Stages").isSubset(of: allowed))
     }
 
@@ -97,13 +117,13 @@ struct LayeringTests {
         "a dry run's report is values and figures: it knows no runtime, and nothing that fills or renders it"
     )
     func dryRunReport() {
-        let allowed: Set = ["PipelineCore", "Specification"]
+        let allowed = Set(Self.configuration).union(["PipelineCore"])
         #expect(imported(by: "DryRunReport").isSubset(of: allowed))
     }
 
     @Test("what renders a dry run's report knows nothing else of the dry run")
     func dryRunRendering() {
-        let allowed: Set = ["DryRunReport", "PipelineCore", "Specification"]
+        let allowed = Set(Self.configuration).union(["DryRunReport", "PipelineCore"])
         #expect(imported(by: "DryRunRendering").isSubset(of: allowed))
     }
 

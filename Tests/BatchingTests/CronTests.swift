@@ -1,7 +1,7 @@
 import Batching
+import ConfigurationFields
 import PipelineCore
 import PipelineTesting
-import Specification
 import Testing
 
 @Suite("A cron schedule")

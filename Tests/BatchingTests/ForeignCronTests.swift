@@ -1,7 +1,6 @@
 import Batching
 import Glibc
 import PipelineCore
-import Specification
 import Testing
 
 @Suite("A cron schedule, beside croniter's,")

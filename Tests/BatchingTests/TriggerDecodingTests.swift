@@ -1,7 +1,9 @@
 import Batching
+import ConfigurationDiagnostics
+import ConfigurationFields
+import LocatedJSON
 import PipelineCore
 import PipelineTesting
-import Specification
 import Testing
 
 @Suite("A trigger in a file")

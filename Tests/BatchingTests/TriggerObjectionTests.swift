@@ -1,6 +1,6 @@
+import ConfigurationDiagnostics
 import Batching
 import PipelineCore
-import Specification
 import Testing
 
 @Suite("A trigger's objections")

@@ -1,5 +1,7 @@
+import LocatedJSON
 import PipelineCore
-import Specification
+import ConfigurationDiagnostics
+import ConfigurationFields
 import Testing
 
 @testable import DryRun

@@ -1,3 +1,7 @@
+import LocatedJSON
+import CommandLineInterface
+import ConfigurationDiagnostics
+import ConfigurationFields
 import DryRun
 import DryRunRendering
 import DryRunReport
@@ -5,7 +9,6 @@ import Logging
 import PipelineConfiguration
 import PipelineCore
 import PipelineTesting
-import Specification
 import Testing
 
 @Suite("The checklist of a dry run", .timeLimit(.minutes(1)))

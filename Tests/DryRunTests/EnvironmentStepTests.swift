@@ -1,5 +1,4 @@
 import DryRunReport
-import Specification
 import Testing
 
 @Suite("The environment's entries", .timeLimit(.minutes(1)))

@@ -1,5 +1,5 @@
+import CommandLineInterface
 import DryRunReport
-import Specification
 import Testing
 
 @Suite("A dry run's exit code")

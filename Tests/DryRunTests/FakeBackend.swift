@@ -1,9 +1,10 @@
+import ConfigurationDiagnostics
+import ConfigurationFields
 import DryRun
 import DryRunReport
 import Logging
 import PipelineCore
 import PipelineTesting
-import Specification
 import StandardCatalogue
 
 /// A backend that finds what a test says.

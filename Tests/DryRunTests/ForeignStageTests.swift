@@ -1,10 +1,10 @@
-import PipelineTesting
+import ConfigurationFields
 import DryRun
 import DryRunRendering
 import DryRunReport
 import PipelineConfiguration
 import PipelineCore
-import Specification
+import PipelineTesting
 import StandardCatalogue
 import Testing
 

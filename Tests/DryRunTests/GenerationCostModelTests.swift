@@ -1,5 +1,5 @@
 import PipelineCore
-import Specification
+import ConfigurationFields
 import Testing
 
 @testable import DryRun

@@ -1,7 +1,9 @@
+import ConfigurationDiagnostics
+import ConfigurationFields
 import DryRunRendering
 import DryRunReport
+import LocatedJSON
 import PipelineCore
-import Specification
 import Testing
 
 @Suite("A dry run's page")

@@ -2,7 +2,7 @@
 import Foundation
 import PipelineConfiguration
 import PipelineCore
-import Specification
+import ConfigurationFields
 import StandardCatalogue
 
 @testable import DryRun

@@ -1,7 +1,7 @@
 import DryRunRendering
 import DryRunReport
+import LocatedJSON
 import PipelineCore
-import Specification
 import Testing
 
 @Suite("A simulation in text")

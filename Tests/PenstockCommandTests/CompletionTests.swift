@@ -1,6 +1,6 @@
 // Foundation starts the shells; nothing else of it is used.
+import CommandLineInterface
 import Foundation
-import Specification
 import Testing
 
 @Suite("Completion scripts")

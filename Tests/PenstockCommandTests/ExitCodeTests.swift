@@ -1,7 +1,8 @@
 // Foundation makes files; nothing else of it is used.
+import CommandLineInterface
 import Foundation
+import LocatedJSON
 import PipelineCore
-import Specification
 import Testing
 
 @Suite("A command's exit code", .timeLimit(.minutes(5)))

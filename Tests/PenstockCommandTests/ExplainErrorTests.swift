@@ -1,7 +1,10 @@
 // Foundation reads the sources; nothing else of it is used.
+import CommandLineInterface
 import Foundation
 import PipelineCore
-import Specification
+import ConfigurationDiagnostics
+import ConfigurationFields
+import LocatedJSON
 import StandardCatalogue
 import Testing
 

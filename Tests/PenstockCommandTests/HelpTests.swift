@@ -1,5 +1,5 @@
+import CommandLineInterface
 import PenstockCommand
-import Specification
 import StandardCatalogue
 import Testing
 

@@ -1,6 +1,7 @@
+import ConfigurationFields
+import ConfigurationDiagnostics
 import PipelineConfiguration
 import PipelineCore
-import Specification
 import StandardCatalogue
 import Testing
 

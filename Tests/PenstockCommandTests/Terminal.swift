@@ -1,6 +1,6 @@
+import CommandLineInterface
 import PenstockCommand
 import PipelineTesting
-import Specification
 import StandardCatalogue
 
 /// The command line, with what it prints.

@@ -1,6 +1,6 @@
 // Foundation makes files; nothing else of it is used.
+import CommandLineInterface
 import Foundation
-import Specification
 import Testing
 
 /// `Golden/validate` holds pipeline files, and what is said of them in each format.

@@ -1,6 +1,8 @@
+import ConfigurationFields
+import LocatedJSON
+import ConfigurationDiagnostics
 import PipelineConfiguration
 import PipelineCore
-import Specification
 import Testing
 
 @Suite("Pipelines that run together")

@@ -1,6 +1,8 @@
+import LocatedJSON
+import ConfigurationDiagnostics
+import ConfigurationFields
 import PipelineConfiguration
 import PipelineCore
-import Specification
 import Testing
 
 @Suite("Reading a pipeline file")

@@ -1,6 +1,7 @@
+import ConfigurationFields
+import LocatedJSON
 import PipelineConfiguration
 import PipelineCore
-import Specification
 import Testing
 
 @Suite("What a catalogue says about pipeline files")

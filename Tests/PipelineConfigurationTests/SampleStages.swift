@@ -1,6 +1,8 @@
+import ConfigurationDiagnostics
+import ConfigurationFields
+import LocatedJSON
 import PipelineConfiguration
 import PipelineCore
-import Specification
 
 /// Stages with the settings of the standard ones, which are in a layer above and cannot be used here.
 enum SampleStages {

@@ -1,5 +1,5 @@
 import Calendar
-import Specification
+import ConfigurationFields
 import Testing
 
 @testable import PipelineCore

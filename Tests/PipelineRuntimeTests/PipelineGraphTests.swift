@@ -1,7 +1,7 @@
+import ConfigurationFields
 import PipelineCore
 import PipelineRuntime
 import PipelineTesting
-import Specification
 import Testing
 
 /// A stage that notes what it was built with.

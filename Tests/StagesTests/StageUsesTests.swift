@@ -1,6 +1,7 @@
+import ConfigurationFields
+import LocatedJSON
 import PipelineCore
 import PipelineTesting
-import Specification
 import Testing
 
 @testable import Stages

@@ -1,5 +1,5 @@
+internal import LocatedJSON
 internal import PipelineCore
-internal import Specification
 
 /// Cuts what a file yields into lines.
 struct LineReader: Sendable {

@@ -1,5 +1,5 @@
+internal import ConfigurationFields
 internal import PipelineCore
-internal import Specification
 
 /// Where a Redis server is, who logs in, and how long anything may take.
 struct RedisConfiguration: Sendable {

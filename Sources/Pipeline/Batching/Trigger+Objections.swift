@@ -1,6 +1,7 @@
+internal import ConfigurationFields
 internal import Calendar
+public import ConfigurationDiagnostics
 public import PipelineCore
-public import Specification
 
 extension Diagnostic.Code {
     /// A rule never decides anything.

@@ -1,5 +1,6 @@
+public import ConfigurationFields
+public import LocatedJSON
 internal import PipelineCore
-public import Specification
 
 /// The rule that seals batches: a predicate over what has arrived since it last fired.
 ///

@@ -1,5 +1,6 @@
+public import ConfigurationFields
+public import LocatedJSON
 public import PipelineCore
-public import Specification
 
 /// A pipeline as its file describes it, checked: everything `run` needs and `validate` has seen.
 public struct PipelineDefinition: Sendable {

@@ -1,7 +1,9 @@
+internal import CommandLineInterface
+internal import ConfigurationDiagnostics
 internal import Calendar
 public import DryRunReport
+public import LocatedJSON
 internal import PipelineCore
-public import Specification
 
 extension DryRunReport {
     /// The report as a value: the checklist and the diagnostics, then what the simulation showed.

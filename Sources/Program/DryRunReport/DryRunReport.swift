@@ -1,4 +1,5 @@
-public import Specification
+public import CommandLineInterface
+public import ConfigurationDiagnostics
 
 /// Everything that a dry run found out: a checklist, and what the simulation showed.
 public struct DryRunReport: Sendable {

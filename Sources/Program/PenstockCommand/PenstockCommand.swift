@@ -1,5 +1,5 @@
+public import CommandLineInterface
 public import PipelineCore
-public import Specification
 internal import StandardCatalogue
 
 /// The command line as a library: a third party's program calls ``main(_:catalogue:)`` with a catalogue of its own.

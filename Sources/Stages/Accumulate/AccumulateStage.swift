@@ -1,7 +1,9 @@
 internal import Batching
+public import ConfigurationDiagnostics
+public import ConfigurationFields
 internal import Ledger
+internal import LocatedJSON
 public import PipelineCore
-public import Specification
 
 /// `accumulate`: keeps what arrives until its rule seals a batch.
 public struct AccumulateStage: SealingStage {

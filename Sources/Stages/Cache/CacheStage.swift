@@ -1,5 +1,6 @@
+public import ConfigurationDiagnostics
+public import ConfigurationFields
 public import PipelineCore
-public import Specification
 
 /// `cache`: keeps outcomes where reads find them without asking the store.
 public struct CacheStage: StagePlugin {

@@ -1,5 +1,5 @@
+public import ConfigurationFields
 public import PipelineCore
-public import Specification
 
 /// `dedupe`: drops repeats inside a bounded window.
 public struct DedupeStage: StagePlugin {

@@ -1,5 +1,6 @@
+public import ConfigurationDiagnostics
+public import ConfigurationFields
 public import PipelineCore
-public import Specification
 
 /// `generate`: answers a batch in one go.
 public struct GenerateStage: GeneratingStage {

@@ -1,5 +1,5 @@
+internal import LocatedJSON
 internal import PipelineCore
-internal import Specification
 internal import Synchronization
 
 /// Keeps refused records of one topic where an operator finds them: in the topic beside it; what that does not take, in

@@ -1,5 +1,6 @@
+public import ConfigurationDiagnostics
+public import ConfigurationFields
 public import PipelineCore
-public import Specification
 
 /// `ingest`: reads records from topics, callers, files and standard input.
 public struct IngestStage: DecodingStage {

@@ -1,5 +1,6 @@
+public import ConfigurationDiagnostics
+public import ConfigurationFields
 public import PipelineCore
-public import Specification
 
 /// `publish`: delivers records or announces outcomes to a topic, a store, a file or standard output.
 public struct PublishStage: StagePlugin {

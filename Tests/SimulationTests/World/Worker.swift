@@ -1,9 +1,10 @@
+import ConfigurationDiagnostics
+import ConfigurationFields
 import Logging
 import PipelineConfiguration
 import PipelineCore
 import PipelineRuntime
 import PipelineSimulation
-import Specification
 import Stages
 
 /// A worker process of a simulated world: the real runtime over the real stages.

@@ -1,6 +1,6 @@
 import PipelineCore
 import PipelineTesting
-import Specification
+import ConfigurationFields
 import Testing
 
 @testable import Stages

@@ -1,6 +1,8 @@
 internal import Calendar
+internal import ConfigurationDiagnostics
+public import ConfigurationFields
+public import LocatedJSON
 internal import PipelineCore
-public import Specification
 
 /// Times of day on days of the calendar, as five cron fields: `0 6 * * MON-FRI`.
 ///

@@ -1,5 +1,6 @@
+internal import ConfigurationDiagnostics
+internal import ConfigurationFields
 internal import PipelineCore
-internal import Specification
 
 /// What is wrong with a chain although each of its stages is right.
 struct ChainCheck {

@@ -1,5 +1,6 @@
+internal import ConfigurationDiagnostics
+internal import LocatedJSON
 internal import PipelineCore
-internal import Specification
 
 /// No file is used for two things that do not go together.
 enum FileCheck {

@@ -1,5 +1,6 @@
+public import ConfigurationDiagnostics
+internal import LocatedJSON
 internal import PipelineCore
-public import Specification
 
 /// What is wrong with pipelines that run together although each of them is right.
 public struct PipelineSetCheck {

@@ -1,5 +1,7 @@
+internal import ConfigurationDiagnostics
+internal import ConfigurationFields
+internal import LocatedJSON
 internal import PipelineCore
-internal import Specification
 
 /// Every resource a stage names is declared and of the right kind, and every declared one is named.
 struct ResourceCheck {

@@ -1,5 +1,7 @@
+internal import LocatedJSON
+internal import ConfigurationDiagnostics
+internal import ConfigurationFields
 internal import PipelineCore
-internal import Specification
 
 /// The longest a case may wait is bounded, and within what is promised.
 struct WaitCheck {

@@ -1,5 +1,5 @@
+public import ConfigurationDiagnostics
 internal import PipelineCore
-public import Specification
 
 /// Chains that can't work although each of their stages is right.
 extension Diagnostic.Code {

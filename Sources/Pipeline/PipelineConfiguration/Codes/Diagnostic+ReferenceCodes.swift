@@ -1,4 +1,4 @@
-public import Specification
+public import ConfigurationDiagnostics
 
 /// Names that lead nowhere, or to the wrong thing.
 extension Diagnostic.Code {

@@ -1,5 +1,6 @@
+internal import ConfigurationFields
+internal import LocatedJSON
 internal import PipelineCore
-internal import Specification
 
 /// The root of a pipeline file, without its resources and stages.
 struct HeaderSettings: Settings {

@@ -1,5 +1,7 @@
+public import ConfigurationDiagnostics
+public import ConfigurationFields
+internal import LocatedJSON
 public import PipelineCore
-public import Specification
 
 /// Reads pipeline files. `validate` and `run` are this code and no other.
 ///
@@ -29,7 +31,7 @@ public struct PipelineReader: Sendable {
         }
         let references = parsed.value?.references ?? []
         let found = context.problems.list.map { named($0, by: references) }
-        let problems = Diagnostics(parsed.problems + found).located(in: file)
+        let problems = Diagnostics(parsed.problems.map(Diagnostic.init) + found).located(in: file)
         // A definition that leans on an example where a variable was missing must not run.
         let leansOnExamples = problems.list.contains {
             $0.code == .unknownEnvironment || $0.code == .unreadableFile

@@ -1,5 +1,7 @@
+internal import ConfigurationDiagnostics
+internal import ConfigurationFields
+internal import LocatedJSON
 internal import PipelineCore
-internal import Specification
 
 /// An entry of `stages` as far as it could be read.
 struct StageReading {

@@ -1,5 +1,6 @@
+internal import ConfigurationFields
+public import LocatedJSON
 public import PipelineCore
-public import Specification
 
 /// The JSON Schema of pipeline files, for editors; what only reading can know is left to reading.
 public enum PipelineSchema {

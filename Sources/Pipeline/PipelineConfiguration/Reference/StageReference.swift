@@ -1,5 +1,6 @@
+public import ConfigurationFields
+public import LocatedJSON
 public import PipelineCore
-public import Specification
 
 /// What `penstock stages` shows: everything a catalogue holds, from the declarations themselves.
 public enum StageReference {

@@ -1,4 +1,4 @@
-public import Specification
+public import ConfigurationFields
 
 /// A use of a resource, said once: the setting that names it, the resource, and what it is used for.
 ///

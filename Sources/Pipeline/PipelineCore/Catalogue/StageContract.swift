@@ -1,4 +1,5 @@
-public import Specification
+public import ConfigurationDiagnostics
+internal import LocatedJSON
 
 /// What flows over an edge of a chain, so that an edge that can't work is a diagnostic and not a crash.
 public struct RecordKind: Sendable, Hashable, CustomStringConvertible {

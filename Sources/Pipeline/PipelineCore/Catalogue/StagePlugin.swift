@@ -1,4 +1,5 @@
-public import Specification
+public import ConfigurationDiagnostics
+public import ConfigurationFields
 
 /// What a stage does in a chain.
 public enum StageRole: String, Sendable, CaseIterable {

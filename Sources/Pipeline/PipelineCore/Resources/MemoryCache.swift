@@ -1,4 +1,4 @@
-internal import Specification
+internal import ConfigurationFields
 internal import Synchronization
 
 /// A cache in memory of the process, bounded in bytes (`memory:64MiB`).

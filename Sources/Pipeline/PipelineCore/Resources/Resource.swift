@@ -1,4 +1,4 @@
-internal import Specification
+internal import ConfigurationDiagnostics
 
 /// A named connection that stages refer to. What it can be used for is the protocols it conforms to:
 /// ``Bus``, ``Cache``, ``RequestService``, or a store's own.

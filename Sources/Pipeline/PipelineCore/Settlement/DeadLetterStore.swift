@@ -1,4 +1,4 @@
-public import Specification
+public import LocatedJSON
 
 /// A refused record that its dead-letter topic does not take, as a store keeps it: untouched, with the reasons.
 public struct StoredDeadLetter: Sendable {

@@ -1,6 +1,6 @@
+public import ConfigurationFields
 internal import Glibc
 internal import PipelineCore
-public import Specification
 
 /// A law by which messages arrive, as people write it: `poisson 200/h for 24h`.
 public struct ArrivalPattern: TextValue, Sendable, Hashable {

@@ -1,6 +1,8 @@
+internal import ConfigurationDiagnostics
+internal import ConfigurationFields
+internal import LocatedJSON
 internal import PipelineCore
 internal import Protobuf
-internal import Specification
 
 /// Reads a trace from lines of JSON, an arrival each.
 ///
@@ -53,7 +55,7 @@ enum RecordedArrivals {
         _ line: [UInt8]
     ) throws(Diagnostic) -> (at: Timestamp, message: OutgoingRecord) {
         let parsed = JSON.parse(line)
-        if let problem = parsed.problems.first { throw problem }
+        if let problem = parsed.problems.first { throw Diagnostic(problem) }
         guard let json = parsed.value, json.members != nil else {
             throw Diagnostic(.wrongType, "an arrival is an object with \"at\" and \"payload\"")
         }

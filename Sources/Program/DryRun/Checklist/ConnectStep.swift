@@ -1,7 +1,7 @@
+internal import ConfigurationFields
 internal import DryRunReport
 internal import PipelineConfiguration
 internal import PipelineCore
-internal import Specification
 
 /// Whether the backends are there and have what the pipeline needs. Looks at all of them at once, and changes nothing.
 struct ConnectStep {

@@ -1,7 +1,8 @@
+internal import ConfigurationDiagnostics
+public import ConfigurationFields
 public import DryRunReport
 public import PipelineConfiguration
 public import PipelineCore
-public import Specification
 
 /// Looks at a pipeline file, its environment, its backends, and what it would do with a trace of arrivals.
 public struct DryRun: Sendable {

@@ -1,6 +1,8 @@
+internal import ConfigurationDiagnostics
+internal import ConfigurationFields
 internal import DryRunReport
+internal import LocatedJSON
 internal import PipelineConfiguration
-internal import Specification
 
 /// Which variables and files the file refers to, and what came of them. Never shows a secret.
 struct EnvironmentStep {

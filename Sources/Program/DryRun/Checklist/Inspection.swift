@@ -1,6 +1,6 @@
+internal import ConfigurationDiagnostics
 internal import DryRunReport
 internal import PipelineCore
-internal import Specification
 internal import Synchronization
 
 /// Something to look at, once.

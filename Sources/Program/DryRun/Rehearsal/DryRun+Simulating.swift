@@ -1,7 +1,7 @@
+internal import ConfigurationFields
 public import DryRunReport
 public import PipelineConfiguration
 public import PipelineCore
-internal import Specification
 
 /// What a dry run is to simulate.
 public struct SimulationOptions: Sendable {

@@ -2,7 +2,6 @@ internal import DryRunReport
 internal import PipelineConfiguration
 internal import PipelineCore
 internal import PipelineSimulation
-internal import Specification
 
 extension RehearsalWorld {
     /// What has come of the rehearsal.

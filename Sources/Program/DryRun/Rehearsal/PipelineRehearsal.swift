@@ -5,7 +5,6 @@ public import PipelineConfiguration
 public import PipelineCore
 internal import PipelineRuntime
 internal import PipelineSimulation
-internal import Specification
 
 /// Runs a pipeline over an arrival trace in virtual time: the real stages and the real runtime, with every bus,
 /// store, cache, front door and generator replaced before anything is opened.

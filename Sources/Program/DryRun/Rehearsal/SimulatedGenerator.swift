@@ -1,7 +1,7 @@
-internal import PipelineConfiguration
+public import ConfigurationFields
 internal import DryRunReport
+internal import PipelineConfiguration
 internal import PipelineCore
-public import Specification
 
 /// How long a generation run takes: a fixed part, and a part for each case. `30s + 10ms*n`
 public struct GenerationCostModel: TextValue, Sendable, Hashable {

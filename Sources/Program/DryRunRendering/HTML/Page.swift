@@ -1,7 +1,6 @@
 public import DryRunReport
 internal import Calendar
 internal import PipelineCore
-internal import Specification
 
 extension DryRunReport {
     /// The report as one page that asks nothing of any other file or host and runs no script.

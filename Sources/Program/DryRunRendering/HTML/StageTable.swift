@@ -1,5 +1,5 @@
+internal import ConfigurationDiagnostics
 internal import DryRunReport
-internal import Specification
 
 /// What passed each stage, and what was refused for good.
 struct StageTable {

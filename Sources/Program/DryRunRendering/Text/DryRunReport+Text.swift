@@ -1,6 +1,6 @@
+internal import ConfigurationDiagnostics
 public import DryRunReport
 internal import PipelineCore
-internal import Specification
 
 extension DryRunReport {
     /// The report for a terminal: the checklist, what is wrong with the file, and what the simulation showed; the

@@ -1,5 +1,7 @@
+internal import LocatedJSON
+internal import CommandLineInterface
+internal import ConfigurationFields
 internal import PipelineCore
-internal import Specification
 
 /// Which letters a command is about.
 struct DeadLetterChoice: Sendable {

@@ -1,10 +1,12 @@
+internal import CommandLineInterface
+internal import ConfigurationFields
 internal import DryRun
 internal import DryRunRendering
 internal import DryRunReport
+internal import LocatedJSON
 internal import Logging
 internal import PipelineCore
 internal import Protobuf
-internal import Specification
 
 struct DryRunOptions: Settings {
     enum Format: String, Choice { case text, json, html }

@@ -1,5 +1,8 @@
+internal import CommandLineInterface
+internal import ConfigurationDiagnostics
+internal import ConfigurationFields
+internal import LocatedJSON
 internal import PipelineCore
-internal import Specification
 
 struct ExplainErrorOptions: Settings {
     static let summary = "Explains the code of an error, a warning or a note, or lists all codes."

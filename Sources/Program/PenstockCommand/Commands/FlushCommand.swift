@@ -1,7 +1,8 @@
+internal import CommandLineInterface
+internal import ConfigurationFields
 internal import Logging
 internal import PipelineConfiguration
 internal import PipelineCore
-internal import Specification
 
 struct FlushOptions: Settings {
     static let summary = "Fires the `manual` trigger: what waits is sealed now."

@@ -1,8 +1,9 @@
+internal import CommandLineInterface
+internal import ConfigurationFields
 internal import ConversionReports
 internal import Logging
 internal import PipelineCore
 internal import ReportService
-internal import Specification
 internal import StandardCatalogue
 
 struct GenerateOptions: Settings {

@@ -1,6 +1,7 @@
+internal import CommandLineInterface
+internal import ConfigurationFields
 internal import GRPCTransport
 internal import Protobuf
-internal import Specification
 
 struct HealthOptions: Settings {
     static let summary = "Asks a server whether it serves; for health checks of containers."

@@ -1,8 +1,9 @@
+internal import CommandLineInterface
+internal import ConfigurationFields
 internal import Ledger
 internal import Logging
 internal import PipelineConfiguration
 internal import PipelineCore
-internal import Specification
 internal import StandardCatalogue
 
 struct MigrateOptions: Settings {

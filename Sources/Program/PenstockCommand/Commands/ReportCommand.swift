@@ -1,8 +1,9 @@
+internal import CommandLineInterface
+internal import ConfigurationFields
 internal import GRPCTransport
 internal import PipelineCore
 internal import Protobuf
 internal import ReportMessages
-internal import Specification
 
 /// Where the API is, and how answers are printed.
 struct ReportClientOptions: Sendable {

@@ -1,9 +1,10 @@
+internal import CommandLineInterface
+internal import ConfigurationFields
 internal import Logging
 internal import Metrics
 internal import PipelineConfiguration
 internal import PipelineCore
 internal import PipelineRuntime
-internal import Specification
 internal import StandardCatalogue
 
 struct RunOptions: Settings {

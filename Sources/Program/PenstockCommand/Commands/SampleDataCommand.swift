@@ -1,8 +1,10 @@
+internal import CommandLineInterface
+internal import ConfigurationFields
 internal import ConversionReports
 internal import Files
+internal import LocatedJSON
 internal import Logging
 internal import PipelineCore
-internal import Specification
 internal import StandardCatalogue
 
 struct SampleDataOptions: Settings {

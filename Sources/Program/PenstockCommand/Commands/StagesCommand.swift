@@ -1,6 +1,9 @@
+internal import CommandLineInterface
+internal import ConfigurationDiagnostics
+internal import ConfigurationFields
+internal import LocatedJSON
 internal import PipelineConfiguration
 internal import PipelineCore
-internal import Specification
 
 struct StagesOptions: Settings {
     static let summary = "Explains the stages, or one of them with all its settings."

@@ -1,6 +1,8 @@
+internal import CommandLineInterface
+internal import ConfigurationDiagnostics
+internal import ConfigurationFields
 internal import PipelineConfiguration
 internal import PipelineCore
-internal import Specification
 
 struct ValidateOptions: Settings {
     enum Level: String, Choice { case `static`, env }

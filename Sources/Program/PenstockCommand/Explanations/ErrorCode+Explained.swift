@@ -1,5 +1,7 @@
+internal import ConfigurationDiagnostics
+internal import ConfigurationFields
+internal import LocatedJSON
 internal import PipelineCore
-internal import Specification
 
 /// What there is to say about a code that stands in brackets behind the message of an error at run time: `[store-in-use]`.
 extension ErrorCode {

@@ -1,6 +1,7 @@
+internal import ConfigurationDiagnostics
+internal import LocatedJSON
 internal import PipelineConfiguration
 internal import PipelineCore
-internal import Specification
 
 /// A pipeline file that is in order, into which the parts of examples are put.
 enum ExampleFile {
@@ -36,7 +37,7 @@ enum ExampleFile {
             return part.bytes
         }
         var root: JSON
-        do throws(Diagnostics) { root = try JSON(parsing: text) } catch {
+        do throws(JSON.ParsingError) { root = try JSON(parsing: text) } catch {
             preconditionFailure("\(error)")
         }
         if number > 1 {

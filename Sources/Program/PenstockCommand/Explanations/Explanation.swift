@@ -1,6 +1,9 @@
+internal import CommandLineInterface
+internal import ConfigurationDiagnostics
+internal import ConfigurationFields
+internal import LocatedJSON
 internal import PipelineConfiguration
 internal import PipelineCore
-internal import Specification
 internal import Synchronization
 
 /// What there is to say about a code of a diagnostic, with what the program says of its example.
@@ -14,8 +17,8 @@ struct Explanation {
     /// Every code that the program may report, by name.
     static func codes(of catalogue: Catalogue) -> [Diagnostic.Code] {
         let all =
-            Diagnostic.Code.specification + Diagnostic.Code.pipelines
-            + catalogue.stages.flatMap { $0.codes }
+            Diagnostic.Code.json + Diagnostic.Code.settings + Diagnostic.Code.arguments
+            + [.unknownCommand] + Diagnostic.Code.pipelines + catalogue.stages.flatMap { $0.codes }
         return Set(all).sorted { $0.rawValue < $1.rawValue }
     }
 

@@ -1,7 +1,7 @@
+internal import CommandLineInterface
 internal import Glibc
 internal import Metrics
 internal import PipelineCore
-internal import Specification
 
 /// The admin endpoint of a process, if it was asked for.
 struct AdminServer {

@@ -1,7 +1,9 @@
+internal import ConfigurationFields
+internal import CommandLineInterface
+internal import LocatedJSON
 internal import Logging
 internal import PipelineConfiguration
 internal import PipelineCore
-internal import Specification
 internal import StandardCatalogue
 
 /// A pipeline's barrier, opened beside whoever runs it.

@@ -1,7 +1,8 @@
+internal import CommandLineInterface
+internal import LocatedJSON
 internal import Logging
 internal import PipelineConfiguration
 internal import PipelineCore
-internal import Specification
 internal import StandardCatalogue
 
 /// What a pipeline's stores keep for an operator, opened beside whoever runs it.

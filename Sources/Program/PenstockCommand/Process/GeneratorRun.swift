@@ -1,9 +1,9 @@
+internal import CommandLineInterface
 internal import ConversionReports
 internal import Logging
 internal import Metrics
 internal import PipelineCore
 internal import ReportService
-internal import Specification
 internal import StandardCatalogue
 
 /// The generator of this process, served until the stop.

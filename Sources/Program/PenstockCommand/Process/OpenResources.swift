@@ -1,6 +1,7 @@
+internal import CommandLineInterface
+internal import ConfigurationDiagnostics
 internal import PipelineConfiguration
 internal import PipelineCore
-internal import Specification
 internal import StandardCatalogue
 
 /// The resources of this process: one for each address, however many pipelines and names refer to it.

@@ -1,5 +1,5 @@
+internal import CommandLineInterface
 internal import PipelineCore
-internal import Specification
 
 extension PipelineError {
     /// Whether the environment is what is wrong, and not what was asked for: it may pass, or somebody has to do something

@@ -1,7 +1,7 @@
+internal import ConfigurationFields
 internal import Metrics
 internal import PipelineCore
 internal import PipelineRuntime
-internal import Specification
 internal import Synchronization
 
 /// Counts what pipelines do, for Prometheus.

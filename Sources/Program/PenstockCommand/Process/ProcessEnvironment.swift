@@ -1,7 +1,9 @@
+internal import CommandLineInterface
+internal import ConfigurationDiagnostics
+internal import ConfigurationFields
 internal import Glibc
 internal import PipelineConfiguration
 internal import PipelineCore
-internal import Specification
 internal import StandardCatalogue
 
 /// What the process was started with.

@@ -1,8 +1,8 @@
 internal import Calendar
+internal import CommandLineInterface
 internal import Glibc
 internal import Logging
 internal import PipelineCore
-internal import Specification
 internal import Synchronization
 
 /// How this process ends: SIGTERM and SIGINT ask for a graceful stop, a second one ends it at once, and so does what

@@ -1,8 +1,10 @@
+internal import ConfigurationFields
+internal import CommandLineInterface
 internal import GRPCTransport
+internal import LocatedJSON
 internal import PipelineCore
 internal import Protobuf
 internal import ReportMessages
-internal import Specification
 
 /// The report API's client behind `penstock report`.
 struct ReportClient {

@@ -1,6 +1,7 @@
+internal import ConfigurationFields
 internal import GRPCTransport
+internal import LocatedJSON
 internal import Logging
-internal import Specification
 
 /// What every command takes that runs until it is told to stop.
 struct ServiceOptions: Sendable {

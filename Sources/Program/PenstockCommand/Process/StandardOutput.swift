@@ -1,6 +1,6 @@
-internal import Logging
+internal import CommandLineInterface
 internal import Glibc
-internal import Specification
+internal import Logging
 internal import Synchronization
 
 /// The process's standard streams.

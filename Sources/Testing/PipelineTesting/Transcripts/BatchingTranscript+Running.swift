@@ -1,5 +1,4 @@
 internal import PipelineCore
-internal import Specification
 
 extension BatchingTranscript {
     /// Puts a subject, whose time is the transcript's ``start``, through all steps.

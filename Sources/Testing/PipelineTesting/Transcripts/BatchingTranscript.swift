@@ -1,7 +1,9 @@
 public import Batching
+internal import ConfigurationDiagnostics
+public import ConfigurationFields
 internal import Glibc
+internal import LocatedJSON
 public import PipelineCore
-public import Specification
 
 /// What a batching rule must do, told step by step: what arrives, how time passes, and which batches
 /// are sealed.
@@ -85,9 +87,11 @@ public struct TranscriptFile: Sendable, CustomStringConvertible {
         defer { unsafe fclose(file) }
         var bytes = [UInt8](repeating: 0, count: 1 << 16)
         bytes.removeLast(bytes.count - (unsafe fread(&bytes, 1, bytes.count, file)))
-        do throws(Diagnostics) {
-            return try BatchingTranscript.decode(try JSON(parsing: bytes))
-        } catch {
+        let parsed = JSON.parse(bytes)
+        guard let json = parsed.value, parsed.problems.isEmpty else {
+            throw Diagnostics(parsed.problems.map(Diagnostic.init)).located(in: path)
+        }
+        do throws(Diagnostics) { return try BatchingTranscript.decode(json) } catch {
             throw error.located(in: path)
         }
     }

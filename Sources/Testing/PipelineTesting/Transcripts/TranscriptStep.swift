@@ -1,5 +1,6 @@
+internal import ConfigurationFields
+internal import LocatedJSON
 internal import PipelineCore
-internal import Specification
 
 /// One step of a transcript: exactly one of `input`, `advance`, `flush` and `expect`.
 struct TranscriptStep: Settings {

@@ -1,7 +1,7 @@
+internal import LocatedJSON
 internal import Batching
 public import Ledger
 public import PipelineCore
-internal import Specification
 
 /// What a transcript can be run against.
 public protocol TranscriptSubject: Sendable {

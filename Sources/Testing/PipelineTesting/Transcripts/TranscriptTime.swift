@@ -1,6 +1,6 @@
 internal import Calendar
+public import ConfigurationFields
 public import PipelineCore
-public import Specification
 
 /// A point of time in a transcript: `5m` from the step's own time, `2026-03-29T01:00:00Z`, `never`.
 enum TranscriptTime: TextValue, Equatable {

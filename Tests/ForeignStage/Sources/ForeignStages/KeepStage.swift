@@ -1,5 +1,5 @@
+public import ConfigurationFields
 public import PipelineCore
-public import Specification
 
 /// `keep`: hands on the records that contain a text.
 public struct KeepStage: StagePlugin {

@@ -1,5 +1,6 @@
+public import ConfigurationFields
+public import LocatedJSON
 public import PipelineCore
-public import Specification
 
 /// `tally`: writes how many records came in, and how many bytes, a line for each chunk.
 public struct TallyStage: StagePlugin {

@@ -1,6 +1,6 @@
 import PipelineCore
 import PipelineTesting
-import Specification
+import LocatedJSON
 import Testing
 
 @testable import ForeignStages

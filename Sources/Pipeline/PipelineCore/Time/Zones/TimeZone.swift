@@ -1,5 +1,7 @@
+internal import ConfigurationDiagnostics
+public import ConfigurationFields
 internal import Glibc
-public import Specification
+public import LocatedJSON
 
 /// What the clocks of a region show: how far they are ahead of UTC, and when that changes.
 public struct TimeZone: Sendable {
