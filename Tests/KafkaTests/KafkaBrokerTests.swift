@@ -122,3 +122,12 @@ struct KafkaBrokerTests {
         await consumer.close()
     }
 }
+
+struct KafkaConformanceTests {
+    @Test(
+        "Kafka keeps the contract of a bus:", .timeLimit(.minutes(3)),
+        arguments: BusConformance.checks)
+    func conformance(_ check: BusConformance.Check) async throws {
+        try await check.run(BusConformance { try KafkaServer.bus() })
+    }
+}

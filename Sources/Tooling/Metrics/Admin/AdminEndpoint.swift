@@ -117,3 +117,66 @@ internal import Glibc
         return unsafe MHD_queue_response(connection, answer.status, response)
     }
 }
+
+/// The admin port can't be opened.
+public struct AdminEndpointError: Error, Sendable, CustomStringConvertible {
+    public enum Obstacle: Sendable {
+        /// Somebody listens there already.
+        case addressInUse
+        /// The host is no address or name of this machine, or the port is not allowed.
+        case cannotListen
+    }
+    public let obstacle: Obstacle
+    /// `127.0.0.1:9464`, `[::1]:9464`.
+    public let address: String
+    /// One sentence for a person.
+    public let reason: String
+    public var description: String { "cannot listen on \(address): \(reason)" }
+}
+
+/// Whether the process can do its work now.
+public enum Readiness: Sendable, Hashable {
+    case ready
+    /// One sentence for a person.
+    case notReady(reason: String)
+}
+
+/// What a request to the admin port is answered with.
+struct AdminResponse: Sendable, Hashable {
+    var status: UInt32
+    var contentType = "text/plain; charset=utf-8"
+    var body: String
+}
+
+/// Decides on the answer; knows nothing of HTTP libraries.
+struct AdminRoutes: Sendable {
+    var registry: MetricRegistry
+    var readiness: @Sendable () -> Readiness
+    var details: @Sendable () -> String = { "" }
+
+    /// - Parameter isVerbose: whether `/readyz` shall say how each part is.
+    func answer(method: String, path: String, isVerbose: Bool = false) -> AdminResponse {
+        guard method == "GET" || method == "HEAD" else {
+            return AdminResponse(status: 405, body: "only GET and HEAD\n")
+        }
+        switch path {
+        case "/metrics":
+            return AdminResponse(
+                status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8",
+                body: registry.exposition())
+        case "/healthz":
+            return AdminResponse(status: 200, body: "alive\n")
+        case "/readyz":
+            switch readiness() {
+            case .ready:
+                return AdminResponse(status: 200, body: (isVerbose ? details() : "") + "ready\n")
+            case .notReady(let reason):
+                let body = isVerbose ? "\(details())not ready\n" : "\(reason)\n"
+                return AdminResponse(status: 503, body: body)
+            }
+        default:
+            return AdminResponse(
+                status: 404, body: "not found; there are /metrics, /healthz and /readyz\n")
+        }
+    }
+}

@@ -3,7 +3,18 @@ import PipelineCore
 import PipelineTesting
 import Postgres
 import PostgresLedger
+import SQLite
+import SQLiteLedger
 import Testing
+
+/// The transcripts of the batching rules, which every ledger has to follow.
+enum LedgerTranscripts {
+    private static let folder = String(
+        #filePath.dropLast("LedgerTests/LedgerTranscripts.swift".count)
+            + "BatchingTests/Transcripts")
+    static let right = TranscriptFile.all(in: folder)
+    static let wrong = TranscriptFile.all(in: folder + "/Wrong")
+}
 
 /// One after the other: each has a database, and a server has so many connections.
 @Suite("Transcripts, against the ledger on PostgreSQL,", .serialized)
@@ -70,4 +81,34 @@ struct PostgresTestClock: Sendable {
     }
 
     func close() async { await pool.close() }
+}
+
+@Suite("Transcripts, against the ledger on SQLite,")
+struct SQLiteTranscriptTests {
+    @Test("come out as they say", arguments: LedgerTranscripts.right)
+    func right(_ file: TranscriptFile) async throws { try await run(try file.load()) }
+
+    @Test("fail where they are wrong, and name the step", arguments: LedgerTranscripts.wrong)
+    func wrong(_ file: TranscriptFile) async throws {
+        let transcript = try file.load()
+        let failure = await #expect(throws: ConformanceFailure.self) { try await run(transcript) }
+        #expect(failure?.description == transcript.fails)
+    }
+
+    @Test("are there")
+    func presence() {
+        #expect(!LedgerTranscripts.right.isEmpty && !LedgerTranscripts.wrong.isEmpty)
+    }
+
+    private func run(_ transcript: BatchingTranscript) async throws {
+        let time = ManualClock(timestamp: transcript.start)
+        let provider = SQLiteLedgerProvider(database: .inMemory(), clock: time.clock)
+        try await provider.migrateLedger()
+        let ledger = provider.ledger(for: transcript.stage)
+        try await ledger.register()
+        try await transcript.run(
+            on: LedgerTranscriptSubject(ledger) {
+                time.advance(by: time.timestamp.duration(to: $0))
+            })
+    }
 }
