@@ -54,7 +54,7 @@ public final class FakeLedger: Ledger {
     private let finished: Int
     private let conflicts: Set<UUID>
     private let refused: Set<UUID>
-    private let stored: InMemoryPositions?
+    private let stored: FakePositions?
     private let ahead: Int
     private let sealing: (@Sendable (Int) -> SealingResult)?
     /// The store's clock.
@@ -75,7 +75,7 @@ public final class FakeLedger: Ledger {
     ///   - waitsAtClaims: a claim waits for something to be claimed, so that nobody has to be woken.
     ///   - sealing: what the evaluation of that number (from 1) finds; without it, evaluations never end.
     public init(
-        conflicts: Set<UUID> = [], refused: Set<UUID> = [], stored: InMemoryPositions? = nil,
+        conflicts: Set<UUID> = [], refused: Set<UUID> = [], stored: FakePositions? = nil,
         ahead: Int = 0, isOpen: Bool = true, finished: Int = 0,
         storeTime: Timestamp = Timestamp(microseconds: 0), waitsAtClaims: Bool = true,
         sealing: (@Sendable (Int) -> SealingResult)? = nil
