@@ -19,7 +19,7 @@ from test_real import message, sample
 SERVICE = "conversionreports.v1.ReportGeneratorService"
 
 
-class FailingOnce:
+class FailingHandler:
     """A generator that answers each case by an error the first time, and as a real one from then on."""
 
     def __init__(self, stack):
@@ -99,7 +99,7 @@ def manual(generator=None, shared=False):
 @pytest.mark.parametrize("way", ["grpc", "kafka"])
 def test_a_failed_case_asked_for_again_shows_its_success_everywhere(real, way, shared):
     events = sample(real)
-    generator = FailingOnce(real)
+    generator = FailingHandler(real)
     path = real.write(change=manual(generator, shared))
     real.start(path, "--role", "worker", serving=False)
     one, other = serve(real, path, 2)

@@ -90,7 +90,7 @@ private struct RealRun {
         catalogue.generators = catalogue.generators.map { registration in
             var stand = registration
             stand.make = { [cost, recorder, trace] _, _, context in
-                NotingGenerator(
+                RecordingGenerator(
                     inner: SimulatedGenerator(
                         cost: cost, clock: context.clock, start: trace.start, fullBatch: nil,
                         recorder: recorder)
@@ -160,7 +160,7 @@ private struct RealRun {
     }
 }
 
-private struct NotingGenerator: Generator {
+private struct RecordingGenerator: Generator {
     let inner: SimulatedGenerator
     let noted: @Sendable () -> Void
 

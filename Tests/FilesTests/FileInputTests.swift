@@ -13,7 +13,7 @@ import Testing
 final class FileInputTests {
     private let folder = FileManager.default.temporaryDirectory.appending(
         path: "penstock-input-\(RandomSource().uuid())")
-    private let positions = InMemoryPositions()
+    private let positions = FakePositions()
     private let logs = LogCapture()
     private let refusals = Journal<String>()
     private var path: URL { folder.appending(path: "requests.jsonl") }
@@ -40,7 +40,7 @@ final class FileInputTests {
     ) async throws -> [String] {
         var context = StageContext.testing(clock: ManualClock().clock, positions: positions)
         context.logger = logs.logger()
-        context.refusals = Refusals(noted: refusals)
+        context.refusals = RecordingRefusals(noted: refusals)
         let source = LineSource(
             lines: LineFile(path: path.path), resource: "lines", maxChunk: maxChunk,
             intake: Intake(decoder: decoder, context: context))
@@ -227,7 +227,7 @@ extension LogCapture {
     }
 }
 
-private struct Refusals: RefusalObserver {
+private struct RecordingRefusals: RefusalObserver {
     let noted: Journal<String>
     func rejected(_ rejections: [Rejection]) {
         for rejection in rejections {

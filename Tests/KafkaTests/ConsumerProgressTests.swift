@@ -133,7 +133,7 @@ struct KafkaOwnershipTests {
     {
         let settings = try KafkaSettings(ResourceAddress(url: "kafka://127.0.0.1:1")!)
         var consumer: KafkaConsumer? = try KafkaConsumer(
-            settings, Subscription(topic: "t", group: "g"), positions: InMemoryPositions(),
+            settings, Subscription(topic: "t", group: "g"), positions: FakePositions(),
             clock: .system, log: nil)
         weak let client = consumer?.client
         let buffer = MessageBuffer(of: try #require(consumer).client, capacity: 1)

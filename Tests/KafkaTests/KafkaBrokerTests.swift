@@ -35,7 +35,7 @@ struct KafkaBrokerTests {
         let bus = try KafkaServer.bus()
         let topic = KafkaServer.uniqueTopic("late")
         let consumer = try await bus.consumer(
-            Subscription(topic: topic, group: topic), positions: InMemoryPositions())
+            Subscription(topic: topic, group: topic), positions: FakePositions())
         let error = await failure { _ = try await consumer.next() }
         #expect(error?.code == "topic-missing")
         #expect(error?.disposition == .retryable)
@@ -56,7 +56,7 @@ struct KafkaBrokerTests {
         let producer = try await bus.producer()
         #expect(try await producer.send(numbered(0..<10), to: topic).isEmpty)
         await producer.close()
-        let store = InMemoryPositions()
+        let store = FakePositions()
         let subscription = Subscription(topic: topic, group: topic, maxRecords: 5)
 
         let first = try await bus.consumer(subscription, positions: store)
@@ -94,7 +94,7 @@ struct KafkaBrokerTests {
         }
         await producer.close()
         let consumer = try await bus.consumer(
-            Subscription(topic: topic, group: topic), positions: InMemoryPositions())
+            Subscription(topic: topic, group: topic), positions: FakePositions())
         var count = try await consumer.next().records.count
         let start = ContinuousClock.now
         while count < 3000 { count += try await consumer.next().records.count }
@@ -110,7 +110,7 @@ struct KafkaBrokerTests {
         #expect(try await producer.send(numbered(0..<1), to: topic).isEmpty)
         await producer.close()
         let consumer = try await bus.consumer(
-            Subscription(topic: topic, group: topic), positions: InMemoryPositions())
+            Subscription(topic: topic, group: topic), positions: FakePositions())
         let advances = try await consumer.next().advances
         let tool = try ForeignGroupTool(KafkaServer.address(), group: topic)
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -57,7 +57,7 @@ struct MockClusterTests {
             if line.message.contains("SyncGroup") { hasJoined.set() }
         }
         let consumer = try await bus.consumer(
-            Subscription(topic: "topic", group: "early"), positions: InMemoryPositions())
+            Subscription(topic: "topic", group: "early"), positions: FakePositions())
         await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { _ = try await consumer.next() }
             group.addTask { try await hasJoined.wait() }
@@ -135,7 +135,7 @@ struct MockClusterTests {
             #expect(try await producer.send(records, to: "topic").isEmpty)
         }
         await producer.close()
-        let store = InMemoryPositions()
+        let store = FakePositions()
         store.set("topic", 0, to: 3)
         let consumer = try await bus.consumer(
             Subscription(topic: "topic", group: "late"), positions: store)
@@ -151,7 +151,7 @@ struct MockClusterTests {
 
     @Test func `a position beyond the end is an error that says what to do`() async throws {
         let bus = try bus()
-        let store = InMemoryPositions()
+        let store = FakePositions()
         store.set("topic", 0, to: 100)
         let consumer = try await bus.consumer(
             Subscription(topic: "topic", group: "ahead"), positions: store)
@@ -173,7 +173,7 @@ struct MockClusterTests {
         let bus = try bus()
         let producer = try await bus.producer()
         #expect(try await producer.send(numbered(0..<3), to: "topic").isEmpty)
-        let store = FlakyPositions(failures: 3)
+        let store = FailingPositions(failures: 3)
         let consumer = try await bus.consumer(
             Subscription(topic: "topic", group: "flaky"), positions: store)
         for _ in 0..<3 {
@@ -189,14 +189,15 @@ struct MockClusterTests {
     {
         let bus = try bus()
         let consumer = try await bus.consumer(
-            Subscription(topic: "topic", group: "pending"), positions: FlakyPositions(failures: 1))
+            Subscription(topic: "topic", group: "pending"), positions: FailingPositions(failures: 1)
+        )
         _ = await failure { _ = try await consumer.next() }
         await consumer.close()
         let error = await failure { _ = try await consumer.next() }
         #expect(error?.code == "consumer-closed")
 
         let stranded = try await bus.consumer(
-            Subscription(topic: "topic", group: "stranded"), positions: InMemoryPositions())
+            Subscription(topic: "topic", group: "stranded"), positions: FakePositions())
         let producer = try await bus.producer()
         #expect(try await producer.send(numbered(0..<1), to: "topic").isEmpty)
         stranded.settled(try await stranded.next().advances)
@@ -211,7 +212,7 @@ struct MockClusterTests {
         let bus = try bus(["reconnect.backoff.max.ms": "100"])
         let producer = try await bus.producer()
         let consumer = try await bus.consumer(
-            Subscription(topic: "topic", group: "patient"), positions: InMemoryPositions())
+            Subscription(topic: "topic", group: "patient"), positions: FakePositions())
         #expect(try await producer.send(numbered(0..<1), to: "topic").isEmpty)
         #expect(try await read(1, consumer).count == 1)
         cluster.setBroker(1, isUp: false)
@@ -232,8 +233,8 @@ struct MockClusterTests {
 }
 
 /// A store that does not answer at first.
-private final class FlakyPositions: PositionStore {
-    private let store = InMemoryPositions()
+private final class FailingPositions: PositionStore {
+    private let store = FakePositions()
     private let failures: Mutex<Int>
     init(failures: Int) { self.failures = Mutex(failures) }
 

@@ -13,7 +13,7 @@ struct RebalanceLoadTests {
 
     /// What the store has accepted, by number.
     private final class Ledger: Sendable {
-        let store = InMemoryPositions()
+        let store = FakePositions()
         private let accepted = Mutex<[Int: Int]>([:])
         let changed = Signal()
 

@@ -9,7 +9,7 @@ internal import Testing
 struct RecreatedTopicTests {
     private let bus: KafkaBus
     private let topic = KafkaServer.uniqueTopic("anew")
-    private let store = InMemoryPositions()
+    private let store = FakePositions()
 
     init() throws { bus = try KafkaServer.bus() }
 

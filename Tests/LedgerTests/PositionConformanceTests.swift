@@ -51,7 +51,7 @@ struct PositionConformanceTests {
 
     @Test("in memory:", arguments: PositionConformance.checks)
     func memory(_ check: PositionConformance.Check) async throws {
-        let store = InMemoryPositions()
+        let store = FakePositions()
         try await check.run(
             PositionConformance(store) {
                 try store.advance($0)

@@ -7,7 +7,7 @@ import Testing
 struct AcknowledgementRetryTests {
     @Test("rejects repeats with their leader, again if rejecting failed")
     func followers() async throws {
-        let handler = FailingOnce()
+        let handler = FailingHandler()
         let acknowledgement = Acknowledgement(handler)
         let records = (0..<3).map { ordinal in
             Record(
@@ -29,7 +29,7 @@ struct AcknowledgementRetryTests {
 }
 
 /// Refuses the first rejections for the moment; keeps later ones.
-private final class FailingOnce: AcknowledgementHandler {
+private final class FailingHandler: AcknowledgementHandler {
     private let state = Mutex<(hasFailed: Bool, kept: [[Int64]])>((false, []))
     var kept: [[Int64]] { state.withLock { $0.kept } }
 

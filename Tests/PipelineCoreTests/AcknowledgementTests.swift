@@ -4,7 +4,7 @@ import Testing
 
 @Suite("An acknowledgement", .timeLimit(.minutes(5)))
 struct AcknowledgementTests {
-    private let settlement = RecordedSettlement()
+    private let settlement = RecordingSettlement()
 
     @Test("tells its handler and every observer once how it ended")
     func settles() {
@@ -22,7 +22,7 @@ struct AcknowledgementTests {
     @Test("traps when it is settled twice")
     func settlesOnce() async {
         await #expect(processExitsWith: .failure) {
-            let acknowledgement = Acknowledgement(RecordedSettlement())
+            let acknowledgement = Acknowledgement(RecordingSettlement())
             acknowledgement.settle(.acknowledged)
             acknowledgement.settle(.acknowledged)
         }

@@ -10,7 +10,7 @@ import Testing
 @Suite("Accepting", .timeLimit(.minutes(5)))
 struct AcceptLoopTests {
     private let world = RunningPipeline()
-    private let stored = InMemoryPositions()
+    private let stored = FakePositions()
 
     private func ledger(
         conflicts: Set<UUID> = [], ahead: Int = 2, isOpen: Bool = true
@@ -28,7 +28,7 @@ struct AcceptLoopTests {
     }
 
     /// Chunks of two cases each, one behind the other in a partition.
-    private func consecutive(_ count: Int) -> [(chunk: Chunk, settlement: RecordedSettlement)] {
+    private func consecutive(_ count: Int) -> [(chunk: Chunk, settlement: RecordingSettlement)] {
         (0..<count).map { number in
             let first = 2 * number
             return Chunk.testing([first + 1, first + 2], at: Int64(first))
@@ -100,7 +100,7 @@ struct AcceptLoopTests {
 
     @Test("keeps what the store refuses for itself in the dead letters, and accepts the rest")
     func refusals() async throws {
-        let stored = InMemoryPositions()
+        let stored = FakePositions()
         _ = try await stored.positions(of: "topic", initial: [0: 0])
         let ledger = FakeLedger(
             conflicts: [.testing(4)], refused: [.testing(2), .testing(7)], stored: stored)

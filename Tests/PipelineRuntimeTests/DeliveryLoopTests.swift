@@ -14,7 +14,7 @@ struct DeliveryLoopTests {
 
     /// Runs a loop for each sink until `body` returns.
     private func delivering(
-        to sinks: [(id: String, sink: FakeSink)], lease: Duration = .seconds(30),
+        to sinks: [(id: String, sink: RecordingSink)], lease: Duration = .seconds(30),
         _ body: () async throws -> Void
     ) async throws {
         let environment = world.environment()
@@ -38,7 +38,7 @@ struct DeliveryLoopTests {
 
     @Test("marks a batch for each sink once the sink has it")
     func marks() async throws {
-        let (ready, answers) = (FakeSink(), FakeSink())
+        let (ready, answers) = (RecordingSink(), RecordingSink())
         ledger.putOutcomes(of: [1, 2], to: ["ready", "answers"])
         try await delivering(to: [("ready", ready), ("answers", answers)]) {
             try await ledger.calls.reaches(2)
@@ -50,7 +50,7 @@ struct DeliveryLoopTests {
 
     @Test("to one sink goes on while another fails")
     func independence() async throws {
-        let (ready, broken) = (FakeSink(), FakeSink())
+        let (ready, broken) = (RecordingSink(), RecordingSink())
         for _ in 0..<30 { broken.failures.add(unavailable) }
         for number in 1...5 { ledger.putOutcomes(of: [number], to: ["ready", "broken"]) }
         try await delivering(to: [("ready", ready), ("broken", broken)]) {
@@ -63,7 +63,7 @@ struct DeliveryLoopTests {
 
     @Test("to one sink goes on while another hangs")
     func hanging() async throws {
-        let (ready, hanging) = (FakeSink(), FakeSink(isOpen: false))
+        let (ready, hanging) = (RecordingSink(), RecordingSink(isOpen: false))
         for number in 1...3 { ledger.putOutcomes(of: [number], to: ["ready", "hanging"]) }
         try await delivering(to: [("ready", ready), ("hanging", hanging)]) {
             try await ready.batches.reaches(3)
@@ -73,7 +73,7 @@ struct DeliveryLoopTests {
 
     @Test("that fails is given back for a while, and repeats the same ids and bytes")
     func repeats() async throws {
-        let sink = FakeSink()
+        let sink = RecordingSink()
         for _ in 0..<3 { sink.failures.add(unavailable) }
         ledger.putOutcomes(of: [1, 2], to: ["ready"])
         try await delivering(to: [("ready", sink)]) {
@@ -92,7 +92,7 @@ struct DeliveryLoopTests {
 
     @Test("parks what the sink refuses for good, tells of it once, and goes on with the rest")
     func refusals() async throws {
-        let sink = FakeSink(refusing: [2, 4])
+        let sink = RecordingSink(refusing: [2, 4])
         ledger.putOutcomes(of: 1...5, to: ["ready"])
         ledger.putOutcomes(of: [6], to: ["ready"])
         try await delivering(to: [("ready", sink)]) { try await ledger.calls.reaches(2) }
@@ -137,7 +137,7 @@ struct DeliveryLoopTests {
 
     @Test("that fails for good is tried ever more rarely, while others go on")
     func lastingTrouble() async throws {
-        let sink = FakeSink()
+        let sink = RecordingSink()
         for _ in 0..<12 { sink.failures.add(.permanent("bus-forbidden", "no right to write")) }
         ledger.putOutcomes(of: [1], to: ["ready"])
         try await delivering(to: [("ready", sink)]) { try await sink.batches.reaches(1) }
@@ -155,7 +155,7 @@ struct DeliveryLoopTests {
 
     @Test("to a sink that is away is told of once and then once a minute, not for each try")
     func quiet() async throws {
-        let sink = FakeSink()
+        let sink = RecordingSink()
         for _ in 0..<3000 { sink.failures.add(unavailable) }
         for number in 1...20 { ledger.putOutcomes(of: [number], to: ["ready"]) }
         let start = world.time.now
@@ -173,7 +173,7 @@ struct DeliveryLoopTests {
 
     @Test("is repeated, not lost, when its mark can't be written at first")
     func lostMark() async throws {
-        let sink = FakeSink()
+        let sink = RecordingSink()
         ledger.putOutcomes(of: [1], to: ["ready"])
         ledger.fail(.delivered, .fenced("lease-lost", "somebody else delivers it"))
         ledger.putOutcomes(of: [2], to: ["ready"])
@@ -184,7 +184,7 @@ struct DeliveryLoopTests {
 
     @Test("extends its lease while the sink takes its time")
     func heartBeat() async throws {
-        let sink = FakeSink(isOpen: false)
+        let sink = RecordingSink(isOpen: false)
         ledger.putOutcomes(of: [1], to: ["ready"])
         try await delivering(to: [("ready", sink)]) {
             for beat in 1...4 {
@@ -202,7 +202,7 @@ struct DeliveryLoopTests {
 
     @Test("stops the pipeline when a sink can't go on")
     func fatal() async throws {
-        let sink = FakeSink()
+        let sink = RecordingSink()
         sink.failures.add(.fatal("unknown-codec", "no codec"))
         ledger.putOutcomes(of: [1], to: ["ready"])
         let environment = world.environment()
@@ -217,7 +217,7 @@ struct DeliveryLoopTests {
         "leaves a delivery to a silent worker for a minute at most, however long its batches take",
         arguments: [(Duration.seconds(600), Duration.seconds(60)), (.seconds(30), .seconds(30))])
     func deliveryLease(lease: Duration, expected: Duration) async throws {
-        let sink = FakeSink(isOpen: false)
+        let sink = RecordingSink(isOpen: false)
         ledger.putOutcomes(of: [1], to: ["ready"])
         try await delivering(to: [("ready", sink)], lease: lease) {
             try await world.time.sleepers()

@@ -12,7 +12,7 @@ struct GenerationLoopTests {
 
     /// Runs the loop until `body` returns.
     private func generating(
-        _ generator: FakeGenerator, _ other: FakeLedger? = nil, _ body: () async throws -> Void
+        _ generator: ScriptedGenerator, _ other: FakeLedger? = nil, _ body: () async throws -> Void
     ) async throws {
         let environment = world.environment()
         let loop = GenerationLoop(
@@ -29,7 +29,7 @@ struct GenerationLoopTests {
     @Test("commits the answers of a batch, case by case")
     func commits() async throws {
         ledger.seal([5, 3, 9])
-        try await generating(FakeGenerator()) { try await ledger.commits.reaches(1) }
+        try await generating(ScriptedGenerator()) { try await ledger.commits.reaches(1) }
         let (batch, generated) = ledger.commits.entries[0]
         #expect(batch.cases.map(\.number) == [5, 3, 9])
         #expect(generated.results.map(\.report) == [[5], [3], [9]])
@@ -41,9 +41,9 @@ struct GenerationLoopTests {
         let ledger = FakeLedger(waitsAtClaims: false)
         let environment = world.environment()
         let barrier = world.barrier(ledger, environment)
-        let sink = FakeSink()
+        let sink = RecordingSink()
         let generation = GenerationLoop(
-            stage: "reports", barrier: barrier, generator: FakeGenerator(), sinks: ["ready"],
+            stage: "reports", barrier: barrier, generator: ScriptedGenerator(), sinks: ["ready"],
             environment: environment)
         let delivery = DeliveryLoop(
             stage: "ready", barrier: barrier, sink: sink, environment: environment)
@@ -68,14 +68,14 @@ struct GenerationLoopTests {
         let ledger = FakeLedger(storeTime: store)
         ledger.seal([1, 2], deadline: store.advanced(by: .minutes(30)))
         ledger.seal([3], deadline: store.advanced(by: .microseconds(-1)))
-        try await generating(FakeGenerator(), ledger) { try await ledger.commits.reaches(2) }
+        try await generating(ScriptedGenerator(), ledger) { try await ledger.commits.reaches(2) }
         #expect(world.observer.generations.entries.map(\.late) == [0, 1])
     }
 
     @Test("extends its lease three times in its length for as long as it takes")
     func heartBeat() async throws {
         let mayFinish = AsyncEvent()
-        let generator = FakeGenerator { batch in
+        let generator = ScriptedGenerator { batch in
             try await mayFinish.wait()
             return .echo(of: batch)
         }
@@ -96,7 +96,7 @@ struct GenerationLoopTests {
     func lostLease() async throws {
         let working = AsyncEvent()
         let cancelled = AsyncEvent()
-        let generator = FakeGenerator { batch in
+        let generator = ScriptedGenerator { batch in
             if batch.number == 1 {
                 working.set()
                 do { try await AsyncEvent().wait() } catch {
@@ -125,14 +125,14 @@ struct GenerationLoopTests {
         ledger.seal([1])
         ledger.seal([2])
         ledger.fail(.commit, .fenced("lease-lost", "somebody else has it"))
-        try await generating(FakeGenerator()) { try await ledger.commits.reaches(1) }
+        try await generating(ScriptedGenerator()) { try await ledger.commits.reaches(1) }
         #expect(ledger.calls.entries == ["commit 2"])
     }
 
     @Test("repeats a commit whose answer was lost, without generating again")
     func repeatedCommit() async throws {
         let runs = Journal<Int64>()
-        let generator = FakeGenerator { batch in
+        let generator = ScriptedGenerator { batch in
             runs.note(batch.number)
             return .echo(of: batch)
         }
@@ -149,7 +149,7 @@ struct GenerationLoopTests {
     @Test("gives a batch back for a while when trying again may help")
     func retryable() async throws {
         let failures = Failures([.retryable("store-unavailable", "away")])
-        let generator = FakeGenerator { batch in
+        let generator = ScriptedGenerator { batch in
             try failures.throwNext()
             return .echo(of: batch)
         }
@@ -163,7 +163,7 @@ struct GenerationLoopTests {
 
     @Test("halves a batch that can't be answered until the poison case stands alone and fails")
     func poison() async throws {
-        let generator = FakeGenerator { batch in
+        let generator = ScriptedGenerator { batch in
             if batch.cases.contains(where: { $0.number == 6 }) {
                 throw PipelineError.permanent("poison", "case 6 can't be answered")
             }
@@ -183,7 +183,7 @@ struct GenerationLoopTests {
     @Test("hands its batch back at once when it is cancelled, as no attempt")
     func handsBack() async throws {
         let working = AsyncEvent()
-        let generator = FakeGenerator { batch in
+        let generator = ScriptedGenerator { batch in
             working.set()
             try await AsyncEvent().wait()
             return .echo(of: batch)
@@ -205,7 +205,7 @@ struct GenerationLoopTests {
     func handsBackFromDeafGenerator() async throws {
         let working = AsyncEvent()
         let mayEnd = AsyncEvent()
-        let generator = FakeGenerator { batch in
+        let generator = ScriptedGenerator { batch in
             working.set()
             await withoutCancellation { try? await mayEnd.wait() }
             return .echo(of: batch)
@@ -240,7 +240,7 @@ struct GenerationLoopTests {
     @Test("ends the pipeline with a sentence when a generator miscounts")
     func miscount() async throws {
         ledger.seal([1, 2])
-        let generator = FakeGenerator { _ in
+        let generator = ScriptedGenerator { _ in
             GeneratedBatch(results: [.report([1])], dataAsOf: Timestamp(microseconds: 0))
         }
         let environment = world.environment()
@@ -258,7 +258,7 @@ struct GenerationLoopTests {
         let refusal = PipelineError.permanent("store-constraint", "the report is too long")
         ledger.seal([1, 2])
         ledger.fail(.commit, refusal, refusal)
-        try await generating(FakeGenerator()) { try await ledger.commits.reaches(2) }
+        try await generating(ScriptedGenerator()) { try await ledger.commits.reaches(2) }
         #expect(ledger.calls.entries.prefix(2) == ["bisect 1", "commit 2"])
         let commits = ledger.commits.entries.sorted { $0.batch.number < $1.batch.number }
         #expect(commits.map(\.batch.cases.count) == [1, 1])
@@ -269,7 +269,7 @@ struct GenerationLoopTests {
     @Test("stops the pipeline when it can't go on")
     func fatal() async throws {
         ledger.seal([1])
-        let generator = FakeGenerator { _ in throw PipelineError.fatal("no-tables", "migrate") }
+        let generator = ScriptedGenerator { _ in throw PipelineError.fatal("no-tables", "migrate") }
         let environment = world.environment()
         let loop = GenerationLoop(
             stage: "reports", barrier: world.barrier(ledger, environment), generator: generator,

@@ -8,13 +8,13 @@ import Testing
 @Suite("The head of a pipeline", .timeLimit(.minutes(5)))
 struct HeadTests {
     private let world = RunningPipeline()
-    private let sink = FakeSink()
+    private let sink = RecordingSink()
 
     @Test("passes chunks on in order, and settles each when its last sink has it")
     func order() async throws {
         let chunks = (0..<20).map { Chunk.testing([$0]) }
         let graph = world.graph(
-            sources: [FakeSource(chunks.map(\.chunk))],
+            sources: [ScriptedSource(chunks.map(\.chunk))],
             head: [.transform { $0 }, .sink(sink)])
         try await world.run(graph).run()
         #expect(sink.chunks.entries.flatMap(\.numbers) == Array(0..<20))
@@ -26,9 +26,9 @@ struct HeadTests {
 
     @Test("does not settle a chunk while a sink still has it")
     func settlement() async throws {
-        let sink = FakeSink(isOpen: false)
+        let sink = RecordingSink(isOpen: false)
         let (chunk, settlement) = Chunk.testing([1])
-        let graph = world.graph(sources: [FakeSource([chunk])], head: [.sink(sink)])
+        let graph = world.graph(sources: [ScriptedSource([chunk])], head: [.sink(sink)])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [world] in try await world.run(graph).run() }
             await settleDown()
@@ -56,7 +56,7 @@ struct HeadTests {
         }
         let working = Working()
         let graph = world.graph(
-            sources: [FakeSource([Chunk.testing([1]).chunk])],
+            sources: [ScriptedSource([Chunk.testing([1]).chunk])],
             head: [.init(id: "unique", role: .transform(working)), .sink(sink)])
         try await world.run(graph).run()
         #expect(sink.chunks.count == 1)
@@ -65,9 +65,9 @@ struct HeadTests {
 
     @Test("slows its source to its slowest stage: chunks in flight have a bound")
     func backPressure() async throws {
-        let sink = FakeSink(isOpen: false)
+        let sink = RecordingSink(isOpen: false)
         let sent = Journal<Int>()
-        let source = FakeSource { outlet in
+        let source = ScriptedSource { outlet in
             for number in 0..<1000 {
                 try await outlet.send(Chunk.testing([number]).chunk)
                 sent.note(number)
@@ -91,7 +91,7 @@ struct HeadTests {
     func rejections() async throws {
         let (chunk, settlement) = Chunk.testing([1, 2, 3])
         let graph = world.graph(
-            sources: [FakeSource([chunk])],
+            sources: [ScriptedSource([chunk])],
             head: [
                 .transform { chunk in
                     let bad = chunk.records[1]
@@ -121,13 +121,13 @@ struct HeadTests {
         records[2].deadline = start.advanced(by: .hours(2))
         let asked = Chunk(records: records, advances: [], acknowledgement: chunk.acknowledgement)
         let deadlines = Journal<Timestamp>()
-        let generator = FakeGenerator { [world] batch in
+        let generator = ScriptedGenerator { [world] batch in
             for item in batch.cases { deadlines.note(item.deadline) }
             world.time.advance(by: .seconds(10))
             return .echo(of: batch)
         }
         var graph = world.graph(
-            sources: [FakeSource([asked])],
+            sources: [ScriptedSource([asked])],
             head: [.init(id: "reports", role: .worker(generator)), .sink(sink)])
         graph.sla = .hours(1)
         try await world.run(graph).run()
@@ -140,7 +140,7 @@ struct HeadTests {
         let (first, second) = (Chunk.testing([1]), Chunk.testing([2]))
         sink.failures.add(.fenced("position-moved", "moved"))
         let graph = world.graph(
-            sources: [FakeSource([first.chunk, second.chunk])], head: [.sink(sink)])
+            sources: [ScriptedSource([first.chunk, second.chunk])], head: [.sink(sink)])
         try await world.run(graph).run()
         #expect(try await first.settlement.outcome()?.code == "position-moved")
         #expect(try await second.settlement.outcome() == nil)
@@ -153,7 +153,7 @@ struct HeadTests {
         let ledger = FakeLedger()
         ledger.fail(.accept, .fenced("position-moved", "moved"))
         let graph = world.graph(
-            sources: [FakeSource([first.chunk, second.chunk])], ledger: ledger)
+            sources: [ScriptedSource([first.chunk, second.chunk])], ledger: ledger)
         try await world.run(graph).run()
         #expect(try await first.settlement.outcome()?.disposition == .fenced)
         #expect(try await second.settlement.outcome() == nil)
@@ -163,7 +163,7 @@ struct HeadTests {
     func takenAhead() async throws {
         let ledger = FakeLedger(ahead: 2, isOpen: false)
         let chunks = (0..<4).map { Chunk.testing([$0]) }
-        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], ledger: ledger)
+        let graph = world.graph(sources: [ScriptedSource(chunks.map(\.chunk))], ledger: ledger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [world] in try await world.run(graph).run() }
             try await ledger.taken.reaches(2)
@@ -184,7 +184,7 @@ struct HeadTests {
         // In the window, then alone.
         for _ in 0..<3 { ledger.fail(.accept, .retryable("store-unavailable", "away")) }
         let chunks = (0..<4).map { Chunk.testing([$0]) }
-        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], ledger: ledger)
+        let graph = world.graph(sources: [ScriptedSource(chunks.map(\.chunk))], ledger: ledger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [world] in try await world.run(graph).run() }
             try await world.advance(by: .milliseconds(100)) { ledger.accepted.count == 4 }
@@ -200,7 +200,7 @@ struct HeadTests {
         let ledger = FakeLedger(ahead: 2)
         for _ in 0..<4 { ledger.fail(.accept, .fenced("position-moved", "moved")) }
         let chunks = (0..<3).map { Chunk.testing([$0]) }
-        let graph = world.graph(sources: [FakeSource(chunks.map(\.chunk))], ledger: ledger)
+        let graph = world.graph(sources: [ScriptedSource(chunks.map(\.chunk))], ledger: ledger)
         try await world.run(graph).run()
         for (_, settlement) in chunks[..<2] {
             #expect(try await settlement.outcome()?.code == "position-moved")
@@ -213,7 +213,7 @@ struct HeadTests {
     func stoppedInAWindow() async throws {
         let ledger = FakeLedger(ahead: 2, isOpen: false)
         let chunks = (0..<3).map { Chunk.testing([$0]) }
-        let source = FakeSource { outlet in
+        let source = ScriptedSource { outlet in
             for (chunk, _) in chunks { try await outlet.send(chunk) }
             try await AsyncEvent().wait()
         }
@@ -236,7 +236,7 @@ struct HeadTests {
             .retryable("store-unavailable", "away"), .retryable("store-unavailable", "away"))
         let chunks = (0..<3).map { Chunk.testing([$0]) }
         let graph = world.graph(
-            sources: [FakeSource(chunks.map(\.chunk))], head: [.sink(sink)])
+            sources: [ScriptedSource(chunks.map(\.chunk))], head: [.sink(sink)])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [world] in try await world.run(graph).run() }
             try await world.time.sleepers()
@@ -261,7 +261,7 @@ struct HeadTests {
     func restarts() async throws {
         let starts = Journal<Instant>()
         let (days, failures) = (Duration.seconds(200_000), 12)
-        let source = FakeSource { [time = world.time] outlet in
+        let source = ScriptedSource { [time = world.time] outlet in
             starts.note(time.now)
             if starts.count == failures { try await time.clock.sleep(for: days) }
             if starts.count <= failures {
@@ -299,7 +299,7 @@ struct HeadTests {
     func fatal() async throws {
         let (chunk, settlement) = Chunk.testing([1])
         sink.failures.add(.fatal("schema-missing", "run penstock migrate"))
-        let source = FakeSource { [chunk] outlet in
+        let source = ScriptedSource { [chunk] outlet in
             try await outlet.send(chunk)
             try await AsyncEvent().wait()
         }
@@ -314,14 +314,14 @@ struct HeadTests {
     @Test("answers requests without a barrier, the poison cases apart from the others")
     func directGeneration() async throws {
         let (chunk, settlement) = Chunk.testing([1, 2, 3, 4, 5])
-        let generator = FakeGenerator { batch in
+        let generator = ScriptedGenerator { batch in
             if batch.cases.contains(where: { $0.id == .testing(4) }) {
                 throw PipelineError.permanent("poison", "can't be answered")
             }
             return .echo(of: batch)
         }
         let graph = world.graph(
-            sources: [FakeSource([chunk])],
+            sources: [ScriptedSource([chunk])],
             head: [.init(id: "reports", role: .worker(generator)), .outcomeSink(sink)])
         try await world.run(graph).run()
         let outcomes = sink.batches.entries.flatMap(\.outcomes)
@@ -341,9 +341,9 @@ struct HeadTests {
         }
         let (chunk, settlement) = Chunk.testing([1, 2])
         let graph = world.graph(
-            sources: [FakeSource([chunk])],
+            sources: [ScriptedSource([chunk])],
             head: [
-                .init(id: "reports", role: .worker(FakeGenerator())),
+                .init(id: "reports", role: .worker(ScriptedGenerator())),
                 .init(id: "out", role: .outcomeSink(Foreign())),
             ])
         let error = await #expect(throws: PipelineError.self) {

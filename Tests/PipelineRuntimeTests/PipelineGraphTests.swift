@@ -12,7 +12,7 @@ private struct Part: StagePlugin {
     static var summary: String { "A part of a test." }
 
     private var make: @Sendable (StageContext) throws -> StageInstance = { _ in
-        .transform(FakeTransform { $0 })
+        .transform(ScriptedTransform { $0 })
     }
     init(_ field: Fields) {}
     init(_ make: @escaping @Sendable (StageContext) throws -> StageInstance) { self.make = make }
@@ -52,7 +52,7 @@ private struct Beginning: StagePlugin {
     }
     func build(_ context: StageContext) throws -> StageInstance {
         note(context)
-        return .source([FakeSource([])])
+        return .source([ScriptedSource([])])
     }
 }
 
@@ -63,7 +63,7 @@ private struct Regrouping: Buffer {
 }
 
 private struct StoreSink: RecordSink {
-    let stored: InMemoryPositions
+    let stored: FakePositions
     var positions: (any PositionStore)? { stored }
     func deliver(_ chunk: Chunk) async throws {}
 }
@@ -94,9 +94,9 @@ struct PipelineGraphTests {
     @Test("has a head up to the barrier, and a tail behind it")
     func shape() throws {
         let graph = try graph([
-            source, part(.transform(FakeTransform { $0 })), part(.barrier(Self.barrier)),
-            part(.worker(FakeGenerator())), part(.outcomeSink(FakeSink())),
-            part(.outcomeSink(FakeSink())),
+            source, part(.transform(ScriptedTransform { $0 })), part(.barrier(Self.barrier)),
+            part(.worker(ScriptedGenerator())), part(.outcomeSink(RecordingSink())),
+            part(.outcomeSink(RecordingSink())),
         ])
         #expect(graph.sources.map(\.id) == ["s0"])
         #expect(graph.head.map(\.id) == ["s1"])
@@ -108,8 +108,8 @@ struct PipelineGraphTests {
     @Test("has only a head without a barrier; stages stay in order")
     func headOnly() throws {
         let graph = try graph([
-            source, part(.transform(FakeTransform { $0 })), part(.worker(FakeGenerator())),
-            part(.outcomeSink(FakeSink())), part(.outcomeSink(FakeSink())),
+            source, part(.transform(ScriptedTransform { $0 })), part(.worker(ScriptedGenerator())),
+            part(.outcomeSink(RecordingSink())), part(.outcomeSink(RecordingSink())),
         ])
         #expect(graph.tail == nil)
         #expect(graph.head.map(\.id) == ["s1", "s2", "s3", "s4"])
@@ -117,18 +117,18 @@ struct PipelineGraphTests {
 
     @Test("tells each stage its id, and sources last where positions are kept")
     func contextOfSources() throws {
-        let positions = InMemoryPositions()
+        let positions = FakePositions()
         _ = try graph([source, part(.recordSink(StoreSink(stored: positions)))])
         #expect(contexts.entries.map(\.stage) == ["s1", "s0"])
         #expect(contexts.entries[0].positions == nil)
-        #expect(contexts.entries[1].positions as? InMemoryPositions === positions)
+        #expect(contexts.entries[1].positions as? FakePositions === positions)
     }
 
     @Test("tells stages before a buffer that settlement comes late, and none behind it")
     func lateSettlement() throws {
         _ = try graph([
-            source, part(.transform(FakeTransform { $0 })), part(.buffer(Regrouping())),
-            part(.recordSink(FakeSink())),
+            source, part(.transform(ScriptedTransform { $0 })), part(.buffer(Regrouping())),
+            part(.recordSink(RecordingSink())),
         ])
         let late = Dictionary(
             uniqueKeysWithValues: contexts.entries.map { ($0.stage, $0.settlesLate) })
@@ -143,8 +143,8 @@ struct PipelineGraphTests {
         let stages: [any StagePlugin] =
             [source.using(uses[0])]
             + [
-                part(.transform(FakeTransform { $0 })).using(uses[1], yielding: .events),
-                part(.recordSink(FakeSink())).using(uses[2]),
+                part(.transform(ScriptedTransform { $0 })).using(uses[1], yielding: .events),
+                part(.recordSink(RecordingSink())).using(uses[2]),
             ]
         _ = try PipelineGraph(
             stages: stages.enumerated().map { PlannedStage(id: "s\($0)", settings: $1) },
@@ -158,12 +158,12 @@ struct PipelineGraphTests {
     func misplaced() {
         let chains: [[StageInstance]] = [
             [.barrier(Self.barrier), .barrier(Self.barrier)],
-            [.barrier(Self.barrier), .transform(FakeTransform { $0 })],
-            [.barrier(Self.barrier), .worker(FakeGenerator()), .worker(FakeGenerator())],
+            [.barrier(Self.barrier), .transform(ScriptedTransform { $0 })],
+            [.barrier(Self.barrier), .worker(ScriptedGenerator()), .worker(ScriptedGenerator())],
             [.barrier(Self.barrier), .buffer(Regrouping())],
-            [.barrier(Self.barrier), .worker(FakeGenerator()), .recordSink(FakeSink())],
-            [.worker(FakeGenerator()), .recordSink(FakeSink())],
-            [.outcomeSink(FakeSink())],
+            [.barrier(Self.barrier), .worker(ScriptedGenerator()), .recordSink(RecordingSink())],
+            [.worker(ScriptedGenerator()), .recordSink(RecordingSink())],
+            [.outcomeSink(RecordingSink())],
         ]
         for chain in chains {
             let error = #expect(throws: PipelineError.self) {

@@ -12,8 +12,8 @@ struct PipelineRunTests {
     private let ledger = FakeLedger()
 
     /// Sends a chunk, then waits for the stop like an input that never ends.
-    private func endless(_ chunks: [Chunk]) -> FakeSource {
-        FakeSource { outlet in
+    private func endless(_ chunks: [Chunk]) -> ScriptedSource {
+        ScriptedSource { outlet in
             for chunk in chunks { try await outlet.send(chunk) }
             do { try await AsyncEvent().wait() } catch is CancellationError {}
         }
@@ -21,13 +21,13 @@ struct PipelineRunTests {
 
     @Test("ends by itself when every input has ended and everything is delivered")
     func ends() async throws {
-        let sink = FakeSink()
+        let sink = RecordingSink()
         ledger.seal([1, 2])
         let (chunk, settlement) = Chunk.testing([3])
-        let source = FakeSource([chunk])
+        let source = ScriptedSource([chunk])
         let run = world.run(
             world.graph(
-                sources: [source], ledger: ledger, generator: FakeGenerator(),
+                sources: [source], ledger: ledger, generator: ScriptedGenerator(),
                 sinks: [("ready", sink)]))
         let ended = AsyncEvent()
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -47,7 +47,7 @@ struct PipelineRunTests {
 
     @Test("settles what is in flight when it is asked to stop, and closes its ends")
     func gracefulStop() async throws {
-        let sink = FakeSink(isOpen: false)
+        let sink = RecordingSink(isOpen: false)
         let chunks = (0..<3).map { Chunk.testing([$0]) }
         let source = endless(chunks.map(\.chunk))
         let run = world.run(world.graph(sources: [source], head: [.sink(sink)]))
@@ -69,7 +69,7 @@ struct PipelineRunTests {
     func stopDuringGeneration() async throws {
         let working = AsyncEvent()
         let mayFinish = AsyncEvent()
-        let generator = FakeGenerator { batch in
+        let generator = ScriptedGenerator { batch in
             working.set()
             try await mayFinish.wait()
             return .echo(of: batch)
@@ -91,7 +91,7 @@ struct PipelineRunTests {
 
     @Test("gives up when the grace is over, and promises nothing for what is left")
     func graceExceeded() async throws {
-        let sink = FakeSink(isOpen: false)
+        let sink = RecordingSink(isOpen: false)
         let (chunk, settlement) = Chunk.testing([1])
         let run = world.run(
             world.graph(sources: [endless([chunk])], head: [.sink(sink)]), grace: .seconds(5))
@@ -154,11 +154,11 @@ struct PipelineRunTests {
     func api() async throws {
         ledger.seal([1])
         ledger.putOutcomes(of: [2], to: ["ready"])
-        let sink = FakeSink()
+        let sink = RecordingSink()
         let (chunk, settlement) = Chunk.testing([3])
         let run = world.run(
             world.graph(
-                sources: [endless([chunk])], ledger: ledger, generator: FakeGenerator(),
+                sources: [endless([chunk])], ledger: ledger, generator: ScriptedGenerator(),
                 sinks: [("ready", sink)]), role: .api)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await run.run() }
@@ -174,11 +174,11 @@ struct PipelineRunTests {
     @Test("takes in, generates and delivers in the role of a worker")
     func worker() async throws {
         ledger.seal([1])
-        let sink = FakeSink()
+        let sink = RecordingSink()
         let (chunk, settlement) = Chunk.testing([3])
         let run = world.run(
             world.graph(
-                sources: [endless([chunk])], ledger: ledger, generator: FakeGenerator(),
+                sources: [endless([chunk])], ledger: ledger, generator: ScriptedGenerator(),
                 sinks: [("ready", sink)]), role: .worker)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await run.run() }

@@ -8,7 +8,7 @@ import PipelineTesting
 struct RunningPipeline: Sendable {
     let time = ManualClock()
     let log = LogCapture()
-    let observer = NotedRun()
+    let observer = RecordingObserver()
 
     /// Pauses are of the length given, jitter apart (half to whole).
     func environment(
@@ -22,9 +22,9 @@ struct RunningPipeline: Sendable {
 
     /// A pipeline of these parts; the barrier's tail has the generator and the sinks.
     func graph(
-        sources: [FakeSource], head: [PipelineGraph.Node<PipelineGraph.HeadStage>] = [],
-        ledger: FakeLedger? = nil, generator: FakeGenerator? = nil,
-        sinks: [(id: String, sink: FakeSink)] = []
+        sources: [ScriptedSource], head: [PipelineGraph.Node<PipelineGraph.HeadStage>] = [],
+        ledger: FakeLedger? = nil, generator: ScriptedGenerator? = nil,
+        sinks: [(id: String, sink: RecordingSink)] = []
     ) -> PipelineGraph {
         var tail: PipelineGraph.Tail?
         if let ledger {
@@ -70,7 +70,7 @@ extension Barrier {
 }
 
 /// What a run told its observer.
-final class NotedRun: RuntimeObserver {
+final class RecordingObserver: RuntimeObserver {
     let retries = Journal<String>()
     let failures = Journal<PipelineError>()
     let generations = Journal<(cases: Int, late: Int)>()
@@ -93,10 +93,12 @@ final class NotedRun: RuntimeObserver {
 }
 
 extension PipelineGraph.Node<PipelineGraph.HeadStage> {
-    static func sink(_ sink: FakeSink) -> Self { Self(id: "out", role: .recordSink(sink)) }
-    static func outcomeSink(_ sink: FakeSink) -> Self { Self(id: "out", role: .outcomeSink(sink)) }
+    static func sink(_ sink: RecordingSink) -> Self { Self(id: "out", role: .recordSink(sink)) }
+    static func outcomeSink(_ sink: RecordingSink) -> Self {
+        Self(id: "out", role: .outcomeSink(sink))
+    }
     static func transform(_ body: @escaping @Sendable (Chunk) async throws -> Chunk) -> Self {
-        Self(id: "change", role: .transform(FakeTransform(body)))
+        Self(id: "change", role: .transform(ScriptedTransform(body)))
     }
 }
 

@@ -16,7 +16,7 @@ struct CreateReportTests {
 
     @Test("hands the request to the pipeline as protobuf, and answers where it stands")
     func accepted() async throws {
-        let port = FakePort()
+        let port = ScriptedPort()
         let cases = FakeCases()
         cases.put(1, .pending)
         try await withReportServer(port: port, cases: cases) { client in
@@ -59,7 +59,7 @@ struct CreateReportTests {
     @Test("is judged by the store's clock, an hour off this process's, with one look a minute")
     func storeTime() async throws {
         let store = PipelineClock.system.timestamp.advanced(by: .hours(-1))
-        let (port, cases) = (FakePort(), FakeCases())
+        let (port, cases) = (ScriptedPort(), FakeCases())
         cases.expectSealing(at: nil, clock: store)
         var request = request
         request.deadline = .with { $0.seconds = store.microseconds / 1_000_000 + 60 }
@@ -79,7 +79,7 @@ struct CreateReportTests {
 
     @Test("is judged by this process's clock while the store's can't be looked at")
     func unknownStoreTime() async throws {
-        let (port, cases) = (FakePort(), FakeCases())
+        let (port, cases) = (ScriptedPort(), FakeCases())
         cases.failures.add(.retryable("store-unavailable", "away"))
         let now = PipelineClock.system.timestamp
         var request = request
@@ -104,7 +104,7 @@ struct CreateReportTests {
 
     @Test("without a request is INVALID_ARGUMENT, and reaches no pipeline")
     func missing() async throws {
-        let port = FakePort()
+        let port = ScriptedPort()
         try await withReportServer(port: port) { client in
             let status = await failure { () throws(GRPCStatusError) in
                 try await client.create(nil)
@@ -117,7 +117,7 @@ struct CreateReportTests {
 
     @Test("that is malformed is INVALID_ARGUMENT with every violation, for people and programs")
     func malformed() async throws {
-        let port = FakePort { record in
+        let port = ScriptedPort { record in
             .rejected(
                 Rejection(
                     record, stage: "in", code: "invalid-argument", reason: "two fields",
@@ -144,7 +144,7 @@ struct CreateReportTests {
 
     @Test("of a known case with other parameters is ALREADY_EXISTS")
     func conflict() async throws {
-        let port = FakePort { record in
+        let port = ScriptedPort { record in
             .rejected(
                 Rejection(record, stage: "batch", code: "conflict", reason: "known otherwise"))
         }
@@ -165,7 +165,7 @@ struct CreateReportTests {
             (.permanent("odd", "never"), .internal), (.fatal("broken", "broken"), .internal),
         ])
     func errors(_ error: PipelineError, _ code: GRPCStatusCode) async throws {
-        let port = FakePort { _ in throw error }
+        let port = ScriptedPort { _ in throw error }
         try await withReportServer(port: port) { client in
             let status = await failure { () throws(GRPCStatusError) in
                 try await client.create(request)
@@ -178,7 +178,7 @@ struct CreateReportTests {
     @Test("shows nothing of an error that nobody expected")
     func unexpected() async throws {
         struct Mishap: Error {}
-        let port = FakePort { _ in throw Mishap() }
+        let port = ScriptedPort { _ in throw Mishap() }
         try await withReportServer(port: port) { client in
             let status = await failure { () throws(GRPCStatusError) in
                 try await client.create(request)

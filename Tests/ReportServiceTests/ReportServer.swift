@@ -9,7 +9,7 @@ import Synchronization
 @testable import ReportService
 
 /// A port that answers what a test says.
-final class FakePort: RequestPort {
+final class ScriptedPort: RequestPort {
     let submitted = Journal<Record>()
     private let answer: @Sendable (Record) async throws -> SubmissionResult
     init(
@@ -70,7 +70,8 @@ final class FakeOutcomeCache: OutcomeCache {
 
 /// The API on a loopback port, with a client, until `body` returns.
 func withReportServer(
-    port: FakePort = FakePort(), cases: FakeCases = FakeCases(), cache: FakeOutcomeCache? = nil,
+    port: ScriptedPort = ScriptedPort(), cases: FakeCases = FakeCases(),
+    cache: FakeOutcomeCache? = nil,
     clock: PipelineClock = .system, _ body: (GRPCClient) async throws -> Void
 ) async throws {
     let api = ReportAPI(

@@ -198,7 +198,7 @@ struct EmbeddedBusTests {
     @Test func `Two buses with one topic name do not share positions in a store of both`()
         async throws
     {
-        let store = InMemoryPositions()
+        let store = FakePositions()
         var read: [[String]] = []
         for (bus, texts) in [(try await bus(), ["a", "b", "c"]), (try await bus(), ["d", "e"])] {
             _ = try await bus.producer().send(records(texts), to: topic)
@@ -214,7 +214,7 @@ struct EmbeddedBusTests {
     @Test func `A file that was brought back as it had been is found out by what was read last`()
         async throws
     {
-        let store = InMemoryPositions()
+        let store = FakePositions()
         let time = ManualClock()
         let (path, copy) = (folder.file("a.sqlite"), folder.file("copy.sqlite"))
         func open(_ path: String) async throws -> EmbeddedBus {
@@ -286,7 +286,7 @@ struct EmbeddedBusTests {
     }
 
     @Test func `Old messages go by age`() async throws {
-        let time = FixedTime()
+        let time = ManualTime()
         let bus = EmbeddedBus(
             database: .inMemory(), clock: PipelineClock(time),
             retention: EmbeddedRetention(age: .seconds(10)))
@@ -328,7 +328,7 @@ private struct FixedPositions: PositionStore {
     ) async throws {}
 }
 
-private final class FixedTime: TimeSource {
+private final class ManualTime: TimeSource {
     let seconds = Mutex<Int64>(0)
     var now: Instant { Instant(nanoseconds: 0) }
     var timestamp: Timestamp {

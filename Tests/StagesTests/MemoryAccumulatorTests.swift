@@ -81,7 +81,7 @@ struct MemoryAccumulatorTests {
 
     @Test("moves positions as far as the records of a batch reach, even inside a chunk")
     func positionsInsideAChunk() async throws {
-        let positions = InMemoryPositions()
+        let positions = FakePositions()
         positions.set("topic", 0, to: 0)
         try await accumulating(.count(4), maxBatch: 4) { feed in
             feed(Chunk.testing(0..<6, at: 0, upTo: 8).chunk)
@@ -99,7 +99,7 @@ struct MemoryAccumulatorTests {
 
     @Test("moves positions in the order of arrival, chunks without records included")
     func emptyChunks() async throws {
-        let positions = InMemoryPositions()
+        let positions = FakePositions()
         positions.set("topic", 0, to: 0)
         let empty = Chunk.testing([], at: 2, upTo: 7)
         try await accumulating(.count(4)) { feed in
@@ -132,7 +132,7 @@ struct MemoryAccumulatorTests {
 
     @Test("does not hide from the store that the same records were read twice")
     func rereadChunks() async throws {
-        let positions = InMemoryPositions()
+        let positions = FakePositions()
         positions.set("topic", 0, to: 0)
         try await accumulating(.count(4)) { feed in
             feed(Chunk.testing([1, 2], at: 0).chunk)

@@ -32,7 +32,7 @@ struct PublishSinksTests {
 
     private func keyOfRecord(_ template: KeyTemplate) async throws -> Bytes? {
         let bus = FakeBus()
-        let acknowledgement = Acknowledgement(RecordedSettlement())
+        let acknowledgement = Acknowledgement(RecordingSettlement())
         try await records(bus, key: template).deliver(
             Chunk(records: [record()], acknowledgement: acknowledgement))
         acknowledgement.settle(.acknowledged)
@@ -69,7 +69,7 @@ struct PublishSinksTests {
         let bus = FakeBus(tooLarge: 3)
         var large = Record.testing(6, ordinal: 1)
         large.payload = [1, 2, 3]
-        let settlement = RecordedSettlement()
+        let settlement = RecordingSettlement()
         let acknowledgement = Acknowledgement(settlement)
         try await records(bus).deliver(
             Chunk(records: [record(), large], acknowledgement: acknowledgement))

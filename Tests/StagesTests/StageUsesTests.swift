@@ -62,9 +62,10 @@ struct StageUsesTests {
     @Test("of a generate is the store that its generator reads, unless the generator is elsewhere")
     func generate() throws {
         let stage = try GenerateStage.decode(["generator": "far", "store": "store"])
-        let near = GeneratorRegistration(name: "far", summary: "") { _, _, _ in FakeGenerator() }
+        let near = GeneratorRegistration(name: "far", summary: "") { _, _, _ in ScriptedGenerator()
+        }
         let far = GeneratorRegistration(name: "far", summary: "", inspect: { _, _ in [] }) {
-            _, _, _ in FakeGenerator()
+            _, _, _ in ScriptedGenerator()
         }
         let needs = [near, far].map { generator in
             stage.contract(in: Catalogue(generators: [generator])).uses
@@ -104,7 +105,7 @@ struct StageUsesTests {
     /// A store that takes events.
     private struct EventStore: RecordStore {
         func sink(for kind: RecordKind, context: StageContext) throws -> any RecordSink {
-            FakeSink()
+            RecordingSink()
         }
         func takes(_ kind: RecordKind) -> Bool { kind == .events }
         func probe() async throws {}

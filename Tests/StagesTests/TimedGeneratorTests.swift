@@ -15,20 +15,20 @@ struct TimedGeneratorTests {
             Case(number: 1, id: .testing(1), deadline: Timestamp(microseconds: 0), parameters: [1])
         ])
 
-    private func timed(_ generator: FakeGenerator) -> TimedGenerator {
+    private func timed(_ generator: ScriptedGenerator) -> TimedGenerator {
         TimedGenerator(inner: generator, timeout: .seconds(5), clock: time.clock)
     }
 
     @Test("is the answer when that comes in time")
     func inTime() async throws {
-        #expect(try await timed(FakeGenerator()).generate(batch).results.count == 1)
+        #expect(try await timed(ScriptedGenerator()).generate(batch).results.count == 1)
         #expect(time.sleeperCount == 0)
     }
 
     @Test("is given up when it takes too long, to be tried again")
     func tooLong() async throws {
         let timed = timed(
-            FakeGenerator { batch in
+            ScriptedGenerator { batch in
                 try await AsyncEvent().wait()
                 return .echo(of: batch)
             })
@@ -44,7 +44,7 @@ struct TimedGeneratorTests {
     func failure() async throws {
         let error = await #expect(throws: PipelineError.self) {
             _ = try await timed(
-                FakeGenerator { _ in throw PipelineError.permanent("poison", "no") }
+                ScriptedGenerator { _ in throw PipelineError.permanent("poison", "no") }
             )
             .generate(batch)
         }
@@ -55,7 +55,7 @@ struct TimedGeneratorTests {
     func photoFinish() async throws {
         let mayFinish = AsyncEvent()
         let timed = timed(
-            FakeGenerator { batch in
+            ScriptedGenerator { batch in
                 // Ignores its cancellation, as work in a store does.
                 await withoutCancellation { try? await mayFinish.wait() }
                 return .echo(of: batch)

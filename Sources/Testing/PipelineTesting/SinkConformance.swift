@@ -61,7 +61,7 @@ public struct RecordSinkConformance: Sendable {
     /// Settles the chunk as a chain does once the sink has it.
     private func deliver(
         _ numbers: some Collection<Int>, from offset: Int64 = 0
-    ) async throws -> RecordedSettlement {
+    ) async throws -> RecordingSettlement {
         let stored = try await sink.positions?.positions(of: Self.log, initial: [0: 0])
         let (chunk, settlement) = Chunk.testing(
             numbers.map(record), of: stored?.source ?? Self.log.key, from: offset)

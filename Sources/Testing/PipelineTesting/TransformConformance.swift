@@ -71,7 +71,7 @@ public struct TransformConformance: Sendable {
 
     private func chunk(
         _ numbers: some Collection<Int>
-    ) -> (chunk: Chunk, settlement: RecordedSettlement) {
+    ) -> (chunk: Chunk, settlement: RecordingSettlement) {
         Chunk.testing(numbers.map(record), of: "topic", from: 10)
     }
 }
@@ -81,8 +81,8 @@ extension Chunk {
     /// position, too.
     static func testing(
         _ records: [Record], of source: String, from offset: Int64
-    ) -> (chunk: Chunk, settlement: RecordedSettlement) {
-        let settlement = RecordedSettlement()
+    ) -> (chunk: Chunk, settlement: RecordingSettlement) {
+        let settlement = RecordingSettlement()
         let numbered = records.enumerated().map { index, record in
             var record = record
             record.ordinal = index

@@ -18,7 +18,7 @@ struct EventStoreSinkTests {
     }
 
     /// Time that stands still until it is moved.
-    final class StillTime: TimeSource {
+    final class ManualTime: TimeSource {
         let seconds = Mutex<Int64>(0)
         var now: Instant { Instant(nanoseconds: seconds.withLock { $0 } * 1_000_000_000) }
         var timestamp: Timestamp { Timestamp(microseconds: 0) }
@@ -26,7 +26,7 @@ struct EventStoreSinkTests {
     }
 
     /// Forwards to a store and counts folds.
-    final class WatchedStore: ReportStore {
+    final class RecordingStore: ReportStore {
         let base: any ReportStore
         let folds = Mutex(0)
         let foldError = Mutex<PipelineError?>(nil)
@@ -35,7 +35,7 @@ struct EventStoreSinkTests {
         init(_ base: any ReportStore) { self.base = base }
         func migrate() async throws { try await base.migrate() }
         func owned(byPipeline pipeline: String, stage: String) -> any ReportStore {
-            WatchedStore(base.owned(byPipeline: pipeline, stage: stage))
+            RecordingStore(base.owned(byPipeline: pipeline, stage: stage))
         }
         func positions(of log: LogName, initial: [Int32: Int64]) async throws -> StoredPositions {
             try await base.positions(of: log, initial: initial)
@@ -175,7 +175,7 @@ struct EventStoreSinkTests {
     func refusesEverything() async throws {
         try await StoreKind.sqlite.withStore { base in
             let told = Mutex<[ErrorCode?]>([])
-            let store = WatchedStore(base)
+            let store = RecordingStore(base)
             store.refusal.withLock { $0 = .permanent("store-constraint", "botched") }
             let sink = EventStoreSink(
                 store: store, stage: "counts", clock: .system,
@@ -195,8 +195,8 @@ struct EventStoreSinkTests {
     @Test("folds after so many events, after a while, and when it closes")
     func cadence() async throws {
         try await StoreKind.sqlite.withStore { base in
-            let store = WatchedStore(base)
-            let time = StillTime()
+            let store = RecordingStore(base)
+            let time = ManualTime()
             let sink = EventStoreSink(
                 store: store, stage: "counts",
                 cadence: .init(events: 3, interval: .seconds(10), limit: 100),
@@ -218,7 +218,7 @@ struct EventStoreSinkTests {
     @Test("goes on when folding fails, and says so")
     func foldFailure() async throws {
         try await StoreKind.sqlite.withStore { base in
-            let store = WatchedStore(base)
+            let store = RecordingStore(base)
             store.foldError.withLock { $0 = .retryable("store-busy", "later") }
             let failures = Mutex(0)
             let sink = EventStoreSink(

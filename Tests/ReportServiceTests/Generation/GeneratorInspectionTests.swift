@@ -7,7 +7,7 @@ import Testing
 struct GeneratorInspectionTests {
     @Test("tells of each address whether somebody serves there")
     func serving() async throws {
-        try await ServedGenerator.with(HeldGenerator()) { _, address in
+        try await ServedGenerator.with(GatedGenerator()) { _, address in
             let found = await RemoteGenerator.inspect(
                 try GeneratorAddresses("grpc://\(address),127.0.0.1:1"), timeout: .seconds(5))
             #expect(found[0] == ResourceFinding("generator \(address)", .ok, "is serving"))

@@ -26,7 +26,7 @@ struct ReportGeneratorServerTests {
     @Test("answers each definition in order, and says what the run cost")
     func answers() async throws {
         let runs = ObservedRuns()
-        try await ServedGenerator.with(FakeGenerator(), observe: runs.add) { client, _ in
+        try await ServedGenerator.with(ScriptedReportGenerator(), observe: runs.add) { client, _ in
             let request = GenerateReportsRequest.with {
                 $0.batchID = "12"
                 $0.definitions = (0..<3).map(ReportDefinition.sample)
@@ -44,7 +44,8 @@ struct ReportGeneratorServerTests {
 
     @Test("makes what is wrong with one definition that case's error")
     func malformedDefinition() async throws {
-        try await ServedGenerator.with(FakeGenerator(failing: ["product-1"])) { client, _ in
+        try await ServedGenerator.with(ScriptedReportGenerator(failing: ["product-1"])) {
+            client, _ in
             var request = GenerateReportsRequest()
             request.definitions = (0..<4).map(ReportDefinition.sample)
             request.definitions[2].caseID = "not a UUID"
@@ -61,7 +62,7 @@ struct ReportGeneratorServerTests {
 
     @Test("refuses a malformed call with everything that is wrong with it")
     func malformedCall() async throws {
-        try await ServedGenerator.with(FakeGenerator()) { client, _ in
+        try await ServedGenerator.with(ScriptedReportGenerator()) { client, _ in
             let empty = try await status(
                 client, .with { $0.batchID = String(repeating: "b", count: 201) })
             #expect(empty.code == .invalidArgument)
@@ -86,7 +87,7 @@ struct ReportGeneratorServerTests {
 
     @Test("takes the most definitions that are allowed, of the longest, and not one more")
     func limits() async throws {
-        try await ServedGenerator.with(FakeGenerator()) { client, address in
+        try await ServedGenerator.with(ScriptedReportGenerator()) { client, address in
             var request = GenerateReportsRequest()
             request.definitions = (0..<GenerationLimits.definitions).map { number in
                 var definition = ReportDefinition.sample(number)
@@ -106,7 +107,7 @@ struct ReportGeneratorServerTests {
 
     @Test("cancels the run whose deadline has passed")
     func deadline() async throws {
-        let held = HeldGenerator()
+        let held = GatedGenerator()
         try await ServedGenerator.with(held) { client, _ in
             let request = GenerateReportsRequest.with { $0.definitions = [.sample(0)] }
             // On a busy machine a short deadline may pass before the run begins.
@@ -129,7 +130,7 @@ struct ReportGeneratorServerTests {
             (.fenced("taken", "away"), .aborted),
         ])
     func statuses(error: PipelineError, code: GRPCStatusCode) async throws {
-        try await ServedGenerator.with(FakeGenerator(error: error)) { client, _ in
+        try await ServedGenerator.with(ScriptedReportGenerator(error: error)) { client, _ in
             let found = try await status(client, .with { $0.definitions = [.sample(0)] })
             #expect(found.code == code && found.message == "away")
             #expect(found.pipelineCode == error.code)
@@ -138,7 +139,7 @@ struct ReportGeneratorServerTests {
 
     @Test("refuses to pass on what is no answer of a generator")
     func brokenGenerator() async throws {
-        try await ServedGenerator.with(FakeGenerator(report: [0xFF])) { client, _ in
+        try await ServedGenerator.with(ScriptedReportGenerator(report: [0xFF])) { client, _ in
             let found = try await status(client, .with { $0.definitions = [.sample(0)] })
             #expect(found.code == .internal && found.message.contains("is no report"))
         }
@@ -146,7 +147,7 @@ struct ReportGeneratorServerTests {
 
     @Test("lets calls in flight finish when it is stopped, and says that it does not serve")
     func gracefulStop() async throws {
-        let held = HeldGenerator()
+        let held = GatedGenerator()
         let server = ServedGenerator.server(of: held)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }
@@ -177,9 +178,9 @@ struct ReportGeneratorServerTests {
 
     @Test("says where it can't listen")
     func addressInUse() async throws {
-        try await ServedGenerator.with(FakeGenerator()) { client, address in
+        try await ServedGenerator.with(ScriptedReportGenerator()) { client, address in
             let second = ReportGeneratorServer(
-                configuration: .init(address: address), generator: FakeGenerator(),
+                configuration: .init(address: address), generator: ScriptedReportGenerator(),
                 clock: .system, logger: LogCapture().logger())
             let error = await #expect(throws: PipelineError.self) { try await second.run() }
             #expect(error?.code == "address-in-use")

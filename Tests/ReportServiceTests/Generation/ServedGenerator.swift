@@ -37,7 +37,7 @@ enum ServedGenerator {
 }
 
 /// Answers every case with one view, or with what a test says.
-struct FakeGenerator: Generator {
+struct ScriptedReportGenerator: Generator {
     var failing: Set<String> = []
     var error: PipelineError?
     var report: Bytes?
@@ -66,7 +66,7 @@ struct FakeGenerator: Generator {
 }
 
 /// Waits until it is let go.
-struct HeldGenerator: Generator {
+struct GatedGenerator: Generator {
     let reached = AsyncEvent()
     let released = AsyncEvent()
     let cancelled = AsyncEvent()
@@ -77,6 +77,6 @@ struct HeldGenerator: Generator {
             cancelled.set()
             throw error
         }
-        return try await FakeGenerator().generate(batch)
+        return try await ScriptedReportGenerator().generate(batch)
     }
 }

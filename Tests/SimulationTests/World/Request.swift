@@ -78,7 +78,7 @@ struct SimulatedCodec: RecordDecoder, OutcomeEncoder {
 /// A case whose parameters hold `poison` makes its whole run fail for good, one with `refused` is
 /// answered with a reason; any run may fail for now. Every run answers differently, so that an
 /// outcome that changes shows.
-struct FaultyGenerator: Generator {
+struct FailingGenerator: Generator {
     var runTime: ClosedRange<Duration> = .seconds(1) ... .seconds(30)
     /// Share of runs that fail and may be tried again.
     var failing = 0.0

@@ -81,7 +81,7 @@ extension Catalogue {
             ],
             generators: [
                 GeneratorRegistration(name: "simulated", summary: "Simulated reports.") { _, _, _ in
-                    var generator = FaultyGenerator(in: process)
+                    var generator = FailingGenerator(in: process)
                     generator.failing = plan.failingRuns
                     generator.clearsUp = Instant(nanoseconds: 0).advanced(by: plan.horizon)
                     generator.runTime = .seconds(1) ... .seconds(45)

@@ -54,7 +54,7 @@ struct OutcomeCacheSinkTests {
     )
     func quietOutage() async throws {
         let cache = MemoryCache(capacityBytes: 1 << 20, clock: time.clock)
-        let away = FakeCache(cache)
+        let away = FailingCache(cache)
         let sink = sink(away)
         away.failures.add(.retryable("cache-unavailable", "away"), count: 100)
         for _ in 0..<100 {
@@ -69,7 +69,7 @@ struct OutcomeCacheSinkTests {
 
     @Test("forgets an outcome with its case: the id may name another request then")
     func retention() async throws {
-        let cache = FakeCache(MemoryCache(capacityBytes: 1 << 20, clock: time.clock))
+        let cache = FailingCache(MemoryCache(capacityBytes: 1 << 20, clock: time.clock))
         let sink = sink(cache, retention: .seconds(50))
         var outcome = Outcome.testing(1)
         outcome.writtenAt = time.timestamp
@@ -124,7 +124,7 @@ struct OutcomeCacheSinkTests {
 }
 
 /// A cache that fails as often as it is told.
-private struct FakeCache: Cache {
+private struct FailingCache: Cache {
     let failures = Failures()
     private let inner: MemoryCache
     init(_ inner: MemoryCache) { self.inner = inner }

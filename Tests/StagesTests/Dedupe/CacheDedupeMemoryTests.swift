@@ -9,7 +9,7 @@ import Testing
 @testable import Stages
 
 /// A cache that can't be reached.
-private struct UnreachableCache: Cache {
+private struct FailingCache: Cache {
     static let error = PipelineError.retryable("cache-unavailable", "away")
     func get(_ keys: [String]) async throws -> [Bytes?] { throw Self.error }
     func set(_ entries: [CacheEntry]) async throws { throw Self.error }
@@ -18,7 +18,7 @@ private struct UnreachableCache: Cache {
 }
 
 /// A cache in memory that notes what it is given, and lets nothing pass until its gate is open.
-private final class NotedCache: Cache {
+private final class RecordingCache: Cache {
     let kept: MemoryCache
     let writes = Journal<[String]>()
     let gate = AsyncEvent()
@@ -66,7 +66,7 @@ struct CacheDedupeMemoryTests {
 
     @Test("drops what this or another worker has settled, inside the window")
     func shared() async throws {
-        let cache = NotedCache(clock: time.clock)
+        let cache = RecordingCache(clock: time.clock)
         cache.gate.set()
         let (one, other) = (deduplicator(cache), deduplicator(cache))
         try await working(one) {
@@ -84,7 +84,7 @@ struct CacheDedupeMemoryTests {
 
     @Test("counts the window from the settlement, however late it is written")
     func lateWriting() async throws {
-        let cache = NotedCache(clock: time.clock)
+        let cache = RecordingCache(clock: time.clock)
         let (one, other) = (deduplicator(cache), deduplicator(cache))
         try await one.process(Chunk.testing([1]).chunk).acknowledgement.settle(.acknowledged)
         // Before it is written the worker itself knows it already.
@@ -100,7 +100,7 @@ struct CacheDedupeMemoryTests {
     @Test(
         "writes in the order of settlement, so many at once, and forgets the oldest beyond a bound")
     func order() async throws {
-        let cache = NotedCache(clock: time.clock)
+        let cache = RecordingCache(clock: time.clock)
         let memory = memory(cache)
         let keys = (0..<CacheDedupeMemory.maxUnwritten + 3).map {
             DedupeKey(high: 1, low: UInt64($0))
@@ -121,7 +121,7 @@ struct CacheDedupeMemoryTests {
 
     @Test("lets everything go on while the cache can't be reached")
     func unreachable() async throws {
-        let dedupe = deduplicator(UnreachableCache())
+        let dedupe = deduplicator(FailingCache())
         try await working(dedupe) {
             for _ in 0..<2 {
                 let passed = try await dedupe.process(Chunk.testing([1, 2]).chunk)

@@ -10,7 +10,7 @@ struct BusSourceTests {
     private let time = ManualClock()
 
     private let store = FakeDeadLetters()
-    private let refusals = NotedRefusals()
+    private let refusals = RecordingRefusals()
 
     private func keeper(_ bus: FakeBus, store: FakeDeadLetters? = nil) -> DeadLetterKeeper {
         var context = StageContext.testing(clock: time.clock)
@@ -203,7 +203,7 @@ private struct RefusingDecoder: RecordDecoder {
 }
 
 /// What was told of refusals.
-private final class NotedRefusals: RefusalObserver {
+private final class RecordingRefusals: RefusalObserver {
     let kept = Journal<String>()
     func rejected(_ rejections: [Rejection]) {}
     func keptElsewhere(_ count: Int, of input: String, in place: String, because: PipelineError) {

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("A source of lines", .timeLimit(.minutes(5)))
 struct LineSourceTests {
-    private let positions = InMemoryPositions()
+    private let positions = FakePositions()
 
     /// Reads the lines to their end; chunks are taken in as a barrier would.
     private func read(_ lines: FakeLines, maxChunk: Int = 512) async throws -> [Chunk] {

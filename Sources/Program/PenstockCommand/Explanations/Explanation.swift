@@ -28,7 +28,7 @@ struct Explanation {
         switch code.example {
         case .files(let parts): said = Self.said(of: parts, about: code, catalogue)
         case .commandLine(let arguments):
-            let heard = HeardConsole()
+            let heard = RecordingConsole()
             _ = await program.run(arguments, console: heard.console)
             said = heard.err
         }
@@ -136,7 +136,7 @@ extension String {
 }
 
 /// A console that keeps what a command says.
-private final class HeardConsole: Sendable {
+private final class RecordingConsole: Sendable {
     private let text = Mutex("")
 
     /// What has been said as messages.

@@ -7,7 +7,7 @@ extension BusConformance {
         Check("two members share the partitions, and one takes over when the other closes") {
             suite in
             try await suite.withTopic(partitions: 4) { bus, topic in
-                let group = BusGroup(suite, bus, topic, store: InMemoryPositions())
+                let group = BusGroup(suite, bus, topic, store: FakePositions())
                 try await group.run()
             }
         },
@@ -38,11 +38,11 @@ private struct BusGroup: Sendable {
     private let suite: BusConformance
     private let bus: any Bus
     private let topic: String
-    private let store: InMemoryPositions
+    private let store: FakePositions
     private let progress = Progress()
     private static let perRound = 32
 
-    init(_ suite: BusConformance, _ bus: any Bus, _ topic: String, store: InMemoryPositions) {
+    init(_ suite: BusConformance, _ bus: any Bus, _ topic: String, store: FakePositions) {
         self.suite = suite
         self.bus = bus
         self.topic = topic

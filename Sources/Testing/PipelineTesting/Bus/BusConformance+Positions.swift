@@ -15,7 +15,7 @@ extension BusConformance {
                 committing.settled(all.advances)
                 await committing.close()
 
-                let store = InMemoryPositions()
+                let store = FakePositions()
                 store.set(topic, 0, to: 4)
                 let consumer = try await bus.consumer(subscription, positions: store)
                 var reading = BusReading(subscription)
@@ -30,7 +30,7 @@ extension BusConformance {
             suite in
             try await suite.withTopic { bus, topic in
                 try await suite.send(suite.numbered(0..<5), to: topic, bus)
-                let store = InMemoryPositions()
+                let store = FakePositions()
                 let subscription = Subscription(topic: topic, group: topic, start: .earliest)
                 let consumer = try await bus.consumer(subscription, positions: store)
                 var reading = BusReading(subscription)
@@ -44,7 +44,7 @@ extension BusConformance {
             suite in
             try await suite.withTopic { bus, topic in
                 try await suite.send(suite.numbered(0..<5), to: topic, bus)
-                let store = InMemoryPositions()
+                let store = FakePositions()
                 let subscription = Subscription(topic: topic, group: topic, start: .latest)
                 let consumer = try await bus.consumer(subscription, positions: store)
                 try await suite.untilAssigned(consumer, topic, store, partitions: 1)
@@ -58,7 +58,7 @@ extension BusConformance {
         },
         Check("what settled is not read again after a restart, what did not is") { suite in
             try await suite.withTopic { bus, topic in
-                let store = InMemoryPositions()
+                let store = FakePositions()
                 try await suite.checkRestart(bus, topic, store)
                 try requireEqual(store.stored(topic), [0: 20], "the position at the end")
             }
@@ -91,14 +91,14 @@ extension BusConformance {
         },
         Check("a rewind delivers again from the stored position") { suite in
             try await suite.withTopic { bus, topic in
-                try await suite.checkRewind(bus, topic, InMemoryPositions())
+                try await suite.checkRewind(bus, topic, FakePositions())
             }
         },
         Check("the store knows the log before a record is handed out; while it can't, none is") {
             suite in
             try await suite.withTopic { bus, topic in
                 try await suite.send(suite.numbered(0..<3), to: topic, bus)
-                let store = AwayAtFirst()
+                let store = FailingPositions()
                 let consumer = try await bus.consumer(
                     Subscription(topic: topic, group: topic), positions: store)
                 var fetch: Fetch?
@@ -125,7 +125,7 @@ extension BusConformance {
     ]
 
     private func checkRestart(
-        _ bus: any Bus, _ topic: String, _ store: InMemoryPositions?
+        _ bus: any Bus, _ topic: String, _ store: FakePositions?
     ) async throws {
         try await send(numbered(0..<20), to: topic, bus)
         let subscription = Subscription(topic: topic, group: topic, maxRecords: 5)
@@ -150,7 +150,7 @@ extension BusConformance {
     }
 
     private func checkRewind(
-        _ bus: any Bus, _ topic: String, _ store: InMemoryPositions?
+        _ bus: any Bus, _ topic: String, _ store: FakePositions?
     ) async throws {
         try await send(numbered(0..<30), to: topic, bus)
         let subscription = Subscription(topic: topic, group: topic, maxRecords: 5)
@@ -179,8 +179,8 @@ extension BusConformance {
 }
 
 /// Keeps what it is told, but the first witnesses.
-private final class AwayAtFirst: PositionStore {
-    let stored = InMemoryPositions()
+private final class FailingPositions: PositionStore {
+    let stored = FakePositions()
     private let refused = Mutex(0)
     var refusals: Int { refused.withLock { $0 } }
 

@@ -55,7 +55,7 @@ extension BusConformance {
         },
         Check("waiting for records ends with the task, and can begin again") { suite in
             try await suite.withTopic { bus, topic in
-                let store = InMemoryPositions()
+                let store = FakePositions()
                 let subscription = Subscription(topic: topic, group: topic)
                 let consumer = try await bus.consumer(subscription, positions: store)
                 try await suite.untilAssigned(consumer, topic, store, partitions: 1)
@@ -70,7 +70,7 @@ extension BusConformance {
                 let sent = suite.numbered(0..<10_000) { "key \($0 % 64)" }
                 try await suite.send(sent, to: topic, bus)
                 let subscription = Subscription(topic: topic, group: topic)
-                let store = InMemoryPositions()
+                let store = FakePositions()
                 let consumer = try await bus.consumer(subscription, positions: store)
                 var reading = BusReading(subscription)
                 try await suite.read(10_000, consumer, into: &reading, settling: store)
@@ -87,7 +87,7 @@ extension BusConformance {
     func readAll(
         _ count: Int, _ bus: any Bus, _ subscription: Subscription
     ) async throws -> BusReading {
-        let store = InMemoryPositions()
+        let store = FakePositions()
         let consumer = try await bus.consumer(subscription, positions: store)
         var reading = BusReading(subscription)
         try await read(count, consumer, into: &reading, settling: store)

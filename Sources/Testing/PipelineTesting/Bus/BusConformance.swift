@@ -147,7 +147,7 @@ extension BusConformance {
             try await suite.withTopic(partitions: 3) { bus, topic in
                 try await bus.ensureTopic(topic, partitions: 3)
                 try await bus.ensureTopic(topic, partitions: 5)
-                let store = InMemoryPositions()
+                let store = FakePositions()
                 let consumer = try await bus.consumer(
                     Subscription(topic: topic, group: "\(topic)-group"), positions: store)
                 try await suite.untilAssigned(consumer, topic, store, partitions: 1)
@@ -172,7 +172,7 @@ extension BusConformance {
     /// Waits for records that don't come until the store knows that many partitions, then gives up
     /// waiting.
     func untilAssigned(
-        _ consumer: any BusConsumer, _ topic: String, _ store: InMemoryPositions, partitions: Int
+        _ consumer: any BusConsumer, _ topic: String, _ store: FakePositions, partitions: Int
     ) async throws {
         try await within(limit, "the group's assignment") {
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -70,7 +70,7 @@ extension BusConformance {
     /// settles.
     func read(
         _ count: Int, _ consumer: any BusConsumer, into reading: inout BusReading,
-        settling store: InMemoryPositions? = nil
+        settling store: FakePositions? = nil
     ) async throws {
         while reading.records.count < count {
             let have = reading.records.count

@@ -113,7 +113,7 @@ extension LedgerFixture {
                 source: "t", partition: 0, expected: 3 * number, next: 3 * number + 3)
             return Chunk(
                 records: records, advances: [step],
-                acknowledgement: Acknowledgement(RecordedSettlement()))
+                acknowledgement: Acknowledgement(RecordingSettlement()))
         }
     }
 }

@@ -3,7 +3,7 @@ public import PipelineCore
 internal import Synchronization
 
 /// A source that does what a test says.
-public final class FakeSource: Source {
+public final class ScriptedSource: Source {
     public let closings = Journal<Void>()
     private let body: @Sendable (Outlet) async throws -> Void
 
@@ -19,14 +19,14 @@ public final class FakeSource: Source {
 }
 
 /// A transform that does what a test says.
-public struct FakeTransform: Transform {
+public struct ScriptedTransform: Transform {
     private let body: @Sendable (Chunk) async throws -> Chunk
     public init(_ body: @escaping @Sendable (Chunk) async throws -> Chunk) { self.body = body }
     public func process(_ chunk: Chunk) async throws -> Chunk { try await body(chunk) }
 }
 
 /// A generator that does what a test says; by default it answers with a copy of the parameters.
-public struct FakeGenerator: Generator {
+public struct ScriptedGenerator: Generator {
     private let body: @Sendable (Batch) async throws -> GeneratedBatch
     public init(
         _ body: @escaping @Sendable (Batch) async throws -> GeneratedBatch = { .echo(of: $0) }
@@ -43,7 +43,7 @@ extension GeneratedBatch {
 }
 
 /// A sink that keeps what it gets, records as well as outcomes.
-public final class FakeSink: RecordSink, OutcomeSink {
+public final class RecordingSink: RecordSink, OutcomeSink {
     /// The chunks that were delivered.
     public let chunks = Journal<Chunk>()
     /// The batches that were delivered, repeats included.

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// A position store without a disk, for tests: conditional like a real one, and it can be waited
 /// for.
-public final class InMemoryPositions: PositionStore {
+public final class FakePositions: PositionStore {
     private struct Waiter {
         let id: UInt64
         let condition: @Sendable ([Int32: Int64]) -> Bool

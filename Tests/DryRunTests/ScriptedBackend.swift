@@ -8,7 +8,7 @@ import PipelineTesting
 import StandardCatalogue
 
 /// A backend that finds what a test says.
-struct FakeBackend: Resource {
+struct ScriptedBackend: Resource {
     let closings: Journal<String>
     let address: ResourceAddress
     let inspection: @Sendable ([ResourceNeed]) async throws -> [ResourceFinding]
@@ -77,7 +77,7 @@ struct Checklist {
             let found = backends[connector.schemes[0]] ?? Self.allIsThere
             connector.open = { [closings, openings] address, _ in
                 openings.note(address.description)
-                return FakeBackend(closings: closings, address: address, inspection: found)
+                return ScriptedBackend(closings: closings, address: address, inspection: found)
             }
             return connector
         }

@@ -56,7 +56,7 @@ public final class FakeLedger: Ledger {
     private let conflicts: Set<UUID>
     private let strayConflicts: [Int]?
     private let refused: Set<UUID>
-    private let stored: InMemoryPositions?
+    private let stored: FakePositions?
     private let ahead: Int
     private let sealing: (@Sendable (Int) -> SealingResult)?
     /// The store's clock.
@@ -82,7 +82,7 @@ public final class FakeLedger: Ledger {
     ///     never end.
     public init(
         conflicts: Set<UUID> = [], strayConflicts: [Int]? = nil, refused: Set<UUID> = [],
-        stored: InMemoryPositions? = nil,
+        stored: FakePositions? = nil,
         ahead: Int = 0, isOpen: Bool = true, finished: Int = 0,
         storeTime: Timestamp = Timestamp(microseconds: 0), waitsAtClaims: Bool = true,
         sealing: (@Sendable (Int) -> SealingResult)? = nil

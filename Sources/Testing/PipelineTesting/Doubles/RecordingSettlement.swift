@@ -3,7 +3,7 @@ public import PipelineCore
 internal import Synchronization
 
 /// An acknowledgement's handler that remembers what it was told.
-public final class RecordedSettlement: AcknowledgementHandler {
+public final class RecordingSettlement: AcknowledgementHandler {
     /// Every rejection that was kept, in order.
     public let rejections = Journal<Rejection>()
     /// What `settled` was called with; one entry if all is well.
@@ -71,8 +71,8 @@ extension Chunk {
     public static func testing(
         _ numbers: some Sequence<Int>, content: UInt8 = 0, source: String = "topic",
         at offset: Int64? = nil, upTo end: Int64? = nil
-    ) -> (chunk: Chunk, settlement: RecordedSettlement) {
-        let settlement = RecordedSettlement()
+    ) -> (chunk: Chunk, settlement: RecordingSettlement) {
+        let settlement = RecordingSettlement()
         let records = numbers.enumerated().map { index, number in
             Record.testing(
                 number, content: content, ordinal: index, source: source,

@@ -2,7 +2,7 @@ internal import Concurrency
 public import PipelineCore
 internal import Synchronization
 
-/// What happened, in order, noted by fakes and waited for by tests.
+/// What happened, in order, noted by doubles and waited for by tests.
 public final class Journal<Entry: Sendable>: Sendable {
     private struct Waiter {
         let id: UInt64
