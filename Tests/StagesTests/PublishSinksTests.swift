@@ -86,7 +86,7 @@ struct PublishSinksTests {
         arguments: [2, -1])
     func strayRefusal(_ index: Int) async throws {
         let bus = FakeBus(refusing: [index])
-        let settlement = RecordedSettlement()
+        let settlement = RecordingSettlement()
         let acknowledgement = Acknowledgement(settlement)
         let ofRecords = await #expect(throws: PipelineError.self) {
             try await records(bus).deliver(
