@@ -63,9 +63,11 @@ public struct TranscriptFile: Sendable, CustomStringConvertible {
         String(path.split(separator: "/").last?.dropLast(5) ?? "")
     }
 
-    /// All of a folder, by name; none where there is no such folder.
+    /// All of a folder, by name. Traps where there is none: a test of no transcripts can't fail.
     public static func all(in folder: String) -> [TranscriptFile] {
-        guard let stream = unsafe opendir(folder) else { return [] }
+        guard let stream = unsafe opendir(folder) else {
+            preconditionFailure("there are no transcripts: \(folder) can't be read")
+        }
         defer { unsafe closedir(stream) }
         var names: [String] = []
         while let entry = unsafe readdir(stream) {
@@ -74,9 +76,9 @@ public struct TranscriptFile: Sendable, CustomStringConvertible {
                     unsafe String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
                 })
         }
-        return names.filter { $0.hasSuffix(".json") }.sorted().map {
-            TranscriptFile(path: "\(folder)/\($0)")
-        }
+        let transcripts = names.filter { $0.hasSuffix(".json") }.sorted()
+        precondition(!transcripts.isEmpty, "there are no transcripts in \(folder)")
+        return transcripts.map { TranscriptFile(path: "\(folder)/\($0)") }
     }
 
     /// - Throws: `Diagnostics` for what is not a transcript.
