@@ -31,6 +31,22 @@ struct StyleTests {
         }
     }
 
+    @Test("no folder of a target holds one file")
+    func folders() {
+        // A target's own folder is two deep below `Sources`, as a stage's is.
+        var contents: [Substring: Set<Substring>] = [:]
+        for file in files {
+            var path = file.path[...]
+            while let slash = path.lastIndex(of: "/") {
+                contents[path[..<slash], default: []].insert(path)
+                path = path[..<slash]
+            }
+        }
+        for (folder, entries) in contents where folder.split(separator: "/").count > 2 {
+            #expect(entries.count > 1, "\(folder) holds \(entries)")
+        }
+    }
+
     @Test("no folder or file has a name that says nothing")
     func names() {
         let empty: Set = ["Utils", "Util", "Common", "Helpers", "Helper", "Misc"]

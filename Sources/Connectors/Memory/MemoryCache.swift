@@ -1,5 +1,5 @@
-public import PipelineCore
 internal import ConfigurationFields
+public import PipelineCore
 internal import Synchronization
 
 /// A cache in memory of the process, bounded in bytes (`memory:64MiB`).
@@ -89,5 +89,103 @@ public final class MemoryCache: Cache {
                 .cacheEntryTooLarge,
                 "an entry of \(cost) bytes does not fit into a cache of \(capacityBytes)")
         }
+    }
+}
+
+/// Entries bounded in bytes; every operation takes constant time, eviction amortised.
+///
+/// SIEVE ([Zhang et al., NSDI
+/// 2024](https://www.usenix.org/conference/nsdi24/presentation/zhang-yazhuo)): a queue from newest
+/// to oldest and a hand that moves towards the newest, evicting what was not read since it last
+/// passed. Unlike with LRU a read moves nothing.
+struct SieveEntries: Sendable {
+    /// What an entry costs beside its key and its value: array headers, links, its share of the
+    /// index.
+    private static let overheadBytes = 160
+
+    private struct Node {
+        var key: String
+        var value: Bytes
+        var expiry: Instant
+        var wasRead = false
+        var newer: Int?
+        // Apart, since optionals and others may not share a `var`.
+        var older: Int?
+    }
+
+    private(set) var usedBytes = 0
+    private let capacityBytes: Int
+    private var nodes: [Node] = []
+    private var free: [Int] = []
+    private var index: [String: Int] = [:]
+    private var newest: Int?
+    private var oldest: Int?
+    /// Where the search for a victim goes on; `nil` at the oldest.
+    private var hand: Int?
+
+    init(capacityBytes: Int) { self.capacityBytes = capacityBytes }
+
+    static func cost(_ entry: CacheEntry) -> Int {
+        entry.key.utf8.count + entry.value.count + overheadBytes
+    }
+
+    /// The value, which this counts as read; an expired entry is dropped.
+    mutating func value(of key: String, now: Instant) -> Bytes? {
+        guard let at = index[key] else { return nil }
+        guard nodes[at].expiry > now else {
+            drop(at)
+            return nil
+        }
+        nodes[at].wasRead = true
+        return nodes[at].value
+    }
+
+    /// Stores the entry, which must fit by itself, evicting others as needed.
+    mutating func insert(_ entry: CacheEntry, now: Instant) {
+        remove(entry.key)
+        let cost = Self.cost(entry)
+        while usedBytes + cost > capacityBytes { evict(now: now) }
+        // A copy of its own: a slice would keep the whole chunk that it was cut from.
+        let value = Bytes(Array(entry.value))
+        let expiry = now.advanced(by: max(entry.timeToLive, .milliseconds(1)))
+        let node = Node(key: entry.key, value: value, expiry: expiry, newer: nil, older: newest)
+        let at: Int
+        if let reused = free.popLast() {
+            nodes[reused] = node
+            at = reused
+        } else {
+            at = nodes.count
+            nodes.append(node)
+        }
+        if let newest { nodes[newest].newer = at } else { oldest = at }
+        newest = at
+        index[entry.key] = at
+        usedBytes += cost
+    }
+
+    private mutating func remove(_ key: String) {
+        if let at = index[key] { drop(at) }
+    }
+
+    private mutating func evict(now: Instant) {
+        guard var at = hand ?? oldest else { preconditionFailure("an entry larger than the cache") }
+        while nodes[at].wasRead && nodes[at].expiry > now {
+            nodes[at].wasRead = false
+            guard let next = nodes[at].newer ?? oldest else { break }
+            at = next
+        }
+        hand = nodes[at].newer
+        drop(at)
+    }
+
+    private mutating func drop(_ at: Int) {
+        let node = nodes[at]
+        if let newer = node.newer { nodes[newer].older = node.older } else { newest = node.older }
+        if let older = node.older { nodes[older].newer = node.newer } else { oldest = node.newer }
+        if hand == at { hand = node.newer }
+        index[node.key] = nil
+        usedBytes -= node.key.utf8.count + node.value.count + Self.overheadBytes
+        nodes[at] = Node(key: "", value: [], expiry: Instant(nanoseconds: 0))
+        free.append(at)
     }
 }

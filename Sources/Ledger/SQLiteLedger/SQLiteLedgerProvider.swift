@@ -77,3 +77,188 @@ extension SQLiteLedgerProvider {
             owner: pipeline)
     }
 }
+
+extension SQLiteLedgerProvider: StateAdministration {
+    public func enter(_ stage: LedgerNeed) async throws {
+        try await database.write { [isExclusive] connection in
+            try SQLiteStateTables(connection).checkOwners(
+                stage.owners, pipeline: stage.pipeline, stage: stage.stage,
+                isExclusive: isExclusive)
+            try connection.run(
+                """
+                INSERT INTO ledger_stages(pipeline, stage, rule, revision) VALUES(?1, ?2, ?3, ?4)
+                ON CONFLICT DO NOTHING
+                """, stage.pipeline, stage.stage, stage.ruleText, stage.revision ?? 1)
+        }
+    }
+
+    public func rename(_ old: StateName, to new: StateName) async throws -> [String] {
+        try await database.write { try SQLiteStateTables($0).rename(old, to: new) }
+    }
+
+    public func abandon(
+        _ name: StateName, reason: String, isTrial: Bool
+    ) async throws -> [String] {
+        try await database.write { [clock, random] connection in
+            let open = try SQLiteStateTables(connection).openWork(under: name)
+            for work in isTrial ? [] : open {
+                if work.sink == nil {
+                    try connection.end(
+                        work.stage, reason: reason, at: clock.timestamp, naming: random.uuid)
+                }
+                try connection.giveUp(work.stage, sink: work.sink, at: clock.timestamp)
+            }
+            return open.map(\.sentence)
+        }
+    }
+}
+
+/// The tables of SQLite that know names.
+struct SQLiteStateTables: StateTables {
+    private let connection: SQLiteConnection
+    init(_ connection: SQLiteConnection) { self.connection = connection }
+
+    func stages(_ name: StateName?) throws -> [(key: Int64, state: StageState)] {
+        var rows: [(key: Int64, state: StageState)] = []
+        try connection.forEach(
+            """
+            SELECT s.stage_no, s.pipeline, s.stage,
+              (SELECT count(*) FROM
+                (SELECT 1 FROM ledger_pending p WHERE p.stage_no = s.stage_no LIMIT 10000)),
+              (SELECT count(*) FROM ledger_batches b
+               WHERE b.stage_no = s.stage_no AND b.committed_at IS NULL)
+            FROM ledger_stages s
+            WHERE (?1 IS NULL OR s.pipeline = ?1) AND (?2 IS NULL OR s.stage = ?2)
+            ORDER BY s.stage_no
+            """, name?.pipeline, name?.part
+        ) { row in
+            let state = StageState(
+                pipeline: row.text(1), stage: row.text(2), waiting: row.int(3),
+                openBatches: row.int(4))
+            rows.append((row.int64(0), state))
+        }
+        for index in rows.indices {
+            try connection.forEach(
+                """
+                SELECT sink, count(*) FROM ledger_deliveries
+                WHERE stage_no = ?1 AND delivered_at IS NULL GROUP BY sink
+                """, rows[index].key
+            ) { rows[index].state.undelivered[$0.text(0)] = $0.int(1) }
+            try connection.forEach(
+                "SELECT sink, count(*) FROM ledger_parked WHERE stage_no = ?1 GROUP BY sink",
+                rows[index].key
+            ) { rows[index].state.parked[$0.text(0)] = $0.int(1) }
+            try connection.forEach(
+                "SELECT DISTINCT source FROM ledger_positions WHERE stage_no = ?1",
+                rows[index].key
+            ) { rows[index].state.sources.insert($0.text(0)) }
+        }
+        return rows
+    }
+
+    func name(_ number: Int64, _ pipeline: String, _ stage: String) throws {
+        try connection.run(
+            "UPDATE ledger_stages SET pipeline = ?2, stage = ?3 WHERE stage_no = ?1", number,
+            pipeline, stage)
+    }
+
+    func holdsState(_ number: Int64) throws -> Bool {
+        try connection.first(
+            """
+            SELECT EXISTS(SELECT 1 FROM ledger_positions WHERE stage_no = ?1)
+              OR EXISTS(SELECT 1 FROM ledger_pending WHERE stage_no = ?1)
+              OR EXISTS(SELECT 1 FROM ledger_batches WHERE stage_no = ?1)
+              OR EXISTS(SELECT 1 FROM ledger_stages WHERE stage_no = ?1 AND generated_cases > 0)
+            """, number
+        ) { $0.int(0) == 1 } ?? false
+    }
+
+    func moveDeadLetters(_ old: StateName, to new: StateName) throws -> Int {
+        try connection.run(
+            """
+            UPDATE ledger_dead_letters SET pipeline = ?3, stage = ifnull(?4, stage)
+            WHERE pipeline = ?1 AND (?2 IS NULL OR stage = ?2)
+            """, old.pipeline, old.part, new.pipeline, new.part)
+    }
+
+    func batches(openTo sink: String, markedFor other: String, of stage: Int64) throws -> Int {
+        try connection.first(
+            """
+            SELECT count(*) FROM ledger_deliveries o
+            JOIN ledger_deliveries n ON n.batch_no = o.batch_no AND n.sink = ?3
+            WHERE o.stage_no = ?1 AND o.sink = ?2 AND (o.delivered_at IS NULL OR EXISTS (
+              SELECT 1 FROM ledger_parked k WHERE k.batch_no = o.batch_no AND k.sink = o.sink))
+            """, stage, sink, other
+        ) { $0.int(0) } ?? 0
+    }
+
+    func moveDeliveries(to sink: String, of stage: Int64, to new: String) throws {
+        try connection.run(
+            """
+            UPDATE ledger_deliveries SET sink = ?3
+            WHERE stage_no = ?1 AND sink = ?2 AND (delivered_at IS NULL OR EXISTS (
+              SELECT 1 FROM ledger_parked k
+              WHERE k.batch_no = ledger_deliveries.batch_no AND k.sink = ledger_deliveries.sink))
+            """, stage, sink, new)
+        try connection.run(
+            "UPDATE ledger_parked SET sink = ?3 WHERE stage_no = ?1 AND sink = ?2", stage, sink,
+            new)
+    }
+}
+
+extension SQLiteConnection {
+    /// Cancels what waits, as a batch of its own, and what is in open batches. Tokens are spent:
+    /// whoever generates such a batch has lost its lease.
+    fileprivate func end(
+        _ stage: Int64, reason: String, at now: Timestamp, naming id: () -> UUID
+    ) throws {
+        try run(
+            """
+            INSERT INTO ledger_batches(stage_no, cases, case_count, closed_by, revision, sealed_at)
+            SELECT ?1, json_group_array(case_no), count(*), 'abandoned',
+              (SELECT revision FROM ledger_stages WHERE stage_no = ?1), ?2
+            FROM ledger_pending WHERE stage_no = ?1 HAVING count(*) > 0
+            """, stage, now)
+        try run("DELETE FROM ledger_pending WHERE stage_no = ?1", stage)
+        var cases: [(batch: Int64, number: Int64)] = []
+        try forEach(
+            """
+            SELECT b.batch_no, n.value FROM ledger_batches b CROSS JOIN json_each(b.cases) n
+            WHERE b.stage_no = ?1 AND b.committed_at IS NULL
+            """, stage
+        ) { cases.append(($0.int64(0), $0.int64(1))) }
+        let insert = try statement(
+            "INSERT INTO ledger_outcomes VALUES(?1, ?2, ?3, NULL, ?4, ?5, ?6, NULL)")
+        for item in cases {
+            try insert.run(
+                item.number, item.batch, now, id(), CaseState.cancelled.rawValue, reason)
+        }
+        try run(
+            """
+            UPDATE ledger_batches SET token = token + 1, worker = NULL, last_error = ?3,
+              committed_at = ?2, done_at = ?2
+            WHERE stage_no = ?1 AND committed_at IS NULL
+            """, stage, now, reason)
+    }
+
+    /// - Parameter sink: `nil` for all.
+    fileprivate func giveUp(_ stage: Int64, sink: String?, at now: Timestamp) throws {
+        try run(
+            "DELETE FROM ledger_parked WHERE stage_no = ?1 AND (?2 IS NULL OR sink = ?2)", stage,
+            sink)
+        try run(
+            """
+            DELETE FROM ledger_deliveries
+            WHERE stage_no = ?1 AND delivered_at IS NULL AND (?2 IS NULL OR sink = ?2)
+            """, stage, sink)
+        try run(
+            """
+            UPDATE ledger_batches SET done_at = ?2
+            WHERE stage_no = ?1 AND committed_at IS NOT NULL AND done_at IS NULL AND NOT EXISTS (
+              SELECT 1 FROM ledger_deliveries d
+              WHERE d.batch_no = ledger_batches.batch_no AND d.delivered_at IS NULL)
+              AND NOT EXISTS (
+                SELECT 1 FROM ledger_parked k WHERE k.batch_no = ledger_batches.batch_no)
+            """, stage, now)
+    }
+}

@@ -1,7 +1,13 @@
 internal import ConversionReports
+internal import Files
+internal import Kafka
 internal import Logging
+internal import Memory
 public import PipelineCore
+internal import Postgres
+internal import Redis
 internal import ReportService
+internal import SQLite
 internal import Stages
 
 extension Catalogue {
@@ -77,5 +83,163 @@ extension Catalogue {
                 GeneratorAddresses(written), timeout: context.timeout ?? .seconds(300),
                 clock: context.clock, random: context.random, logger: logger)
         }
+    }
+}
+
+extension Catalogue {
+    static var connectors: [Connector] {
+        [kafka, postgres, redis, embedded, memory, grpc, file, standardStreams]
+    }
+
+    private static var kafka: Connector {
+        var connector = Connector(
+            schemes: ["kafka"], summary: "Apache Kafka. Properties are librdkafka's.",
+            example: "kafka://broker-1:9092,broker-2:9092", kinds: [.bus],
+            check: { address in objection { try KafkaBus(address) } }
+        ) { address, context in
+            let logger = context.logger
+            return try KafkaBus(address, clock: context.clock) { line in
+                logger.log(line)
+            }
+        }
+        connector.identity = { identity(ofHosts: $0, port: 9092) }
+        return connector
+    }
+
+    /// One form for every way to write the same servers: in lower case, with their ports, in order.
+    private static func identity(ofHosts address: ResourceAddress, port: Int) -> String {
+        var hosts = address.rest[...]
+        var credentials = ""
+        if let at = hosts.lastIndex(of: "@") {
+            credentials = String(hosts[...at])
+            hosts = hosts[hosts.index(after: at)...]
+        }
+        if hosts.hasSuffix("/") { hosts.removeLast() }
+        let all = hosts.lowercased().split(separator: ",", omittingEmptySubsequences: false).map {
+            host in
+            let name = host.lastIndex(of: "]").map { host[$0...] } ?? host
+            return name.contains(":") ? String(host) : "\(host):\(port)"
+        }
+        return "\(address.scheme)://\(credentials)\(all.sorted().joined(separator: ","))"
+    }
+
+    private static var postgres: Connector {
+        let directory = PostgresPlaces()
+        return Connector(
+            schemes: ["postgres", "postgresql"],
+            summary: "PostgreSQL: ledgers, events and reports. Properties are libpq's.",
+            example: "postgres://penstock@db:5432/penstock", kinds: [.store],
+            check: { address in objection { try PostgresPool(address) } }
+        ) { address, context in
+            let logger = context.logger
+            return try PostgresStore(address, among: directory) { line in logger.log(line) }
+        }
+    }
+
+    private static var redis: Connector {
+        Connector(
+            schemes: ["redis", "rediss"], summary: "Redis.", example: "redis://cache:6379/0",
+            kinds: [.cache], check: RedisCache.objection(to:)
+        ) { address, context in
+            try RedisCache(address: address, clock: context.clock, random: context.random)
+        }
+    }
+
+    private static var embedded: Connector {
+        var connector = Connector(
+            schemes: ["embedded"],
+            summary: "A file of SQLite that is a bus and a store; one `run` at a time.",
+            example: "embedded:data/penstock.sqlite", kinds: [.bus, .store],
+            check: { plain($0, needs: "a path") },
+            place: { ResourcePlace(owns: FileIdentity(path: $0.rest)?.name) }
+        ) { address, context in EmbeddedStore(address, context: context) }
+        connector.identity = { "embedded:\(SQLiteDatabase.location(of: $0.rest))" }
+        return connector
+    }
+
+    private static var memory: Connector {
+        Connector(
+            schemes: ["memory"], summary: "Memory of the process, bounded.",
+            example: "memory:64MiB", kinds: [.cache],
+            check: { address in objection { try MemoryCache(address: address, clock: .system) } }
+        ) { address, context in try MemoryCache(address: address, clock: context.clock) }
+    }
+
+    private static var grpc: Connector {
+        var connector = Connector(
+            schemes: ["grpc"], summary: "The report API, on that address.",
+            example: "grpc://127.0.0.1:50051", kinds: [.api],
+            check: { address in
+                plain(address)
+                    ?? (address.rest.contains("@") ? "it has no user and no password" : nil)
+                    ?? ReportAPI.objection(to: address.rest)
+            }
+        ) { address, context in
+            ReportAPI(
+                configuration: .init(address: address.rest), encoder: ReportOutcomeEncoder(),
+                clock: context.clock, random: context.random, logger: context.logger)
+        }
+        connector.identity = { address in
+            identity(ofHosts: address, port: 0).replacing("//localhost:", with: "//127.0.0.1:")
+        }
+        return connector
+    }
+
+    private static var file: Connector {
+        Connector(
+            schemes: ["file"], summary: "A file of lines, one record each.",
+            example: "file:requests.jsonl", kinds: [.lines],
+            check: { plain($0, needs: "a path") }, place: { LineFile.place(of: $0.rest) }
+        ) { address, _ in LineFile(path: address.rest) }
+    }
+
+    private static var standardStreams: Connector {
+        Connector(
+            schemes: ["stdio"], summary: "Standard input or output, one record a line.",
+            example: "stdio:", kinds: [.lines],
+            check: { address in
+                plain(address) ?? (address.rest.isEmpty ? nil : "nothing follows stdio:")
+            }, place: { _ in StandardStream.place }
+        ) { _, _ in StandardStream() }
+    }
+}
+
+extension Catalogue {
+    /// What an initializer that only looks at an address has against it.
+    private static func objection(_ make: () throws -> some Any) -> String? {
+        do {
+            _ = try make()
+            return nil
+        } catch {
+            return (error as? PipelineError)?.message ?? "\(error)"
+        }
+    }
+
+    /// What is wrong with an address that has no properties.
+    private static func plain(_ address: ResourceAddress, needs part: String? = nil) -> String? {
+        if let name = address.properties.keys.min() {
+            return "\(address.scheme): has no property \"\(name)\""
+        }
+        guard let part else { return nil }
+        return address.rest.isEmpty ? "\(part) follows \(address.scheme):" : nil
+    }
+}
+
+extension Logger {
+    fileprivate func log(_ line: PostgresLogLine) {
+        let level: Level =
+            switch line.severity {
+            case .notice: .notice
+            case .warning: .warning
+            case .error: .error
+            }
+        log(level: level, "\(line.message)")
+    }
+
+    /// What librdkafka has to say; its own news are details to us.
+    fileprivate func log(_ line: KafkaLogLine) {
+        log(
+            level: line.severity <= 3 ? .error : line.severity <= 4 ? .warning : .debug,
+            "librdkafka: \(line.message)", metadata: ["facility": "\(line.facility)"])
     }
 }

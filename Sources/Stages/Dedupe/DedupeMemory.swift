@@ -1,3 +1,5 @@
+internal import Concurrency
+internal import Logging
 internal import PipelineCore
 internal import Synchronization
 
@@ -84,6 +86,123 @@ final class ProcessDedupeMemory: DedupeMemory {
                     state.queue.append(Entry(key: key, expiry: now.advanced(by: window)))
                 }
             }
+        }
+    }
+}
+
+/// Keys in a cache that workers share, written as soon as they have settled, in that order.
+///
+/// An unreachable cache remembers nothing, so repeats go on.
+final class CacheDedupeMemory: DedupeMemory {
+    /// Settled keys that may wait for being written; the oldest are forgotten first.
+    static let maxUnwritten = 65_536
+    /// Most keys in one round trip.
+    static let batchSize = 512
+
+    private struct Settled: Sendable {
+        var key: DedupeKey
+        var digest: Digest
+        /// The window begins here, however long the writing takes.
+        var at: Instant
+    }
+    private struct State {
+        var unwritten: [Settled] = []
+        /// What this process remembers already: not written yet, or being written.
+        var digests: [DedupeKey: (digest: Digest, at: Instant)] = [:]
+
+        /// Leaves what has settled again since.
+        mutating func forget(_ entries: some Sequence<Settled>) {
+            for entry in entries where digests[entry.key]?.at == entry.at {
+                digests[entry.key] = nil
+            }
+        }
+    }
+    private let cache: any Cache
+    private let prefix: String
+    private let window: Duration
+    private let clock: PipelineClock
+    private let outage: Outage
+    private let state = Mutex(State())
+    private let settled = Signal()
+
+    init(cache: any Cache, prefix: String, window: Duration, context: StageContext) {
+        self.cache = cache
+        self.prefix = prefix
+        self.window = window
+        clock = context.clock
+        outage = Outage(
+            "stage \(context.stage): remember keys",
+            "the cache of keys can't be reached: repeats go on to the ledger",
+            clock: context.clock, logger: context.logger)
+    }
+
+    func remember(_ entries: [(key: DedupeKey, digest: Digest)]) {
+        let now = clock.now
+        state.withLock { state in
+            for (key, digest) in entries {
+                state.unwritten.append(Settled(key: key, digest: digest, at: now))
+                state.digests[key] = (digest, now)
+            }
+            let excess = state.unwritten.count - Self.maxUnwritten
+            if excess > 0 {
+                state.forget(state.unwritten.prefix(excess))
+                state.unwritten.removeFirst(excess)
+            }
+        }
+        settled.send()
+    }
+
+    func recall(_ keys: [DedupeKey]) async -> [Digest?] {
+        var found = state.withLock { state in keys.map { state.digests[$0]?.digest } }
+        let missing = keys.indices.filter { found[$0] == nil }
+        if missing.isEmpty { return found }
+        do {
+            let values = try await cache.get(missing.map { prefix + keys[$0].text })
+            outage.succeeded()
+            // Anything else than a digest's 16 bytes is somebody else's, and nothing to us.
+            for (index, value) in zip(missing, values) {
+                found[index] = value.flatMap { UUID(bytes: $0) }
+                    .map { Digest(high: $0.high, low: $0.low) }
+            }
+        } catch {
+            if !(error is CancellationError) { outage.failed(error) }
+        }
+        return found
+    }
+
+    /// Writes what has settled, until the task is cancelled.
+    func run() async throws {
+        while true {
+            try await settled.wait()
+            while true {
+                let batch = state.withLock { state in
+                    let batch = Array(state.unwritten.prefix(Self.batchSize))
+                    state.unwritten.removeFirst(batch.count)
+                    return batch
+                }
+                if batch.isEmpty { break }
+                await write(batch)
+                state.withLock { $0.forget(batch) }
+                try Task.checkCancellation()
+            }
+        }
+    }
+
+    private func write(_ batch: [Settled]) async {
+        let now = clock.now
+        let entries = batch.compactMap { entry -> CacheEntry? in
+            let left = window - entry.at.duration(to: now)
+            guard left > .zero else { return nil }
+            return CacheEntry(
+                key: prefix + entry.key.text,
+                value: UUID(high: entry.digest.high, low: entry.digest.low).bytes[...],
+                timeToLive: left)
+        }
+        do {
+            try await cache.set(entries)
+            outage.succeeded()
+        } catch {
+            if !(error is CancellationError) { outage.failed(error) }
         }
     }
 }

@@ -1,4 +1,4 @@
-internal import PipelineCore
+public import PipelineCore
 
 /// One promise of a role, as a named check that any implementation can be put to.
 ///
@@ -79,4 +79,9 @@ func within<T: Sendable>(
         }
         return result
     }
+}
+
+/// A code by its name, in tests: what is expected stands there as people see it.
+extension ErrorCode: ExpressibleByStringLiteral {
+    public init(stringLiteral name: String) { self.init(foreign: name) }
 }

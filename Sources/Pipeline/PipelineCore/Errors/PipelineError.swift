@@ -86,3 +86,87 @@ public struct FieldViolation: Sendable, Hashable {
         self.description = description
     }
 }
+
+/// What an error or a refusal is known by: `store-in-use`, `malformed`.
+///
+/// A code is declared once, by whoever throws it, with what it means and what to do; the catalogue
+/// lists them all (``Catalogue/errorCodes``), and `penstock explain-error` tells of them. Errors
+/// and refusals share the type, since a refused record often has the code of the error that refused
+/// it.
+///
+/// To carry one costs a reference, and no allocation. Two codes are the same if their names are.
+public struct ErrorCode: Sendable {
+    /// What becomes of the process, or of what the code was said of.
+    public enum Ending: Sendable {
+        /// It is tried again and again; a command that can't wait gives up.
+        case passing
+        /// One record is refused, and everything else goes on.
+        case record
+        /// The command fails.
+        case failure
+        /// The files are in order, but somebody has to do something about a server, a database, a
+        /// file or an address.
+        case unavailable
+        /// The output could not be written.
+        case outputFailed
+        /// Whoever read the output has gone.
+        case outputClosed
+    }
+
+    private final class Declaration: Sendable {
+        let name: String
+        let meaning: String
+        let remedy: String
+        let ending: Ending?
+
+        init(_ name: String, _ ending: Ending?, _ meaning: String, _ remedy: String) {
+            self.name = name
+            self.ending = ending
+            self.meaning = meaning
+            self.remedy = remedy
+        }
+    }
+
+    private let declaration: Declaration
+
+    /// Declares a code, as a `static let` that the catalogue lists.
+    ///
+    /// - Parameters:
+    ///   - name: stable, kebab-case: people search for it, and programs compare it.
+    ///   - meaning: what has happened, a sentence.
+    ///   - remedy: what to do about it, a sentence.
+    public init(_ name: String, _ ending: Ending, _ meaning: String, remedy: String) {
+        declaration = Declaration(name, ending, meaning, remedy)
+    }
+
+    /// Declares a code by the name of a diagnostic, for what `validate` finds first: it is
+    /// explained as that diagnostic.
+    public init(diagnostic name: String, _ ending: Ending) {
+        declaration = Declaration(name, ending, "", "")
+    }
+
+    /// A name that came from outside: from a remote generator, or from a row of a store.
+    public init(foreign name: String) {
+        declaration = Declaration(name, nil, "", "")
+    }
+
+    /// Stable and kebab-case: `store-unavailable`, `position-moved`, `lease-lost`.
+    public var name: String { declaration.name }
+    /// What has happened, a sentence; empty for a diagnostic's name and for one from outside.
+    public var meaning: String { declaration.meaning }
+    /// What to do about it, a sentence; empty where the meaning is.
+    public var remedy: String { declaration.remedy }
+    /// What becomes of it, unless the error's disposition says that it passes; `nil` for a name
+    /// from outside.
+    public var ending: Ending? { declaration.ending }
+}
+
+extension ErrorCode: Hashable, CustomStringConvertible {
+    public static func == (one: Self, other: Self) -> Bool {
+        one.declaration === other.declaration || one.name == other.name
+    }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(name) }
+
+    public var description: String { name }
+}

@@ -1,0 +1,266 @@
+internal import Calendar
+public import ConversionReports
+public import Ledger
+internal import Logging
+public import PipelineCore
+internal import Postgres
+internal import PostgresLedger
+internal import SQLite
+internal import SQLiteLedger
+internal import Synchronization
+
+/// A store as Penstock uses it: ledgers, events and reports in one place.
+public protocol StandardStore: LedgerProvider, RecordStore, StateAdministration {
+    var reports: any ReportStore { get }
+    /// Creates or updates all tables. Safe to run again, and by two processes at once.
+    func migrate() async throws
+    /// Whether `run` migrates by itself: where nobody else could be using the store.
+    var migratesItself: Bool { get }
+    /// Whether opening the store would make none: a server's is there, or can't be reached.
+    var isThere: Bool { get }
+}
+
+extension StandardStore {
+    public func takes(_ kind: RecordKind) -> Bool { kind == .events }
+
+    public func sink(for kind: RecordKind, context: StageContext) throws -> any RecordSink {
+        guard takes(kind) else {
+            throw PipelineError.fatal(
+                .wrongKind, "stage \(context.stage): a store takes events, not \(kind)")
+        }
+        let folding = Outage(
+            "stage \(context.stage): fold", "deltas were not folded", clock: context.clock,
+            logger: context.logger)
+        let store = reports.owned(
+            byPipeline: context.pipeline, stage: context.stage, beside: context.owners)
+        let refusals = Outage.ofRefusals(
+            at: context.stage, clock: context.clock, logger: context.logger)
+        return EventStoreSink(
+            store: store, stage: context.stage, clock: context.clock,
+            onRefusals: { error in
+                if let error { refusals.failed(error) } else { refusals.succeeded() }
+            }
+        ) { error in
+            if let error { folding.failed(error) } else { folding.succeeded() }
+        }
+    }
+}
+
+extension [ResourceNeed] {
+    var topics: [TopicNeed] {
+        compactMap { if case .topic(let need) = $0 { need } else { nil } }
+    }
+    var ledgers: [LedgerNeed] {
+        compactMap { if case .ledger(let need) = $0 { need } else { nil } }
+    }
+    /// Whether somebody stores events, or reads what they add up to.
+    var includeReports: Bool {
+        contains { need in
+            switch need {
+            case .writing, .generation: true
+            case .topic, .ledger, .reading: false
+            }
+        }
+    }
+}
+
+extension ResourceNeed {
+    /// Whether reports are read.
+    var isGeneration: Bool { if case .generation = self { true } else { false } }
+}
+
+/// A PostgreSQL database with ledgers, events and reports, shared by any number of processes.
+final class PostgresStore: StandardStore {
+    private let pool: PostgresPool
+    private let ledgers: PostgresLedgerProvider
+    private let events: PostgresReportStore
+    var reports: any ReportStore { events }
+
+    init(
+        _ address: ResourceAddress, among directory: PostgresPlaces, log: PostgresLog? = nil
+    ) throws {
+        pool = try PostgresPool(
+            address, options: PostgresPool.Options(log: log), among: directory)
+        ledgers = PostgresLedgerProvider(pool: pool)
+        events = PostgresReportStore(pool: pool)
+    }
+
+    var migratesItself: Bool { false }
+    var isThere: Bool { true }
+
+    func migrate() async throws {
+        try await ledgers.migrateLedger()
+        try await reports.migrate()
+    }
+
+    func rename(_ old: StateName, to new: StateName) async throws -> [String] {
+        try await ledgers.rename(old, to: new) + events.rename(old, to: new)
+    }
+
+    func abandon(
+        _ name: StateName, reason: String, isTrial: Bool
+    ) async throws -> [String] {
+        try await ledgers.abandon(name, reason: reason, isTrial: isTrial)
+    }
+
+    func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }
+    func migrateLedger() async throws { try await ledgers.migrateLedger() }
+    func deadLetters(of pipeline: String) -> any DeadLetterStore {
+        ledgers.deadLetters(of: pipeline)
+    }
+    func ledger(for stage: LedgerStage) throws -> any Ledger { try ledgers.ledger(for: stage) }
+    func probe() async throws { try await ledgers.probe() }
+
+    func inspect(
+        for needs: [ResourceNeed], timeout: Duration
+    ) async throws -> [ResourceFinding] {
+        try await pool.inspect(timeout: timeout) { connection in
+            try PostgresLedgerProvider.findings(on: needs.ledgers, connection)
+                + (needs.includeReports
+                    ? PostgresReportStore.findings(
+                        connection, storing: needs.contains(.writing),
+                        reading: needs.contains { $0.isGeneration }) : [])
+        }
+    }
+
+    func close() async {
+        await reports.close()
+        await pool.close()
+    }
+}
+
+extension PostgresStore: PositionInspection {
+    func storedPositions(
+        of log: LogName, pipeline: String, timeout: Duration
+    ) async throws -> StoredPositions? {
+        try await pool.withTransaction("BEGIN READ ONLY") { connection in
+            try connection.run("SET LOCAL statement_timeout = \(timeout.wholeMilliseconds)")
+            return try PostgresLedgerProvider.storedPositions(
+                of: log, pipeline: pipeline, connection)
+                ?? PostgresReportStore.storedPositions(of: log, pipeline: pipeline, connection)
+        }
+    }
+}
+
+/// One SQLite file as bus and store.
+final class EmbeddedStore: StandardStore, Bus {
+    private let database: SQLiteDatabase
+    private let bus: EmbeddedBus
+    private let ledgers: SQLiteLedgerProvider
+    private let events: SQLiteReportStore
+    var reports: any ReportStore { events }
+    private let isRunning: Bool
+    private let lock = Mutex<SQLiteRunLock?>(nil)
+
+    init(_ address: ResourceAddress, context: ResourceContext) {
+        database = SQLiteDatabase(path: address.rest)
+        bus = EmbeddedBus(database: database, clock: context.clock)
+        ledgers = SQLiteLedgerProvider(
+            database: database, clock: context.clock, random: context.random,
+            isExclusive: context.isRunning)
+        events = SQLiteReportStore(database, clock: context.clock)
+        isRunning = context.isRunning
+    }
+
+    var migratesItself: Bool { true }
+    var isThere: Bool { database.exists }
+
+    /// Takes the right to run on the file, too, if this process runs pipelines.
+    func migrate() async throws {
+        if isRunning { try claim("penstock run") }
+        try await ledgers.migrateLedger()
+        try await reports.migrate()
+    }
+
+    /// Held until the store is closed.
+    private func claim(_ command: String) throws {
+        try lock.withLock { held in
+            if held == nil { held = try database.acquireRunLock(command: command) }
+        }
+    }
+
+    /// While nobody runs anything on the file.
+    func rename(_ old: StateName, to new: StateName) async throws -> [String] {
+        try claim("penstock migrate")
+        return try await ledgers.rename(old, to: new) + events.rename(old, to: new)
+            + bus.rename(old, to: new)
+    }
+
+    func abandon(
+        _ name: StateName, reason: String, isTrial: Bool
+    ) async throws -> [String] {
+        if !isTrial { try claim("penstock migrate") }
+        return try await ledgers.abandon(name, reason: reason, isTrial: isTrial)
+    }
+
+    func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }
+    func migrateLedger() async throws { try await ledgers.migrateLedger() }
+    func deadLetters(of pipeline: String) -> any DeadLetterStore {
+        ledgers.deadLetters(of: pipeline)
+    }
+    func ledger(for stage: LedgerStage) throws -> any Ledger { ledgers.ledger(for: stage) }
+
+    func ensureTopic(_ name: String, partitions: Int?) async throws {
+        try await bus.ensureTopic(name, partitions: partitions)
+    }
+    func consumer(
+        _ subscription: Subscription, positions: (any PositionStore)?
+    ) async throws -> any BusConsumer {
+        try await bus.consumer(subscription, positions: positions)
+    }
+    func producer() async throws -> any BusProducer { try await bus.producer() }
+
+    func probe() async throws { try await database.probe() }
+
+    func inspect(
+        for needs: [ResourceNeed], timeout: Duration
+    ) async throws -> [ResourceFinding] {
+        try await database.inspect { connection in
+            try EmbeddedBus.findings(on: needs.topics, connection)
+                + SQLiteLedgerProvider.findings(on: needs.ledgers, connection)
+                + (needs.includeReports ? SQLiteReportStore.findings(connection) : [])
+        }
+    }
+    func close() async {
+        await database.close()
+        lock.withLock { $0 = nil }
+    }
+}
+
+extension EmbeddedStore: LogInspection, PositionInspection {
+    func contradiction(
+        in topic: String, timeout: Duration,
+        to stored: @Sendable (LogName) async throws -> StoredPositions?
+    ) async throws -> LogContradiction? {
+        let log = try await looking { try EmbeddedBus.logName(of: topic, $0) }
+        guard let log, let positions = try await stored(log) else { return nil }
+        return try await looking {
+            try EmbeddedBus.contradiction(in: topic, to: positions, $0)
+        }
+    }
+
+    func storedPositions(
+        of log: LogName, pipeline: String, timeout: Duration
+    ) async throws -> StoredPositions? {
+        try await looking { connection in
+            try SQLiteLedgerProvider.storedPositions(of: log, pipeline: pipeline, connection)
+                ?? SQLiteReportStore.storedPositions(of: log, pipeline: pipeline, connection)
+        }
+    }
+
+    /// What `body` makes of a connection that can't write; `nil` without a file, or one that can't
+    /// be looked at.
+    private func looking<Result: Sendable>(
+        _ body: @escaping @Sendable (SQLiteConnection) throws -> Result?
+    ) async throws -> Result? {
+        let found = Mutex<Result?>(nil)
+        _ = try await database.inspect { connection in
+            if let connection {
+                let result = try body(connection)
+                found.withLock { $0 = result }
+            }
+            return []
+        }
+        return found.withLock { $0 }
+    }
+}
