@@ -328,3 +328,17 @@ def test_a_short_run_tells_of_all_that_it_has_refused(tmp_path):
             if "refused" in event["message"]]
     assert told == [("record refused", "malformed", "1"), ("records refused", "malformed", "999")], told
     assert len((tmp_path / "lines.dead-letters").read_text().splitlines()) == 1000
+
+
+def test_no_exit_handler_runs_while_threads_of_libraries_do(tmp_path):
+    """OpenSSL's takes away what a thread of librdkafka may be working with: the process died of SIGSEGV, now and then."""
+    (tmp_path / "handler.c").write_text(r'''
+#include <stdlib.h>
+#include <unistd.h>
+static void ran(void) { write(2, "an exit handler ran\n", 20); }
+__attribute__((constructor)) static void prepare(void) { atexit(ran); }
+''')
+    subprocess.run(["clang", "-shared", "-fPIC", "-o", "handler.so", "handler.c"], cwd=tmp_path, check=True)
+    for arguments, code in (["validate", REPORTS], 0), (["nonsense"], 64):
+        result = penstock(tmp_path, *arguments, LD_PRELOAD=str(tmp_path / "handler.so"))
+        assert result.returncode == code and "exit handler" not in result.stderr, result.stderr

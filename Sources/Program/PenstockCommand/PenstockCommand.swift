@@ -1,4 +1,5 @@
 public import CommandLineInterface
+internal import Glibc
 public import PipelineCore
 internal import StandardCatalogue
 
@@ -42,13 +43,14 @@ public enum PenstockCommand {
             ])
     }
 
-    /// Runs the command line and answers its exit code.
-    public static func main(
-        _ arguments: [String], catalogue: Catalogue? = nil
-    ) async -> Int32 {
+    /// Runs the command line and ends the process with its exit code.
+    ///
+    /// Without exit handlers: threads of libraries may be at work to the very end (a Kafka client
+    /// that is being destroyed, gRPC's), and OpenSSL's handler takes away what they work with.
+    public static func main(_ arguments: [String], catalogue: Catalogue? = nil) async -> Never {
         StandardOutput.prepare()
         let code = await tree(catalogue ?? .standard).run(arguments, console: .standard)
-        return StandardOutput.exitCode(after: code).rawValue
+        _exit(StandardOutput.exitCode(after: code).rawValue)
     }
 }
 

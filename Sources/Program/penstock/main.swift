@@ -1,4 +1,3 @@
-import Glibc
 import PenstockCommand
 
-exit(await PenstockCommand.main(Array(CommandLine.arguments.dropFirst())))
+await PenstockCommand.main(Array(CommandLine.arguments.dropFirst()))

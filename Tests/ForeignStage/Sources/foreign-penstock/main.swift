@@ -1,5 +1,4 @@
 import ForeignStages
-import Glibc
 import PenstockCommand
 import PipelineCore
 import StandardCatalogue
@@ -7,4 +6,4 @@ import StandardCatalogue
 var catalogue = Catalogue.standard
 catalogue.stages += [KeepStage.self, TallyStage.self]
 catalogue.errorCodes += ErrorCode.ofForeignStages
-exit(await PenstockCommand.main(Array(CommandLine.arguments.dropFirst()), catalogue: catalogue))
+await PenstockCommand.main(Array(CommandLine.arguments.dropFirst()), catalogue: catalogue)
