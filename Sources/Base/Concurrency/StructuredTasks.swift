@@ -25,6 +25,40 @@ extension ThrowingTaskGroup where Failure == any Error {
     }
 }
 
+/// A result that several may give, for one who waits for it: the first counts.
+public final class FirstResult<T: Sendable>: Sendable {
+    private struct State {
+        var resumption: Resumption<T>?
+        var early: Result<T, any Error>?
+        var isGiven = false
+    }
+    private let state = Mutex(State())
+    public init() {}
+
+    /// Later ones are nobody's.
+    public func give(_ result: Result<T, any Error>) {
+        let resumption = state.withLock { state -> Resumption<T>? in
+            if state.isGiven { return nil }
+            state.isGiven = true
+            if state.resumption == nil { state.early = result }
+            return state.resumption.take()
+        }
+        resumption?.resume(with: result)
+    }
+
+    /// Returns once it is given, whether or not the task is cancelled. Once only.
+    /// - Throws: what was given.
+    public func wait() async throws -> T {
+        try await suspended { (resumption: Resumption<T>) in
+            let early = state.withLock { state -> Result<T, any Error>? in
+                if state.early == nil { state.resumption = resumption }
+                return state.early
+            }
+            if let early { resumption.resume(with: early) }
+        }
+    }
+}
+
 /// What has begun and not ended yet, by name: so that who has to end a process can say what hangs.
 public final class OpenWork: Sendable {
     private struct State {

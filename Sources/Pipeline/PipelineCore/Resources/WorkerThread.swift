@@ -69,43 +69,13 @@ extension WorkerThread {
         _ body: @escaping @Sendable () throws -> T
     ) async throws -> T {
         try start()
-        let wait = AbandonableWait<T>()
+        let result = FirstResult<T>()
+        lane.add { result.give(Result(catching: body)) }
         return try await withTaskCancellationHandler {
-            try await suspended { (resumption: Resumption<T>) in
-                wait.begin(resumption)
-                lane.add { wait.end(Result(catching: body)) }
-            }
+            try await result.wait()
         } onCancel: {
-            wait.end(.failure(CancellationError()))
+            result.give(.failure(CancellationError()))
         }
-    }
-}
-
-/// Ends with the first result, whoever has it.
-private final class AbandonableWait<T: Sendable>: Sendable {
-    private struct State {
-        var resumption: Resumption<T>?
-        var early: Result<T, any Error>?
-        var hasEnded = false
-    }
-    private let state = Mutex(State())
-
-    func begin(_ resumption: Resumption<T>) {
-        let early = state.withLock { state -> Result<T, any Error>? in
-            if state.early == nil { state.resumption = resumption }
-            return state.early
-        }
-        if let early { resumption.resume(with: early) }
-    }
-
-    func end(_ result: Result<T, any Error>) {
-        let resumption = state.withLock { state -> Resumption<T>? in
-            if state.hasEnded { return nil }
-            state.hasEnded = true
-            if state.resumption == nil { state.early = result }
-            return state.resumption.take()
-        }
-        resumption?.resume(with: result)
     }
 }
 
