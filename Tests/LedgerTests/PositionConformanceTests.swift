@@ -1,13 +1,13 @@
 import Batching
+import Glibc
 import Ledger
 import PipelineCore
 import PipelineTesting
 import Postgres
+@testable import PostgresLedger
 import SQLite
 import SQLiteLedger
 import Testing
-
-@testable import PostgresLedger
 
 /// Positions of a ledger's inputs, in every store that keeps ledgers.
 @Suite("Positions of a ledger", .timeLimit(.minutes(2)))
@@ -102,5 +102,45 @@ struct PositionConformanceTests {
                 }
             }
         }
+    }
+}
+
+@Suite("The ledger on PostgreSQL")
+struct PostgresLedgerTests {
+    @Test("keeps a ledger's promises", arguments: LedgerConformance.checks)
+    func conforms(_ check: LedgerConformance.Check) async throws {
+        try await PostgresTestDatabase.withLedgers { _, provider in
+            try await check.run(LedgerConformance { try provider.ledger(for: $0) })
+        }
+    }
+
+    @Test("keeps them behind PgBouncer in transaction mode", arguments: LedgerConformance.checks)
+    func conformsBehindPooler(_ check: LedgerConformance.Check) async throws {
+        try await PostgresTestDatabase.withLedgersBehindPooler { provider in
+            try await check.run(LedgerConformance { try provider.ledger(for: $0) })
+        }
+    }
+}
+
+@Suite(.timeLimit(.minutes(2)))
+struct SQLiteLedgerConformanceTests {
+    @Test(arguments: LedgerConformance.checks)
+    func `In memory,`(_ check: LedgerConformance.Check) async throws {
+        try await run(check, on: .inMemory())
+    }
+
+    @Test(arguments: LedgerConformance.checks)
+    func `In a file,`(_ check: LedgerConformance.Check) async throws {
+        let path = "/tmp/penstock-ledger-\(getpid())-\(RandomSource().uuid()).sqlite"
+        defer { for end in ["", "-wal", "-shm"] { unsafe unlink(path + end) } }
+        let database = SQLiteDatabase(path: path)
+        try await run(check, on: database)
+        await database.close()
+    }
+
+    private func run(_ check: LedgerConformance.Check, on database: SQLiteDatabase) async throws {
+        let provider = SQLiteLedgerProvider(database: database, clock: .system)
+        try await provider.migrateLedger()
+        try await check.run(LedgerConformance { provider.ledger(for: $0) })
     }
 }

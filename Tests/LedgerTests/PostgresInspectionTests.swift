@@ -2,9 +2,8 @@ import Batching
 import Ledger
 import PipelineCore
 import Postgres
-import Testing
-
 @testable import PostgresLedger
+import Testing
 
 @Suite("Looking at a ledger in PostgreSQL", .timeLimit(.minutes(2)))
 struct PostgresInspectionTests {
@@ -174,5 +173,27 @@ struct PostgresInspectionTests {
             #expect(error.postgres?.sqlState == "25006")
             await pool.close()
         }
+    }
+}
+
+@Suite("What is foretold of a rule")
+struct RuleFindingTests {
+    private func verdict(
+        revision: Int64?, stored: (String, Int64)?
+    ) -> ResourceFinding.Verdict {
+        LedgerNeed(pipeline: "p", stage: "s", ruleText: "new", revision: revision)
+            .finding(stored: stored.map { (ruleText: $0.0, revision: $0.1) }).verdict
+    }
+
+    @Test("is what registering it does")
+    func verdicts() {
+        #expect(verdict(revision: nil, stored: nil) == .ok)
+        #expect(verdict(revision: nil, stored: ("new", 3)) == .ok)
+        #expect(verdict(revision: nil, stored: ("old", 3)) == .ok)
+        #expect(verdict(revision: 3, stored: ("new", 3)) == .ok)
+        #expect(verdict(revision: 4, stored: ("old", 3)) == .ok)
+        #expect(verdict(revision: 3, stored: ("old", 3)) == .wrong)
+        #expect(verdict(revision: 2, stored: ("old", 3)) == .wrong)
+        #expect(verdict(revision: 2, stored: ("new", 3)) == .wrong)
     }
 }

@@ -133,3 +133,154 @@ extension SQLiteLedger {
         leaseLost("the delivery of batch \(batch) to \(sink) under token \(token)")
     }
 }
+
+extension SQLiteLedger {
+    /// The parked outcomes (`k`) that are meant, with their cases (`c`); parameters 1 to 4 are
+    /// ``Choice``'s.
+    private static let chosen = """
+        ledger_parked k JOIN ledger_cases c ON c.case_no = k.case_no
+        WHERE k.stage_no = ?1 AND (?2 IS NULL OR k.sink = ?2) AND (?3 IS NULL OR k.code = ?3)
+        AND (?4 IS NULL OR hex(c.id) IN (SELECT value FROM json_each(?4)))
+        """
+
+    /// A selection as parameters.
+    private struct Choice {
+        let sink: String?
+        let code: String?
+        /// A JSON array of ids as SQLite's `hex` writes them.
+        let cases: String?
+
+        init(_ selection: ParkedSelection) {
+            sink = selection.sink
+            code = selection.code
+            cases = selection.cases.map { ids in
+                let texts = ids.map { id in
+                    "\"\(id.description.filter { $0 != "-" }.uppercased())\""
+                }
+                return "[\(texts.joined(separator: ","))]"
+            }
+        }
+    }
+
+    public func parked(
+        _ selection: ParkedSelection, limit: Int
+    ) async throws -> [ParkedOutcome] {
+        let stage = try await registered().number
+        let choice = Choice(selection)
+        return try await database.read { connection in
+            var found: [ParkedOutcome] = []
+            try connection.forEach(
+                """
+                SELECT k.batch_no, k.sink, c.id, k.code, k.reason, k.attempts, k.parked_at,
+                  k.is_due, (SELECT o.outcome_id FROM ledger_outcomes o WHERE o.case_no = k.case_no),
+                  k.case_no
+                FROM \(Self.chosen) ORDER BY k.parked_at, k.batch_no, k.case_no LIMIT ?5
+                """, stage, choice.sink, choice.code, choice.cases, limit
+            ) { row in
+                found.append(
+                    ParkedOutcome(
+                        batch: row.int64(0), sink: row.text(1),
+                        caseID: try row.id(2, of: row.int64(9)),
+                        outcomeID: try row.id(8, of: row.int64(9)),
+                        code: ErrorCode(foreign: row.text(3)),
+                        reason: row.text(4),
+                        attempts: row.int(5), parkedAt: Timestamp(microseconds: row.int64(6)),
+                        isDue: row.int(7) == 1))
+            }
+            return found
+        }
+    }
+
+    public func parkedCounts() async throws -> [String: Int] {
+        let stage = try await registered().number
+        return try await database.read { connection in
+            var counts: [String: Int] = [:]
+            try connection.forEach(
+                "SELECT sink, count(*) FROM ledger_parked WHERE stage_no = ?1 GROUP BY sink", stage
+            ) { counts[$0.text(0)] = $0.int(1) }
+            return counts
+        }
+    }
+
+    public func replayParked(_ selection: ParkedSelection) async throws -> Int {
+        let stage = try await registered().number
+        let choice = Choice(selection)
+        return try await database.write { [clock] connection in
+            let deliveries = try Self.deliveries(
+                "k.is_due = 0", of: choice, stage, in: connection)
+            let count = try connection.run(
+                """
+                UPDATE ledger_parked SET is_due = 1 WHERE is_due = 0
+                AND (batch_no, sink, case_no) IN (
+                  SELECT k.batch_no, k.sink, k.case_no FROM \(Self.chosen))
+                """, stage, choice.sink, choice.code, choice.cases)
+            // A delivery that is being made meanwhile loses its lease: it does not know of these.
+            for (batch, sink) in deliveries {
+                try connection.run(
+                    """
+                    UPDATE ledger_deliveries SET delivered_at = NULL, token = token + 1,
+                      attempts = 0, worker = NULL, available_at = 0
+                    WHERE batch_no = ?1 AND sink = ?2
+                    """, batch, sink)
+            }
+            try connection.run(
+                """
+                UPDATE ledger_deliveries SET available_at = 0
+                WHERE stage_no = ?1 AND (?2 IS NULL OR sink = ?2) AND delivered_at IS NULL
+                  AND worker IS NULL AND available_at > ?3
+                """, stage, choice.sink, clock.timestamp)
+            return count
+        }
+    }
+
+    public func dropParked(_ selection: ParkedSelection) async throws -> Int {
+        let stage = try await registered().number
+        let choice = Choice(selection)
+        return try await database.write { [clock] connection in
+            let now = clock.timestamp
+            let deliveries = try Self.deliveries("1", of: choice, stage, in: connection)
+            let count = try connection.run(
+                """
+                DELETE FROM ledger_parked WHERE (batch_no, sink, case_no) IN (
+                  SELECT k.batch_no, k.sink, k.case_no FROM \(Self.chosen))
+                """, stage, choice.sink, choice.code, choice.cases)
+            for (batch, sink) in deliveries {
+                // Nothing of these is to be delivered again.
+                try connection.run(
+                    """
+                    UPDATE ledger_deliveries SET delivered_at = ?3, token = token + 1, worker = NULL
+                    WHERE batch_no = ?1 AND sink = ?2 AND only_parked AND delivered_at IS NULL
+                      AND NOT EXISTS (SELECT 1 FROM ledger_parked
+                        WHERE batch_no = ?1 AND sink = ?2 AND is_due)
+                    """, batch, sink, now)
+                try Self.finish(batch, at: now, in: connection)
+            }
+            return count
+        }
+    }
+
+    /// The deliveries that chosen outcomes belong to.
+    private static func deliveries(
+        _ condition: String, of choice: Choice, _ stage: Int64, in connection: SQLiteConnection
+    ) throws -> [(batch: Int64, sink: String)] {
+        var found: [(batch: Int64, sink: String)] = []
+        try connection.forEach(
+            "SELECT DISTINCT k.batch_no, k.sink FROM \(chosen) AND \(condition)",
+            stage, choice.sink, choice.code, choice.cases
+        ) { found.append(($0.int64(0), $0.text(1))) }
+        return found
+    }
+
+    /// Ends a batch for which nothing is left to be done.
+    static func finish(
+        _ batch: Int64, at now: Timestamp, in connection: SQLiteConnection
+    ) throws {
+        try connection.run(
+            """
+            UPDATE ledger_batches SET done_at = ?2 WHERE batch_no = ?1 AND done_at IS NULL
+            AND NOT EXISTS (
+              SELECT 1 FROM ledger_deliveries WHERE batch_no = ?1 AND delivered_at IS NULL)
+            AND NOT EXISTS (SELECT 1 FROM ledger_parked WHERE batch_no = ?1)
+            """, batch, now)
+    }
+}

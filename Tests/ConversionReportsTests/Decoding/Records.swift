@@ -54,3 +54,14 @@ extension Collection<UInt8> {
         return String(flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
     }
 }
+
+/// Canonical bodies, written by hand from the encoding's specification.
+enum Golden {
+    static let request =
+        "0a2430313930613366322d356431632d376333652d396630302d3661316232633364346535661209"
+        + "70726f647563742d311a03632d3122130a060880c5f6d50612090880829ad70610e8072a03616461"
+        + "320608809cb8d806"
+    static let event =
+        "0a2430313930613366322d356431632d376333652d396630302d3661316232633364346535661002"
+        + "1a0970726f647563742d312a0908c8a4f9d5061088273003"
+}

@@ -1,4 +1,6 @@
-import ReportService
+import GRPCTransport
+import PipelineCore
+@testable import ReportService
 import Testing
 
 @Suite("Addresses of generators")
@@ -34,5 +36,70 @@ struct GeneratorAddressesTests {
     func limit() {
         let many = (1...65).map { "h:\($0)" }.joined(separator: ",")
         #expect(GeneratorAddresses.objection(to: "grpc://" + many) != nil)
+    }
+}
+
+@Suite("The rotation of endpoints")
+struct EndpointRotationTests {
+    private let start = Instant(nanoseconds: 0)
+
+    @Test("gives each its turn")
+    func roundRobin() {
+        var rotation = EndpointRotation(count: 3)
+        let orders = (0..<4).map { _ in rotation.order(at: start) }
+        #expect(orders == [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 1, 2]])
+    }
+
+    @Test("puts one that failed behind the others until it has rested")
+    func rest() {
+        var rotation = EndpointRotation(count: 3)
+        rotation.failed(1, at: start)
+        #expect(rotation.order(at: start) == [0, 2, 1])
+        #expect(rotation.order(at: start) == [2, 0, 1])
+        let later = start.advanced(by: EndpointRotation.rest)
+        #expect(rotation.order(at: later) == [0, 1, 2])
+    }
+
+    @Test("takes one that has answered for well")
+    func answered() {
+        var rotation = EndpointRotation(count: 2)
+        rotation.failed(0, at: start)
+        rotation.answered(0)
+        #expect(rotation.order(at: start) == [0, 1])
+    }
+
+    @Test("still names everybody when all have failed")
+    func allFailed() {
+        var rotation = EndpointRotation(count: 2)
+        rotation.failed(0, at: start)
+        rotation.failed(1, at: start)
+        #expect(rotation.order(at: start) == [0, 1])
+        #expect(rotation.order(at: start) == [1, 0])
+    }
+}
+
+@Suite("Looking at generators elsewhere", .timeLimit(.minutes(1)))
+struct GeneratorInspectionTests {
+    @Test("tells of each address whether somebody serves there")
+    func serving() async throws {
+        try await ServedGenerator.with(GatedGenerator()) { _, address in
+            let found = await RemoteGenerator.inspect(
+                try GeneratorAddresses("grpc://\(address),127.0.0.1:1"), timeout: .seconds(5))
+            #expect(found[0] == ResourceFinding("generator \(address)", .ok, "is serving"))
+            #expect(found[1].verdict == .unreachable)
+            #expect(found[1].subject == "generator 127.0.0.1:1")
+        }
+    }
+
+    @Test("finds a server that is something else no generator")
+    func another() async throws {
+        let server = GRPCServer(configuration: .init(address: "127.0.0.1:0"))
+        server.add(HealthService())
+        try server.start()
+        let found = await RemoteGenerator.inspect(
+            try GeneratorAddresses("grpc://127.0.0.1:\(server.port)"), timeout: .seconds(5))
+        #expect(found.map(\.verdict) == [.wrong])
+        #expect(found[0].hint?.contains("penstock generate") == true)
+        await server.shutdown(grace: .zero)
     }
 }

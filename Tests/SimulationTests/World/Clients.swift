@@ -1,3 +1,4 @@
+import Calendar
 import PipelineCore
 import PipelineSimulation
 import Synchronization
@@ -80,5 +81,73 @@ final class Clients: Sendable {
         case .failure:
             simulator.schedule(after: .seconds(10)) { [self] in attempt(payload, worker) }
         }
+    }
+}
+
+/// What arrives in a world, and when.
+struct Traffic: Sendable {
+    enum Way: Sendable {
+        case topic
+        case call
+    }
+    struct Arrival: Sendable {
+        var at: Instant
+        var way: Way
+        var key: Bytes
+        var payload: Bytes
+    }
+    /// In order of time.
+    private(set) var arrivals: [Arrival] = []
+
+    init(_ plan: WorldPlan, _ random: inout SplitMix64) {
+        let horizon = plan.horizon.wholeNanoseconds
+        // Half of them come in bursts, so that batches fill and processes race for them.
+        let bursts = (0..<4).map { _ in Int64.random(in: 0..<horizon, using: &random) }
+        let times = (0..<plan.requests).map { _ in
+            Bool.random(using: &random)
+                ? Int64.random(in: 0..<horizon, using: &random)
+                : min(
+                    horizon - 1,
+                    bursts.randomElement(using: &random)!
+                        + .random(in: 0..<2_000_000_000, using: &random))
+        }
+        var known: [Request] = []
+        for time in times.sorted() {
+            let at = Instant(nanoseconds: time)
+            let way: Way = Self.chance(plan.calls, &random) ? .call : .topic
+            if Self.chance(plan.malformed, &random), way == .topic {
+                let text = Array("gibberish \(random.next())".utf8)[...]
+                arrivals.append(Arrival(at: at, way: way, key: text, payload: text))
+                continue
+            }
+            let request = Self.request(plan, at: at, known, &random)
+            known.append(request)
+            arrivals.append(
+                Arrival(at: at, way: way, key: request.key, payload: request.payload))
+        }
+    }
+
+    private static func request(
+        _ plan: WorldPlan, at now: Instant, _ known: [Request], _ random: inout SplitMix64
+    ) -> Request {
+        if let earlier = known.suffix(12).randomElement(using: &random) {
+            if chance(plan.repeats, &random) { return earlier }
+            if chance(plan.conflicts, &random) {
+                return Request(id: earlier.id, deadline: earlier.deadline, text: "something else")
+            }
+        }
+        let text =
+            chance(plan.poison, &random)
+            ? "poison" : chance(plan.refused, &random) ? "refused" : "product \(random.next() % 9)"
+        let deadline =
+            Bool.random(using: &random)
+            ? 0
+            : Int(now.nanoseconds / 1_000_000_000)
+                + .random(in: 600...Int(plan.latestDeadline.components.seconds), using: &random)
+        return Request(id: UUID(using: &random), deadline: deadline, text: text)
+    }
+
+    private static func chance(_ share: Double, _ random: inout SplitMix64) -> Bool {
+        Double.random(in: 0..<1, using: &random) < share
     }
 }

@@ -1,4 +1,5 @@
 import Calendar
+import Logging
 import PipelineCore
 import PipelineSimulation
 import SQLite
@@ -199,5 +200,21 @@ struct Verdict: Sendable {
     var failure: String? {
         if violations.isEmpty { return nil }
         return violations.joined(separator: "\n") + "\n\(history.tail(60))"
+    }
+}
+
+/// Writes what a simulated process logs into the world's history.
+struct HistoryLogHandler: LogHandler {
+    var logLevel: Logger.Level = .debug
+    var metadata: Logger.Metadata = [:]
+    let process: SimulatedProcess
+
+    func log(
+        level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, source: String,
+        file: String, function: String, line: UInt
+    ) {
+        let all = self.metadata.merging(metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+        let values = all.map { " \($0.key)=\($0.value)" }.joined()
+        process.simulator.log("\(process.name) \(level) \(message)\(values)")
     }
 }

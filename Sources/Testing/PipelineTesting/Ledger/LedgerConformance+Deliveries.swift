@@ -121,3 +121,163 @@ extension LedgerConformance {
         },
     ]
 }
+
+/// A committed batch of four cases, of which the sink `s` has refused the second and the fourth.
+private struct ParkedBatch {
+    let ledger: any Ledger
+    let batch: Batch
+    let delivery: OutcomeBatch
+    let token: Int64
+    var cases: [UUID] { delivery.outcomes.map(\.caseID) }
+
+    func refuse(_ delivery: OutcomeBatch, _ indices: [Int], code: ErrorCode = "too-large")
+        async throws
+    {
+        try await ledger.delivered(
+            batch: batch.number, sink: "s", token: delivery.token,
+            refused: indices.map {
+                OutcomeRefusal(
+                    caseNumber: delivery.outcomes[$0].caseNumber, code: code, reason: "no\0 room")
+            })
+    }
+
+    func claim() async throws -> OutcomeBatch? {
+        try await ledger.claimDelivery(sink: "s", worker: "w", lease: .hours(1))
+    }
+
+    func purge() async throws -> Int {
+        let future = try await ledger.seal().clock.advanced(by: .hours(1))
+        return try await ledger.purgeAll(finishedBefore: future)
+    }
+}
+
+extension LedgerFixture {
+    fileprivate func parked() async throws -> ParkedBatch {
+        let ledger = try await ledger(.maxAge(.zero))
+        try await ledger.add(cases(4))
+        _ = try await ledger.seal()
+        let batch = try await ledger.claimOne()
+        try await ledger.commit(commit(batch, sinks: ["s", "t"]))
+        let other = try requireValue(
+            try await ledger.claimDelivery(sink: "t", worker: "w", lease: .hours(1)), "delivery")
+        try await ledger.delivered(batch: batch.number, sink: "t", token: other.token)
+        let delivery = try requireValue(
+            try await ledger.claimDelivery(sink: "s", worker: "w", lease: .hours(1)), "delivery")
+        let parked = ParkedBatch(
+            ledger: ledger, batch: batch, delivery: delivery, token: delivery.token)
+        try await parked.refuse(delivery, [1, 3])
+        return parked
+    }
+}
+
+extension LedgerConformance {
+    static let parking: [Check] = [
+        check("what a sink refuses is parked, and the delivery has ended") { fixture in
+            let it = try await fixture.parked()
+            try require(try await it.claim() == nil, "delivered again")
+            try requireEqual(try await it.ledger.summary().undelivered, 0, "undelivered")
+            try requireEqual(try await it.ledger.parkedCounts(), ["s": 2], "counts")
+            let parked = try await it.ledger.parked(.all, limit: 10)
+            try requireEqual(Set(parked.map(\.caseID)), [it.cases[1], it.cases[3]], "cases")
+            let ids = [it.delivery.outcomes[1].id, it.delivery.outcomes[3].id]
+            try requireEqual(Set(parked.map(\.outcomeID)), Set(ids), "outcome ids")
+            for outcome in parked {
+                try requireEqual(outcome.batch, it.batch.number, "batch")
+                try requireEqual(outcome.sink, "s", "sink")
+                try requireEqual(outcome.code, "too-large", "code")
+                try require(outcome.reason.hasPrefix("no"), "reason")
+                try requireEqual(outcome.attempts, 1, "attempts")
+                try require(!outcome.isDue, "due")
+            }
+            try requireEqual(try await it.ledger.parked(.all, limit: 1).count, 1, "limited")
+        },
+        check("the same refusal said again, after a lost answer, changes nothing") { fixture in
+            let it = try await fixture.parked()
+            try await it.refuse(it.delivery, [1, 3])
+            try await it.refuse(it.delivery, [])
+            let parked = try await it.ledger.parked(.all, limit: 10)
+            try requireEqual(parked.map(\.attempts), [1, 1], "attempts")
+        },
+        check("a batch with parked outcomes is not purged before they are gone") { fixture in
+            let it = try await fixture.parked()
+            try requireEqual(try await it.purge(), 0, "purged")
+            try requireEqual(
+                try await it.ledger.dropParked(ParkedSelection(cases: [it.cases[1]])), 1, "dropped")
+            try requireEqual(try await it.purge(), 0, "purged")
+            try requireEqual(try await it.ledger.dropParked(.all), 1, "dropped")
+            try require(try await it.claim() == nil, "delivered again")
+            try requireEqual(try await it.purge(), 4, "purged")
+        },
+        check("a replay delivers the parked ones again, and no others, with the same ids") {
+            fixture in
+            let it = try await fixture.parked()
+            try requireEqual(try await it.ledger.replayParked(.all), 2, "replayed")
+            try requireEqual(try await it.ledger.replayParked(.all), 0, "replayed again")
+            let again = try requireValue(try await it.claim(), "delivery")
+            try requireEqual(
+                again.outcomes, [it.delivery.outcomes[1], it.delivery.outcomes[3]], "outcomes")
+            try requireEqual(again.attempts, 1, "counted anew")
+            // One is refused once more.
+            try await it.refuse(again, [0], code: "forbidden")
+            let parked = try await it.ledger.parked(.all, limit: 10)
+            try requireEqual(parked.map(\.caseID), [it.cases[1]], "left")
+            try requireEqual(parked.map(\.attempts), [2], "attempts")
+            try requireEqual(parked.map(\.code), ["forbidden"], "code")
+            try requireEqual(try await it.purge(), 0, "purged")
+            _ = try await it.ledger.replayParked(ParkedSelection(sink: "s", code: "forbidden"))
+            try await it.refuse(try requireValue(try await it.claim(), "delivery"), [])
+            try requireEqual(try await it.ledger.parkedCounts(), [:], "counts")
+            try requireEqual(try await it.purge(), 4, "purged")
+        },
+        check("a selection keeps to its sink, its code and its cases") { fixture in
+            let it = try await fixture.parked()
+            for selection in [
+                ParkedSelection(sink: "t"), ParkedSelection(code: "other"),
+                ParkedSelection(cases: []), ParkedSelection(cases: [it.cases[0]]),
+            ] {
+                try requireEqual(try await it.ledger.parked(selection, limit: 9), [], "found")
+                try requireEqual(try await it.ledger.replayParked(selection), 0, "replayed")
+                try requireEqual(try await it.ledger.dropParked(selection), 0, "dropped")
+            }
+            let one = ParkedSelection(sink: "s", code: "too-large", cases: [it.cases[3]])
+            try requireEqual(try await it.ledger.replayParked(one), 1, "replayed")
+            let again = try requireValue(try await it.claim(), "delivery")
+            try requireEqual(again.outcomes.map(\.caseID), [it.cases[3]], "cases")
+        },
+        check("what is replayed or dropped under a delivery fences it") { fixture in
+            let it = try await fixture.parked()
+            _ = try await it.ledger.replayParked(ParkedSelection(cases: [it.cases[1]]))
+            let first = try requireValue(try await it.claim(), "delivery")
+            _ = try await it.ledger.replayParked(ParkedSelection(cases: [it.cases[3]]))
+            try await requireError(.fenced, "lease-lost") { try await it.refuse(first, []) }
+            let second = try requireValue(try await it.claim(), "delivery")
+            try requireEqual(second.outcomes.map(\.caseID), [it.cases[1], it.cases[3]], "cases")
+            try requireEqual(try await it.ledger.dropParked(.all), 2, "dropped")
+            try await requireError(.fenced, "lease-lost") { try await it.refuse(second, []) }
+            try require(try await it.claim() == nil, "delivered again")
+            try requireEqual(try await it.ledger.summary().undelivered, 0, "undelivered")
+        },
+        check("tries are counted in the store, and a replay tries at once what waits") { fixture in
+            let ledger = try await fixture.ledger(.maxAge(.zero))
+            try await ledger.add(fixture.cases(1))
+            _ = try await ledger.seal()
+            let batch = try await ledger.claimOne()
+            try await ledger.commit(fixture.commit(batch, sinks: ["s"]))
+            for attempt in 1...3 {
+                let delivery = try requireValue(
+                    try await ledger.claimDelivery(sink: "s", worker: "w", lease: .hours(1)), "it")
+                try requireEqual(delivery.attempts, attempt, "attempts")
+                try await ledger.releaseDelivery(
+                    batch: batch.number, sink: "s", token: delivery.token,
+                    after: attempt == 3 ? .hours(1) : .zero)
+            }
+            try require(
+                try await ledger.claimDelivery(sink: "s", worker: "w", lease: .hours(1)) == nil,
+                "not delayed")
+            try requireEqual(try await ledger.replayParked(.all), 0, "replayed")
+            try require(
+                try await ledger.claimDelivery(sink: "s", worker: "w", lease: .hours(1)) != nil,
+                "still delayed")
+        },
+    ]
+}

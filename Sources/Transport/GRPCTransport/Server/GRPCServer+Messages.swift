@@ -106,3 +106,103 @@ extension Message {
         }
     }
 }
+
+/// One call of a streaming method, as its handler sees it.
+public final class GRPCServerStream: Sendable {
+    /// The method's path, for example `/grpc.health.v1.Health/Watch`.
+    public let path: String
+    private let request: RequestedCall
+    private let messages: MessageStream
+    fileprivate let connection: ClientConnection?
+
+    init(_ request: RequestedCall, path: String, on connections: Connections) {
+        self.path = path
+        self.request = request
+        connection = unsafe connections.named(CallHandle.peer(of: request.call))
+        messages = MessageStream(request.takeCall(), sendsInitialMetadata: true)
+    }
+
+    /// The time until the client gives up, negative when it has; `nil` if it waits for ever.
+    public var remaining: Duration? { request.remaining }
+
+    /// The client's address as gRPC writes it, for example `ipv4:127.0.0.1:40000`.
+    public var peer: String { connection?.peer ?? "unknown" }
+
+    /// The first value of a metadata key (in lower case), as text.
+    public func metadata(_ key: String) -> String? {
+        request.metadata(key).first.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Waits for the client's next message. One reception at a time.
+    ///
+    /// - Returns: The message, or `nil` when the client has sent its last one.
+    /// - Throws: CANCELLED if the task is cancelled.
+    public func receive() async throws(GRPCStatusError) -> [UInt8]? {
+        try await messages.receive()
+    }
+
+    /// Sends a message and waits until flow control has taken it. One message at a time.
+    ///
+    /// - Throws: CANCELLED if the client has gone away.
+    public func send(_ message: [UInt8]) async throws(GRPCStatusError) {
+        if await !messages.send(message) { throw .cancelled() }
+    }
+
+    fileprivate func watchForClose() -> CloseCompletion {
+        let watch = CloseCompletion(request, onClose: {})
+        messages.start(tag: watch) { batch in
+            unsafe batch.receiveClose(request.cancelledPlace)
+        }
+        return watch
+    }
+
+    /// Ends the call; `nil` is OK.
+    fileprivate func finish(_ error: GRPCStatusError?) {
+        messages.finish(error.map { OutgoingStatus($0) })
+    }
+}
+
+/// Waits for one call of a streaming method and hands it to a task.
+///
+/// `Sendable`: used on its lane's thread only.
+final class StreamRequest: Completion, @unchecked Sendable {
+    private let method: Int
+    private let request = RequestedCall()
+    private let lane: ServerLane
+
+    init(method: Int, lane: ServerLane) {
+        self.method = method
+        self.lane = lane
+    }
+
+    func start() {
+        _ = lane.handle.requestCall(
+            of: lane.registrations.streams[method], readsMessage: false, into: request,
+            on: lane.queue, tag: self)
+    }
+
+    override func complete(succeeded: Bool) {
+        guard succeeded, !lane.isOver else { return }
+        StreamRequest(method: method, lane: lane).start()
+        let method = lane.methods.streams[method]
+        let stream = GRPCServerStream(request, path: method.path, on: lane.connections)
+        let watch = stream.watchForClose()
+        let openCalls = lane.openCalls
+        do throws(GRPCStatusError) {
+            let ticket = try openCalls.enter(method.policy, on: stream.connection)
+            let cancel = lane.runner.start {
+                do throws(GRPCStatusError) {
+                    try await method.handler(stream)
+                    stream.finish(nil)
+                } catch {
+                    stream.finish(openCalls.status(for: error))
+                }
+                openCalls.leave(ticket)
+            }
+            watch.cancelTask = cancel
+            openCalls.setCancellation(ticket, cancel)
+        } catch {
+            stream.finish(error)
+        }
+    }
+}
