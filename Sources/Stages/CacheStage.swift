@@ -9,6 +9,7 @@ public struct CacheStage: StagePlugin {
     public static let role = StageRole.sink
     public static let summary = "Keeps outcomes in a cache, as readers get them."
     public static var codes: [Diagnostic.Code] { [.unknownCodec] }
+    public static let counters: [StageCounter] = [.cacheHits, .cacheMisses, .foreignCacheEntries]
     public static let remarks = StageRemarks(delivered: "cached")
     public static let guarantee = """
         Never in the way: while the cache is down, reads are answered by the ledger and the stage \
@@ -110,6 +111,15 @@ struct CaseKey: TextValue, Hashable {
     func callAsFunction(_ id: UUID) -> String { "\(before)\(id)\(after)" }
 }
 
+extension StageCounter {
+    fileprivate static let cacheHits = StageCounter(
+        "cache_hits", "Cases that readers found in the cache.")
+    fileprivate static let cacheMisses = StageCounter(
+        "cache_misses", "Cases that readers did not find in the cache, and asked the store for.")
+    fileprivate static let foreignCacheEntries = StageCounter(
+        "foreign_cache_entries", "Values under cases' keys that were not their answers.")
+}
+
 /// The layout of outcomes in a cache: written by the stage, read by the API.
 ///
 /// Only outcomes that last are kept. One that did not succeed is opened again by a repeat of its
@@ -152,7 +162,11 @@ struct CachedOutcomes: OutcomeCache {
         do {
             let found = try await cache.get(ids.map { key($0) })
             outage.succeeded()
-            return zip(ids, found).map { id, bytes in bytes.flatMap { checked($0, id) } }
+            let answers = zip(ids, found).map { id, bytes in bytes.flatMap { checked($0, id) } }
+            let hits = answers.count { $0 != nil }
+            if hits > 0 { context.count(.cacheHits, by: hits) }
+            if hits < ids.count { context.count(.cacheMisses, by: ids.count - hits) }
+            return answers
         } catch {
             note(error)
             return ids.map { _ in nil }
@@ -166,8 +180,7 @@ struct CachedOutcomes: OutcomeCache {
         // Kept by an earlier version of this program.
         case .passing: return nil
         case .foreign:
-            context.count(
-                "foreign_cache_entries", "Values under cases' keys that were not their answers.")
+            context.count(.foreignCacheEntries)
             foreign.failed(
                 PipelineError.permanent(
                     .foreignCacheEntry,

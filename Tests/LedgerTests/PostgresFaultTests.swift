@@ -133,8 +133,8 @@ struct PostgresFaultTests {
             }
             await killer.close()
             // The last signal may still be on its way.
-            _ = try await persisting { try await ledger.summary() }
-            _ = try await persisting { try await ledger.summary() }
+            _ = try await persisting { try await ledger.overview() }
+            _ = try await persisting { try await ledger.overview() }
             try await finish(ledger, random)
             try await check(ledger, chunks.values.flatMap { $0 }.flatMap(\.ids))
             for source in sources {
@@ -165,7 +165,7 @@ struct PostgresFaultTests {
     private func finish(_ ledger: any Ledger, _ random: RandomSource) async throws {
         try await ledger.requestFlush()
         while try await !ledger.seal().sealed.isEmpty {}
-        while try await ledger.summary().openBatches > 0 { try await generate(ledger, random) }
+        while try await ledger.overview().openBatches > 0 { try await generate(ledger, random) }
     }
 
     private func check(_ ledger: any Ledger, _ ids: [UUID]) async throws {
@@ -197,7 +197,7 @@ struct PostgresFaultTests {
             again.unanswered = chunk.advances
             let counts = AcceptedCounts(new: 10, reopened: 0, repeated: 0)
             try await #expect(ledger.accept(again) == .accepted(counts))
-            try await #expect(ledger.summary().pending == 10)
+            try await #expect(ledger.overview().open.count == 10)
             // Once it has been answered, it is as before.
             await #expect(throws: PipelineError.self) { try await ledger.accept(chunk) }
         }
@@ -218,7 +218,7 @@ struct PostgresFaultTests {
                 let counts = AcceptedCounts(new: 10, reopened: 0, repeated: 0)
                 try await #expect(ledger.accept(chunk) == .accepted(counts))
             }
-            try await #expect(ledger.summary().pending == 30)
+            try await #expect(ledger.overview().open.count == 30)
             try await #expect(ledger.positions(of: "a", initial: [0: 0]) == [0: 30])
         }
     }
@@ -264,7 +264,7 @@ struct PostgresFaultTests {
                 try await group.waitForAll()
             }
             await killer.close()
-            let pending = try await persisting { try await ledger.summary().pending }
+            let pending = try await persisting { try await ledger.overview().open.count }
             #expect(pending == 3000)
             let positions = try await persisting {
                 try await ledger.positions(of: "a", initial: [0: 0])

@@ -33,9 +33,9 @@ struct SQLiteLedgerTests {
             #expect(delivery.outcomes[1].parameters == [1])
             try await ledger.delivered(batch: batch.number, sink: sink, token: delivery.token)
         }
-        let summary = try await ledger.summary()
-        #expect(summary.committedBatches == 1 && summary.undelivered == 0)
-        #expect(summary.generatedCases == 4 && summary.generationSeconds == 0.02)
+        let record = try #require(try await ledger.batches(BatchSelection(), limit: 9).first)
+        #expect(record.state == .done && record.cases == 4 && record.took == .milliseconds(20))
+        #expect(try await ledger.isIdle())
         fixture.time.advance(by: .seconds(1))
         #expect(try await ledger.purgeAll(finishedBefore: fixture.time.timestamp) == 4)
         #expect(try await fixture.states(0) == [nil])
@@ -161,7 +161,7 @@ struct SQLiteLedgerTests {
         let beside = SQLiteLedgerProvider(database: fixture.database, clock: fixture.time.clock)
             .ledger(for: SQLiteLedgerFixture.stage(.manual, text: "edited"))
         try await beside.requestFlush()
-        #expect(try await beside.summary().pending == 1)
+        #expect(try await beside.overview().open.count == 1)
         #expect(try await fixture.ledger.seal().sealed.count == 1)
     }
 

@@ -201,8 +201,7 @@ struct StateNamesTests {
                     batch: running.number, token: running.token, lease: .seconds(60))
             }
             #expect(error?.code == "lease-lost")
-            let summary = try await old.summary()
-            #expect(summary.pending == 0 && summary.openBatches == 0 && summary.undelivered == 0)
+            #expect(try await old.isIdle())
             try await ledger(provider, "q").register()
         }
     }

@@ -80,8 +80,8 @@ final class RecordingObserver: RuntimeObserver {
 
     func passed(stage: String, records: Int, took: Duration) { passages.note((stage, records)) }
     func retried(_ what: String) { retries.note(what) }
-    func generated(stage: String, cases: Int, took: Duration, late: Int) {
-        generations.note((cases, late))
+    func generated(stage: String, _ cases: [Case], took: Duration, committedAt: Timestamp) {
+        generations.note((cases.count, cases.count { $0.deadline < committedAt }))
     }
     func generationFailed(stage: String, _ error: PipelineError) { failures.note(error) }
     func delivered(stage: String, outcomes: Int, took: Duration) {

@@ -1,5 +1,5 @@
 import Glibc
-import Metrics
+@testable import Metrics
 import Synchronization
 import Testing
 

@@ -1,5 +1,6 @@
-import Metrics
 import Testing
+
+@testable import Metrics
 
 @Suite("Metrics")
 struct MetricsTests {

@@ -9,7 +9,7 @@ extension PostgresLedger {
         let answer = try await claiming(
             """
             select batch_no, token, attempts, closed_by, sealed_at, case_no, key, deadline,
-              parameters
+              parameters, accepted_at
             from penstock.claim($1, $2, $3 * interval '1 microsecond')
             """
         ) { parameters, stage in
@@ -24,7 +24,8 @@ extension PostgresLedger {
             cases: (0..<answer.rowCount).map { row in
                 Case(
                     number: answer.int64(row, 5), id: answer.uuid(row, 6),
-                    deadline: answer.timestamp(row, 7), parameters: answer.bytes(row, 8))
+                    acceptedAt: answer.timestamp(row, 9), deadline: answer.timestamp(row, 7),
+                    parameters: answer.bytes(row, 8))
             })
     }
 

@@ -171,21 +171,6 @@ extension PostgresLedger {
             }.int64OrNil(0, 0).map(Int.init)
         }
     }
-
-    public func summary() async throws -> LedgerSummary {
-        try await withStage(for: .reading) { connection, stage in
-            let answer = try connection.query(
-                """
-                select pending, open, committed, undelivered, cases, seconds
-                from penstock.summary($1)
-                """
-            ) { $0.add(int2: stage) }
-            return LedgerSummary(
-                pending: answer.int(0, 0), openBatches: answer.int(0, 1),
-                committedBatches: answer.int(0, 2), undelivered: answer.int(0, 3),
-                generatedCases: answer.int64(0, 4), generationSeconds: answer.double(0, 5))
-        }
-    }
 }
 
 extension PostgresLedger {

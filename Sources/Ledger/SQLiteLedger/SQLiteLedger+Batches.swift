@@ -41,13 +41,14 @@ extension SQLiteLedger {
         // CROSS JOIN keeps SQLite from turning the loops round.
         try connection.forEach(
             """
-            SELECT c.case_no, c.id, c.deadline, c.parameters
+            SELECT c.case_no, c.id, c.deadline, c.parameters, c.accepted_at
             FROM json_each(?1) n CROSS JOIN ledger_cases c ON c.case_no = n.value
             """, numbers
         ) { row in
             let found = Case(
                 number: row.int64(0), id: try row.id(1, of: row.int64(0)),
-                deadline: Timestamp(microseconds: row.int64(2)), parameters: [])
+                acceptedAt: row.timestamp(4), deadline: Timestamp(microseconds: row.int64(2)),
+                parameters: [])
             rows.append((found, row.append(3, to: &parameters)))
         }
         return rows.map { row in

@@ -79,33 +79,6 @@ extension SQLiteLedger {
         ) { running.insert($0.int64(0)) }
         return running
     }
-
-    public func summary() async throws -> LedgerSummary {
-        let stage = try await registered().number
-        return try await database.read { connection in
-            try connection.first(
-                // Batches of cases that ended without being generated were never claimed.
-                """
-                SELECT
-                  (SELECT count(*) FROM
-                    (SELECT 1 FROM ledger_pending WHERE stage_no = ?1 LIMIT 10000)),
-                  (SELECT count(*) FROM ledger_batches
-                   WHERE stage_no = ?1 AND committed_at IS NULL),
-                  (SELECT count(*) FROM ledger_batches
-                   WHERE stage_no = ?1 AND committed_at IS NOT NULL AND attempts > 0),
-                  (SELECT count(*) FROM ledger_deliveries
-                   WHERE stage_no = ?1 AND delivered_at IS NULL),
-                  generated_cases, generation_us
-                FROM ledger_stages WHERE stage_no = ?1
-                """, stage
-            ) { row in
-                LedgerSummary(
-                    pending: row.int(0), openBatches: row.int(1), committedBatches: row.int(2),
-                    undelivered: row.int(3), generatedCases: row.int64(4),
-                    generationSeconds: row.double(5) / 1_000_000)
-            }!
-        }
-    }
 }
 
 /// An outcome (`o`) joined with its case (`c`), as columns.
@@ -144,7 +117,7 @@ extension SQLiteRow {
         return id
     }
 
-    fileprivate func state(_ column: Int, of number: Int64) throws -> CaseState {
+    func state(_ column: Int, of number: Int64) throws -> CaseState {
         guard let state = CaseState(rawValue: text(column)) else {
             throw PipelineError.damagedRow(
                 of: "number \(number)", "its state is \"\(text(column))\"")

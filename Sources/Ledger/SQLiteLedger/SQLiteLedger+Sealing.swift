@@ -32,7 +32,7 @@ extension SQLiteLedger {
 }
 
 /// Evaluates a stage's rule and seals what it says, inside one transaction.
-private struct Sealer {
+struct Sealer {
     /// Most batches in a transaction, so that a large drain does not keep others from writing for
     /// long.
     private static let batchesPerTransaction = 32
@@ -73,6 +73,11 @@ private struct Sealer {
                 drain: $0.isNull(3) ? nil : Drain(reason: $0.text(3), through: $0.int64(4)))
         }!
     }
+
+    /// The revision of the rule in force.
+    var revisionInForce: Int64 { row.revision }
+    /// The reason of a drain that is under way.
+    var draining: String? { row.drain?.reason }
 
     /// When the rule will have sealed what waits, if nothing more arrives.
     func expected(_ rule: BatchingRule) throws -> Timestamp? {
@@ -168,10 +173,14 @@ private struct Sealer {
 
     /// What waits, counted as far as the rule needs it: three or four bounded index reads.
     private func look(_ rule: BatchingRule) throws -> OpenBatch {
+        try look(countingTo: rule.countBound, needsNewest: rule.needsNewest)
+    }
+
+    func look(countingTo bound: Int, needsNewest: Bool) throws -> OpenBatch {
         let count = try connection.first(
             """
             SELECT count(*) FROM (SELECT 1 FROM ledger_pending WHERE stage_no = ?1 LIMIT ?2)
-            """, stage, rule.countBound
+            """, stage, bound
         ) { $0.int(0) }
         let oldest = try connection.first(
             """
@@ -179,7 +188,7 @@ private struct Sealer {
             """, stage
         ) { $0.timestamp(0) }
         let newest =
-            rule.needsNewest
+            needsNewest
             ? try connection.first(
                 """
                 SELECT accepted_at FROM ledger_pending WHERE stage_no = ?1

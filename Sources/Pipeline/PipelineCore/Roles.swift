@@ -52,6 +52,8 @@ public struct Barrier: Sendable {
     public var decide: @Sendable (_ open: OpenBatch, _ now: Timestamp) -> SealingDecision
     /// Whether the rule has the `manual` trigger.
     public var isManual: Bool
+    /// How many cases are sealed for their number alone; `nil` where no number decides.
+    public var fullBatch: Int?
     /// The deadline of cases that name none: so long after their acceptance.
     public var sla: Duration
     /// How long a claimed batch is left to its worker without a sign of life.
@@ -63,12 +65,13 @@ public struct Barrier: Sendable {
 
     public init(
         ledger: any Ledger, sla: Duration, lease: Duration, poll: Duration,
-        retention: Duration? = nil, isManual: Bool = false,
+        retention: Duration? = nil, isManual: Bool = false, fullBatch: Int? = nil,
         decide: @escaping @Sendable (_ open: OpenBatch, _ now: Timestamp) -> SealingDecision
     ) {
         self.ledger = ledger
         self.decide = decide
         self.isManual = isManual
+        self.fullBatch = fullBatch
         self.sla = sla
         self.lease = lease
         self.poll = poll

@@ -41,6 +41,7 @@ struct DeliveryLoop: Sendable {
                 case .postponed(let error, let pause): tell(&trouble, batch, error, pause)
                 }
             } catch let error as PipelineError where error.disposition != .fatal {
+                if error.disposition == .fenced { environment.observer.deliveryLost(stage: stage) }
                 environment.logger.warning(
                     "delivery given up",
                     metadata: [

@@ -85,7 +85,7 @@ struct GenerationLoop: Sendable {
         barrier.hasCommitted(for: sinks)
         let late = batch.cases.count { $0.deadline < committedAt }
         environment.observer.generated(
-            stage: stage, cases: batch.cases.count, took: took, late: late)
+            stage: stage, batch.cases, took: took, committedAt: committedAt)
         environment.logger.info(
             "batch generated",
             metadata: [
@@ -154,16 +154,16 @@ struct DirectGeneration: Sendable {
         let cases = chunk.records.enumerated().compactMap { index, record in
             record.id.map {
                 Case(
-                    number: Int64(index), id: $0, deadline: record.deadline ?? now,
-                    parameters: record.body)
+                    number: Int64(index), id: $0, acceptedAt: now,
+                    deadline: record.deadline ?? now, parameters: record.body)
             }
         }
         let start = environment.clock.now
         let results = try await results(for: cases, sealedAt: now)
         let written = environment.clock.timestamp
         environment.observer.generated(
-            stage: stage, cases: cases.count, took: start.duration(to: environment.clock.now),
-            late: cases.count { $0.deadline < written })
+            stage: stage, cases, took: start.duration(to: environment.clock.now),
+            committedAt: written)
         return OutcomeBatch(
             number: 0, token: 0,
             outcomes: zip(cases, results.results).map { item, result in

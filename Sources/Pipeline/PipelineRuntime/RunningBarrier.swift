@@ -20,6 +20,7 @@ final class RunningBarrier: Sendable {
     let lease: Duration
     let poll: Duration
     let retention: Duration?
+    let fullBatch: Int?
     /// Sent when the rule may fire earlier than the sealing loop expects.
     let ruleMayFire = Signal()
     /// Sent when this process has sealed batches.
@@ -40,6 +41,7 @@ final class RunningBarrier: Sendable {
             environment.neighbours == nil
             ? barrier.role.poll : max(barrier.role.poll, Self.idlePoll)
         retention = barrier.role.retention
+        fullBatch = barrier.role.fullBatch
         sla = barrier.role.sla
         forecast = Mutex(SealingForecast(decide: barrier.role.decide))
         self.environment = environment

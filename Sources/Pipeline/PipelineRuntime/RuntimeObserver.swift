@@ -8,22 +8,32 @@ public protocol RuntimeObserver: Sendable {
     func passed(stage: String, records: Int, took: Duration)
     /// An operation failed and is tried again.
     func retried(_ what: String)
-    /// A batch was generated and committed.
-    func generated(stage: String, cases: Int, took: Duration, late: Int)
+    /// This process has sealed a batch.
+    ///
+    /// - Parameter fullBatch: how many cases are sealed for their number alone.
+    func sealed(stage: String, _ batch: SealedBatch, fullBatch: Int?)
+    /// Cases were answered, and their outcomes committed.
+    func generated(stage: String, _ cases: [Case], took: Duration, committedAt: Timestamp)
     /// A batch failed; the disposition says what follows.
     func generationFailed(stage: String, _ error: PipelineError)
     /// A sink has delivered a committed batch.
     func delivered(stage: String, outcomes: Int, took: Duration)
+    /// Another process has taken over a delivery.
+    func deliveryLost(stage: String)
     /// A sink has refused outcomes of a committed batch for good.
     func parked(stage: String, code: ErrorCode, outcomes: Int)
-    /// How many outcomes are parked for each sink, and how many dead letters of each stage the
-    /// store keeps; `nil` while nobody knows, or where there is no store.
-    func figures(parked: [String: Int]?, deadLetters: [String: Int]?)
+    /// Whether it wants to be told what waits, which costs the store a question every few seconds.
+    var hearsFigures: Bool { get }
+    /// What waits; `nil` while nobody knows.
+    func figures(_ figures: WaitingFigures?)
 }
 
 extension RuntimeObserver {
+    public func sealed(stage: String, _ batch: SealedBatch, fullBatch: Int?) {}
+    public func deliveryLost(stage: String) {}
     public func parked(stage: String, code: ErrorCode, outcomes: Int) {}
-    public func figures(parked: [String: Int]?, deadLetters: [String: Int]?) {}
+    public var hearsFigures: Bool { false }
+    public func figures(_ figures: WaitingFigures?) {}
 }
 
 /// Hears nothing.
@@ -31,41 +41,70 @@ public struct SilentObserver: RuntimeObserver {
     public init() {}
     public func passed(stage: String, records: Int, took: Duration) {}
     public func retried(_ what: String) {}
-    public func generated(stage: String, cases: Int, took: Duration, late: Int) {}
+    public func generated(stage: String, _ cases: [Case], took: Duration, committedAt: Timestamp) {}
     public func generationFailed(stage: String, _ error: PipelineError) {}
     public func delivered(stage: String, outcomes: Int, took: Duration) {}
 }
 
-/// Asks now and then for what waits for an operator, for metrics: figures that other processes
-/// change, too.
+/// What waits in a pipeline, for the rule, for workers, sinks and operators.
+public struct WaitingFigures: Sendable {
+    /// What waits in a ledger.
+    public struct Barrier: Sendable {
+        public var stage: String
+        public var overview: LedgerOverview
+        /// When the rule fires and why, if nothing more arrives.
+        public var next: (at: Timestamp, closedBy: String)?
+        /// How many cases are sealed for their number alone.
+        public var fullBatch: Int?
+    }
+    /// `nil` where there is no ledger.
+    public var barrier: Barrier?
+    /// Outcomes that a sink has refused, by the sink's id.
+    public var parked: [String: Int]
+    /// Records that the store keeps as dead letters, by the stage that refused them; `nil` where
+    /// there is no such store.
+    public var deadLetters: [String: Int]?
+    public var readAt: Instant
+}
+
+/// Asks now and then for what waits, for metrics: figures that other processes change, too.
 struct FiguresLoop: Sendable {
     /// How often.
-    private static let interval = Duration.seconds(15)
+    private static let interval = Duration.seconds(5)
 
     let graph: PipelineGraph
     let environment: RunEnvironment
 
     func run() async throws {
+        guard environment.observer.hearsFigures else { return }
         if graph.tail == nil, graph.deadLetters == nil { return }
         _ = try await environment.unlessStopped {
             while true {
                 do {
-                    try await look()
+                    environment.observer.figures(try await look())
                 } catch let error as PipelineError where error.disposition != .fatal {
                     // Others say that the store is away; old figures would be wrong ones.
-                    environment.observer.figures(parked: nil, deadLetters: nil)
+                    environment.observer.figures(nil)
                 }
                 try await environment.clock.sleep(for: Self.interval)
             }
         }
     }
 
-    private func look() async throws {
-        var parked: [String: Int] = [:]
-        for sink in graph.tail?.sinks ?? [] { parked[sink.id] = 0 }
-        parked.merge(try await graph.tail?.barrier.role.ledger.parkedCounts() ?? [:]) { $1 }
-        environment.observer.figures(
-            parked: parked, deadLetters: try await graph.deadLetters?.deadLetterCounts())
+    private func look() async throws -> WaitingFigures {
+        var figures = WaitingFigures(
+            barrier: nil, parked: [:], deadLetters: try await graph.deadLetters?.deadLetterCounts(),
+            readAt: environment.clock.now)
+        guard let tail = graph.tail else { return figures }
+        let barrier = tail.barrier.role
+        for sink in tail.sinks { figures.parked[sink.id] = 0 }
+        figures.parked.merge(try await barrier.ledger.parkedCounts()) { $1 }
+        let overview = try await barrier.ledger.overview()
+        figures.barrier = WaitingFigures.Barrier(
+            stage: tail.barrier.id, overview: overview,
+            next: overview.nextFiring(barrier.decide), fullBatch: barrier.fullBatch)
+        figures.readAt = environment.clock.now
+        return figures
     }
 }
 

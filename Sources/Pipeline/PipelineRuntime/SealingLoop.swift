@@ -23,7 +23,7 @@ struct SealingLoop: Sendable {
                 logOutdated(result.outdatedBy)
             }
             if !result.sealed.isEmpty {
-                for batch in result.sealed { log(batch) }
+                for batch in result.sealed { tell(batch) }
                 barrier.hasSealed()
                 continue
             }
@@ -64,7 +64,8 @@ struct SealingLoop: Sendable {
         }
     }
 
-    private func log(_ batch: SealedBatch) {
+    private func tell(_ batch: SealedBatch) {
+        environment.observer.sealed(stage: barrier.id, batch, fullBatch: barrier.fullBatch)
         environment.logger.info(
             "batch sealed",
             metadata: [

@@ -36,9 +36,10 @@ public enum PenstockCommand {
             ],
             commands: [
                 run(catalogue), generate(catalogue), migrate(catalogue), sampleData(catalogue),
-                report, flush(catalogue), deadLetters(catalogue),
+                report, batches(catalogue), showCase(catalogue), top(catalogue), flush(catalogue),
+                cancel(catalogue), deadLetters(catalogue),
                 validate(catalogue), dryRun(catalogue), explainError(catalogue),
-                stages(catalogue), schema(catalogue),
+                stages(catalogue), schema(catalogue), metrics(catalogue),
                 health, .completion,
             ])
     }

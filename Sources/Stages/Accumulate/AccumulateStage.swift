@@ -143,7 +143,7 @@ public struct AccumulateStage: SealingStage {
         return .barrier(
             Barrier(
                 ledger: ledger, sla: context.sla, lease: lease, poll: poll, retention: retention,
-                isManual: trigger.isManual
+                isManual: trigger.isManual, fullBatch: rule.fullBatch
             ) { [rule] in rule.decide($0, now: $1) })
     }
 

@@ -11,15 +11,14 @@ public final class MetricRegistry: Sendable {
     public init() {}
 
     /// A number that only grows; by convention its name ends in `_total`.
-    public func makeCounter(name: String, labels: [(String, String)] = [], help: String = "")
+    func makeCounter(name: String, labels: [(String, String)] = [], help: String = "")
         -> Counter
     {
         make(name, labels, help, kind: .counter, reserved: nil) { Counter() }
     }
 
     /// A number that goes up and down.
-    public func makeGauge(name: String, labels: [(String, String)] = [], help: String = "") -> Gauge
-    {
+    func makeGauge(name: String, labels: [(String, String)] = [], help: String = "") -> Gauge {
         make(name, labels, help, kind: .gauge, reserved: nil) { Gauge() }
     }
 
@@ -27,7 +26,7 @@ public final class MetricRegistry: Sendable {
     /// the closure.
     ///
     /// - Parameter read: called on the reader's thread; must not block.
-    public func setGauge(
+    func setGauge(
         name: String, labels: [(String, String)] = [], help: String = "",
         read: @escaping @Sendable () -> Double?
     ) {
@@ -40,7 +39,7 @@ public final class MetricRegistry: Sendable {
     /// The distribution of a quantity.
     ///
     /// - Parameter buckets: those of the metric's first maker; all metrics of one name share them.
-    public func makeHistogram(
+    func makeHistogram(
         name: String, labels: [(String, String)] = [], help: String = "",
         buckets: Histogram.Buckets = .latency
     ) -> Histogram {

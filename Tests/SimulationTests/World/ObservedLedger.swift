@@ -135,7 +135,11 @@ struct ObservedLedger: Ledger {
     func dropParked(_ selection: ParkedSelection) async throws -> Int {
         try await inner.dropParked(selection)
     }
-    func summary() async throws -> LedgerSummary { try await inner.summary() }
+    func overview() async throws -> LedgerOverview { try await inner.overview() }
+    func batches(_ selection: BatchSelection, limit: Int) async throws -> [BatchRecord] {
+        try await inner.batches(selection, limit: limit)
+    }
+    func history(of id: UUID) async throws -> CaseHistory? { try await inner.history(of: id) }
     func positions(
         of log: LogName, initial: [Int32: Int64]
     ) async throws -> StoredPositions {

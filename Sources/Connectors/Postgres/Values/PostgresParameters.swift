@@ -46,6 +46,10 @@ public final class PostgresParameters {
     public func add(uuids values: some Collection<UUID>) {
         add(arrayOf: .uuid, values) { $0.write(uuid: $1) }
     }
+    public func add(int8sOrNull values: [Int64]?) {
+        if let values { return add(int8s: values) }
+        addNull(arrayOf: .int8)
+    }
     public func add(uuidsOrNull values: [UUID]?) {
         if let values { return add(uuids: values) }
         addNull(arrayOf: .uuid)

@@ -128,4 +128,38 @@ extension LedgerSchema {
           return b.committed_at;
         end $$;
         """
+
+    /// A claim tells when its cases were accepted, so that their wait can be measured; and batches
+    /// are listed by stage, newest first.
+    static let waits: PostgresScript = """
+        drop function penstock.claim(smallint, text, interval);
+        create function penstock.claim(p_stage smallint, p_worker text, p_lease interval)
+        returns table(
+          batch_no bigint, token bigint, attempts int, closed_by text, sealed_at timestamptz,
+          case_no bigint, key uuid, deadline timestamptz, parameters bytea, accepted_at timestamptz)
+        language plpgsql set enable_seqscan = off set jit = off as $$
+        #variable_conflict use_column
+        declare b penstock.batches;
+        begin
+          update penstock.batches x set
+            token = x.token + 1, attempts = x.attempts + 1, worker = p_worker,
+            lease_until = clock_timestamp() + p_lease, not_before = null
+            where x.batch_no = (
+              select batch_no from penstock.batches
+              where stage = p_stage and committed_at is null
+                and (lease_until is null or lease_until < clock_timestamp())
+                and (not_before is null or not_before <= clock_timestamp())
+              order by batch_no limit 1 for update skip locked)
+            returning * into b;
+          if not found then return; end if;
+          return query
+            select b.batch_no, b.token, b.attempts, b.closed_by, b.sealed_at,
+              c.case_no, c.key, c.deadline, c.parameters, c.accepted_at
+            from unnest(b.cases) with ordinality u(no, ord)
+            cross join lateral (select * from penstock.cases c where c.case_no = u.no limit 1) c
+            order by u.ord;
+        end $$;
+
+        create index batches_newest on penstock.batches(stage, batch_no desc);
+        """
 }

@@ -22,7 +22,7 @@ enum LedgerSchema {
             \(snapshots)
             \(upkeep)
             """,
-            renewal, revisions, refusals, logs, repeats,
+            renewal, revisions, refusals, logs, repeats, waits,
         ], tables: columns)
 
     /// Builds of the first step's early days made functions of an older text, and one column less.
@@ -44,7 +44,6 @@ extension LedgerSchema {
     static let functionsInForce: [String: [String]] = [
         "accept": ["accept"],
         "bisect": ["bisect"],
-        "claiming": ["claim"],
         "logs": ["positions", "restart_positions"],
         "openBatch": ["look", "open_batch"],
         "refusals": [
@@ -56,6 +55,7 @@ extension LedgerSchema {
         "revisions": ["commit_outcomes", "snapshots"],
         "seal": ["seal"],
         "upkeep": ["end_pending", "purge", "summary"],
+        "waits": ["claim"],
     ]
 
     /// The columns of each table; a test compares them with what a migration makes.

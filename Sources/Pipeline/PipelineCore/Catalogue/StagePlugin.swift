@@ -32,6 +32,9 @@ public protocol StagePlugin: Settings {
     /// What a dry run says of the stage's records beside their numbers.
     static var remarks: StageRemarks { get }
 
+    /// What it counts of its own, for metrics, see ``StageContext/count(_:by:)``.
+    static var counters: [StageCounter] { get }
+
     /// The codes of its own that its contract objects with; `explain-error` explains them.
     static var codes: [Diagnostic.Code] { get }
 
@@ -44,7 +47,19 @@ public protocol StagePlugin: Settings {
 
 extension StagePlugin {
     public static var remarks: StageRemarks { StageRemarks() }
+    public static var counters: [StageCounter] { [] }
     public static var codes: [Diagnostic.Code] { [] }
+}
+
+/// What stages of a type count: the metric `penstock_<name>_total`, for each stage.
+public struct StageCounter: Sendable, Hashable {
+    public let name: String
+    /// What is counted, in a sentence.
+    public let help: String
+    public init(_ name: String, _ help: String) {
+        self.name = name
+        self.help = help
+    }
 }
 
 /// What has become of the records that a stage was given, for reports that count them:
@@ -139,10 +154,9 @@ public struct StageContext: Sendable {
     public var retention: Duration?
     /// The stages of all files at hand that keep state in a store; empty where that plays no part.
     public var owners: [StateOwner] = []
-    /// Counts what stages meet, for metrics; see ``count(_:_:by:)``.
-    public var meter:
-        @Sendable (_ stage: String, _ name: String, _ help: String, _ amount: Int) ->
-            Void = { _, _, _, _ in }
+    /// Counts what stages meet, for metrics; see ``count(_:by:)``.
+    public var meter: @Sendable (_ stage: String, _ counter: StageCounter, _ amount: Int) -> Void =
+        { _, _, _ in }
 
     public init(
         pipeline: String, stage: String, sla: Duration, worker: String, clock: PipelineClock,
@@ -167,10 +181,10 @@ public struct StageContext: Sendable {
         self.timeout = timeout
     }
 
-    /// Counts what the stage has met, as `penstock_<name>_total`.
-    /// - Parameter help: what is counted, in a sentence.
-    public func count(_ name: String, _ help: String, by amount: Int = 1) {
-        meter(stage, name, help, amount)
+    /// Counts what the stage has met.
+    /// - Parameter counter: one of ``StagePlugin/counters``.
+    public func count(_ counter: StageCounter, by amount: Int = 1) {
+        meter(stage, counter, amount)
     }
 
     /// The resource of a use that the stage's contract has declared, as what the stage works with.

@@ -5,7 +5,7 @@
 /// `retryable` while the store can't be reached (the effect is unknown: look before repeating),
 /// `fenced` when another process has taken over a position (`position-moved`), a batch
 /// (`lease-lost`) or the rule (`rule-outdated`).
-public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes {
+public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes, LedgerInspection {
     /// Creates the stage's row, or takes note of its rule: the higher revision wins. A rule without
     /// a revision takes the stored one if its text is the same, else the next.
     ///
@@ -81,8 +81,6 @@ public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes {
     /// Deletes one finished batch, all its sinks delivered and nothing of it parked, that ended
     /// before `before`. Answers how many cases went with it; `nil` when there is none.
     func purge(finishedBefore before: Timestamp) async throws -> Int?
-    /// Figures for operators.
-    func summary() async throws -> LedgerSummary
 }
 
 extension Ledger {
@@ -100,14 +98,6 @@ extension Ledger {
                 window.answer(.failure(error))
             }
         }
-    }
-}
-
-extension Ledger {
-    /// Nothing waits, nothing is being generated, nothing is still to be delivered.
-    public func isIdle() async throws -> Bool {
-        let summary = try await summary()
-        return summary.pending == 0 && summary.openBatches == 0 && summary.undelivered == 0
     }
 }
 
@@ -139,29 +129,6 @@ public struct BatchCommit: Sendable {
         self.sinks = sinks
         self.took = took
         self.rowsRead = rowsRead
-    }
-}
-
-/// Figures for operators.
-public struct LedgerSummary: Sendable, Hashable {
-    /// Waiting cases, counted up to 10,000.
-    public var pending: Int
-    public var openBatches: Int
-    public var committedBatches: Int
-    public var undelivered: Int
-    /// Cases and seconds of all generation runs so far.
-    public var generatedCases: Int64
-    public var generationSeconds: Double
-    public init(
-        pending: Int, openBatches: Int, committedBatches: Int, undelivered: Int,
-        generatedCases: Int64, generationSeconds: Double
-    ) {
-        self.pending = pending
-        self.openBatches = openBatches
-        self.committedBatches = committedBatches
-        self.undelivered = undelivered
-        self.generatedCases = generatedCases
-        self.generationSeconds = generationSeconds
     }
 }
 

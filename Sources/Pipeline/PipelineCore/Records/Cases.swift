@@ -218,12 +218,18 @@ public struct Case: Sendable, Hashable {
     /// The ledger's own number; ascending in order of acceptance.
     public var number: Int64
     public var id: UUID
+    /// `nil` where nobody has said it.
+    public var acceptedAt: Timestamp?
     public var deadline: Timestamp
     /// The request's canonical encoding, as its codec wrote it.
     public var parameters: Bytes
-    public init(number: Int64, id: UUID, deadline: Timestamp, parameters: Bytes) {
+    public init(
+        number: Int64, id: UUID, acceptedAt: Timestamp? = nil, deadline: Timestamp,
+        parameters: Bytes
+    ) {
         self.number = number
         self.id = id
+        self.acceptedAt = acceptedAt
         self.deadline = deadline
         self.parameters = parameters
     }

@@ -155,10 +155,10 @@ final class SimulationRecorder: RuntimeObserver {
     func passed(stage: String, records: Int, took: Duration) {
         state.withLock { $0.passed[stage, default: 0] += records }
     }
-    func generated(stage: String, cases: Int, took: Duration, late: Int) {
+    func generated(stage: String, _ cases: [Case], took: Duration, committedAt: Timestamp) {
         state.withLock {
-            $0.generated[stage, default: 0] += cases
-            $0.late += late
+            $0.generated[stage, default: 0] += cases.count
+            $0.late += cases.count { $0.deadline < committedAt }
         }
     }
     func delivered(stage: String, outcomes: Int, took: Duration) {

@@ -76,34 +76,47 @@ struct GeneratorRun: Sendable {
 
 /// Counts what a served generator does, for Prometheus.
 private struct GeneratorMetrics: Sendable {
-    let registry: MetricRegistry
+    private let registry: MetricRegistry
+
+    /// All are zero from the start.
+    init(registry: MetricRegistry) {
+        self.registry = registry
+        for metric: MetricDeclaration in [.runs, .cases, .caseErrors, .rows, .failedRuns] {
+            _ = registry.counter(metric)
+        }
+    }
 
     func observe(_ run: ServedRun) {
         switch run {
         case .generated(let cases, let failures, let rowsRead, let took):
-            count("penstock_generator_batches_total", "Batches generated.", by: 1)
-            count("penstock_generator_cases_total", "Cases answered, errors included.", by: cases)
-            count(
-                "penstock_generator_case_errors_total", "Cases answered by an error.", by: failures)
-            if let rowsRead {
-                count(
-                    "penstock_generator_rows_total", "Rows read from the store.", by: Int(rowsRead))
-            }
-            time(took, outcome: "generated")
+            registry.counter(.runs).increment()
+            registry.counter(.cases).increment(by: cases)
+            registry.counter(.caseErrors).increment(by: failures)
+            if let rowsRead { registry.counter(.rows).increment(by: Int(rowsRead)) }
+            registry.histogram(.runSeconds, "generated").observe(took)
         case .failed(let took):
-            count("penstock_generator_failed_runs_total", "Runs that failed.", by: 1)
-            time(took, outcome: "failed")
+            registry.counter(.failedRuns).increment()
+            registry.histogram(.runSeconds, "failed").observe(took)
         }
     }
+}
 
-    private func count(_ name: String, _ help: String, by amount: Int) {
-        registry.makeCounter(name: name, help: help).increment(by: amount)
-    }
+extension MetricDeclaration {
+    /// Those of a process that serves generation.
+    static let ofGenerators: [MetricDeclaration] = [
+        runs, cases, caseErrors, rows, failedRuns, runSeconds,
+    ]
 
-    private func time(_ took: Duration, outcome: String) {
-        registry.makeHistogram(
-            name: "penstock_generator_run_seconds", labels: [("outcome", outcome)],
-            help: "Time of a run."
-        ).observe(took)
-    }
+    fileprivate static let runs = counter(
+        "penstock_generator_batches_total", "Batches generated.")
+    fileprivate static let cases = counter(
+        "penstock_generator_cases_total", "Cases answered, errors included.")
+    fileprivate static let caseErrors = counter(
+        "penstock_generator_case_errors_total", "Cases answered by an error.")
+    fileprivate static let rows = counter(
+        "penstock_generator_rows_total", "Rows read from the store.")
+    fileprivate static let failedRuns = counter(
+        "penstock_generator_failed_runs_total", "Runs that failed.")
+    fileprivate static let runSeconds = histogram(
+        "penstock_generator_run_seconds", "Time of a run.", labels: "outcome", buckets: .run)
 }

@@ -1,145 +1,350 @@
-internal import ConfigurationFields
 internal import Metrics
+internal import PipelineConfiguration
 internal import PipelineCore
 internal import PipelineRuntime
 internal import Synchronization
 
-/// Counts what pipelines do, for Prometheus.
+/// Counts what a pipeline does, and tells what waits in it, for Prometheus.
 final class PipelineMetrics: RuntimeObserver, RefusalObserver {
     private let registry: MetricRegistry
     private let pipeline: String
     private let log: RefusalLog
+    private let clock: PipelineClock
     private let stages: [String]
-    private let latest = Mutex<(parked: [String: Int]?, deadLetters: [String: Int]?)>((nil, nil))
+    private let latest = Mutex<WaitingFigures?>(nil)
 
-    /// - Parameter stages: with the codes that they are known to refuse records with; these are
-    ///   zero from the start.
+    /// Whatever is known to be counted is zero from the start.
     init(
-        registry: MetricRegistry, pipeline: String, stages: [(id: String, codes: [ErrorCode])],
-        log: RefusalLog
+        registry: MetricRegistry, pipeline: String,
+        stages: [StageDefinition],
+        log: RefusalLog, clock: PipelineClock
     ) {
         self.registry = registry
         self.pipeline = pipeline
         self.log = log
+        self.clock = clock
         self.stages = stages.map(\.id)
-        for stage in stages { for code in stage.codes { countRejected(stage.id, code, by: 0) } }
+        let hasBatches = stages.contains { $0.role == .worker }
+        for stage in stages {
+            for code in stage.contract.rejectionCodes { countRejected(stage.id, code, by: 0) }
+            for counter in type(of: stage.settings).counters { counted(stage.id, counter, 0) }
+            switch stage.role {
+            case .barrier: if hasBatches { prepareBarrier(stage.id) }
+            case .worker: prepareWorker(stage.id)
+            case .sink: if hasBatches { prepareSink(stage.id) }
+            case .source, .transform: break
+            }
+        }
+        _ = registry.counter(.retries, pipeline)
     }
 
-    private func labels(_ stage: String) -> [(String, String)] {
-        [("pipeline", pipeline), ("stage", stage)]
+    private func count(_ metric: MetricDeclaration, _ stage: String, by amount: Int = 1) {
+        registry.counter(metric, pipeline, stage).increment(by: amount)
     }
 
-    private func count(_ name: String, _ stage: String, _ help: String, by amount: Int) {
-        registry.makeCounter(name: name, labels: labels(stage), help: help)
-            .increment(by: amount)
-    }
-
-    private func time(_ name: String, _ stage: String, _ help: String, _ took: Duration) {
-        registry.makeHistogram(name: name, labels: labels(stage), help: help).observe(took)
-    }
+    // MARK: Records
 
     /// For ``PipelineCore/StageContext/meter``.
-    func counted(_ stage: String, _ name: String, _ help: String, _ amount: Int) {
-        count("penstock_\(name)_total", stage, help, by: amount)
+    func counted(_ stage: String, _ counter: StageCounter, _ amount: Int) {
+        count(MetricDeclaration(counter), stage, by: amount)
     }
 
     func passed(stage: String, records: Int, took: Duration) {
-        count("penstock_stage_records_total", stage, "Records that left a stage.", by: records)
-        time("penstock_stage_seconds", stage, "Time that a stage took for a chunk.", took)
+        count(.stageRecords, stage, by: records)
+        registry.histogram(.stageSeconds, pipeline, stage).observe(took)
     }
+
     func rejected(_ rejections: [Rejection]) {
         for rejection in rejections { countRejected(rejection.stage, rejection.code, by: 1) }
         log.rejected(rejections)
     }
+
     private func countRejected(_ stage: String, _ code: ErrorCode, by amount: Int) {
-        registry.makeCounter(
-            name: "penstock_rejected_records_total", labels: labels(stage) + [("code", code.name)],
-            help: "Records refused for good: dead letters, and requests of callers."
-        ).increment(by: amount)
+        registry.counter(.rejectedRecords, pipeline, stage, code.name).increment(by: amount)
     }
+
     func keptElsewhere(_ count: Int, of input: String, in place: String, because: PipelineError) {
-        registry.makeCounter(
-            name: "penstock_dead_letters_kept_elsewhere_total",
-            labels: [("pipeline", pipeline), ("topic", input), ("place", place)],
-            help: "Dead letters that their topic did not take, in the store or a file."
-        ).increment(by: count)
+        registry.counter(.keptElsewhere, pipeline, input, place).increment(by: count)
         log.keptElsewhere(count, of: input, in: place, because: because)
     }
+
     func resting(_ partitions: [Int32], of input: String, because: PipelineError?) {
-        registry.makeGauge(
-            name: "penstock_resting_partitions",
-            labels: [("pipeline", pipeline), ("topic", input)],
-            help: "Partitions that rest because nothing takes their dead letters."
-        ).set(Double(partitions.count))
+        registry.gauge(.restingPartitions, pipeline, input).set(Double(partitions.count))
     }
-    func retried(_ what: String) {
-        registry.makeCounter(
-            name: "penstock_retries_total", labels: [("pipeline", pipeline)],
-            help: "Operations that failed and were tried again."
-        ).increment()
+
+    func retried(_ what: String) { registry.counter(.retries, pipeline).increment() }
+
+    // MARK: Batches
+
+    func sealed(stage: String, _ batch: SealedBatch, fullBatch: Int?) {
+        registry.counter(.sealedBatches, pipeline, stage, batch.closedBy).increment()
+        registry.counter(.sealedCases, pipeline, stage, batch.closedBy).increment(by: batch.count)
+        if let fullBatch, fullBatch > 0 {
+            registry.histogram(.fullness, pipeline, stage)
+                .observe(Double(batch.count) / Double(fullBatch))
+        }
     }
-    func generated(stage: String, cases: Int, took: Duration, late: Int) {
-        count("penstock_batches_total", stage, "Batches generated.", by: 1)
-        count("penstock_cases_total", stage, "Cases answered.", by: cases)
-        count("penstock_late_cases_total", stage, "Cases answered after their deadline.", by: late)
-        time("penstock_generation_seconds", stage, "Time of a generation run.", took)
+
+    func generated(stage: String, _ cases: [Case], took: Duration, committedAt: Timestamp) {
+        count(.batches, stage)
+        count(.cases, stage, by: cases.count)
+        registry.histogram(.generationSeconds, pipeline, stage).observe(took)
+        let wait = registry.histogram(.caseWait, pipeline, stage)
+        let lateness = registry.histogram(.caseLateness, pipeline, stage)
+        var late = 0
+        for item in cases {
+            if let acceptedAt = item.acceptedAt {
+                wait.observe(acceptedAt.duration(to: committedAt))
+            }
+            let over = item.deadline.duration(to: committedAt)
+            if over > .zero { late += 1 }
+            lateness.observe(max(.zero, over))
+        }
+        count(.lateCases, stage, by: late)
     }
+
     func generationFailed(stage: String, _ error: PipelineError) {
-        count("penstock_failed_runs_total", stage, "Generation runs that failed.", by: 1)
+        count(.failedRuns, stage)
+        if error.disposition == .fenced { count(.leasesLost, stage) }
     }
-    func parked(stage: String, code: ErrorCode, outcomes: Int) {
-        registry.makeCounter(
-            name: "penstock_parked_outcomes_total", labels: labels(stage) + [("code", code.name)],
-            help: "Outcomes that a sink has refused for good."
-        ).increment(by: outcomes)
-    }
-    func figures(parked: [String: Int]?, deadLetters: [String: Int]?) {
-        latest.withLock { latest in
-            latest.parked = parked
-            let none = Dictionary(uniqueKeysWithValues: stages.map { ($0, 0) })
-            latest.deadLetters = deadLetters.map { none.merging($0) { $1 } }
-        }
-        for stage in (parked ?? [:]).keys {
-            registry.setGauge(
-                name: "penstock_parked_outcomes", labels: labels(stage),
-                help: "Outcomes that a sink has refused, waiting for an operator."
-            ) { [weak self] in self?.latest.withLock { $0.parked?[stage].map(Double.init) } }
-        }
-        for stage in deadLetters == nil ? [] : stages {
-            registry.setGauge(
-                name: "penstock_stored_dead_letters", labels: labels(stage),
-                help: "Dead letters that the store keeps, waiting for an operator."
-            ) { [weak self] in self?.latest.withLock { $0.deadLetters?[stage].map(Double.init) } }
-        }
-    }
+
+    func deliveryLost(stage: String) { count(.leasesLost, stage) }
+
     func delivered(stage: String, outcomes: Int, took: Duration) {
-        count("penstock_delivered_outcomes_total", stage, "Outcomes delivered.", by: outcomes)
-        time("penstock_delivery_seconds", stage, "Time of a delivery of a batch.", took)
+        count(.deliveredOutcomes, stage, by: outcomes)
+        registry.histogram(.deliverySeconds, pipeline, stage).observe(took)
+    }
+
+    func parked(stage: String, code: ErrorCode, outcomes: Int) {
+        registry.counter(.parkedOutcomesTotal, pipeline, stage, code.name).increment(by: outcomes)
+    }
+
+    // MARK: What waits
+
+    var hearsFigures: Bool { true }
+
+    func figures(_ figures: WaitingFigures?) {
+        latest.withLock { $0 = figures }
+        guard let figures else { return }
+        for sink in figures.parked.keys {
+            gauge(.parkedOutcomes, sink) { $0.parked[sink].map(Double.init) }
+        }
+        if figures.deadLetters != nil {
+            for stage in stages {
+                gauge(.storedDeadLetters, stage) { figures in
+                    figures.deadLetters.map { Double($0[stage] ?? 0) }
+                }
+            }
+        }
+        guard let barrier = figures.barrier, let next = barrier.next else { return }
+        registry.setGauge(.nextFiring, pipeline, barrier.stage, next.closedBy) { [weak self] in
+            self?.latest.withLock { $0?.barrier?.next }.flatMap {
+                $0.closedBy == next.closedBy ? Double($0.at.microseconds) / 1_000_000 : nil
+            }
+        }
+    }
+
+    private func prepareBarrier(_ stage: String) {
+        _ = registry.histogram(.fullness, pipeline, stage)
+        gauge(.openCases, stage) { barrier, _ in Double(barrier.overview.open.count) }
+        gauge(.openFill, stage) { barrier, _ in
+            barrier.fullBatch.map { Double(barrier.overview.open.count) / Double($0) }
+        }
+        gauge(.openAge, stage) { barrier, now in barrier.overview.open.oldest.age(at: now) }
+        gauge(.deadlineSlack, stage) { barrier, now in
+            barrier.overview.open.earliestDeadline.map { -$0.duration(to: now).inSeconds }
+        }
+        gauge(.sealedWaiting, stage) { barrier, _ in Double(barrier.overview.sealed) }
+        gauge(.sealedAge, stage) { barrier, now in barrier.overview.oldestSealed.age(at: now) }
+        gauge(.running, stage) { barrier, _ in Double(barrier.overview.running) }
+        gauge(.revision, stage) { barrier, _ in Double(barrier.overview.revision) }
+    }
+
+    private func prepareWorker(_ stage: String) {
+        for metric: MetricDeclaration in [.batches, .cases, .lateCases, .failedRuns, .leasesLost] {
+            count(metric, stage, by: 0)
+        }
+        for metric: MetricDeclaration in [.generationSeconds, .caseWait, .caseLateness] {
+            _ = registry.histogram(metric, pipeline, stage)
+        }
+    }
+
+    private func prepareSink(_ stage: String) {
+        count(.deliveredOutcomes, stage, by: 0)
+        count(.leasesLost, stage, by: 0)
+        _ = registry.histogram(.deliverySeconds, pipeline, stage)
+        gauge(.undelivered, stage) { barrier, _ in
+            Double(barrier.overview.undelivered[stage]?.count ?? 0)
+        }
+        gauge(.undeliveredAge, stage) { barrier, now in
+            (barrier.overview.undelivered[stage]?.oldest).age(at: now)
+        }
+    }
+
+    private func gauge(
+        _ metric: MetricDeclaration, _ stage: String,
+        _ read: @escaping @Sendable (WaitingFigures) -> Double?
+    ) {
+        registry.setGauge(metric, pipeline, stage) { [weak self] in
+            self?.latest.withLock { $0 }.flatMap(read)
+        }
+    }
+
+    /// A figure of the barrier, and of the store's clock now.
+    private func gauge(
+        _ metric: MetricDeclaration, _ stage: String,
+        _ read: @escaping @Sendable (WaitingFigures.Barrier, _ now: Timestamp) -> Double?
+    ) {
+        let clock = clock
+        gauge(metric, stage) { figures in
+            figures.barrier.flatMap { barrier in
+                let past = figures.readAt.duration(to: clock.now)
+                return read(barrier, barrier.overview.clock.advanced(by: past))
+            }
+        }
     }
 }
 
-/// A part of a whole, written `5%` or `0.05`.
-struct Share: TextValue, Equatable {
-    static let kind = "share"
-    /// From 0 to 1.
-    let value: Double
-    let text: String
+extension Timestamp? {
+    /// Seconds; 0 where nothing waits.
+    fileprivate func age(at now: Timestamp) -> Double {
+        self.map { max(0, $0.duration(to: now).inSeconds) } ?? 0
+    }
+}
 
-    init(_ value: Double) {
-        self.value = value
-        let hundredths = (value * 10_000).rounded() / 100
-        text = hundredths == hundredths.rounded() ? "\(Int(hundredths))%" : "\(hundredths)%"
+extension MetricDeclaration {
+    /// What stages of a type count.
+    init(_ counter: StageCounter) {
+        self = .counter(
+            "penstock_\(counter.name)_total", counter.help, labels: "pipeline", "stage")
     }
 
-    init(parsing text: String) throws(Refusal) {
-        let isPercent = text.hasSuffix("%")
-        guard let number = Double(isPercent ? String(text.dropLast()) : text) else {
-            throw Refusal(.invalidValue, "is not a share", hint: "for example 5%")
-        }
-        let value = isPercent ? number / 100 : number
-        guard (0...1).contains(value) else {
-            throw Refusal(.outOfRange, "lies outside 0% to 100%")
-        }
-        self.init(value)
-    }
+    /// Those of a running pipeline.
+    static let ofPipelines: [MetricDeclaration] = [
+        stageRecords, stageSeconds, rejectedRecords, keptElsewhere, restingPartitions, retries,
+        openCases, openFill, openAge, deadlineSlack, nextFiring, revision, sealedBatches,
+        sealedCases, fullness, sealedWaiting, sealedAge, running, batches, cases, lateCases,
+        generationSeconds, failedRuns, leasesLost, caseWait, caseLateness, undelivered,
+        undeliveredAge, deliveredOutcomes, deliverySeconds, parkedOutcomesTotal, parkedOutcomes,
+        storedDeadLetters,
+    ]
+
+    fileprivate static let stageRecords = counter(
+        "penstock_stage_records_total", "Records that left a stage.", labels: "pipeline", "stage")
+    fileprivate static let stageSeconds = histogram(
+        "penstock_stage_seconds", "Time that a stage took for a chunk.",
+        labels: "pipeline", "stage")
+    fileprivate static let rejectedRecords = counter(
+        "penstock_rejected_records_total",
+        "Records refused for good: dead letters, and requests of callers.",
+        labels: "pipeline", "stage", "code")
+    fileprivate static let keptElsewhere = counter(
+        "penstock_dead_letters_kept_elsewhere_total",
+        "Dead letters that their topic did not take, in the store or a file.",
+        labels: "pipeline", "topic", "place")
+    fileprivate static let restingPartitions = gauge(
+        "penstock_resting_partitions",
+        "Partitions that rest because nothing takes their dead letters.",
+        labels: "pipeline", "topic")
+    fileprivate static let retries = counter(
+        "penstock_retries_total", "Operations that failed and were tried again.",
+        labels: "pipeline")
+
+    fileprivate static let openCases = gauge(
+        "penstock_open_cases", "Cases that wait in the open batch, counted up to 100,000.",
+        labels: "pipeline", "stage")
+    fileprivate static let openFill = gauge(
+        "penstock_open_batch_fill_ratio",
+        "Waiting cases as a part of those that are sealed for their number alone.",
+        labels: "pipeline", "stage")
+    fileprivate static let openAge = gauge(
+        "penstock_open_oldest_case_age_seconds",
+        "How long the oldest case of the open batch has waited.", labels: "pipeline", "stage")
+    fileprivate static let deadlineSlack = gauge(
+        "penstock_open_earliest_deadline_seconds",
+        "Time up to the earliest deadline in the open batch; negative once it is over.",
+        labels: "pipeline", "stage")
+    fileprivate static let nextFiring = gauge(
+        "penstock_next_firing_timestamp_seconds",
+        "When the rule seals the open batch if nothing more arrives, since 1970; absent while it waits for arrivals or an operator.",
+        labels: "pipeline", "stage", "closed_by")
+    fileprivate static let revision = gauge(
+        "penstock_rule_revision", "The revision of the batching rule in force.",
+        labels: "pipeline", "stage")
+    fileprivate static let sealedBatches = counter(
+        "penstock_sealed_batches_total", "Batches that this process sealed, by the trigger.",
+        labels: "pipeline", "stage", "closed_by")
+    fileprivate static let sealedCases = counter(
+        "penstock_sealed_cases_total", "Cases in them.", labels: "pipeline", "stage", "closed_by")
+    fileprivate static let fullness = histogram(
+        "penstock_batch_fullness_ratio",
+        "Cases of a sealed batch as a part of those that are sealed for their number alone.",
+        labels: "pipeline", "stage",
+        buckets: .init([0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1]))
+    fileprivate static let sealedWaiting = gauge(
+        "penstock_sealed_batches", "Sealed batches that no worker holds.",
+        labels: "pipeline", "stage")
+    fileprivate static let sealedAge = gauge(
+        "penstock_sealed_oldest_batch_age_seconds",
+        "How long the oldest of them has been sealed.", labels: "pipeline", "stage")
+    fileprivate static let running = gauge(
+        "penstock_running_batches", "Batches that a worker of any process holds.",
+        labels: "pipeline", "stage")
+
+    fileprivate static let batches = counter(
+        "penstock_batches_total", "Batches generated.", labels: "pipeline", "stage")
+    fileprivate static let cases = counter(
+        "penstock_cases_total", "Cases answered.", labels: "pipeline", "stage")
+    fileprivate static let lateCases = counter(
+        "penstock_late_cases_total", "Cases answered after their deadline.",
+        labels: "pipeline", "stage")
+    fileprivate static let generationSeconds = histogram(
+        "penstock_generation_seconds", "Time of a generation run.", labels: "pipeline", "stage",
+        buckets: .run)
+    fileprivate static let failedRuns = counter(
+        "penstock_failed_runs_total", "Generation runs that failed.", labels: "pipeline", "stage")
+    fileprivate static let leasesLost = counter(
+        "penstock_leases_lost_total",
+        "Batches and deliveries that another process took over while this one worked on them.",
+        labels: "pipeline", "stage")
+    fileprivate static let caseWait = histogram(
+        "penstock_case_wait_seconds", "Time from a case's acceptance to its outcome.",
+        labels: "pipeline", "stage", buckets: .wait)
+    fileprivate static let caseLateness = histogram(
+        "penstock_case_lateness_seconds",
+        "How long after its deadline a case got its outcome; 0 for one in time.",
+        labels: "pipeline", "stage", buckets: .lateness)
+
+    fileprivate static let undelivered = gauge(
+        "penstock_undelivered_batches", "Batches that the sink has not delivered.",
+        labels: "pipeline", "stage")
+    fileprivate static let undeliveredAge = gauge(
+        "penstock_undelivered_oldest_batch_age_seconds",
+        "How long the oldest of them has had its outcomes.", labels: "pipeline", "stage")
+    fileprivate static let deliveredOutcomes = counter(
+        "penstock_delivered_outcomes_total", "Outcomes delivered.", labels: "pipeline", "stage")
+    fileprivate static let deliverySeconds = histogram(
+        "penstock_delivery_seconds", "Time of a delivery of a batch.",
+        labels: "pipeline", "stage", buckets: .run)
+    fileprivate static let parkedOutcomesTotal = counter(
+        "penstock_parked_outcomes_total", "Outcomes that a sink has refused for good.",
+        labels: "pipeline", "stage", "code")
+    fileprivate static let parkedOutcomes = gauge(
+        "penstock_parked_outcomes",
+        "Outcomes that a sink has refused, waiting for an operator.", labels: "pipeline", "stage")
+    fileprivate static let storedDeadLetters = gauge(
+        "penstock_stored_dead_letters",
+        "Dead letters that the store keeps, waiting for an operator.",
+        labels: "pipeline", "stage")
+}
+
+extension Histogram.Buckets {
+    /// Seconds, from a hundredth to ten minutes: what a batch takes.
+    static let run = Self([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600])
+    /// Seconds, from one to two days: what a case waits.
+    static let wait = Self([
+        1, 5, 15, 60, 300, 900, 3600, 7200, 14_400, 21_600, 28_800, 43_200, 57_600, 86_400, 172_800,
+    ])
+    /// Seconds, from in time to a day too late.
+    static let lateness = Self([0, 1, 10, 60, 300, 900, 3600, 14_400, 86_400])
 }

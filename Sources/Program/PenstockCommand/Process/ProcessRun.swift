@@ -68,8 +68,8 @@ struct ProcessRun: Sendable {
     ) throws -> PipelineRun {
         let metrics = PipelineMetrics(
             registry: Self.metrics, pipeline: definition.name,
-            stages: definition.stages.map { ($0.id, $0.contract.rejectionCodes) },
-            log: refusals)
+            stages: definition.stages,
+            log: refusals, clock: clock)
         var context = StageContext(
             pipeline: definition.name, stage: "", sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,

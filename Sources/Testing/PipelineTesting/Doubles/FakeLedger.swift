@@ -166,14 +166,20 @@ public final class FakeLedger: Ledger {
         return purges.count <= finished ? 1 : nil
     }
 
-    public func summary() async throws -> LedgerSummary {
+    public func overview() async throws -> LedgerOverview {
         state.withLock { state in
-            LedgerSummary(
-                pending: 0, openBatches: state.open, committedBatches: 0,
-                undelivered: state.deliveries.values.map(\.count).reduce(0, +),
-                generatedCases: 0, generationSeconds: 0)
+            LedgerOverview(
+                clock: storeTime, open: OpenBatch(count: 0, oldest: nil, earliestDeadline: nil),
+                revision: 1, sealed: state.open,
+                undelivered: state.deliveries.compactMapValues {
+                    $0.isEmpty ? nil : .init(count: $0.count, oldest: storeTime)
+                })
         }
     }
+    public func batches(_ selection: BatchSelection, limit: Int) async throws -> [BatchRecord] {
+        []
+    }
+    public func history(of id: UUID) async throws -> CaseHistory? { nil }
 }
 
 extension FakeLedger {

@@ -13,7 +13,7 @@ extension LedgerConformance {
             try requireEqual(
                 try await ledger.accept(chunk),
                 .accepted(AcceptedCounts(new: 0, reopened: 0, repeated: 20)))
-            try requireEqual(try await ledger.summary().pending, 20, "pending")
+            try requireEqual(try await ledger.overview().open.count, 20, "pending")
         },
         check("positions start as given, once") { fixture in
             let ledger = try await fixture.ledger(.manual)
@@ -59,7 +59,7 @@ extension LedgerConformance {
             try require(
                 try await ledger.snapshots(of: late.map(\.id)).isEmpty, "a zombie's cases are there"
             )
-            try requireEqual(try await ledger.summary().pending, 10, "pending")
+            try requireEqual(try await ledger.overview().open.count, 10, "pending")
         },
         check("a position that is not stored can't be advanced") { fixture in
             let ledger = try await fixture.ledger(.manual)

@@ -58,7 +58,7 @@ extension LedgerConformance {
             }
             let states = try await ledger.snapshots(of: batch.cases.map(\.id)).values.map(\.state)
             try requireEqual(states, [.running, .running], "states")
-            try requireEqual(try await ledger.summary().undelivered, 0, "deliveries")
+            try requireEqual(try await ledger.overview().undeliveredCount, 0, "deliveries")
             try await ledger.commit(fixture.commit(batch))
         },
         check("a late commit stands if nobody has claimed the batch since") { fixture in
@@ -84,7 +84,7 @@ extension LedgerConformance {
             }
             let after = try await ledger.snapshots(of: [cases[0].id])[cases[0].id]?.outcome
             try require(before != nil && before == after, "the outcome has changed")
-            try requireEqual(try await ledger.summary().undelivered, 1, "deliveries")
+            try requireEqual(try await ledger.overview().undeliveredCount, 1, "deliveries")
         },
         check("outcomes are exactly the batch's cases, or nothing is written") { fixture in
             let (ledger, _) = try await fixture.sealed(2)
@@ -193,7 +193,7 @@ extension LedgerConformance {
             try requireEqual(halves.flatMap(\.cases), whole.cases, "cases")
             try requireEqual(halves.map(\.closedBy), ["max_age", "max_age"], "closed by")
             for half in halves { try await ledger.commit(fixture.commit(half)) }
-            try requireEqual(try await ledger.summary().openBatches, 0, "open batches")
+            try requireEqual(try await ledger.overview().openBatches, 0, "open batches")
         },
         check("a single case can't be divided, and stays claimed") { fixture in
             let ledger = try await fixture.ledger(.maxAge(.zero))

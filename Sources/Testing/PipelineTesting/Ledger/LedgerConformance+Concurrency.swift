@@ -100,7 +100,7 @@ extension LedgerConformance {
                 return try await group.reduce(0, +)
             }
             try requireEqual(moved, 1, "moves")
-            try requireEqual(try await ledger.summary().pending, 10, "pending")
+            try requireEqual(try await ledger.overview().open.count, 10, "pending")
         },
         check("a case that is opened again while its old attempt is purged lives once") { fixture in
             let stage = fixture.stage(.maxAge(.zero))
@@ -123,7 +123,8 @@ extension LedgerConformance {
                 try requireEqual(
                     try await ledger.accept(Submissions([item])),
                     .accepted(AcceptedCounts(new: 0, reopened: 0, repeated: 1)), "round \(round)")
-                try requireEqual(try await ledger.summary().pending, 1, "round \(round), pending")
+                try requireEqual(
+                    try await ledger.overview().open.count, 1, "round \(round), pending")
             }
         },
     ]

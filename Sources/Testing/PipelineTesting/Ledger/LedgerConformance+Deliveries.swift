@@ -54,14 +54,14 @@ extension LedgerConformance {
             try require(try await ledger.claimDelivery("a") == nil, "claimed twice")
             try await ledger.delivered(batch: batch.number, sink: "a", token: first.token)
             try require(try await ledger.claimDelivery("a") == nil, "delivered twice")
-            try requireEqual(try await ledger.summary().undelivered, 1, "undelivered")
+            try requireEqual(try await ledger.overview().undeliveredCount, 1, "undelivered")
             let second = try requireValue(try await ledger.claimDelivery("b"), "delivery")
             try requireEqual(second.outcomes, first.outcomes, "outcomes")
         },
         check("without sinks there is nothing to deliver") { fixture in
             let (ledger, _, _) = try await fixture.committed(sinks: [])
             try require(try await ledger.claimDelivery("s") == nil, "there is")
-            try requireEqual(try await ledger.summary().undelivered, 0, "undelivered")
+            try requireEqual(try await ledger.overview().undeliveredCount, 0, "undelivered")
         },
         check("a stale delivery can do nothing") { fixture in
             let (ledger, batch, _) = try await fixture.committed(sinks: ["s"])
@@ -81,7 +81,7 @@ extension LedgerConformance {
                 try await ledger.releaseDelivery(
                     batch: number, sink: "s", token: stale.token, after: .zero)
             }
-            try requireEqual(try await ledger.summary().undelivered, 1, "undelivered")
+            try requireEqual(try await ledger.overview().undeliveredCount, 1, "undelivered")
             try await ledger.delivered(batch: number, sink: "s", token: fresh.token)
             try await ledger.delivered(batch: number, sink: "s", token: fresh.token)
         },
@@ -175,7 +175,7 @@ extension LedgerConformance {
         check("what a sink refuses is parked, and the delivery has ended") { fixture in
             let it = try await fixture.parked()
             try require(try await it.claim() == nil, "delivered again")
-            try requireEqual(try await it.ledger.summary().undelivered, 0, "undelivered")
+            try requireEqual(try await it.ledger.overview().undeliveredCount, 0, "undelivered")
             try requireEqual(try await it.ledger.parkedCounts(), ["s": 2], "counts")
             let parked = try await it.ledger.parked(.all, limit: 10)
             try requireEqual(Set(parked.map(\.caseID)), [it.cases[1], it.cases[3]], "cases")
@@ -255,7 +255,7 @@ extension LedgerConformance {
             try requireEqual(try await it.ledger.dropParked(.all), 2, "dropped")
             try await requireError(.fenced, "lease-lost") { try await it.refuse(second, []) }
             try require(try await it.claim() == nil, "delivered again")
-            try requireEqual(try await it.ledger.summary().undelivered, 0, "undelivered")
+            try requireEqual(try await it.ledger.overview().undeliveredCount, 0, "undelivered")
         },
         check("tries are counted in the store, and a replay tries at once what waits") { fixture in
             let ledger = try await fixture.ledger(.maxAge(.zero))

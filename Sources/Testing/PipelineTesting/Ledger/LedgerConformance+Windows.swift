@@ -16,7 +16,7 @@ extension LedgerConformance {
             try requireEqual(ready.answers, Array(repeating: counts, count: 100), "answers")
             try require(ready.window.left().isEmpty, "some were not accepted")
             try requireEqual(try await ledger.positions(of: "t", initial: [0: 0]), [0: 300])
-            try requireEqual(try await ledger.summary().pending, 300, "pending")
+            try requireEqual(try await ledger.overview().open.count, 300, "pending")
         },
         check("a conflict ends a window: it and what goes on from it are not accepted") { fixture in
             let ledger = try await fixture.ledger(.manual)
@@ -38,7 +38,7 @@ extension LedgerConformance {
                     .accepted(AcceptedCounts(new: chunk.records.count, reopened: 0, repeated: 0)))
             }
             try requireEqual(try await ledger.positions(of: "t", initial: [0: 0]), [0: 18])
-            try requireEqual(try await ledger.summary().pending, 18, "pending")
+            try requireEqual(try await ledger.overview().open.count, 18, "pending")
         },
         check("a zombie's window is refused from its beginning and leaves nothing") { fixture in
             let stage = fixture.stage(.manual)
@@ -55,7 +55,7 @@ extension LedgerConformance {
                 try await ready.handIn(to: zombie)
             }
             try require(ready.answers.isEmpty, "a zombie's chunk is accepted")
-            try requireEqual(try await ledger.summary().pending, 1, "pending")
+            try requireEqual(try await ledger.overview().open.count, 1, "pending")
             for chunk in chunks {
                 try await requireError(.fenced, "position-moved") {
                     _ = try await zombie.accept(chunk.submissions)
