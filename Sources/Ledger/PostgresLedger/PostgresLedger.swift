@@ -133,7 +133,7 @@ enum LedgerError {
                 .outcomesMismatch, "the outcomes are not those of the batch's cases",
                 cause: error.cause)
         case "PS007":
-            return .permanent(
+            return .fatal(
                 .batchIndivisible, "a batch of one case can't be divided", cause: error.cause)
         default: return error
         }
