@@ -282,10 +282,10 @@ extension MetricDeclaration {
         labels: "pipeline", "stage",
         buckets: .init([0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1]))
     fileprivate static let sealedWaiting = gauge(
-        "penstock_sealed_batches", "Sealed batches that no worker holds.",
+        "penstock_waiting_batches", "Sealed batches that no worker holds.",
         labels: "pipeline", "stage")
     fileprivate static let sealedAge = gauge(
-        "penstock_sealed_oldest_batch_age_seconds",
+        "penstock_waiting_oldest_batch_age_seconds",
         "How long the oldest of them has been sealed.", labels: "pipeline", "stage")
     fileprivate static let running = gauge(
         "penstock_running_batches", "Batches that a worker of any process holds.",

@@ -1,0 +1,157 @@
+"""What operators see of a running pipeline and change in it, on servers and on nothing but a disk alike."""
+
+import json
+import re
+import subprocess
+import time
+import urllib.request
+import uuid
+
+import pytest
+
+from stack import LIMIT, PENSTOCK, eventually, free_port
+
+MONTH = {"start_time": "2026-11-01T00:00:00Z", "end_time": "2026-12-01T00:00:00Z"}
+
+
+@pytest.fixture(params=["embedded", "real"])
+def stack(request):
+    return request.getfixturevalue(request.param)
+
+
+def rule(stages, document):
+    batch = next(stage for stage in stages if stage["type"] == "accumulate")
+    batch["trigger"] = {"any": [{"count": 5}, {"max_age": "10m"}, {"manual": True}]}
+    batch["max_batch"] = 5
+
+
+def started(stack):
+    """A running pipeline that seals five cases, or after ten minutes."""
+    path = stack.write(change=rule)
+    stack.call("migrate", path)
+    port = free_port()
+    process = stack.start("--admin", str(port), path)
+    stack.ready()
+    return path, process, port
+
+
+def create(api, count):
+    ids = [str(uuid.uuid4()) for _ in range(count)]
+    for number, case_id in enumerate(ids):
+        api("CreateReport", request={"case_id": case_id, "product_id": f"p{number}", "period": MONTH})
+    return ids
+
+
+def batches(stack, path, *arguments):
+    return json.loads(stack.call("batches", path, "--format", "json", *arguments).stdout)
+
+
+def metrics(port):
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=LIMIT).read().decode()
+    found = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            found[name] = float(value)
+    return found
+
+
+def values(port, name, **labels):
+    wanted = [f'{key}="{value}"' for key, value in labels.items()]
+    return [value for key, value in metrics(port).items()
+            if key.split("{")[0] == name and all(label in key for label in wanted)]
+
+
+def test_the_open_batch_and_the_life_of_a_case(stack):
+    path, process, port = started(stack)
+    ids = create(stack.api(), 3)
+    view = batches(stack, path)
+    assert (view["open"]["cases"], view["open"]["full_at"], view["open"]["fires_by"]) == (3, 5, "max_age"), view
+    assert view["open"]["oldest_accepted_at"] < view["clock"] < view["open"]["fires_at"] < view["open"]["earliest_deadline"]
+    text = stack.call("batches", path).stdout
+    assert "3 of 5 wait" in text and re.search(r"sealed at 5 cases, or in .* by max_age, or by `penstock flush`", text), text
+    eventually(lambda: values(port, "penstock_open_cases") == [3], "the gauge says 3")
+    assert values(port, "penstock_open_batch_fill_ratio") == [0.6]
+    assert 0 < values(port, "penstock_open_oldest_case_age_seconds")[0] < LIMIT
+    firing = values(port, "penstock_next_firing_timestamp_seconds", closed_by="max_age")[0]
+    assert time.time() < firing < time.time() + 600
+
+    life = json.loads(stack.call("case", path, ids[0], "--format", "json").stdout)
+    assert [a["state"] for a in life["attempts"]] == ["pending"] and "with 2 others" in life["attempts"][0]["waits"][0], life
+    create(stack.api(), 2)
+    eventually(lambda: [b["state"] for b in batches(stack, path)["batches"]] == ["done"], "five cases seal")
+    batch = batches(stack, path)["batches"][0]
+    assert (batch["cases"], batch["closed_by"], batch["attempts"]) == (5, "count", 1), batch
+    assert batch["wait_seconds"] >= 0 and {d["sink"] for d in batch["deliveries"]} == {"ready", "answers"}
+    life = json.loads(stack.call("case", path, ids[0], "--format", "json").stdout)["attempts"][0]
+    assert life["state"] == "succeeded" and life["batch"]["batch"] == batch["batch"] and life["waits"] == [], life
+    assert batches(stack, path, "--unfinished")["batches"] == []
+    eventually(lambda: values(port, "penstock_open_cases") == [0], "the gauge says 0")
+    assert values(port, "penstock_sealed_batches_total", closed_by="count") == [1]
+    assert values(port, "penstock_batch_fullness_ratio_sum") == [1]
+    assert values(port, "penstock_case_wait_seconds_count") == [5]
+    assert values(port, "penstock_undelivered_batches") == [0, 0]
+    # Without a process that runs it, as with one.
+    stack.stop(process)
+    assert batches(stack, path)["batches"][0] == batch
+
+
+def test_cancelling(stack):
+    path, _, _ = started(stack)
+    api = stack.api()
+    ids = create(api, 3)
+    unknown = str(uuid.uuid4())
+    assert stack.call("cancel", path, ids[0], ids[1], "--reason", "asked for twice").stdout == "2 cases cancelled\n"
+    status = api("GetReport", case_id=ids[0])
+    assert status["status"]["state"].endswith("CANCELLED"), status
+    result = stack.call("cancel", path, ids[0], unknown, check=False)
+    assert result.returncode == 1 and f"{unknown}: is not known" in result.stderr and ids[0] not in result.stderr, result
+    stack.call("flush", path, "batch")
+    eventually(lambda: batches(stack, path)["open"]["cases"] == 0, "the third is sealed")
+    result = stack.call("cancel", path, ids[2], check=False)
+    assert result.returncode == 1 and "already" in result.stderr, result.stderr
+    life = stack.call("case", path, ids[1]).stdout
+    assert "cancelled" in life and "asked for twice" in life, life
+    # A repeat of its request opens it again.
+    api("CreateReport", request={"case_id": ids[0], "product_id": "p0", "period": MONTH})
+    attempts = json.loads(stack.call("case", path, ids[0], "--format", "json").stdout)["attempts"]
+    assert [a["state"] for a in attempts] == ["cancelled", "pending"], attempts
+
+
+def test_top_shows_one_look_after_the_other(embedded):
+    path, _, _ = started(embedded)
+    create(embedded.api(), 1)
+    looks = embedded.call("top", path, "--count", 3, "--interval", "100ms").stdout.split("\n\n")
+    assert len(looks) == 3 and all("1 of 5 waits" in look for look in looks), looks
+
+
+def test_what_is_not_there_is_said(embedded):
+    path = embedded.write(change=rule)
+    for command in (["batches", path], ["case", path, str(uuid.uuid4())], ["cancel", path, str(uuid.uuid4())]):
+        result = embedded.call(*command, check=False)
+        assert result.returncode == 69 and "is not there" in result.stderr, result.stderr
+    result = embedded.call("case", path, "nonsense", check=False)
+    assert result.returncode == 64 and "it is a UUID" in result.stderr
+    result = embedded.call("batches", path, "--stage", "nonsense", check=False)
+    assert result.returncode == 64 and "there is batch" in result.stderr
+
+
+def test_every_metric_is_listed_and_those_that_count_are_there_from_the_start(embedded):
+    listed = {m["name"]: m for m in json.loads(subprocess.run(
+        [PENSTOCK, "metrics", "--format", "json"], check=True, capture_output=True, text=True, timeout=LIMIT).stdout)["metrics"]}
+    path, _, port = started(embedded)
+
+    def served():
+        names = {re.sub(r"_(bucket|sum|count)$", "", name.split("{")[0]) for name in metrics(port)}
+        return {name if name in listed else f"{name} is not listed" for name in names}
+    eventually(lambda: "penstock_open_cases" in served(), "the figures are there")
+    assert {name for name in served() if "not listed" in name} == set()
+    zero = {"penstock_batches_total", "penstock_failed_runs_total", "penstock_leases_lost_total", "penstock_late_cases_total",
+            "penstock_case_wait_seconds", "penstock_case_lateness_seconds", "penstock_batch_fullness_ratio", "penstock_retries_total",
+            "penstock_cache_hits_total", "penstock_cache_misses_total", "penstock_rejected_records_total", "penstock_delivered_outcomes_total"}
+    assert zero <= served()
+    # The labels are those that are said.
+    for name in metrics(port):
+        labels = set(re.findall(r"(\w+)=", name)) - {"le"}
+        base = re.sub(r"_(bucket|sum|count)$", "", name.split("{")[0])
+        assert labels == set(listed[base]["labels"]), name
