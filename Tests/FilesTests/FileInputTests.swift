@@ -235,5 +235,5 @@ private struct RecordingRefusals: RefusalObserver {
         }
     }
     func keptElsewhere(_ count: Int, of input: String, in place: String, because: PipelineError) {}
-    func resting(_ partitions: [Int32], of input: String, because: PipelineError?) {}
+    func paused(_ partitions: [Int32], of input: String, because: PipelineError?) {}
 }

@@ -136,9 +136,9 @@ struct BusSourceTests {
     }
 
     @Test(
-        "lets a partition rest, ever longer, if nothing takes its dead letter, and reads the others on"
+        "pauses a partition, ever longer, if nothing takes its dead letter, and reads the others on"
     )
-    func restingPartitions() async throws {
+    func pausedPartitions() async throws {
         let bus = FakeBus(tooLarge: 1)
         let source = BusSource(
             bus: bus, resource: "bus", subscription: Subscription(topic: "requests", group: "g"),
@@ -162,11 +162,12 @@ struct BusSourceTests {
             group.cancelAll()
         }
         #expect(chunks.entries[0].records.isEmpty)
-        let rests = bus.rests.entries
-        #expect(rests.map(\.partitions) == [[0], [0], [0]])
+        let pauses = bus.pauses.entries
+        #expect(pauses.map(\.partitions) == [[0], [0], [0]])
         #expect(bus.consumerCalls.entries.filter { $0 == "rewind" }.count == 3)
-        for (rest, longest) in zip(rests, [1, 2, 4]) {
-            #expect((Duration.seconds(longest) * 0.75 ... .seconds(longest)).contains(rest.pause))
+        for (pause, longest) in zip(pauses.map(\.pause), [1, 2, 4]) {
+            #expect(
+                (Duration.seconds(longest) * 0.75 ... .seconds(longest)).contains(pause))
         }
     }
 
@@ -209,5 +210,5 @@ private final class RecordingRefusals: RefusalObserver {
     func keptElsewhere(_ count: Int, of input: String, in place: String, because: PipelineError) {
         kept.note("\(count) of \(input) in \(place)")
     }
-    func resting(_ partitions: [Int32], of input: String, because: PipelineError?) {}
+    func paused(_ partitions: [Int32], of input: String, because: PipelineError?) {}
 }

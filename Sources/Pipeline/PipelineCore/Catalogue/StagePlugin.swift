@@ -128,7 +128,7 @@ public struct StageContext: Sendable {
     public var deadLetters: (any DeadLetterStore)?
     /// Hears what is refused.
     public var refusals: any RefusalObserver = SilentRefusalObserver()
-    /// Whether this process answers callers; without, inputs that are front doors stay shut.
+    /// Whether this process answers callers; without, inputs from request services stay closed.
     public var servesCallers: Bool
     /// Settlement comes with a batch, not with a chunk: waiting for it would hold up the chain.
     public var settlesLate: Bool

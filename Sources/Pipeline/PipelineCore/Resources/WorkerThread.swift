@@ -5,7 +5,7 @@ internal import Synchronization
 /// A thread for blocking calls. It begins with the first call, and ends when the last reference
 /// goes, after what was asked of it.
 public final class WorkerThread: BlockingWorker {
-    private let lane: Lane
+    private let queue: JobQueue
 
     /// - Parameter begin: runs on the thread before all else.
     public convenience init(beginningWith begin: @escaping @Sendable () -> Void = {}) {
@@ -27,7 +27,7 @@ public final class WorkerThread: BlockingWorker {
             _ = try NativeThread(name: "worker", body)
         }
     ) {
-        lane = Lane(idleLimit: idleLimit, whenIdle: whenIdle) { body throws(ThreadError) in
+        queue = JobQueue(idleLimit: idleLimit, whenIdle: whenIdle) { body throws(ThreadError) in
             try starter {
                 begin()
                 body()
@@ -38,26 +38,26 @@ public final class WorkerThread: BlockingWorker {
     typealias Starter =
         @Sendable (_ body: @escaping @Sendable () -> Void) throws(ThreadError) -> Void
 
-    deinit { lane.stop() }
+    deinit { queue.stop() }
 
     /// Starts the thread, as the first call does otherwise.
     /// - Throws: ``PipelineError`` `no-thread`, retryable: the system gives no more threads.
     public func start() throws(PipelineError) {
-        do { try lane.start() } catch { throw .retryable(.noThread, "\(error)", cause: error) }
+        do { try queue.start() } catch { throw .retryable(.noThread, "\(error)", cause: error) }
     }
 
     /// Runs `body` after all that was asked for earlier, without waiting for it.
     /// - Throws: what ``start()`` does; `body` does not run then.
     public func enqueue(_ body: @escaping @Sendable () -> Void) throws(PipelineError) {
         try start()
-        lane.add(body)
+        queue.add(body)
     }
 
     /// - Throws: what `body` throws, and what ``start()`` does.
     public func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
         try start()
         return try await suspended { (resumption: Resumption<T>) in
-            lane.add { resumption.resume(with: Result(catching: body)) }
+            queue.add { resumption.resume(with: Result(catching: body)) }
         }
     }
 }
@@ -70,7 +70,7 @@ extension WorkerThread {
     ) async throws -> T {
         try start()
         let result = FirstResult<T>()
-        lane.add { result.give(Result(catching: body)) }
+        queue.add { result.give(Result(catching: body)) }
         return try await withTaskCancellationHandler {
             try await result.wait()
         } onCancel: {
@@ -80,7 +80,7 @@ extension WorkerThread {
 }
 
 /// The thread's queue. Apart from the worker, so that the thread does not keep the worker alive.
-@safe private final class Lane: @unchecked Sendable {
+@safe private final class JobQueue: @unchecked Sendable {
     // The pthread objects are touched through their functions only, and the variables only while
     // `mutex` is held.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>

@@ -65,7 +65,7 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
         ).increment(by: count)
         log.keptElsewhere(count, of: input, in: place, because: because)
     }
-    func resting(_ partitions: [Int32], of input: String, because: PipelineError?) {
+    func paused(_ partitions: [Int32], of input: String, because: PipelineError?) {
         registry.makeGauge(
             name: "penstock_resting_partitions",
             labels: [("pipeline", pipeline), ("topic", input)],

@@ -6,7 +6,7 @@ internal import PipelineCore
 internal import PipelineRuntime
 internal import StandardCatalogue
 
-/// Pipelines and their front doors in this process.
+/// Pipelines and their request services in this process.
 struct ProcessRun: Sendable {
     let definitions: [PipelineDefinition]
     let catalogue: Catalogue
@@ -88,8 +88,9 @@ struct ProcessRun: Sendable {
         return PipelineRun(graph, role: options.role.ofRun, environment: environment)
     }
 
-    /// Front doors and pipelines stop together, so that one grace bounds both: a pipeline settles
-    /// what it has taken from callers, and front doors wait for that no longer than it has time.
+    /// Request services and pipelines stop together, so that one grace bounds both: a pipeline
+    /// settles what it has taken from callers, and request services wait for that no longer than
+    /// it has time.
     private func run(
         _ runs: [PipelineRun], _ refusals: [RefusalLog], _ services: [any RequestService],
         _ monitor: ReadinessMonitor, asking resources: [any Resource]
