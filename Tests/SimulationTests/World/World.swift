@@ -24,7 +24,7 @@ final class World: Sendable {
     let audit: Audit
     let clients: Clients
     let state: Mutex<State>
-    /// See ``ObservedLedger/fault``.
+    /// See ``RecordingLedger/fault``.
     private let fault: @Sendable (_ operation: String) throws -> Void
 
     init(

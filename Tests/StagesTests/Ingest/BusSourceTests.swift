@@ -113,7 +113,7 @@ struct BusSourceTests {
         #expect(letter.rejection.record.headers == large.headers)
         #expect(letter.refusal.code == "too-large")
         #expect(letter.resource == "bus")
-        #expect(refusals.kept.entries == ["1 of requests in store"])
+        #expect(refusals.keptElsewhere.entries == ["1 of requests in store"])
     }
 
     @Test(
@@ -143,7 +143,7 @@ struct BusSourceTests {
         let source = BusSource(
             bus: bus, resource: "bus", subscription: Subscription(topic: "requests", group: "g"),
             create: nil,
-            intake: Intake(decoder: RefusingDecoder(), context: .testing(clock: time.clock)))
+            intake: Intake(decoder: FailingDecoder(), context: .testing(clock: time.clock)))
         var mixed = fetch([7])
         mixed.advances.append(
             PositionAdvance(source: "requests", partition: 3, expected: 5, next: 6))
@@ -196,19 +196,9 @@ struct BusSourceTests {
 }
 
 /// Refuses everything.
-private struct RefusingDecoder: RecordDecoder {
+private struct FailingDecoder: RecordDecoder {
     func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection] {
         defer { records = [] }
         return records.map { Rejection($0, stage: stage, code: "malformed", reason: "bad") }
     }
-}
-
-/// What was told of refusals.
-private final class RecordingRefusals: RefusalObserver {
-    let kept = Journal<String>()
-    func rejected(_ rejections: [Rejection]) {}
-    func keptElsewhere(_ count: Int, of input: String, in place: String, because: PipelineError) {
-        kept.note("\(count) of \(input) in \(place)")
-    }
-    func paused(_ partitions: [Int32], of input: String, because: PipelineError?) {}
 }

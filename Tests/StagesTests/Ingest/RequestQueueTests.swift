@@ -6,7 +6,7 @@ import Testing
 @testable import Stages
 
 /// Refuses payloads that begin with a 9.
-private struct PickyDecoder: RecordDecoder {
+private struct FakeDecoder: RecordDecoder {
     func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection] {
         let refused = records.filter { $0.payload.first == 9 }
         records.removeAll { $0.payload.first == 9 }
@@ -21,7 +21,7 @@ struct RequestQueueTests {
     private func queue(maxChunk: Int = 512) -> RequestQueue {
         RequestQueue(
             maxChunk: maxChunk,
-            intake: Intake(decoder: PickyDecoder(), context: .testing(clock: time.clock)))
+            intake: Intake(decoder: FakeDecoder(), context: .testing(clock: time.clock)))
     }
 
     /// Runs a queue whose chunks go to `take`.
