@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import CHiredis
 internal import Calendar
 internal import Glibc
