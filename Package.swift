@@ -132,11 +132,11 @@ let package = Package(
             ]),
         layer(
             "Program", "DryRunReport",
-            ["Calendar", "PipelineCore", "CommandLineInterface", "ConfigurationDiagnostics"]),
+            ["Calendar", "PipelineCore", "ConfigurationDiagnostics"]),
         layer(
             "Program", "DryRunRendering",
             [
-                "Calendar", "DryRunReport", "PipelineCore", "LocatedJSON", "CommandLineInterface",
+                "Calendar", "DryRunReport", "PipelineCore", "LocatedJSON",
                 "ConfigurationDiagnostics",
             ]),
         layer(
@@ -263,15 +263,15 @@ let package = Package(
             [
                 "DryRun", "PipelineConfiguration", "PipelineRuntime", "StandardCatalogue",
                 "PipelineCore", "PipelineTesting", "Logging", "Calendar", "DryRunRendering",
-                "DryRunReport", "CommandLineInterface", "ConfigurationDiagnostics",
+                "DryRunReport", "ConfigurationDiagnostics",
                 "ConfigurationFields", "LocatedJSON", "Concurrency",
             ], exclude: ["Golden", "Foreign"]),
         tests(
             "PenstockCommand",
             [
                 "PenstockCommand", "StandardCatalogue", "PipelineTesting", "PipelineCore",
-                "PipelineConfiguration", "CommandLineInterface", "ConfigurationDiagnostics",
-                "ConfigurationFields", "LocatedJSON",
+                "PipelineConfiguration", "DryRunReport", "CommandLineInterface",
+                "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON",
             ], exclude: ["Golden"]),
     ]
 )

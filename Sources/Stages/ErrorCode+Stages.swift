@@ -10,7 +10,7 @@ extension ErrorCode {
         "bus-mismatch", .failure, "A bus refused a message that it was not given.",
         remedy: "Correct the bus: it names messages of the send that it answers.")
     package static let foreignCacheEntry = ErrorCode(
-        "foreign-cache-entry", .passing,
+        "foreign-cache-entry", .noted,
         "What lies under a case's key in the cache is not that case's answer.",
         remedy: "The store answers instead. Who else writes to that database of Redis?")
     package static let notAccepted = ErrorCode(

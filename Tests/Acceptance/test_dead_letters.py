@@ -1,6 +1,7 @@
 """What a bus refuses for good is parked or kept, found by an operator, and replayed; nothing else waits for it."""
 
 import json
+import time
 import urllib.request
 import uuid
 
@@ -160,6 +161,7 @@ def test_what_its_topic_does_not_take_is_kept_in_the_store_and_replayed(real, tr
     letters.sort(key=lambda letter: letter["code"], reverse=True)
     assert [letter["code"] for letter in letters] == ["malformed", "conflict"], letters
     first = letters[0]
+    assert abs(first["kept_at_microseconds"] / 1e6 - time.time()) < 600, first
     assert (first["key"], first["payload"], first["origin"]) == ("key", "{" + " " * 1000, topic)
     assert first["headers"] == [
         {"name": "trace", "value_base64": "AP8="}, {"name": "null", "value": None}, {"name": "empty", "value": ""}]
@@ -311,6 +313,7 @@ def test_a_line_whose_dead_letter_its_file_does_not_take_is_kept_elsewhere(embed
     if store:
         process = embedded.start(path, serving=False)
         [letter] = eventually(lambda: dead_letters(embedded, path), "the dead letter is kept")
+        assert abs(letter["kept_at_microseconds"] / 1e6 - time.time()) < 600, letter
         assert (letter["code"], letter["payload"], letter["stage"]) == ("malformed", "{bad", "in"), letter
         # A line goes back into no topic: it is told, and stays.
         replayed = embedded.call("dead-letters", "replay", path, "--all", check=False)

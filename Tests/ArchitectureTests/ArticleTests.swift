@@ -58,6 +58,22 @@ struct ArticleTests {
         }
     }
 
+    @Test("a listing below the path of a file is that file, whole")
+    func listings() throws {
+        var listings = 0
+        for article in articles {
+            let listing = /`(Tests\/[^`\s]+)`\)?:\n\n```\w+\n((?:.|\n)*?)\n```\n/
+            for match in article.text.matches(of: listing) {
+                let path = String(match.output.1)
+                listings += 1
+                let file = try String(
+                    contentsOf: SourceTree.root.appending(path: path), encoding: .utf8)
+                #expect(match.output.2 + "\n" == file, "\(article.name): \(path)")
+            }
+        }
+        #expect(listings > 4)
+    }
+
     @Test("every file name in them is that of a file")
     func files() throws {
         let names = try SourceTree.sources().files.map { $0.path.split(separator: "/").last! }

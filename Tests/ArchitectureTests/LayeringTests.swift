@@ -118,16 +118,16 @@ struct LayeringTests {
     }
 
     @Test(
-        "a dry run's report is values and figures: it knows no runtime, and nothing that fills or renders it"
+        "a dry run's report is values and figures: it knows no runtime and no command line, and nothing that fills or renders it"
     )
     func dryRunReport() {
-        let allowed = Set(Self.configuration).union(["PipelineCore"])
+        let allowed = Self.settings.union(["PipelineCore"])
         #expect(imported(by: "DryRunReport").isSubset(of: allowed))
     }
 
     @Test("what renders a dry run's report knows nothing else of the dry run")
     func dryRunRendering() {
-        let allowed = Set(Self.configuration).union(["DryRunReport", "PipelineCore"])
+        let allowed = Self.settings.union(["DryRunReport", "PipelineCore"])
         #expect(imported(by: "DryRunRendering").isSubset(of: allowed))
     }
 

@@ -10,12 +10,23 @@ struct SourceTree {
 
         /// Written by a generator and kept as it wrote it.
         var isGenerated: Bool { path.contains("/Generated/") || path.hasSuffix(".pb.swift") }
+
+        /// What tests are made of, and measured with: no part of the program.
+        var isOfTests: Bool { path.hasPrefix("Testing/") }
     }
 
     static let root = URL(filePath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
     let files: [File]
+
+    /// The targets of the package's libraries: what strangers write stages with.
+    static func offered() throws -> Set<String> {
+        let manifest = try String(
+            contentsOf: root.appending(path: "Package.swift"), encoding: .utf8)
+        let libraries = manifest.matches(of: /\.library\(\s*name: "\w+",\s*targets: \[([^\]]*)\]/)
+        return Set(libraries.flatMap { $0.output.1.matches(of: /\w+/).map { String($0.output) } })
+    }
 
     private static let trees = Result { try ["Sources", "Tests"].map(load(_:)) }
 

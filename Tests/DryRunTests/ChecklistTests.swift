@@ -1,4 +1,3 @@
-import CommandLineInterface
 import ConfigurationDiagnostics
 import ConfigurationFields
 import DryRun
@@ -33,7 +32,7 @@ struct ChecklistTests {
             return report
         }
         let report = try await checklist.report(on: shipped)
-        #expect(report.exitCode(strict: true) == .success)
+        #expect(report.outcome(strict: true) == .passed)
         try GoldenText.expect(report.checklist(colour: false), toBe: "checklist-ok.txt")
         try GoldenText.expect(
             report.checklist(colour: true).replacing("\u{1B}", with: "ESC"),
@@ -62,9 +61,9 @@ struct ChecklistTests {
             [ResourceFinding("generator \(written)", .unreachable, "can't be reached")]
         }
         let report = try await checklist.report(on: shipped)
-        #expect(report.exitCode(strict: false) == .unavailable)
+        #expect(report.outcome(strict: false) == .unreachable)
         try GoldenText.expect(report.checklist(colour: false), toBe: "checklist-wrong.txt")
-        let json = report.json(strict: false).written(.pretty) + "\n"
+        let json = report.json(exitCode: 69).written(.pretty) + "\n"
         try GoldenText.expect(json, toBe: "checklist-wrong.json")
         #expect(!json.contains("s3cret"))
     }
@@ -78,7 +77,7 @@ struct ChecklistTests {
                 "\"PENSTOCK_BUS\",    \"default\": \"embedded:data/penstock.sqlite\"",
                 with: "\"PENSTOCK_BUS\"")
         let report = try await checklist.report(on: text)
-        #expect(report.exitCode(strict: false) == .configuration)
+        #expect(report.outcome(strict: false) == .misconfigured)
         try GoldenText.expect(
             report.checklist(colour: false) + "\n" + report.diagnostics.rendered(as: .text),
             toBe: "checklist-not-in-order.txt")
@@ -111,7 +110,7 @@ struct ChecklistTests {
             #expect(simulated.entries == ["reports"])
             #expect(report.diagnostics.list.contains { $0.code.rawValue == code })
             #expect(entry(.static, report)?.status == .fail)
-            #expect(report.exitCode(strict: false) == .configuration)
+            #expect(report.outcome(strict: false) == .misconfigured)
         }
     }
 
@@ -120,7 +119,7 @@ struct ChecklistTests {
         let report = try await Checklist().report(on: text)
         #expect(report.checks.map(\.status) == [.fail, .skip, .skip, .skip])
         #expect(report.checks.map(\.step) == DryRunCheck.Step.allCases)
-        #expect(report.exitCode(strict: false) == .configuration)
+        #expect(report.outcome(strict: false) == .misconfigured)
     }
 
     @Test("of a file that can't be opened")
@@ -138,7 +137,7 @@ struct ChecklistTests {
                 throw Diagnostic(.unreadableFile, "can't be read: no such file")
             })
         #expect(entry(.static, report)?.detail == "nowhere.json can't be read: no such file")
-        #expect(report.exitCode(strict: false) == .configuration)
+        #expect(report.outcome(strict: false) == .misconfigured)
     }
 
     @Test("opens nothing offline, and says so")
@@ -150,17 +149,17 @@ struct ChecklistTests {
         #expect(connect.status == .skip)
         #expect(connect.detail == "not asked: --offline")
         #expect(checklist.openings.entries.isEmpty)
-        #expect(report.exitCode(strict: false) == .success)
-        #expect(report.exitCode(strict: true) == .failure)
+        #expect(report.outcome(strict: false) == .passed)
+        #expect(report.outcome(strict: true) == .failed)
     }
 }
 
-@Suite("A dry run's exit code")
-struct ExitCodeTests {
-    private func code(_ checks: [DryRunCheck], strict: Bool = false) -> ExitCode {
+@Suite("A dry run's outcome")
+struct OutcomeTests {
+    private func outcome(_ checks: [DryRunCheck], strict: Bool = false) -> DryRunReport.Outcome {
         var report = DryRunReport(file: "f")
         report.checks = checks
-        return report.exitCode(strict: strict)
+        return report.outcome(strict: strict)
     }
 
     private static let unreachable: DryRunCheck = {
@@ -169,34 +168,34 @@ struct ExitCodeTests {
         return check
     }()
 
-    @Test("is 0 when nothing failed, and 1 under --strict when something was skipped")
+    @Test("is good when nothing failed, and under --strict when nothing was skipped either")
     func skipped() {
         let checks = [
             DryRunCheck(.static, "", .ok, "fine"), DryRunCheck(.connect, "", .skip, "offline"),
         ]
-        #expect(code(checks) == .success)
-        #expect(code(checks, strict: true) == .failure)
-        #expect(code([checks[0]], strict: true) == .success)
+        #expect(outcome(checks) == .passed)
+        #expect(outcome(checks, strict: true) == .failed)
+        #expect(outcome([checks[0]], strict: true) == .passed)
     }
 
-    @Test("is 78 for the file and its environment, whatever else failed")
+    @Test("is a matter of the file and its environment, whatever else failed")
     func configuration() {
         for step in [DryRunCheck.Step.static, .environment] {
             let failed = DryRunCheck(step, "", .fail, "broken")
-            #expect(code([failed]) == .configuration)
-            #expect(code([failed, Self.unreachable]) == .configuration)
+            #expect(outcome([failed]) == .misconfigured)
+            #expect(outcome([failed, Self.unreachable]) == .misconfigured)
         }
     }
 
-    @Test("is 69 for a backend that does not answer, 1 for one that is not as it should be")
+    @Test("tells a backend that does not answer from one that is not as it should be")
     func backends() {
         let wrong = DryRunCheck(.connect, "bus: topic t", .fail, "not there")
-        #expect(code([wrong]) == .failure)
-        #expect(code([wrong, Self.unreachable]) == .unavailable)
+        #expect(outcome([wrong]) == .failed)
+        #expect(outcome([wrong, Self.unreachable]) == .unreachable)
     }
 
-    @Test("is 1 for a promise that the simulation does not keep")
+    @Test("is bad for a promise that the simulation does not keep")
     func simulation() {
-        #expect(code([DryRunCheck(.simulate, "", .fail, "late")]) == .failure)
+        #expect(outcome([DryRunCheck(.simulate, "", .fail, "late")]) == .failed)
     }
 }

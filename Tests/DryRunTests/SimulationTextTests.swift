@@ -27,6 +27,17 @@ struct SimulationTextTests {
         #expect(timeline.allSatisfy { $0.count <= 60 })
     }
 
+    @Test("leaves out labels of the scale that would touch")
+    func scale() {
+        for width in 50...120 {
+            let lines = SyntheticDay.seconds.text(width: width).split(separator: "\n")
+            let scale = lines.first { $0.contains("┬") }.flatMap { lines.firstIndex(of: $0) }
+            let labels = lines[scale! - 1].split(separator: " ")
+            #expect(!labels.isEmpty)
+            #expect(labels.allSatisfy { $0.count(where: { $0 == ":" }) == 2 }, "\(labels)")
+        }
+    }
+
     @Test("differs with colours in nothing but the colours")
     func colours() throws {
         let text = SyntheticDay.late.text(width: 100, colour: true)

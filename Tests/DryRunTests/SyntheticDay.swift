@@ -203,6 +203,17 @@ extension SyntheticDay {
         return day.report()
     }
 
+    /// Four cases, one a second: the scale counts in milliseconds.
+    static var seconds: SimulationReport {
+        var report = SimulationReport(
+            pipeline: "p", file: "p.json", start: SyntheticDay().start, sla: .seconds(60),
+            traceLength: .seconds(3))
+        report.arrivals = (0..<4).map { .seconds($0) }
+        report.cases = report.arrivals
+        report.end = .seconds(3)
+        return report
+    }
+
     /// Events that are passed on one by one: nothing is collected and nothing answered.
     static var events: SimulationReport {
         var report = SyntheticDay().report()

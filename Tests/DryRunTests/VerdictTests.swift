@@ -1,3 +1,4 @@
+import DryRunRendering
 import DryRunReport
 import PipelineCore
 import Testing

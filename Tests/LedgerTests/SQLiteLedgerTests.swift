@@ -33,9 +33,7 @@ struct SQLiteLedgerTests {
             #expect(delivery.outcomes[1].parameters == [1])
             try await ledger.delivered(batch: batch.number, sink: sink, token: delivery.token)
         }
-        let summary = try await ledger.summary()
-        #expect(summary.committedBatches == 1 && summary.undelivered == 0)
-        #expect(summary.generatedCases == 4 && summary.generationSeconds == 0.02)
+        #expect(try await ledger.summary().undelivered == 0)
         fixture.time.advance(by: .seconds(1))
         #expect(try await ledger.purgeAll(finishedBefore: fixture.time.timestamp) == 4)
         #expect(try await fixture.states(0) == [nil])

@@ -1,9 +1,12 @@
 // Foundation makes files; nothing else of it is used.
 import CommandLineInterface
+import DryRunReport
 import Foundation
 import LocatedJSON
 import PipelineCore
 import Testing
+
+@testable import PenstockCommand
 
 @Suite("A command's exit code", .timeLimit(.minutes(5)))
 final class ExitCodeTests {
@@ -40,6 +43,12 @@ final class ExitCodeTests {
                 { "id": "reports", "type": "generate", "generator": "conversion", "store": "db" },
                 { "id": "out", "type": "publish", "to": "db", "topic": "ready" } ] }
             """)
+    }
+
+    @Test("of a dry run is 0, 1, 69 or 78, by its outcome")
+    func dryRun() {
+        let outcomes: [DryRunReport.Outcome] = [.passed, .failed, .unreachable, .misconfigured]
+        #expect(outcomes.map(\.exitCode.rawValue) == [0, 1, 69, 78])
     }
 
     @Test(

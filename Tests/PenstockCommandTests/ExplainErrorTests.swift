@@ -126,6 +126,53 @@ struct ExplainErrorTests {
         }
     }
 
+    /// What may be done about an error whose code ends so.
+    private static func disposition(_ ending: ErrorCode.Ending?) -> PipelineError.Disposition {
+        switch ending {
+        case .passing?: .retryable
+        case .record?, .noted?: .permanent
+        case .takenOver?: .fenced
+        case .failure?, .unavailable?, .outputFailed?, .outputClosed?, nil: .fatal
+        }
+    }
+
+    @Test("raises each error as its code's ending says, or knows better with a reason")
+    func dispositions() {
+        let allowed = [
+            // Waiting does not help the chunk in hand: its partition rests, and is read again.
+            "Stages/Ingest/DeadLetterKeeper.swift: fenced deadLettersRefused"
+        ]
+        let codes = Dictionary(
+            uniqueKeysWithValues: Catalogue.standard.errorCodes.map { ($0.name, $0) })
+        let named = Dictionary(uniqueKeysWithValues: Self.errorCodes.map { ($0.constant, $0.name) })
+        let raising = /\.(retryable|permanent|fatal|fenced)(?:\(|,\s*code:)\s*\.(\w+)/
+        var seen: Set<String> = []
+        var compared = 0
+        for (path, text) in Self.sources {
+            for (_, way, constant) in text.matches(of: raising).map(\.output) {
+                guard let ending = named[String(constant)].flatMap({ codes[$0] })?.ending else {
+                    Issue.record("\(path): \(constant) is no code")
+                    continue
+                }
+                compared += 1
+                if way == Self.disposition(ending).rawValue { continue }
+                let place = "\(path): \(way) \(constant)"
+                seen.insert(place)
+                #expect(allowed.contains(place), "\(place), which is declared \(ending)")
+            }
+        }
+        #expect(compared > 100)
+        #expect(Set(allowed).subtracting(seen) == [], "needs no leave any more")
+    }
+
+    @Test("makes an error of a code alone as its ending says")
+    func defaults() {
+        for code in Catalogue.standard.errorCodes {
+            #expect(PipelineError(code, "").disposition == Self.disposition(code.ending), "\(code)")
+        }
+        #expect(PipelineError(ErrorCode(foreign: "away"), "").disposition == .fatal)
+    }
+
     @Test("says the exit code that a command has")
     func exitCodes() async throws {
         let json = try JSON(parsing: await explained("--format", "json"))
@@ -134,11 +181,15 @@ struct ExplainErrorTests {
             let item = json.items?.first { $0["code"]?.string == code.name }
             guard let said = item?["ending"]?.string else { continue }
             let fatal = PipelineError.fatal(code, "").exitCode.rawValue
+            let ended = PipelineError(Self.disposition(code.ending), code: code, "").exitCode
             if let number = try /exit code ([0-9]+)/.firstMatch(in: said)?.output.1 {
-                #expect(number == "\(fatal)", "\(code)")
+                #expect(number == "\(fatal)" && number == "\(ended.rawValue)", "\(code)")
                 compared += 1
             } else {
                 #expect(PipelineError.retryable(code, "").exitCode == .unavailable && fatal == 1)
+            }
+            if let number = try /exits with ([0-9]+)/.firstMatch(in: said)?.output.1 {
+                #expect(number == "\(ended.rawValue)", "\(code)")
             }
         }
         #expect(compared > 50)

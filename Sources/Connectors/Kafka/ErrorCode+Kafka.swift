@@ -9,7 +9,7 @@ extension ErrorCode {
         "bus-error", .passing, "The Kafka library reports an error of no known kind.",
         remedy: "Read its message; it is tried again.")
     package static let busFenced = ErrorCode(
-        "bus-fenced", .passing, "Another client has taken this one's place.",
+        "bus-fenced", .takenOver, "Another client has taken this one's place.",
         remedy: "See that no two processes use one group instance or transaction.")
     package static let busForbidden = ErrorCode(
         "bus-forbidden", .unavailable, "The broker does not allow what was asked for.",
@@ -49,9 +49,6 @@ extension ErrorCode {
     package static let reservedProperty = ErrorCode(
         "reserved-property", .failure, "A Kafka property is set that the program sets by itself.",
         remedy: "Leave it out; the message says why.")
-    package static let topicInvalid = ErrorCode(
-        "topic-invalid", .failure, "A topic's name is not one that the broker takes.",
-        remedy: "Letters, digits, dot, dash and underscore, at most 249.")
     package static let unknownProperty = ErrorCode(
         "unknown-property", .failure,
         "The Kafka library has no such property, or not in this version.",
@@ -61,6 +58,6 @@ extension ErrorCode {
     package static let ofKafka: [ErrorCode] = [
         .busBusy, .busError, .busFenced, .busForbidden, .busTimeout, .busUnsupported, .busUnusable,
         .consumerClosed, .groupRebalancing, .invalidProperty, .invalidURL, .positionMissing,
-        .producerBroken, .recordRefused, .reservedProperty, .topicInvalid, .unknownProperty,
+        .producerBroken, .recordRefused, .reservedProperty, .unknownProperty,
     ]
 }

@@ -1,13 +1,12 @@
 package import PipelineCore
 
-/// What Ledger alone throws.
+/// What ledgers throw, and nobody else.
 extension ErrorCode {
     package static let batchIndivisible = ErrorCode(
-        "batch-indivisible", .passing,
-        "A batch that keeps failing was to be divided, but has a single case.",
-        remedy: "Nothing: the case is answered with the generator's error.")
+        "batch-indivisible", .failure, "A batch was to be divided, but has a single case.",
+        remedy: "Report it: the program is at fault, and answers such a case by itself.")
     package static let leaseLost = ErrorCode(
-        "lease-lost", .passing, "Another worker has taken over the batch.",
+        "lease-lost", .takenOver, "Another worker has taken over the batch.",
         remedy: "Nothing if it is rare; else raise the stage's \"lease\".")
     package static let outcomesMismatch = ErrorCode(
         "outcomes-mismatch", .failure, "A generator answered other cases than those of its batch.",
@@ -16,7 +15,7 @@ extension ErrorCode {
         "rule-conflict", .unavailable, "Another rule is in force under the same revision.",
         remedy: "Raise the \"revision\" of the rule that is to be the newest.")
     package static let ruleOutdated = ErrorCode(
-        "rule-outdated", .passing, "Another process seals under a newer rule.",
+        "rule-outdated", .takenOver, "Another process seals under a newer rule.",
         remedy: "Nothing, or start this process with the newer file.")
 
     /// All of these, for the catalogue.

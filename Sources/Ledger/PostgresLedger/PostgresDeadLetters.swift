@@ -115,7 +115,7 @@ extension StoredDeadLetter {
                 record, stage: answer.text(row, 1), code: ErrorCode(foreign: answer.text(row, 2)),
                 reason: answer.text(row, 3), attempts: answer.int(row, 4)),
             resource: answer.text(row, 6),
-            refusal: .permanent(.deadLettersRefused, answer.text(row, 5)),
+            refusal: PipelineError(.deadLettersRefused, answer.text(row, 5)),
             number: answer.int64(row, 0), keptAt: answer.timestamp(row, 15))
     }
 }

@@ -95,7 +95,7 @@ extension PostgresLedger {
         }
     }
 
-    /// - Throws: `permanent` `batch-indivisible` for a batch of one case.
+    /// - Throws: `fatal` `batch-indivisible` for a batch of one case.
     public func bisect(batch: Int64, token: Int64) async throws {
         try await withStage { connection, _ in
             _ = try connection.query("select penstock.bisect($1, $2)") {

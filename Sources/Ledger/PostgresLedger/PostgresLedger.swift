@@ -133,7 +133,7 @@ enum LedgerError {
                 .outcomesMismatch, "the outcomes are not those of the batch's cases",
                 cause: error.cause)
         case "PS007":
-            return .permanent(
+            return .fatal(
                 .batchIndivisible, "a batch of one case can't be divided", cause: error.cause)
         default: return error
         }
@@ -175,15 +175,11 @@ extension PostgresLedger {
     public func summary() async throws -> LedgerSummary {
         try await withStage(for: .reading) { connection, stage in
             let answer = try connection.query(
-                """
-                select pending, open, committed, undelivered, cases, seconds
-                from penstock.summary($1)
-                """
+                "select pending, open, undelivered from penstock.summary($1)"
             ) { $0.add(int2: stage) }
             return LedgerSummary(
                 pending: answer.int(0, 0), openBatches: answer.int(0, 1),
-                committedBatches: answer.int(0, 2), undelivered: answer.int(0, 3),
-                generatedCases: answer.int64(0, 4), generationSeconds: answer.double(0, 5))
+                undelivered: answer.int(0, 2))
         }
     }
 }

@@ -86,7 +86,7 @@ struct SQLiteDeadLetters: DeadLetterStore {
                 record, stage: row.text(1), code: ErrorCode(foreign: row.text(2)),
                 reason: row.text(3),
                 attempts: row.int(4)),
-            resource: row.text(7), refusal: .permanent(.deadLettersRefused, row.text(6)),
+            resource: row.text(7), refusal: PipelineError(.deadLettersRefused, row.text(6)),
             number: row.int64(0), keptAt: row.timestamp(5))
     }
 }

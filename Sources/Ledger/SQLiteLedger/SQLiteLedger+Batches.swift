@@ -92,7 +92,7 @@ extension SQLiteLedger {
         }
     }
 
-    /// - Throws: `permanent` `batch-indivisible` for a batch of one case.
+    /// - Throws: `fatal` `batch-indivisible` for a batch of one case.
     public func bisect(batch: Int64, token: Int64) async throws {
         try await change(batch, token: token) { connection in
             let stored = try connection.first(
@@ -103,7 +103,7 @@ extension SQLiteLedger {
             ) { CaseNumbers.decode($0.text(0)) }
             guard let cases = stored else { return 0 }
             guard cases.count > 1 else {
-                throw PipelineError.permanent(
+                throw PipelineError.fatal(
                     .batchIndivisible, "batch \(batch) has one case: it can't be divided")
             }
             let middle = (cases.count + 1) / 2

@@ -84,25 +84,18 @@ extension SQLiteLedger {
         let stage = try await registered().number
         return try await database.read { connection in
             try connection.first(
-                // Batches of cases that ended without being generated were never claimed.
                 """
                 SELECT
                   (SELECT count(*) FROM
                     (SELECT 1 FROM ledger_pending WHERE stage_no = ?1 LIMIT 10000)),
                   (SELECT count(*) FROM ledger_batches
                    WHERE stage_no = ?1 AND committed_at IS NULL),
-                  (SELECT count(*) FROM ledger_batches
-                   WHERE stage_no = ?1 AND committed_at IS NOT NULL AND attempts > 0),
                   (SELECT count(*) FROM ledger_deliveries
-                   WHERE stage_no = ?1 AND delivered_at IS NULL),
-                  generated_cases, generation_us
-                FROM ledger_stages WHERE stage_no = ?1
+                   WHERE stage_no = ?1 AND delivered_at IS NULL)
                 """, stage
             ) { row in
                 LedgerSummary(
-                    pending: row.int(0), openBatches: row.int(1), committedBatches: row.int(2),
-                    undelivered: row.int(3), generatedCases: row.int64(4),
-                    generationSeconds: row.double(5) / 1_000_000)
+                    pending: row.int(0), openBatches: row.int(1), undelivered: row.int(2))
             }!
         }
     }

@@ -156,7 +156,9 @@ struct Head: Sendable {
             let refused = try outcomes.checked(try await sink.deliver(outcomes), by: node.id)
             try await item.chunk.acknowledgement.reject(
                 refused.map { try item.chunk.rejection($0, by: node.id) })
-        case .buffer: preconditionFailure("a buffer runs by itself")
+        case .buffer:
+            throw PipelineError.fatal(
+                .misplacedStage, "stage \(node.id) keeps chunks, and can't be handed one by one")
         }
         return item
     }

@@ -1,4 +1,3 @@
-internal import CommandLineInterface
 internal import ConfigurationDiagnostics
 internal import Calendar
 public import DryRunReport
@@ -13,11 +12,11 @@ extension DryRunReport {
     /// `true`, or left out. With one other file there is a `comparison`, with several a list,
     /// `comparisons`; with none the `simulation`.
     ///
-    /// - Parameter strict: see ``exitCode(strict:)``.
-    public func json(strict: Bool) -> JSON {
+    /// - Parameter exitCode: how the command ends, from 0 to 255.
+    public func json(exitCode: Int) -> JSON {
         var members: [(String, JSON)] = [
             ("file", .string(file)),
-            ("exit_code", .number(Int(exitCode(strict: strict).rawValue))),
+            ("exit_code", .number(exitCode)),
             ("checks", .array(checks.map(\.json))),
             ("diagnostics", .array(diagnostics.list.map(\.json))),
         ]

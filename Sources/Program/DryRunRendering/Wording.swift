@@ -1,5 +1,5 @@
 internal import Calendar
-internal import DryRunReport
+public import DryRunReport
 internal import PipelineCore
 
 extension SimulationReport {
@@ -32,6 +32,52 @@ extension SimulationReport {
         let clock = CivilTime(start.advanced(by: instant))
         let isShort = max(end, traceLength) < .seconds(600)
         return "\(clock.day) \(isShort ? clock.milliseconds : clock.seconds)"
+    }
+}
+
+extension Comparison {
+    /// One sentence without a full stop.
+    public var verdict: String {
+        let clauses = [faults, speed, price].compactMap(\.self)
+        guard let first = clauses.first else { return "\(names.other) does the same" }
+        let rest = clauses.dropFirst()
+        return "\(names.other) \(first)" + rest.map { " and \($0)" }.joined()
+    }
+
+    private var faults: String? {
+        let (before, after) = (base.late + base.unanswered, other.late + other.unanswered)
+        guard base.expectsAnswers, other.expectsAnswers, before != after else { return nil }
+        func count(_ cases: Int) -> String {
+            cases == 0 ? "none" : cases.counting("case", "cases")
+        }
+        return "leaves \(count(after)) late or unanswered instead of \(count(before))"
+    }
+
+    private var speed: String? {
+        guard let before = base.wait(quantile: 0.99), let after = other.wait(quantile: 0.99) else {
+            return nil
+        }
+        let gained = before - after
+        // Less than a hundredth of the wait is no news.
+        if abs(gained / max(before, after, .milliseconds(1))) < 0.01 {
+            return "answers as soon at p99"
+        }
+        return gained > .zero
+            ? "answers \(gained.spoken) sooner at p99"
+            : "answers \((.zero - gained).spoken) later at p99"
+    }
+
+    private var price: String? {
+        guard let before = base.generation?.runs, let after = other.generation?.runs else {
+            return nil
+        }
+        let numbers = "(\(after.grouped) instead of \(before.grouped))"
+        if before == after { return "costs as many generation runs (\(after.grouped))" }
+        if before == 0 || after == 0 { return "costs \(after.counting("run", "runs")) \(numbers)" }
+        let ratio = Double(after) / Double(before)
+        return after > before
+            ? "costs \(ratio.times) the generation runs \(numbers)"
+            : "saves \((1 - ratio).percent) of the generation runs \(numbers)"
     }
 }
 

@@ -1,4 +1,3 @@
-public import CommandLineInterface
 public import ConfigurationDiagnostics
 
 /// Everything that a dry run found out: a checklist, and what the simulation showed.
@@ -54,17 +53,26 @@ public struct DryRunCheck: Sendable, Hashable {
 }
 
 extension DryRunReport {
-    /// How the command ends: 78 when the file or its environment is not in order, 69 when a backend
-    /// can't be reached, 1 when another check failed.
-    ///
+    /// What a dry run comes to, the worst of what its checks found.
+    public enum Outcome: Sendable, Hashable {
+        /// Nothing failed.
+        case passed
+        /// A check failed, or was skipped where that counts.
+        case failed
+        /// A backend can't be reached.
+        case unreachable
+        /// The file or its environment is not in order.
+        case misconfigured
+    }
+
     /// - Parameter strict: whether a step that was skipped counts as failed.
-    public func exitCode(strict: Bool) -> ExitCode {
+    public func outcome(strict: Bool) -> Outcome {
         let failed = checks.filter { $0.status == .fail }
         if failed.contains(where: { $0.step == .static || $0.step == .environment }) {
-            return .configuration
+            return .misconfigured
         }
-        if failed.contains(where: \.isUnreachable) { return .unavailable }
-        if !failed.isEmpty { return .failure }
-        return strict && checks.contains { $0.status == .skip } ? .failure : .success
+        if failed.contains(where: \.isUnreachable) { return .unreachable }
+        if !failed.isEmpty { return .failed }
+        return strict && checks.contains { $0.status == .skip } ? .failed : .passed
     }
 }

@@ -64,7 +64,7 @@ extension PipelineError {
         switch code.ending {
         case .outputFailed?: .outputFailed
         case .outputClosed?: .outputClosed
-        case .passing?, .record?, .failure?, .unavailable?, nil:
+        case .passing?, .record?, .noted?, .takenOver?, .failure?, .unavailable?, nil:
             isOfEnvironment ? .unavailable : .failure
         }
     }

@@ -9,7 +9,7 @@ extension ErrorCode {
         "malformed", .record, "A payload is neither JSON nor protobuf of the expected message.",
         remedy: "Look at the dead letter: who sends this?")
     package static let unreadableOutcome = ErrorCode(
-        "unreadable-outcome", .failure, "A stored outcome can't be rendered.",
+        "unreadable-outcome", .record, "A stored outcome can't be rendered.",
         remedy: "Was it written by a newer version of the program? Use that.")
     package static let unsupportedContentType = ErrorCode(
         "unsupported-content-type", .record,

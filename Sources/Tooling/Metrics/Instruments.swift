@@ -40,8 +40,6 @@ public final class Gauge: Metric {
     init() {}
 
     public func set(_ value: Double) { current.store(value) }
-    public func increment(by amount: Double = 1) { current.add(amount) }
-    public func decrement(by amount: Double = 1) { current.add(-amount) }
     public var value: Double { current.value }
 
     func write(_ name: String, _ labels: LabelSet, to text: inout String) {
@@ -81,11 +79,6 @@ public final class Histogram: Metric {
         public static let latency = Buckets([
             0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
         ])
-
-        /// Powers of two, for counts: 1, 2, 4 … 2^(`count` - 1).
-        public static func powersOfTwo(_ count: Int) -> Buckets {
-            Buckets((0..<count).map { Double(UInt64(1) << UInt64($0)) })
-        }
     }
 
     // An array can't hold an atomic itself.

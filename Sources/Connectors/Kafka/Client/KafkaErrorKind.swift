@@ -27,17 +27,6 @@ enum KafkaErrorKind: Sendable, CaseIterable {
         }
     }
 
-    fileprivate var disposition: PipelineError.Disposition {
-        switch self {
-        case .unavailable, .timeout, .busy, .error, .topicMissing, .replicasMissing, .rebalancing,
-            .producerBroken:
-            .retryable
-        case .tooLarge, .refused: .permanent
-        case .fenced: .fenced
-        case .authentication, .forbidden, .topicInvalid, .unsupported: .fatal
-        }
-    }
-
     /// What can be done about it.
     fileprivate var advice: String? {
         switch self {
@@ -198,8 +187,7 @@ extension PipelineError {
         let text = reason.map { $0.isEmpty ? general : $0 } ?? general
         let advice = kind.advice.map { "; \($0)" } ?? ""
         return PipelineError(
-            kind.disposition, code: kind.code,
-            "\(doing): \(text)\(advice) (librdkafka \(code.rawValue))")
+            kind.code, "\(doing): \(text)\(advice) (librdkafka \(code.rawValue))")
     }
 
     /// Takes over an `rd_kafka_error_t`, and destroys it.

@@ -31,10 +31,9 @@ extension PostgresError {
     /// - Parameter isConnecting: whether there is no session yet. What the server says then, it
     ///   says to everybody who comes by this address.
     func pipelineError(server: String, isConnecting: Bool = false) -> PipelineError {
-        let (disposition, code, advice) =
-            (isConnecting ? refusal : nil) ?? classification
+        let (code, advice) = (isConnecting ? refusal : nil) ?? classification
         let sentence = "PostgreSQL at \(server): \(description)\(advice.map { "; \($0)" } ?? "")"
-        return PipelineError(disposition, code: code, sentence, cause: self)
+        return PipelineError(code, sentence, cause: self)
     }
 
     /// Whether the server, and not the statement, is what is wrong: another one may have taken its
@@ -43,43 +42,43 @@ extension PostgresError {
         ["", "25006", "57P01", "57P02", "57P03"].contains(sqlState) || sqlState.hasPrefix("08")
     }
 
-    private typealias Classification = (PipelineError.Disposition, code: ErrorCode, advice: String?)
+    private typealias Classification = (code: ErrorCode, advice: String?)
 
     private var classification: Classification {
         switch sqlState {
         case "", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04":
-            (.retryable, .storeUnavailable, nil)
+            (.storeUnavailable, nil)
         case "53300":
             (
-                .retryable, .storeBusy,
+                .storeBusy,
                 "lower `connections`, or let the server or the role have more"
             )
-        case "53100": (.retryable, .storeFull, "free space on the server's disk")
-        case "57014": (.retryable, .storeTimeout, "raise `statement_timeout` if this is expected")
-        case "55P03", "40001", "40P01": (.retryable, .storeConflict, nil)
+        case "53100": (.storeFull, "free space on the server's disk")
+        case "57014": (.storeTimeout, "raise `statement_timeout` if this is expected")
+        case "55P03", "40001", "40P01": (.storeConflict, nil)
         case "25006":
-            (.retryable, .storeReadOnly, "the address must name the primary server")
+            (.storeReadOnly, "the address must name the primary server")
         case "26000",
             "0A000" where message.contains("cached plan"):
-            (.retryable, .storeStatementStale, nil)
+            (.storeStatementStale, nil)
         case "28P01", "28000":
-            (.fatal, .storeAuthentication, "check user, password and pg_hba.conf")
-        case "3D000": (.fatal, .storeMissing, "create the database first")
-        case "42501": (.fatal, .storePermission, "grant the user what is missing")
+            (.storeAuthentication, "check user, password and pg_hba.conf")
+        case "3D000": (.storeMissing, "create the database first")
+        case "42501": (.storePermission, "grant the user what is missing")
         case "42P01", "42703", "42883", "3F000", "42704":
-            (.fatal, .storeSchema, "run `penstock migrate`")
+            (.storeSchema, "run `penstock migrate`")
         default: classificationByClass
         }
     }
 
     private var classificationByClass: Classification {
         switch sqlState.prefix(2) {
-        case "08": (.retryable, .storeUnavailable, nil)
-        case "40": (.retryable, .storeConflict, nil)
-        case "53", "58": (.retryable, .storeResources, nil)
-        case "22", "54": (.permanent, .storeData, nil)
-        case "23": (.permanent, .storeConstraint, nil)
-        default: (.fatal, .storeStatement, nil)
+        case "08": (.storeUnavailable, nil)
+        case "40": (.storeConflict, nil)
+        case "53", "58": (.storeResources, nil)
+        case "22", "54": (.storeData, nil)
+        case "23": (.storeConstraint, nil)
+        default: (.storeStatement, nil)
         }
     }
 
@@ -90,10 +89,10 @@ extension PostgresError {
         case "", "08P01":
             // Without a code of its own, the text has to do.
             return Self.refusals.first { message.contains($0.text) }
-                .map { (.fatal, $0.code, $0.advice) }
+                .map { ($0.code, $0.advice) }
         case "22023", "42601", "42704", "42501", "55P02":
-            return (.fatal, .storeOptions, "the server does not take these settings of a session")
-        case "55000", "0A000": return (.fatal, .storeRefused, nil)
+            return (.storeOptions, "the server does not take these settings of a session")
+        case "55000", "0A000": return (.storeRefused, nil)
         default: return nil
         }
     }

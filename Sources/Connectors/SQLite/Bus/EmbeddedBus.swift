@@ -40,7 +40,7 @@ public final class EmbeddedBus: Bus {
         let count = partitions ?? Self.defaultPartitions
         guard count > 0 else {
             throw PipelineError.fatal(
-                .invalidArgument, "topic \(name) needs at least one partition, not \(count)")
+                .topicInvalid, "topic \(name) needs at least one partition, not \(count)")
         }
         try await migrate()
         let topic = try await database.write {

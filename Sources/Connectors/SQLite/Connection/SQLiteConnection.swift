@@ -158,8 +158,6 @@ enum SQLiteFailure {
                 "\(said); the file and its folder must be writable for this user")
         case SQLITE_ERROR, SQLITE_SCHEMA:
             return .fatal(.storeSchema, "\(said); the file may lack a migration: migrate first")
-        case SQLITE_CONSTRAINT:
-            return .fatal(.storeConstraint, said)
         default:
             return .fatal(.storeError, said)
         }

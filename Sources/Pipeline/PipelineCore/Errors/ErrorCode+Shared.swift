@@ -1,4 +1,4 @@
-/// What more than one module throws.
+/// What more than one module throws or asks for, or the core throws for others.
 extension ErrorCode {
     public static let addressInUse = ErrorCode(
         "address-in-use", .unavailable, "Another process listens on the address already.",
@@ -61,7 +61,7 @@ extension ErrorCode {
         "overloaded", .passing, "More requests or reads wait than the process holds.",
         remedy: "Ask again later; more processes take more.")
     public static let positionMoved = ErrorCode(
-        "position-moved", .passing, "Another process has read on from the stored position.",
+        "position-moved", .takenOver, "Another process has read on from the stored position.",
         remedy: "Nothing: this process gives the partition up.")
     public static let producerClosed = ErrorCode(
         "producer-closed", .failure, "A producer was used after its end.",
@@ -118,8 +118,12 @@ extension ErrorCode {
         "store-unavailable", .passing, "The store can't be reached.",
         remedy: "Check the address, and whether the server runs.")
     public static let tooLarge = ErrorCode(diagnostic: "too-large", .record)
+    public static let topicInvalid = ErrorCode(
+        "topic-invalid", .failure,
+        "A topic's name, or its number of partitions, is not one that the broker takes.",
+        remedy: "Letters, digits, dot, dash and underscore, at most 249; one partition or more.")
     public static let topicMissing = ErrorCode(
-        "topic-missing", .unavailable, "The topic is not there.",
+        "topic-missing", .passing, "The topic is not there.",
         remedy: "Create it, or add \"create\" to the input.")
     public static let topicRecreated = ErrorCode(
         "topic-recreated", .passing,
@@ -138,7 +142,8 @@ extension ErrorCode {
         .invalidResource, .noManualTrigger, .noThread, .overloaded, .positionMoved, .producerClosed,
         .recordTooLarge, .replicasMissing, .shuttingDown, .stateOwned, .stateUnowned, .storeBusy,
         .storeChanged, .storeConflict, .storeConstraint, .storeDamaged, .storeData, .storeFull,
-        .storeSchema, .storeUnavailable, .tooLarge, .topicMissing, .topicRecreated, .unknownScheme,
+        .storeSchema, .storeUnavailable, .tooLarge, .topicInvalid, .topicMissing, .topicRecreated,
+        .unknownScheme,
         .wrongResource,
     ]
 }

@@ -26,6 +26,12 @@ public struct PipelineError: Error, Sendable, CustomStringConvertible {
         self.cause = cause
     }
 
+    /// An error that ends as its code says; the other ways to make one are for a place that says by
+    /// itself what may be done. A code from outside, which says nothing, is fatal.
+    public init(_ code: ErrorCode, _ message: String, cause: (any Error)? = nil) {
+        self.init(code.ending?.disposition ?? .fatal, code: code, message, cause: cause)
+    }
+
     public static func retryable(_ code: ErrorCode, _ message: String, cause: (any Error)? = nil)
         -> Self
     {
@@ -100,8 +106,12 @@ public struct ErrorCode: Sendable {
     public enum Ending: Sendable {
         /// It is tried again and again; a command that can't wait gives up.
         case passing
-        /// One record is refused, and everything else goes on.
+        /// One record, or what else it is said of, is refused, and everything else goes on.
         case record
+        /// It is told of, and everything goes on.
+        case noted
+        /// Whoever has taken over goes on; here the input or the batch is given up.
+        case takenOver
         /// The command fails.
         case failure
         /// The files are in order, but somebody has to do something about a server, a database, a
@@ -111,6 +121,16 @@ public struct ErrorCode: Sendable {
         case outputFailed
         /// Whoever read the output has gone.
         case outputClosed
+
+        /// What may be done about an error that ends so.
+        fileprivate var disposition: PipelineError.Disposition {
+            switch self {
+            case .passing: .retryable
+            case .record, .noted: .permanent
+            case .takenOver: .fenced
+            case .failure, .unavailable, .outputFailed, .outputClosed: .fatal
+            }
+        }
     }
 
     private final class Declaration: Sendable {

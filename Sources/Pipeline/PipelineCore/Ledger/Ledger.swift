@@ -146,22 +146,14 @@ public struct BatchCommit: Sendable {
 public struct LedgerSummary: Sendable, Hashable {
     /// Waiting cases, counted up to 10,000.
     public var pending: Int
+    /// Batches that are not committed yet.
     public var openBatches: Int
-    public var committedBatches: Int
+    /// Deliveries of batches to sinks that are still to be made.
     public var undelivered: Int
-    /// Cases and seconds of all generation runs so far.
-    public var generatedCases: Int64
-    public var generationSeconds: Double
-    public init(
-        pending: Int, openBatches: Int, committedBatches: Int, undelivered: Int,
-        generatedCases: Int64, generationSeconds: Double
-    ) {
+    public init(pending: Int, openBatches: Int, undelivered: Int) {
         self.pending = pending
         self.openBatches = openBatches
-        self.committedBatches = committedBatches
         self.undelivered = undelivered
-        self.generatedCases = generatedCases
-        self.generationSeconds = generationSeconds
     }
 }
 

@@ -26,10 +26,6 @@ public struct LogContinuity: Sendable {
 
     public mutating func stop(_ partition: Int32) { partitions[partition] = nil }
 
-    /// Whether nothing can tell the partition's log yet: then the first record counts as well as
-    /// the last.
-    public func isUnproven(_ partition: Int32) -> Bool { partitions[partition]?.proven == nil }
-
     /// Notes what was read. The first record stands for the log where nothing else does: nothing
     /// was read before it.
     public mutating func note(first: LogWitness?, last: LogWitness, of partition: Int32) {

@@ -109,15 +109,6 @@ public final class SimulatedProcess: TaskExecutor {
         if wasAlive { notify(.gone) }
     }
 
-    /// kill -9: from now on no job of this process runs.
-    public func kill() {
-        let wasAlive = state.withLock { state in
-            defer { state.life = .dead }
-            return state.life == .alive
-        }
-        if wasAlive { notify(.gone) }
-    }
-
     /// kill -9 just before the `job`th job from the start, that is: at a chosen `await`.
     public func kill(atJob job: Int, _ killed: @escaping @Sendable () -> Void) {
         state.withLock { $0.killAt = (job, killed) }

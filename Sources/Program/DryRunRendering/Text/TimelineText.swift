@@ -47,11 +47,15 @@ struct TimelineText {
         let ticks = axis.ticks(atMost: max(2, axis.count / 9))
         var labels = [Character](repeating: " ", count: axis.count + 8)
         var rule = [Character](repeating: "─", count: axis.count)
+        var free = 0
         for tick in ticks {
             let column = Int((tick.at / axis.slot).rounded())
             if column < axis.count { rule[column] = "┬" }
-            guard column + tick.label.count <= labels.count else { continue }
-            labels.replaceSubrange(column..<column + tick.label.count, with: tick.label)
+            // One that would touch the label before it is left out.
+            let end = column + tick.label.count
+            guard column >= free, end <= labels.count else { continue }
+            labels.replaceSubrange(column..<end, with: tick.label)
+            free = end + 1
         }
         return [
             line("", String(labels)), line("", String(rule), .faint),

@@ -92,11 +92,11 @@ private struct DryRunOptions: Settings {
 }
 
 extension DryRunOptions.Format {
-    fileprivate func text(_ report: DryRunReport, strict: Bool) -> String {
+    fileprivate func text(_ report: DryRunReport, exitCode: ExitCode) -> String {
         switch self {
         case .text:
             report.text(width: StandardOutput.width, colour: StandardOutput.isForPeople)
-        case .json: report.json(strict: strict).written(.pretty) + "\n"
+        case .json: report.json(exitCode: Int(exitCode.rawValue)).written(.pretty) + "\n"
         case .html: report.html()
         }
     }
@@ -152,8 +152,9 @@ extension PenstockCommand {
             let others = options.compare.map { DryRun.Source(named: $0) }
             let report = try await run.report(
                 on: DryRun.Source(named: options.file), comparedWith: others)
-            console.out(options.format.text(report, strict: options.strict))
-            return report.exitCode(strict: options.strict)
+            let exitCode = report.outcome(strict: options.strict).exitCode
+            console.out(options.format.text(report, exitCode: exitCode))
+            return exitCode
         }
     }
 
@@ -162,5 +163,17 @@ extension PenstockCommand {
         ResourceContext(
             clock: .system, random: RandomSource(),
             logger: Logger(label: "penstock", level: .critical), isRunning: false)
+    }
+}
+
+extension DryRunReport.Outcome {
+    /// How the command ends.
+    var exitCode: ExitCode {
+        switch self {
+        case .passed: .success
+        case .failed: .failure
+        case .unreachable: .unavailable
+        case .misconfigured: .configuration
+        }
     }
 }

@@ -192,7 +192,10 @@ extension ErrorCode {
         case .passing?:
             "It is tried again until it passes; a command that can't wait exits with 69."
         case .record?:
-            "That record is refused, with this code in its dead letter; the rest goes on."
+            "What it is said of is refused with this code, a record as a dead letter; the rest goes on."
+        case .noted?: "It is told of, and everything goes on."
+        case .takenOver?:
+            "Whoever has taken over goes on, and this process with its other parts; without any, it ends with exit code 1."
         case .failure?, nil: "The command ends with exit code 1."
         case .unavailable?:
             "The command ends with exit code 69: the files are in order, but here they can't run."

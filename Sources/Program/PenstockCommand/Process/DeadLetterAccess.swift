@@ -237,8 +237,13 @@ extension DeadLetterAccess.Letter {
             ])
         case .record(let letter):
             .object(
-                [("id", .string(id)), ("kind", "record")]
-                    + (letter.json.members ?? []).map { ($0.key, $0.value) })
+                [
+                    ("id", .string(id)), ("kind", "record"),
+                    (
+                        "kept_at_microseconds",
+                        letter.keptAt.map { .number(Int($0.microseconds)) } ?? .null
+                    ),
+                ] + (letter.json.members ?? []).map { ($0.key, $0.value) })
         }
     }
 }

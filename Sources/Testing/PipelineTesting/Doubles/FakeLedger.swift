@@ -169,9 +169,8 @@ public final class FakeLedger: Ledger {
     public func summary() async throws -> LedgerSummary {
         state.withLock { state in
             LedgerSummary(
-                pending: 0, openBatches: state.open, committedBatches: 0,
-                undelivered: state.deliveries.values.map(\.count).reduce(0, +),
-                generatedCases: 0, generationSeconds: 0)
+                pending: 0, openBatches: state.open,
+                undelivered: state.deliveries.values.map(\.count).reduce(0, +))
         }
     }
 }

@@ -200,7 +200,7 @@ extension LedgerConformance {
             try await ledger.add(fixture.cases(1))
             _ = try await ledger.seal()
             let batch = try await ledger.claimOne()
-            try await requireError(.permanent, "batch-indivisible") {
+            try await requireError(.fatal, "batch-indivisible") {
                 try await ledger.bisect(batch: batch.number, token: batch.token)
             }
             try await ledger.commit(fixture.commit(batch))

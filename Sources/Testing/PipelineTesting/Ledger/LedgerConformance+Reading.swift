@@ -98,20 +98,18 @@ extension LedgerConformance {
             try requireEqual(left.count, 2, "left")
             try require(gone.allSatisfy { left[$0] == nil }, "the wrong ones went")
         },
-        check("the summary counts, and keeps the cost of what was purged") { fixture in
+        check("the summary counts what is still to be done, before a purge and after it") {
+            fixture in
             let ledger = try await fixture.ledger(.count(2), maxBatch: 2)
             try await ledger.add(fixture.cases(7))
             _ = try await ledger.sealAll()
             try await ledger.commit(
                 fixture.commit(try await ledger.claimOne(), sinks: ["a", "b"]))
             try await ledger.commit(fixture.commit(try await ledger.claimOne()))
-            var wanted = LedgerSummary(
-                pending: 1, openBatches: 1, committedBatches: 2, undelivered: 2, generatedCases: 4,
-                generationSeconds: 1)
+            let wanted = LedgerSummary(pending: 1, openBatches: 1, undelivered: 2)
             try requireEqual(try await ledger.summary(), wanted)
             let future = try await fixture.clock(of: ledger).advanced(by: .hours(1))
             try requireEqual(try await ledger.purgeAll(finishedBefore: future), 2, "purged")
-            wanted.committedBatches = 1
             try requireEqual(try await ledger.summary(), wanted)
         },
         check("stages do not see each other") { fixture in
