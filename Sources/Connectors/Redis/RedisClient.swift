@@ -134,6 +134,7 @@ final class RedisClient: Sendable {
     private func reconnect(_ session: Int) {
         do throws(RedisFailure) {
             try sessions[session].connect()
+            worked()
             succeeded()
         } catch {
             failed(error.error)
@@ -172,7 +173,6 @@ final class RedisClient: Sendable {
     private func worked() { state.withLock { $0.hasWorked = true } }
 
     private func succeeded() {
-        worked()
         state.withLock { state in
             if !state.breaker.isClosed { state.breaker.succeeded() }
         }
