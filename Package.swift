@@ -103,7 +103,7 @@ let package = Package(
             ["PipelineCore", "CHiredis", "Calendar", "ConfigurationFields", "Concurrency"]),
         layer("Connectors", "SQLite", ["PipelineCore", "CSQLite", "Calendar", "Concurrency"]),
         layer("Connectors", "Memory", ["PipelineCore", "ConfigurationFields"]),
-        layer("Connectors", "Files", ["PipelineCore", "LocatedJSON"]),
+        layer("Connectors", "Files", ["PipelineCore", "LocatedJSON", "Concurrency"]),
 
         .target(
             name: "Stages",
@@ -212,7 +212,7 @@ let package = Package(
             "Batching",
             [
                 "Batching", "PipelineCore", "PipelineTesting", "ConfigurationDiagnostics",
-                "ConfigurationFields", "LocatedJSON",
+                "ConfigurationFields", "LocatedJSON", "Concurrency",
             ],
             exclude: ["Foreign", "Transcripts"]),
         tests(
@@ -225,7 +225,7 @@ let package = Package(
             "Ledger",
             [
                 "Ledger", "PostgresLedger", "SQLiteLedger", "Postgres", "SQLite", "Batching",
-                "PipelineCore", "PipelineTesting",
+                "PipelineCore", "PipelineTesting", "Concurrency",
             ]),
         tests("Kafka", ["Kafka", "PipelineCore", "PipelineTesting", "Concurrency"]),
         tests("Postgres", ["Postgres", "PipelineCore", "Concurrency"]),

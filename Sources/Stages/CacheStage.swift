@@ -137,6 +137,9 @@ struct CachedOutcomes: OutcomeCache {
     private let context: StageContext
     private let outage: Outage
     private let foreign: Outage
+    private let countHits: @Sendable (Int) -> Void
+    private let countMisses: @Sendable (Int) -> Void
+    private let countForeign: @Sendable (Int) -> Void
 
     init(
         cache: any Cache, key: CaseKey, timeToLive: Duration, encoder: any OutcomeEncoder,
@@ -147,6 +150,9 @@ struct CachedOutcomes: OutcomeCache {
         self.timeToLive = timeToLive
         self.encoder = encoder
         self.context = context
+        countHits = context.counter(.cacheHits)
+        countMisses = context.counter(.cacheMisses)
+        countForeign = context.counter(.foreignCacheEntries)
         outage = Outage(
             "stage \(context.stage): look up",
             "the cache can't be reached: reads are answered by the store", clock: context.clock,
@@ -164,8 +170,8 @@ struct CachedOutcomes: OutcomeCache {
             outage.succeeded()
             let answers = zip(ids, found).map { id, bytes in bytes.flatMap { checked($0, id) } }
             let hits = answers.count { $0 != nil }
-            if hits > 0 { context.count(.cacheHits, by: hits) }
-            if hits < ids.count { context.count(.cacheMisses, by: ids.count - hits) }
+            countHits(hits)
+            countMisses(ids.count - hits)
             return answers
         } catch {
             note(error)
@@ -180,7 +186,7 @@ struct CachedOutcomes: OutcomeCache {
         // Kept by an earlier version of this program.
         case .passing: return nil
         case .foreign:
-            context.count(.foreignCacheEntries)
+            countForeign(1)
             foreign.failed(
                 PipelineError.permanent(
                     .foreignCacheEntry,

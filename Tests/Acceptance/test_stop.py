@@ -75,7 +75,7 @@ def ended(process, grace=GRACE, number=signal.SIGTERM):
 
 
 def submitted(stack, request):
-    """A CreateReport that is under way."""
+    """A CreateReport that is in flight."""
     api = stack.api()
     return api.methods["CreateReport"][1].future(api.request("CreateReport", {"request": request}), timeout=LIMIT)
 
@@ -145,7 +145,7 @@ def test_a_worker_without_its_broker_keeps_nobody(real):
         # Its announcement finds no broker.
         real.sql("update penstock.deliveries set delivered_at = null, only_parked = false where sink = 'ready'")
         real.sql("update penstock.batches set done_at = null")
-        eventually(lambda: real.sql("select 1 from penstock.deliveries where lease_until is not null"), "a delivery is under way")
+        eventually(lambda: real.sql("select 1 from penstock.deliveries where lease_until is not null"), "a delivery is in flight")
         ended(process)
         assert not real.sql("select sink from penstock.deliveries where lease_until is not null")
 

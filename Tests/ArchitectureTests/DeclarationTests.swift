@@ -100,8 +100,6 @@ struct DeclarationTests {
             "Tooling/Logging/LogHandler.swift",
             // Eight bytes at a time.
             "Pipeline/PipelineCore/Records/Digest.swift",
-            // A queue between threads, with a wait that ends by the monotonic clock.
-            "Pipeline/PipelineCore/Resources/WorkerThread.swift",
             // Reads the system's zone files.
             "Pipeline/PipelineCore/Time/Zones/TimeZone.swift",
             // Runs jobs on its own executor, one at a time.

@@ -1,3 +1,4 @@
+import Concurrency
 import Batching
 import Glibc
 import PipelineCore

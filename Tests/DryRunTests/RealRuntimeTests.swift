@@ -82,7 +82,7 @@ private struct RealRun {
         self.definition = definition
         self.trace = trace
         self.cost = cost
-        clock = PipelineClock(ScaledTime(factor: factor, epoch: trace.start))
+        clock = PipelineClock(FakeScaledTime(factor: factor, epoch: trace.start))
     }
 
     /// The batches in the order of their sealing, once so many cases are answered.
@@ -174,7 +174,7 @@ private struct RecordingGenerator: Generator {
 }
 
 /// The system's clock, running faster: real threads, real stores, and a day within minutes.
-struct ScaledTime: TimeSource {
+struct FakeScaledTime: TimeSource {
     let factor: Double
     let epoch: Timestamp
     private let system = PipelineClock.system

@@ -28,7 +28,7 @@ struct SyntheticDay {
         var report = SimulationReport(
             pipeline: pipeline, file: file, start: start, sla: sla, traceLength: length)
         var (malformed, repeats) = (0, 0)
-        var random = SplitMix64(seed)
+        var random = SplitMix64(seed: seed)
         for arrival in arrivals(&random) {
             report.arrivals.append(arrival)
             switch random.unit() {
@@ -159,24 +159,6 @@ private struct Batching {
         waits += open.prefix(size).map { free - $0 }
         open.removeFirst(size)
     }
-}
-
-/// A small generator of which every platform makes the same numbers
-/// ([reference](https://prng.di.unimi.it/splitmix64.c)).
-private struct SplitMix64 {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
-    /// From 0 up to 1.
-    mutating func unit() -> Double { Double(next() >> 11) / 9_007_199_254_740_992 }
 }
 
 extension SyntheticDay {

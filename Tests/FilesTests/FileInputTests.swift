@@ -15,7 +15,7 @@ final class FileInputTests {
         path: "penstock-input-\(RandomSource().uuid())")
     private let positions = FakePositions()
     private let logs = LogCapture()
-    private let refusals = Journal<String>()
+    private let refusals = RecordingRefusals()
     private var path: URL { folder.appending(path: "requests.jsonl") }
     private var name: String { "file:\(path.path)" }
 
@@ -40,7 +40,7 @@ final class FileInputTests {
     ) async throws -> [String] {
         var context = StageContext.testing(clock: ManualClock().clock, positions: positions)
         context.logger = logs.logger()
-        context.refusals = RecordingRefusals(noted: refusals)
+        context.refusals = refusals
         let source = LineSource(
             lines: LineFile(path: path.path), resource: "lines", maxChunk: maxChunk,
             intake: Intake(decoder: decoder, context: context))
@@ -173,7 +173,8 @@ final class FileInputTests {
             JSONSerialization.jsonObject(with: Data(lines[1].utf8)) as? [String: Any])
         #expect(second["payload_base64"] as? String == "/wA=")
         #expect(
-            refusals.entries == ["malformed at stage: no braces", "malformed at stage: no braces"])
+            refusals.rejections.entries.map { "\($0.code) at \($0.stage): \($0.reason)" }
+                == ["malformed at stage: no braces", "malformed at stage: no braces"])
     }
 
     @Test("is read again from the stored position after a chunk that did not settle")
@@ -225,15 +226,4 @@ extension LogCapture {
     fileprivate var text: String {
         events.map { "\($0.message) \($0.metadata)" }.joined(separator: "\n")
     }
-}
-
-private struct RecordingRefusals: RefusalObserver {
-    let noted: Journal<String>
-    func rejected(_ rejections: [Rejection]) {
-        for rejection in rejections {
-            noted.note("\(rejection.code) at \(rejection.stage): \(rejection.reason)")
-        }
-    }
-    func keptElsewhere(_ count: Int, of input: String, in place: String, because: PipelineError) {}
-    func resting(_ partitions: [Int32], of input: String, because: PipelineError?) {}
 }

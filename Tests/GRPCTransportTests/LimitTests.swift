@@ -114,7 +114,7 @@ struct LimitTests {
             }
         } _: { _, client in
             _ = try await client.unary("/test.Echo/Now", [], timeout: .seconds(30))
-            // An open call has the lane look for unread answers, once a second.
+            // An open call has the shard look for unread answers, once a second.
             let status = await failure { () throws(GRPCStatusError) in
                 try await client.unary("/test.Echo/Never", [], timeout: .seconds(5))
             }

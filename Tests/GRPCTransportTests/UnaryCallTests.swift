@@ -98,7 +98,7 @@ struct UnaryCallTests {
 
     @Test("The injected runner starts the asynchronous work")
     func injectedRunner() async throws {
-        struct CountingRunner: GRPCTaskRunner {
+        struct RecordingRunner: GRPCTaskRunner {
             let started: CountedSignal
             func start(
                 _ operation: @escaping @concurrent @Sendable () async -> Void
@@ -108,7 +108,7 @@ struct UnaryCallTests {
             }
         }
         let started = CountedSignal()
-        let server = GRPCServer(runner: CountingRunner(started: started))
+        let server = GRPCServer(runner: RecordingRunner(started: started))
         server.unary("/test.Echo/Later") { _, _ in .async { [42] } }
         try server.start()
         let client = try await connectedClient(of: server)

@@ -78,7 +78,7 @@ struct KafkaInspectionTests {
 
     @Test("gives up a broker that accepts connections and says nothing, in the time it is given")
     func silent() async throws {
-        let server = try SilentServer()
+        let server = try FailingServer()
         let address = ResourceAddress(url: "kafka://127.0.0.1:\(server.port)")!
         let error = try await #require(throws: PipelineError.self) {
             try await KafkaBus(address).inspect(for: [], timeout: .milliseconds(600))

@@ -23,6 +23,7 @@ struct KafkaSettingsTests {
     @Test(arguments: [
         "kafka://", "kafka://one:port", "kafka://one:0", "kafka://one,,two", "kafka://one/topic",
         "kafka://one?acks=1", "kafka://secret@one", "kafka://secret:%zz@one",
+        "kafka://secret:%a€@one",
     ])
     func `refuses addresses that mean nothing, without showing credentials`(_ url: String) {
         let error = refusal(url)

@@ -173,7 +173,8 @@ struct MockClusterTests {
         let bus = try bus()
         let producer = try await bus.producer()
         #expect(try await producer.send(numbered(0..<3), to: "topic").isEmpty)
-        let store = FailingPositions(failures: 3)
+        let away = PipelineError.retryable("store-unavailable", "the store is away")
+        let store = FailingPositions(reading: Failures([away, away, away]))
         let consumer = try await bus.consumer(
             Subscription(topic: "topic", group: "flaky"), positions: store)
         for _ in 0..<3 {
@@ -189,8 +190,9 @@ struct MockClusterTests {
     {
         let bus = try bus()
         let consumer = try await bus.consumer(
-            Subscription(topic: "topic", group: "pending"), positions: FailingPositions(failures: 1)
-        )
+            Subscription(topic: "topic", group: "pending"),
+            positions: FailingPositions(
+                reading: Failures([.retryable("store-unavailable", "the store is away")])))
         _ = await failure { _ = try await consumer.next() }
         await consumer.close()
         let error = await failure { _ = try await consumer.next() }
@@ -229,28 +231,5 @@ struct MockClusterTests {
         }
         await consumer.close()
         await producer.close()
-    }
-}
-
-/// A store that does not answer at first.
-private final class FailingPositions: PositionStore {
-    private let store = FakePositions()
-    private let failures: Mutex<Int>
-    init(failures: Int) { self.failures = Mutex(failures) }
-
-    func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
-        try await store.keep(witnesses, of: source)
-    }
-    func restart(
-        _ log: LogName, after source: String, at starts: [Int32: Int64]
-    ) async throws { try await store.restart(log, after: source, at: starts) }
-
-    func positions(of log: LogName, initial: [Int32: Int64]) async throws -> StoredPositions {
-        let fails = failures.withLock { left in
-            left -= 1
-            return left >= 0
-        }
-        if fails { throw PipelineError.retryable("store-unavailable", "the store is away") }
-        return try await store.positions(of: log, initial: initial)
     }
 }

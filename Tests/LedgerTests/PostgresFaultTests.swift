@@ -4,7 +4,6 @@ import Ledger
 import PipelineCore
 import PipelineTesting
 import Postgres
-import Synchronization
 import Testing
 
 @testable import PostgresLedger
@@ -232,9 +231,9 @@ struct PostgresFaultTests {
             let chunks = stride(from: 0, to: 3000, by: 10).map { (first: Int) -> Chunk in
                 Chunk.testing(first..<first + 10, source: "a", at: Int64(first)).chunk
             }
-            let waiting = Waiting(chunks)
+            let waiting = ScriptedChunks(chunks)
             let window = ChunkWindow {
-                waiting.chunks.withLock { $0.popFirst() }
+                waiting.next()
             } accepted: { chunk, _ in
                 chunk.acknowledgement.settle(.acknowledged)
             }
@@ -242,7 +241,7 @@ struct PostgresFaultTests {
                 group.addTask {
                     while !Task.isCancelled { try await database.terminateBackend(using: killer) }
                 }
-                while waiting.chunks.withLock({ !$0.isEmpty }) {
+                while waiting.count > 0 {
                     try? await ledger.accept(from: window)
                     for chunk in window.left() {
                         _ = try await persisting {
@@ -371,10 +370,4 @@ struct PostgresFaultTests {
             await other.close()
         }
     }
-}
-
-/// Chunks that lie ready.
-private final class Waiting: Sendable {
-    let chunks: Mutex<ArraySlice<Chunk>>
-    init(_ chunks: [Chunk]) { self.chunks = Mutex(chunks[...]) }
 }

@@ -1,3 +1,4 @@
+import Concurrency
 import Batching
 import Glibc
 import PipelineCore
@@ -62,7 +63,7 @@ struct SQLiteLedgerKillTests {
     @Test func `victim that accepts until it is killed`() async throws {
         guard let path = unsafe getenv(KillVictim.variable) else { return }
         let database = SQLiteDatabase(path: unsafe String(cString: path))
-        let clock = PipelineClock(TellingTime())
+        let clock = PipelineClock(RecordingTime())
         let fixture = try await SQLiteLedgerFixture(
             .count(1_000_000), database: database, clock: clock)
         let bus = EmbeddedBus(database: database, clock: clock)
@@ -83,7 +84,7 @@ struct SQLiteLedgerKillTests {
 }
 
 /// Tells when it is asked for the time, which stores do inside their transactions.
-private struct TellingTime: TimeSource {
+private struct RecordingTime: TimeSource {
     private let system = SystemTime()
     var now: Instant { system.now }
     var timestamp: Timestamp {

@@ -1,8 +1,8 @@
-import Concurrency
 import PipelineTesting
 import Synchronization
 import Testing
 
+@testable import Concurrency
 @testable import PipelineCore
 
 @Suite("A worker thread", .timeLimit(.minutes(5)))

@@ -2,7 +2,6 @@ import Concurrency
 import Logging
 import PipelineCore
 import PipelineTesting
-import Synchronization
 import Testing
 
 @testable import PipelineRuntime
@@ -39,14 +38,14 @@ struct AcceptLoopTests {
     private func accept(
         _ chunks: [Chunk], by ledger: FakeLedger
     ) async -> (left: [Chunk], error: PipelineError?) {
-        let waiting = Waiting(chunks)
-        let window = loop(ledger) { waiting.chunks.withLock { $0.popFirst() } }.window
+        let waiting = ScriptedChunks(chunks)
+        let window = loop(ledger) { waiting.next() }.window
         do {
             try await ledger.accept(from: window)
         } catch { Issue.record("\(error)") }
         let error = window.failure as? PipelineError
         let left = window.left()
-        let taken = chunks.dropLast(waiting.chunks.withLock { $0.count })
+        let taken = chunks.dropLast(waiting.count)
         #expect(
             left.map(\.numbers) == taken.filter { !$0.acknowledgement.isSettled }.map(\.numbers))
         return (left, error)
@@ -266,8 +265,8 @@ struct AcceptLoopTests {
         let ledger = ledger()
         ledger.failures.add(
             .retryable("store-unavailable", "away"), .retryable("store-unavailable", "away"))
-        let waiting = Waiting(consecutive(3).map(\.chunk))
-        let window = loop(ledger) { waiting.chunks.withLock { $0.popFirst() } }.window
+        let waiting = ScriptedChunks(consecutive(3).map(\.chunk))
+        let window = loop(ledger) { waiting.next() }.window
         try await ledger.accept(from: window)
         let left = window.left()
         #expect(left.map(\.numbers) == [[1, 2], [3, 4]])
@@ -287,20 +286,14 @@ struct AcceptLoopTests {
         var (chunk, settlement) = Chunk.testing([1, 2], at: 0)
         chunk.records[1].id = nil
         let ledger = ledger()
-        let waiting = Waiting([chunk])
+        let waiting = ScriptedChunks([chunk])
         let loop = loop(ledger)
         let error = await #expect(throws: PipelineError.self) {
-            try await loop.run { waiting.chunks.withLock { $0.popFirst() } }
+            try await loop.run { waiting.next() }
         }
         #expect(error?.code == "codec-mismatch")
         #expect(error?.disposition == .fatal)
         #expect(ledger.accepted.count == 0)
         #expect(settlement.settlements.count == 0)
     }
-}
-
-/// Chunks that lie ready.
-private final class Waiting: Sendable {
-    let chunks: Mutex<ArraySlice<Chunk>>
-    init(_ chunks: [Chunk]) { self.chunks = Mutex(chunks[...]) }
 }

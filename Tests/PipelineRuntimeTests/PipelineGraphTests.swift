@@ -5,7 +5,7 @@ import PipelineTesting
 import Testing
 
 /// A stage that notes what it was built with.
-private struct Part: StagePlugin {
+private struct ScriptedStage: StagePlugin {
     static var type: String { "part" }
     static var role: StageRole { .transform }
     static var guarantee: String { "None." }
@@ -32,7 +32,7 @@ private struct Part: StagePlugin {
     func build(_ context: StageContext) throws -> StageInstance { try make(context) }
 }
 
-private struct Beginning: StagePlugin {
+private struct ScriptedSourceStage: StagePlugin {
     static var type: String { "beginning" }
     static var role: StageRole { .source }
     static var guarantee: String { "None." }
@@ -56,13 +56,13 @@ private struct Beginning: StagePlugin {
     }
 }
 
-private struct Regrouping: Buffer {
+private struct ScriptedBuffer: Buffer {
     func run(
         receiving receive: @escaping @Sendable () async throws -> Chunk?, into outlet: Outlet
     ) async throws {}
 }
 
-private struct StoreSink: RecordSink {
+private struct FakeSink: RecordSink {
     let stored: FakePositions
     var positions: (any PositionStore)? { stored }
     func deliver(_ chunk: Chunk) async throws {}
@@ -82,10 +82,12 @@ struct PipelineGraphTests {
         ledger: FakeLedger(), sla: .hours(1), lease: .seconds(1), poll: .seconds(1)
     ) { _, _ in .wait(until: nil) }
 
-    private var source: Beginning { Beginning { [contexts] in contexts.note($0) } }
+    private var source: ScriptedSourceStage {
+        ScriptedSourceStage { [contexts] in contexts.note($0) }
+    }
 
-    private func part(_ instance: StageInstance) -> Part {
-        Part { [contexts] context in
+    private func part(_ instance: StageInstance) -> ScriptedStage {
+        ScriptedStage { [contexts] context in
             contexts.note(context)
             return instance
         }
@@ -118,7 +120,7 @@ struct PipelineGraphTests {
     @Test("tells each stage its id, and sources last where positions are kept")
     func contextOfSources() throws {
         let positions = FakePositions()
-        _ = try graph([source, part(.recordSink(StoreSink(stored: positions)))])
+        _ = try graph([source, part(.recordSink(FakeSink(stored: positions)))])
         #expect(contexts.entries.map(\.stage) == ["s1", "s0"])
         #expect(contexts.entries[0].positions == nil)
         #expect(contexts.entries[1].positions as? FakePositions === positions)
@@ -127,7 +129,7 @@ struct PipelineGraphTests {
     @Test("tells stages before a buffer that settlement comes late, and none behind it")
     func lateSettlement() throws {
         _ = try graph([
-            source, part(.transform(ScriptedTransform { $0 })), part(.buffer(Regrouping())),
+            source, part(.transform(ScriptedTransform { $0 })), part(.buffer(ScriptedBuffer())),
             part(.recordSink(RecordingSink())),
         ])
         let late = Dictionary(
@@ -160,7 +162,7 @@ struct PipelineGraphTests {
             [.barrier(Self.barrier), .barrier(Self.barrier)],
             [.barrier(Self.barrier), .transform(ScriptedTransform { $0 })],
             [.barrier(Self.barrier), .worker(ScriptedGenerator()), .worker(ScriptedGenerator())],
-            [.barrier(Self.barrier), .buffer(Regrouping())],
+            [.barrier(Self.barrier), .buffer(ScriptedBuffer())],
             [.barrier(Self.barrier), .worker(ScriptedGenerator()), .recordSink(RecordingSink())],
             [.worker(ScriptedGenerator()), .recordSink(RecordingSink())],
             [.outcomeSink(RecordingSink())],

@@ -197,7 +197,7 @@ struct PipelineRunTests {
         let time = ManualClock()
         #expect(condition.problem(at: time.now) == "is starting")
         condition.prepared()
-        condition.hindered(by: .retryable("store-full", "no space"))
+        condition.blocked(by: .retryable("store-full", "no space"))
         time.advance(by: .hours(1))
         #expect(condition.problem(at: time.now) == "no space")
         // Whoever is sent nobody because of it would never find out otherwise.
@@ -205,8 +205,8 @@ struct PipelineRunTests {
         #expect(condition.problem(at: time.now) == "no space")
         time.advance(by: RunCondition.memory)
         #expect(condition.problem(at: time.now) == nil)
-        condition.hindered(by: .retryable("store-full", "no space"))
-        condition.hindered(by: nil)
+        condition.blocked(by: .retryable("store-full", "no space"))
+        condition.blocked(by: nil)
         #expect(condition.problem(at: time.now) == nil)
     }
 }

@@ -43,7 +43,7 @@ struct StreamTests {
         }
     }
 
-    @Test("takes what comes while the last run is under way")
+    @Test("takes what comes while the last run is in flight")
     func latecomers() async throws {
         try await withTable { _, pool in
             let count = try await pool.withConnection { connection in
@@ -108,7 +108,7 @@ struct StreamTests {
         }
     }
 
-    @Test("throws when the connection breaks: the runs under way are not answered")
+    @Test("throws when the connection breaks: the runs in flight are not answered")
     func brokenConnection() async throws {
         try await withTable { _, pool in
             let runs = Runs()
@@ -130,7 +130,7 @@ struct StreamTests {
         }
     }
 
-    @Test("begins no other run once its task is cancelled, and ends those that are under way")
+    @Test("begins no other run once its task is cancelled, and ends those that are in flight")
     func cancellation() async throws {
         try await withTable { _, pool in
             let runs = Runs()

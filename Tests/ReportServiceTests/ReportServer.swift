@@ -24,7 +24,7 @@ final class ScriptedPort: RequestPort {
 }
 
 /// Renders an outcome as an answer to GetReport, with the case's number of views.
-struct AnswerEncoder: OutcomeEncoder {
+struct FakeAnswerEncoder: OutcomeEncoder {
     func announcement(_ outcome: Outcome) throws -> OutgoingRecord {
         OutgoingRecord(key: nil, payload: [])
     }
@@ -56,7 +56,7 @@ final class FakeOutcomeCache: OutcomeCache {
     private let entries = Mutex<[UUID: Bytes]>([:])
 
     func put(_ number: Int) throws {
-        let encoded = try AnswerEncoder().cached(.testing(number))
+        let encoded = try FakeAnswerEncoder().cached(.testing(number))
         entries.withLock { $0[.testing(number)] = encoded }
     }
     func lookup(_ ids: [UUID]) async -> [Bytes?] {
@@ -75,7 +75,7 @@ func withReportServer(
     clock: PipelineClock = .system, _ body: (GRPCClient) async throws -> Void
 ) async throws {
     let api = ReportAPI(
-        configuration: .init(address: "127.0.0.1:0"), encoder: AnswerEncoder(), clock: clock,
+        configuration: .init(address: "127.0.0.1:0"), encoder: FakeAnswerEncoder(), clock: clock,
         random: RandomSource(seed: 1), logger: StageContext.testing(clock: .system).logger)
     try api.attach(port, reads: ReadPath(cases: cases, cache: cache))
     try await withThrowingTaskGroup(of: Void.self) { group in

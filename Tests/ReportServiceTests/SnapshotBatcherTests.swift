@@ -99,7 +99,7 @@ struct CaseAnswersTests {
     private func answers(retention: Duration?) -> CaseAnswers {
         CaseAnswers(
             reads: ReadPath(cases: cases, cache: cache, retention: retention),
-            encoder: AnswerEncoder(), memoryBytes: 1 << 20, window: .milliseconds(5),
+            encoder: FakeAnswerEncoder(), memoryBytes: 1 << 20, window: .milliseconds(5),
             clock: time.clock, random: RandomSource(seed: 1))
     }
 

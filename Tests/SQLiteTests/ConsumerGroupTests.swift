@@ -58,13 +58,13 @@ struct EmbeddedBusConformanceTests {
     }
 }
 
-struct PartitionProgressTests {
+struct EmbeddedProgressTests {
     private func step(_ expected: Int64, _ next: Int64) -> PositionAdvance {
         PositionAdvance(source: "t", partition: 0, expected: expected, next: next)
     }
 
-    private func inFlight() -> PartitionProgress {
-        var progress = PartitionProgress()
+    private func inFlight() -> EmbeddedProgress {
+        var progress = EmbeddedProgress()
         progress.start(at: 5)
         progress.handOut(to: 8)
         progress.handOut(to: 9)

@@ -1,7 +1,6 @@
 import Glibc
 import PipelineCore
 import PipelineTesting
-import Synchronization
 import Testing
 
 @testable import SQLite
@@ -190,7 +189,7 @@ struct EmbeddedBusTests {
         let bus = try await bus()
         _ = try await bus.producer().send(records(["a"]), to: topic)
         let consumer = try await bus.consumer(
-            Subscription(topic: topic, group: "g"), positions: FixedPositions(position: 2))
+            Subscription(topic: topic, group: "g"), positions: ScriptedPositions(position: 2))
         let error = await #expect(throws: PipelineError.self) { try await consumer.next() }
         #expect(error?.code == "topic-recreated")
     }
@@ -286,14 +285,14 @@ struct EmbeddedBusTests {
     }
 
     @Test func `Old messages go by age`() async throws {
-        let time = ManualTime()
+        let time = ManualClock()
         let bus = EmbeddedBus(
-            database: .inMemory(), clock: PipelineClock(time),
+            database: .inMemory(), clock: time.clock,
             retention: EmbeddedRetention(age: .seconds(10)))
         try await bus.ensureTopic(topic, partitions: 1)
         let producer = try await bus.producer()
         _ = try await producer.send(records(["old"]), to: topic)
-        time.seconds.withLock { $0 = 11 }
+        time.advance(by: .seconds(11))
         _ = try await producer.send(records(["new"]), to: topic)
         let fetch = try await bus.consumer(
             Subscription(topic: topic, group: "g"), positions: nil
@@ -315,7 +314,7 @@ struct EmbeddedBusTests {
     }
 }
 
-private struct FixedPositions: PositionStore {
+private struct ScriptedPositions: PositionStore {
     var position: Int64
     func positions(of log: LogName, initial: [Int32: Int64]) async throws -> StoredPositions {
         StoredPositions(
@@ -326,15 +325,6 @@ private struct FixedPositions: PositionStore {
     func restart(
         _ log: LogName, after source: String, at starts: [Int32: Int64]
     ) async throws {}
-}
-
-private final class ManualTime: TimeSource {
-    let seconds = Mutex<Int64>(0)
-    var now: Instant { Instant(nanoseconds: 0) }
-    var timestamp: Timestamp {
-        Timestamp(microseconds: seconds.withLock { $0 } * 1_000_000)
-    }
-    func sleep(until deadline: Instant) async throws { try Task.checkCancellation() }
 }
 
 private func copyFile(_ path: String, to copy: String) async throws {

@@ -111,7 +111,7 @@ struct PublishSinksTests {
         large.report = Array(repeating: 7, count: 40)[...]
         var unreadable = Outcome.testing(3)
         unreadable.report = nil
-        let refused = try await outcomes(bus, encoder: ReportEncoder()).deliver(
+        let refused = try await outcomes(bus, encoder: FakeReportEncoder()).deliver(
             OutcomeBatch(
                 number: 1, token: 1, outcomes: [.testing(1), large, unreadable, .testing(4)]))
         #expect(Set(refused.map(\.caseNumber)) == [2, 3])
@@ -144,7 +144,7 @@ struct PublishSinksTests {
 }
 
 /// Announces the report itself.
-private struct ReportEncoder: OutcomeEncoder {
+private struct FakeReportEncoder: OutcomeEncoder {
     func announcement(_ outcome: Outcome) throws -> OutgoingRecord {
         guard let report = outcome.report else {
             throw PipelineError.permanent("unreadable-outcome", "there is no report")

@@ -1,3 +1,4 @@
+internal import Concurrency
 public import PipelineCore
 internal import Synchronization
 

@@ -11,7 +11,7 @@ final class RedisClient: Sendable {
     private struct State {
         var queue: [RedisCall] = []
         var waitingCommands = 0
-        var idleLanes: [Int]
+        var idleSessions: [Int]
         var breaker = CircuitBreaker()
         var isClosed = false
         /// Whether the server has answered anything.
@@ -20,24 +20,24 @@ final class RedisClient: Sendable {
     }
     private enum Start {
         case nothing
-        case answering(lane: Int)
-        case connecting(lane: Int)
+        case answering(session: Int)
+        case connecting(session: Int)
     }
 
     let configuration: RedisConfiguration
     private let clock: PipelineClock
     private let random: RandomSource
-    private let lanes: [RedisLane]
+    private let sessions: [RedisSession]
     private let state: Mutex<State>
 
     init(_ configuration: RedisConfiguration, clock: PipelineClock, random: RandomSource) {
         self.configuration = configuration
         self.clock = clock
         self.random = random
-        lanes = (0..<configuration.connections).map { _ in
-            RedisLane(configuration, clock: clock)
+        sessions = (0..<configuration.connections).map { _ in
+            RedisSession(configuration, clock: clock)
         }
-        state = Mutex(State(idleLanes: Array(lanes.indices.reversed())))
+        state = Mutex(State(idleSessions: Array(sessions.indices.reversed())))
     }
 
     var statistics: RedisCache.Statistics { state.withLock { $0.statistics } }
@@ -67,7 +67,7 @@ final class RedisClient: Sendable {
             return takeAll(&state)
         }
         for call in abandoned { call.finish(.failure(Self.closed)) }
-        for lane in lanes { try? await lane.worker.run { lane.disconnect() } }
+        for session in sessions { try? await session.worker.run { session.disconnect() } }
     }
 
     private static let closed = PipelineError.retryable(
@@ -78,11 +78,11 @@ final class RedisClient: Sendable {
         let (start, error): (Start, PipelineError?) = state.withLock { state in
             if state.isClosed { return (.nothing, Self.closed) }
             if !insists {
-                switch state.breaker.admit(now: now, canAttempt: !state.idleLanes.isEmpty) {
+                switch state.breaker.admit(now: now, canAttempt: !state.idleSessions.isEmpty) {
                 case .pass: break
                 case .refuse(let error): return (.nothing, error)
                 case .refuseAndAttempt(let error):
-                    return (.connecting(lane: state.idleLanes.removeLast()), error)
+                    return (.connecting(session: state.idleSessions.removeLast()), error)
                 }
             }
             let waiting = state.waitingCommands + call.commands.count
@@ -91,21 +91,21 @@ final class RedisClient: Sendable {
             }
             state.queue.append(call)
             state.waitingCommands = waiting
-            guard let lane = state.idleLanes.popLast() else { return (.nothing, nil) }
-            return (.answering(lane: lane), nil)
+            guard let session = state.idleSessions.popLast() else { return (.nothing, nil) }
+            return (.answering(session: session), nil)
         }
         switch start {
         case .nothing: break
-        case .answering(let lane): begin(lane) { self.work(lane) }
-        case .connecting(let lane): begin(lane) { self.reconnect(lane) }
+        case .answering(let session): begin(session) { self.work(session) }
+        case .connecting(let session): begin(session) { self.reconnect(session) }
         }
         return error
     }
 
-    /// Without a thread whoever waits is told so: nobody else may come for the lane.
-    private func begin(_ lane: Int, _ body: @escaping @Sendable () -> Void) {
-        do { try lanes[lane].worker.enqueue(body) } catch {
-            state.withLock { $0.idleLanes.append(lane) }
+    /// Without a thread whoever waits is told so: nobody else may come for the session.
+    private func begin(_ session: Int, _ body: @escaping @Sendable () -> Void) {
+        do { try sessions[session].worker.enqueue(body) } catch {
+            state.withLock { $0.idleSessions.append(session) }
             failed(error)
         }
     }
@@ -117,11 +117,11 @@ final class RedisClient: Sendable {
                 + " \(configuration.name)")
     }
 
-    /// Answers what is queued until nothing is, on the lane's thread.
-    private func work(_ lane: Int) {
-        while let calls = nextBatch(lane) {
+    /// Answers what is queued until nothing is, on the session's thread.
+    private func work(_ session: Int) {
+        while let calls = nextBatch(session) {
             do throws(RedisFailure) {
-                try lanes[lane].answer(calls, judge: judge, answered: worked)
+                try sessions[session].answer(calls, judge: judge, answered: worked)
                 succeeded()
             } catch {
                 // A lost connection may be one server's restart: the next batch finds out at once.
@@ -131,18 +131,19 @@ final class RedisClient: Sendable {
     }
 
     /// Tries the server after a back-off; nobody waits for it.
-    private func reconnect(_ lane: Int) {
+    private func reconnect(_ session: Int) {
         do throws(RedisFailure) {
-            try lanes[lane].connect()
+            try sessions[session].connect()
+            worked()
             succeeded()
         } catch {
             failed(error.error)
         }
-        work(lane)
+        work(session)
     }
 
-    /// What to send next; `nil`, and the lane is idle, when nothing waits.
-    private func nextBatch(_ lane: Int) -> [RedisCall]? {
+    /// What to send next; `nil`, and the session is idle, when nothing waits.
+    private func nextBatch(_ session: Int) -> [RedisCall]? {
         state.withLock { state in
             var batch: [RedisCall] = []
             var (commands, bytes, taken) = (0, 0, 0)
@@ -160,7 +161,7 @@ final class RedisClient: Sendable {
             }
             state.queue.removeFirst(taken)
             if batch.isEmpty {
-                state.idleLanes.append(lane)
+                state.idleSessions.append(session)
                 return nil
             }
             state.statistics.commands += UInt64(commands)
@@ -172,7 +173,6 @@ final class RedisClient: Sendable {
     private func worked() { state.withLock { $0.hasWorked = true } }
 
     private func succeeded() {
-        worked()
         state.withLock { state in
             if !state.breaker.isClosed { state.breaker.succeeded() }
         }
@@ -218,7 +218,7 @@ struct CircuitBreaker: Sendable {
         case closed
         /// The server failed so often in a row. `until` is when the next attempt may begin.
         case open(failures: Int, until: Instant, error: PipelineError)
-        /// An attempt is under way. Its success closes, its failure opens for longer.
+        /// An attempt is in flight. Its success closes, its failure opens for longer.
         case attempting(failures: Int, error: PipelineError)
     }
 

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import CHiredis
 internal import Calendar
 internal import Glibc
@@ -180,7 +181,7 @@ extension UnsafeMutablePointer<redisReply> {
 }
 
 /// One connection and its thread.
-final class RedisLane: @unchecked Sendable {
+final class RedisSession: @unchecked Sendable {
     // `connection` and `lastDrop` are touched only by jobs of `worker`, which runs one after the
     // other; whoever releases the last reference is alone.
     private var connection: RedisConnection?

@@ -6,12 +6,12 @@ public protocol Source: Sendable {
     func close() async
     /// Hears what keeps the pipeline from taking in what was sent; `nil` when nothing does any
     /// more.
-    func hindered(by error: PipelineError?)
+    func blocked(by error: PipelineError?)
 }
 
 extension Source {
     /// Most sources simply wait.
-    public func hindered(by error: PipelineError?) {}
+    public func blocked(by error: PipelineError?) {}
 }
 
 /// Where a stage hands on chunks. Sending suspends while the next stage is busy, so that a slow

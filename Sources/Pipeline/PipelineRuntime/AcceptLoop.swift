@@ -7,7 +7,7 @@ struct AcceptLoop: Sendable {
     private let barrier: RunningBarrier
     private let environment: RunEnvironment
     /// Hears what keeps the pipeline from taking in; `nil` when nothing does any more.
-    private let hindered: @Sendable (PipelineError?) -> Void
+    private let blocked: @Sendable (PipelineError?) -> Void
     let window: ChunkWindow
     private let settler: Settler
     private var refusals: Outage { settler.refusals }
@@ -27,12 +27,12 @@ struct AcceptLoop: Sendable {
     /// - Parameter ready: takes the next chunk, if one lies ready.
     init(
         barrier: RunningBarrier, environment: RunEnvironment,
-        hindered: @escaping @Sendable (PipelineError?) -> Void = { _ in },
+        blocked: @escaping @Sendable (PipelineError?) -> Void = { _ in },
         ready: @escaping @Sendable () -> Chunk? = { nil }
     ) {
         self.barrier = barrier
         self.environment = environment
-        self.hindered = hindered
+        self.blocked = blocked
         var logger = environment.logger
         logger[metadataKey: "stage"] = "\(barrier.id)"
         let settler = Settler(
@@ -72,7 +72,7 @@ struct AcceptLoop: Sendable {
         do {
             try await environment.retrying(
                 "stage \(barrier.id): accept", isWanted: { chunk.acknowledgement.isAwaited },
-                whileHindered: hindered
+                whileBlocked: blocked
             ) { try await attempt(chunk) }
         } catch let error as PipelineError where error.disposition == .fenced {
             environment.giveUp(chunk, error, at: barrier.id)

@@ -8,9 +8,9 @@ internal import PipelineCore
 struct DeliveryLoop: Sendable {
     /// Tries in place before the batch is given back for a while.
     private static let attemptsInPlace = 3
-    /// How long a batch rests when the sink may be back any moment.
+    /// How long a batch is paused when the sink may be back any moment.
     private static let passing = RetryPolicy(first: .seconds(5), longest: .seconds(30))
-    /// How long it rests when somebody has to do something about the sink first.
+    /// How long it is paused when somebody has to do something about the sink first.
     private static let lasting = RetryPolicy(first: .seconds(5), longest: .seconds(600))
 
     /// What became of a batch.

@@ -170,16 +170,16 @@ struct Head: Sendable {
             }
             return
         }
-        let loop = AcceptLoop(barrier: barrier, environment: environment, hindered: hindered) {
+        let loop = AcceptLoop(barrier: barrier, environment: environment, blocked: blocked) {
             channel.poll()?.chunk
         }
         try await loop.run { try await channel.receive()?.chunk }
     }
 
     /// Tells every source what keeps the pipeline from taking in what it sends.
-    func hindered(by error: PipelineError?) {
-        environment.condition.hindered(by: error)
-        for source in graph.sources.flatMap(\.role) { source.hindered(by: error) }
+    func blocked(by error: PipelineError?) {
+        environment.condition.blocked(by: error)
+        for source in graph.sources.flatMap(\.role) { source.blocked(by: error) }
     }
 }
 

@@ -126,7 +126,7 @@ public struct PipelineRun: Sendable {
     private func prepare(_ barrier: RunningBarrier) async throws -> Bool {
         let prepared: Bool? = try await environment.unlessStopped {
             try await environment.retrying(
-                "stage \(barrier.id): prepare", whileHindered: head.hindered
+                "stage \(barrier.id): prepare", whileBlocked: head.blocked
             ) { tell(try await barrier.ledger.register(), by: barrier.id) }
             return true
         }

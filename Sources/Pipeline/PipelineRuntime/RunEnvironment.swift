@@ -19,7 +19,7 @@ public struct RunEnvironment: Sendable {
     /// What runs, for whoever has to say what hangs.
     public var openWork: OpenWork
     /// Whom this process tells what it has done, where all who work on the same stores can be told.
-    public var neighbours: Neighbours?
+    public var peers: BarrierPeers?
     /// What fails and is tried again: told of when it begins and when it ends, not at each try.
     let outages = Outages()
     let condition = RunCondition()
@@ -49,7 +49,7 @@ public struct RunEnvironment: Sendable {
     ///   - tell: hears each failure, and `nil` when it has succeeded after that.
     func retrying<T>(
         _ what: String, limit: Int = .max, isWanted: () -> Bool = { true },
-        whileHindered tell: (PipelineError?) -> Void = { _ in }, _ body: () async throws -> T
+        whileBlocked tell: (PipelineError?) -> Void = { _ in }, _ body: () async throws -> T
     ) async throws -> T {
         var attempt = 0
         while true {
@@ -168,7 +168,7 @@ public struct RetryPolicy: Sendable {
 final class RunCondition: Sendable {
     private struct State {
         var isPrepared = false
-        var hindrance: PipelineError?
+        var blockingError: PipelineError?
         /// When that is no news any more; `nil` while it is tried again.
         var lapsesAt: Instant?
     }
@@ -180,9 +180,9 @@ final class RunCondition: Sendable {
     func prepared() { state.withLock { $0.isPrepared = true } }
 
     /// Something fails and is tried again; `nil` when it has succeeded.
-    func hindered(by error: PipelineError?) {
+    func blocked(by error: PipelineError?) {
         state.withLock { state in
-            state.hindrance = error
+            state.blockingError = error
             state.lapsesAt = nil
         }
     }
@@ -194,8 +194,8 @@ final class RunCondition: Sendable {
     /// `nil` while all is well.
     func problem(at now: Instant) -> String? {
         state.withLock { state in
-            if let hindrance = state.hindrance, state.lapsesAt.map({ now < $0 }) ?? true {
-                return hindrance.message
+            if let blockingError = state.blockingError, state.lapsesAt.map({ now < $0 }) ?? true {
+                return blockingError.message
             }
             return state.isPrepared ? nil : "is starting"
         }

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// A barrier at work: its ledger, and what the loops around it wait for.
 ///
-/// What this process does is told by signals, and to its neighbours; what others do is looked for
+/// What this process does is told by signals, and to its peers; what others do is looked for
 /// every `poll`.
 final class RunningBarrier: Sendable {
     /// A killed worker's announcements wait that long at most, however long its batches do:
@@ -38,14 +38,14 @@ final class RunningBarrier: Sendable {
         ledger = barrier.role.ledger
         lease = barrier.role.lease
         poll =
-            environment.neighbours == nil
+            environment.peers == nil
             ? barrier.role.poll : max(barrier.role.poll, Self.idlePoll)
         retention = barrier.role.retention
         fullBatch = barrier.role.fullBatch
         sla = barrier.role.sla
         forecast = Mutex(SealingForecast(decide: barrier.role.decide))
         self.environment = environment
-        environment.neighbours?.join(self) { [weak self] in self?.hear($0) }
+        environment.peers?.join(self) { [weak self] in self?.receive($0) }
     }
 
     var deliveryLease: Duration { min(lease, Self.longestDeliveryLease) }
@@ -63,19 +63,19 @@ final class RunningBarrier: Sendable {
         if new == 0 { return }
         let earliest = records.lazy.compactMap(\.deadline).min()
         arrived(new, earliestDeadline: earliest)
-        tell(.arrived(new, earliestDeadline: earliest))
+        notify(.arrived(new, earliestDeadline: earliest))
     }
 
     /// Batches have been sealed, or divided.
     func hasSealed() {
         sealed.send()
-        tell(.sealed)
+        notify(.sealed)
     }
 
     func hasCommitted(for sinks: [String]) {
         for sink in sinks {
             committed(for: sink).send()
-            tell(.committed(sink: sink))
+            notify(.committed(sink: sink))
         }
     }
 
@@ -107,23 +107,25 @@ final class RunningBarrier: Sendable {
         if isDue { ruleMayFire.send() }
     }
 
-    // MARK: Neighbours
+    // MARK: Peers
 
-    private func hear(_ news: Neighbours.News) {
-        switch news {
+    private func receive(_ change: BarrierPeers.Change) {
+        switch change {
         case .arrived(let count, let earliest): arrived(count, earliestDeadline: earliest)
         case .sealed: sealed.send()
         case .committed(let sink): committed(for: sink).send()
         }
     }
 
-    private func tell(_ news: Neighbours.News) { environment.neighbours?.tell(news, from: self) }
+    private func notify(_ change: BarrierPeers.Change) {
+        environment.peers?.notify(change, from: self)
+    }
 }
 
 /// The barriers of one stage in several processes, all that work on the same stores, which tell
 /// each other what they have done: then nobody has to be polled for. Simulated processes can.
-public final class Neighbours: Sendable {
-    fileprivate enum News: Sendable {
+public final class BarrierPeers: Sendable {
+    fileprivate enum Change: Sendable {
         /// So many new cases are in the ledger.
         case arrived(Int, earliestDeadline: Timestamp?)
         /// Batches have been sealed, or divided.
@@ -134,20 +136,20 @@ public final class Neighbours: Sendable {
 
     private struct Member {
         var id: ObjectIdentifier
-        var hear: @Sendable (News) -> Void
+        var receive: @Sendable (Change) -> Void
     }
     private let members = Mutex<[Member]>([])
 
     public init() {}
 
-    /// - Parameter hear: hears the news of all others from now on.
-    fileprivate func join(_ member: AnyObject, hear: @escaping @Sendable (News) -> Void) {
+    /// - Parameter receive: hears the changes of all others from now on.
+    fileprivate func join(_ member: AnyObject, receive: @escaping @Sendable (Change) -> Void) {
         let id = ObjectIdentifier(member)
-        members.withLock { $0.append(Member(id: id, hear: hear)) }
+        members.withLock { $0.append(Member(id: id, receive: receive)) }
     }
 
-    fileprivate func tell(_ news: News, from member: AnyObject) {
+    fileprivate func notify(_ change: Change, from member: AnyObject) {
         let id = ObjectIdentifier(member)
-        for other in members.withLock({ $0 }) where other.id != id { other.hear(news) }
+        for other in members.withLock({ $0 }) where other.id != id { other.receive(change) }
     }
 }

@@ -5,7 +5,7 @@ public import PipelineCore
 internal import ReportMessages
 internal import Synchronization
 
-/// The front door: `conversionreports.v1.ReportService` with health and reflection, on one address.
+/// Serves `conversionreports.v1.ReportService` with health and reflection, on one address.
 public final class ReportAPI: RequestService {
     /// What a served API needs besides its pipeline.
     public struct Configuration: Sendable {

@@ -10,7 +10,7 @@ final class BusSource: Source {
     private let intake: Intake
     private let consumer = Mutex<(any BusConsumer)?>(nil)
     private let deadLetters: DeadLetterKeeper
-    private let rests: PartitionRests
+    private let pauses: PartitionPauses
     private let lastComplaint = Mutex<Instant?>(nil)
     private static let complaintInterval = Duration.minutes(10)
     private static let standStillPause = Duration.seconds(20)
@@ -30,7 +30,7 @@ final class BusSource: Source {
             TopicProducer(
                 bus: bus, topic: DeadLetter.topic(of: subscription.topic), partitions: create),
             input: subscription.topic, resource: resource, file: file, context: intake.context)
-        rests = PartitionRests(input: subscription.topic, context: intake.context)
+        pauses = PartitionPauses(input: subscription.topic, context: intake.context)
     }
 
     func run(into outlet: Outlet) async throws {
@@ -48,13 +48,13 @@ final class BusSource: Source {
             let acknowledgement = intake.acknowledgement(
                 BusAcknowledgement(
                     consumer: consumer, advances: fetch.advances, deadLetters: deadLetters,
-                    rests: rests))
+                    pauses: pauses))
             do {
                 try await intake.send(
                     fetch.records, advances: fetch.advances, acknowledgement: acknowledgement,
                     into: outlet)
             } catch let error as PipelineError where error.disposition == .fenced {
-                // Its partition rests; the others are read on.
+                // Its partition is paused; the others are read on.
                 acknowledgement.settle(.failed(error))
             } catch {
                 // Not handed over: read again after whatever comes next.
@@ -105,28 +105,28 @@ private final class BusAcknowledgement: AcknowledgementHandler {
     private let consumer: any BusConsumer
     private let advances: [PositionAdvance]
     private let deadLetters: DeadLetterKeeper
-    private let rests: PartitionRests
-    /// Partitions that have to rest, and for how long.
-    private let resting = Mutex<[Int32: Duration]>([:])
+    private let pauses: PartitionPauses
+    /// Partitions that are to be paused, and for how long.
+    private let paused = Mutex<[Int32: Duration]>([:])
 
     init(
         consumer: any BusConsumer, advances: [PositionAdvance], deadLetters: DeadLetterKeeper,
-        rests: PartitionRests
+        pauses: PartitionPauses
     ) {
         self.consumer = consumer
         self.advances = advances
         self.deadLetters = deadLetters
-        self.rests = rests
+        self.pauses = pauses
     }
 
     func reject(_ rejections: [Rejection]) async throws {
         let partitions = Set(rejections.map(\.record.origin.partition))
         do {
             try await deadLetters.keep(rejections)
-            rests.end(of: partitions)
+            pauses.end(of: partitions)
         } catch let error as PipelineError where error.disposition == .fenced {
-            let pauses = rests.begin(of: partitions, because: error)
-            resting.withLock { $0.merge(pauses) { $1 } }
+            let durations = pauses.begin(of: partitions, because: error)
+            paused.withLock { $0.merge(durations) { $1 } }
             throw error
         }
     }
@@ -135,10 +135,10 @@ private final class BusAcknowledgement: AcknowledgementHandler {
         switch settlement {
         case .acknowledged: consumer.settled(advances)
         case .failed:
-            let resting = resting.withLock { $0 }
-            if resting.isEmpty { return consumer.rewind(advances) }
+            let paused = paused.withLock { $0 }
+            if paused.isEmpty { return consumer.rewind(advances) }
             for advance in advances {
-                if let pause = resting[advance.partition] {
+                if let pause = paused[advance.partition] {
                     consumer.rewind([advance], after: pause)
                 } else {
                     consumer.rewind([advance])
@@ -148,15 +148,15 @@ private final class BusAcknowledgement: AcknowledgementHandler {
     }
 }
 
-/// The partitions of an input that rest because nothing takes their dead letters: longer each time
-/// in a row.
-private final class PartitionRests: Sendable {
+/// The partitions of an input that are paused because nothing takes their dead letters: longer
+/// each time in a row.
+private final class PartitionPauses: Sendable {
     private static let first = Duration.seconds(1)
     private static let longest = Duration.seconds(60)
 
     private let input: String
     private let context: StageContext
-    /// How often in a row each of them has had to rest.
+    /// How often in a row each of them has been paused.
     private let counts = Mutex<[Int32: Int]>([:])
 
     init(input: String, context: StageContext) {
@@ -164,7 +164,7 @@ private final class PartitionRests: Sendable {
         self.context = context
     }
 
-    /// Answers for how long each is to rest. Said once for each partition.
+    /// Answers for how long each is to be paused. Said once for each partition.
     func begin(of partitions: Set<Int32>, because error: PipelineError) -> [Int32: Duration] {
         let (pauses, new, all) = counts.withLock { counts in
             let new = partitions.filter { counts[$0] == nil }.sorted()
@@ -185,7 +185,7 @@ private final class PartitionRests: Sendable {
                     "partitions": "\(new.map { "\($0)" }.joined(separator: ","))",
                     "error": "\(error)",
                 ])
-            context.refusals.resting(all, of: input, because: error)
+            context.refusals.paused(all, of: input, because: error)
         }
         return pauses
     }
@@ -199,6 +199,6 @@ private final class PartitionRests: Sendable {
         guard let left else { return }
         context.logger.notice(
             "dead letters are taken again: partitions go on", metadata: ["topic": "\(input)"])
-        context.refusals.resting(left, of: input, because: nil)
+        context.refusals.paused(left, of: input, because: nil)
     }
 }

@@ -149,7 +149,7 @@ private struct IngestInput: Settings {
         }
     }
 
-    /// `nil` for a front door that this process keeps shut.
+    /// `nil` for a request service that this process does not run.
     ///
     /// - Parameter file: where dead letters go that their topic does not take, in a chain without a
     ///   store.
@@ -175,9 +175,9 @@ private struct IngestInput: Settings {
         if try context.kind(of: use) == .api {
             guard context.servesCallers else { return nil }
             let service = try context.resource(for: use, as: (any RequestService).self)
-            let gate = RequestGate(maxChunk: maxChunk, intake: intake)
-            try service.attach(gate, reads: context.reads)
-            return gate
+            let queue = RequestQueue(maxChunk: maxChunk, intake: intake)
+            try service.attach(queue, reads: context.reads)
+            return queue
         }
         let lines = try context.resource(for: use, as: (any LineInput).self)
         return LineSource(

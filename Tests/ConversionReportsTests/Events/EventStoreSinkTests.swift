@@ -17,14 +17,6 @@ struct EventStoreSinkTests {
         func settled(_ settlement: Settlement) {}
     }
 
-    /// Time that stands still until it is moved.
-    final class ManualTime: TimeSource {
-        let seconds = Mutex<Int64>(0)
-        var now: Instant { Instant(nanoseconds: seconds.withLock { $0 } * 1_000_000_000) }
-        var timestamp: Timestamp { Timestamp(microseconds: 0) }
-        func sleep(until deadline: Instant) async throws {}
-    }
-
     /// Forwards to a store and counts folds.
     final class RecordingStore: ReportStore {
         let base: any ReportStore
@@ -196,15 +188,16 @@ struct EventStoreSinkTests {
     func cadence() async throws {
         try await StoreKind.sqlite.withStore { base in
             let store = RecordingStore(base)
-            let time = ManualTime()
+            let time = ManualClock()
             let sink = EventStoreSink(
                 store: store, stage: "counts",
                 cadence: .init(events: 3, interval: .seconds(10), limit: 100),
-                clock: PipelineClock(time))
+                clock: time.clock)
             _ = try await store.positions(of: "events", initial: [0: 0])
             var folds: [Int] = []
             for (range, now) in [(0..<1, 9), (1..<2, 9), (2..<3, 9), (3..<4, 18), (4..<5, 19)] {
-                time.seconds.withLock { $0 = Int64(now) }
+                let start = Instant(nanoseconds: 0)
+                time.advance(by: time.now.duration(to: start.advanced(by: .seconds(now))))
                 try await sink.deliver(
                     Self.chunk(Int64(range.lowerBound)..<Int64(range.upperBound)))
                 folds.append(store.folds.withLock { $0 })

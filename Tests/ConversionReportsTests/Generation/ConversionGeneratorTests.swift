@@ -125,7 +125,7 @@ struct GatedStore: ReportStore {
 }
 
 /// Time on which nobody sleeps: it jumps to where they want to wake up.
-final class JumpingTime: TimeSource {
+final class FakeJumpingTime: TimeSource {
     private let manual = ManualClock()
     var now: Instant { manual.now }
     var timestamp: Timestamp { manual.timestamp }

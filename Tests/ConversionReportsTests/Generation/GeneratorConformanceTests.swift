@@ -148,7 +148,7 @@ enum GeneratorKind: String, CaseIterable, CustomTestStringConvertible {
                 let addresses = try GeneratorAddresses("grpc://127.0.0.1:\(server.port)")
                 try await body(
                     RemoteGenerator(
-                        addresses, timeout: .seconds(120), clock: PipelineClock(JumpingTime()),
+                        addresses, timeout: .seconds(120), clock: PipelineClock(FakeJumpingTime()),
                         random: RandomSource(seed: 1), logger: LogCapture().logger()))
             }
         }

@@ -50,13 +50,13 @@ struct EndpointRotationTests {
         #expect(orders == [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 1, 2]])
     }
 
-    @Test("puts one that failed behind the others until it has rested")
-    func rest() {
+    @Test("puts one that failed behind the others until its pause is over")
+    func pause() {
         var rotation = EndpointRotation(count: 3)
         rotation.failed(1, at: start)
         #expect(rotation.order(at: start) == [0, 2, 1])
         #expect(rotation.order(at: start) == [2, 0, 1])
-        let later = start.advanced(by: EndpointRotation.rest)
+        let later = start.advanced(by: EndpointRotation.pause)
         #expect(rotation.order(at: later) == [0, 1, 2])
     }
 

@@ -108,7 +108,7 @@ struct RemoteGeneratorTests {
         let generator = generator([broken, whole])
         _ = try await generator.generate(try Batch.sample(2))
         _ = try await generator.generate(try Batch.sample(2))
-        #expect(broken.timeouts.count == 1, "it is given a rest")
+        #expect(broken.timeouts.count == 1, "it is paused")
         #expect(whole.timeouts.count == 2)
         #expect(
             capture.events.contains { $0.metadata["error"]?.description.contains("a:1") ?? false })

@@ -5,7 +5,6 @@ import PipelineCore
 import PipelineTesting
 import Protobuf
 import ReportMessages
-import Synchronization
 import Testing
 
 @testable import ReportService
@@ -25,8 +24,8 @@ struct ReportGeneratorServerTests {
 
     @Test("answers each definition in order, and says what the run cost")
     func answers() async throws {
-        let runs = ObservedRuns()
-        try await ServedGenerator.with(ScriptedReportGenerator(), observe: runs.add) { client, _ in
+        let runs = Journal<ServedRun>()
+        try await ServedGenerator.with(ScriptedReportGenerator(), observe: runs.note) { client, _ in
             let request = GenerateReportsRequest.with {
                 $0.batchID = "12"
                 $0.definitions = (0..<3).map(ReportDefinition.sample)
@@ -37,7 +36,7 @@ struct ReportGeneratorServerTests {
             #expect(response.rowsRead == 5)
             #expect(response.dataAsOf == GenerateReportsResponse.sampleTime)
         }
-        guard case .generated(3, 0, 5, _)? = runs.all.first else {
+        guard case .generated(3, 0, 5, _)? = runs.entries.first else {
             throw ConformanceFailure("the run was not observed")
         }
     }
@@ -186,12 +185,4 @@ struct ReportGeneratorServerTests {
             #expect(error?.code == "address-in-use")
         }
     }
-}
-
-/// Keeps what a server tells of its runs.
-private final class ObservedRuns: Sendable {
-    private let runs = Mutex<[ServedRun]>([])
-    var all: [ServedRun] { runs.withLock { $0 } }
-
-    @Sendable func add(_ run: ServedRun) { runs.withLock { $0.append(run) } }
 }

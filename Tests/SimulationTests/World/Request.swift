@@ -83,7 +83,7 @@ struct FailingGenerator: Generator {
     /// Share of runs that fail and may be tried again.
     var failing = 0.0
     /// From then on runs fail for good reasons only.
-    var clearsUp = Instant(nanoseconds: .max)
+    var faultsEnd = Instant(nanoseconds: .max)
     private let process: SimulatedProcess
 
     init(in process: SimulatedProcess) { self.process = process }
@@ -92,7 +92,7 @@ struct FailingGenerator: Generator {
         let simulator = process.simulator
         let dataAsOf = process.timestamp
         try await process.clock.sleep(for: simulator.duration(runTime))
-        if process.now < clearsUp, simulator.chance(failing) {
+        if process.now < faultsEnd, simulator.chance(failing) {
             throw PipelineError.retryable(.overloaded, "the generator is out of order")
         }
         let texts = batch.cases.map { String(decoding: $0.parameters, as: UTF8.self) }

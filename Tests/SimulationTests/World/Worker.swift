@@ -18,10 +18,10 @@ struct Worker: Sendable {
         process: SimulatedProcess, plan: WorldPlan, resources: [ResourceName: any Resource]
     ) throws {
         self.process = process
-        let door = SimulatedFrontDoor()
-        callers = SimulatedCallers(door: door, clock: process.clock)
+        let service = SimulatedRequestService()
+        callers = SimulatedCallers(service: service, clock: process.clock)
         var resources = resources
-        resources["api"] = door
+        resources["api"] = service
         let catalogue = Catalogue.simulated(plan, process)
         let definition = try Self.definition(plan, catalogue)
         let random = RandomSource(seed: process.simulator.next())
@@ -83,7 +83,7 @@ extension Catalogue {
                 GeneratorRegistration(name: "simulated", summary: "Simulated reports.") { _, _, _ in
                     var generator = FailingGenerator(in: process)
                     generator.failing = plan.failingRuns
-                    generator.clearsUp = Instant(nanoseconds: 0).advanced(by: plan.horizon)
+                    generator.faultsEnd = Instant(nanoseconds: 0).advanced(by: plan.horizon)
                     generator.runTime = .seconds(1) ... .seconds(45)
                     return generator
                 }

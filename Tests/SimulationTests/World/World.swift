@@ -24,7 +24,7 @@ final class World: Sendable {
     let audit: Audit
     let clients: Clients
     let state: Mutex<State>
-    /// See ``ObservedLedger/fault``.
+    /// See ``RecordingLedger/fault``.
     private let fault: @Sendable (_ operation: String) throws -> Void
 
     init(
@@ -36,19 +36,19 @@ final class World: Sendable {
         self.simulator = Simulator(seed: seed, slack: .milliseconds(2))
         let time = PipelineClock(WorldTime(simulator))
         let end = time.now.advanced(by: plan.horizon)
-        plan.weather.clearsUp = end
-        var storeWeather = plan.weather
+        plan.conditions.faultsEnd = end
+        var storeConditions = plan.conditions
         for _ in 0..<plan.outages {
             let start = time.now.advanced(by: simulator.duration(.zero...plan.horizon))
-            storeWeather.outages.append(
+            storeConditions.outages.append(
                 start..<start.advanced(by: simulator.duration(.seconds(1) ... .minutes(3))))
         }
         self.plan = plan
-        bus = SimulatedBus(clock: time, weather: plan.weather)
-        cache = SimulatedCache(clock: time, weather: plan.weather)
+        bus = SimulatedBus(clock: time, conditions: plan.conditions)
+        cache = SimulatedCache(clock: time, conditions: plan.conditions)
         let audit = Audit(simulator: simulator, plan: plan, bus: bus)
         self.audit = audit
-        let store = SimulatedStore(weather: storeWeather) {
+        let store = SimulatedStore(conditions: storeConditions) {
             let operation = LedgerOperation.current
             return { audit.look(after: operation, succeeded: $0) }
         }

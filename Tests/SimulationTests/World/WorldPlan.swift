@@ -29,7 +29,7 @@ struct WorldPlan: Sendable {
     /// Share of lease calls at which the process stalls for about as long as the lease.
     var stalls = 0.0
     var failingRuns = 0.0
-    var weather = Weather()
+    var conditions = CallConditions()
     /// Share of requests that no generator can answer, that are refused, or that can't be read.
     var poison = 0.0
     var refused = 0.0
@@ -91,9 +91,9 @@ struct WorldPlan: Sendable {
         stalls = 0.05
         failingRuns = 0.1
         poison = 0.04
-        weather.refused = 0.02
-        weather.lost = 0.03
-        weather.slow = 0.02
+        conditions.refused = 0.02
+        conditions.lost = 0.03
+        conditions.slow = 0.02
     }
 }
 

@@ -17,8 +17,8 @@ struct OutcomeCacheSinkTests {
         var context = StageContext.testing(clock: time.clock, stage: "answers")
         context.logger = log.logger()
         context.retention = retention
-        context.meter = { [counted] stage, counter, amount in
-            counted.note("\(stage) \(counter.name) \(amount)")
+        context.meter = { [counted] stage, counter in
+            { counted.note("\(stage) \(counter.name) \($0)") }
         }
         return OutcomeCacheSink(
             layout: CachedOutcomes(

@@ -119,7 +119,7 @@ struct DeduplicatorTests {
         #expect(try await pass([1], through: dedupe) == [])
     }
 
-    @Test("does not hold up other content of a key that is under way")
+    @Test("does not hold up other content of a key that is in flight")
     func inFlightOtherContent() async throws {
         let dedupe = deduplicator()
         let first = try await dedupe.process(Chunk.testing([1], content: 0).chunk)

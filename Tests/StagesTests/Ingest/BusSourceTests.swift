@@ -113,7 +113,7 @@ struct BusSourceTests {
         #expect(letter.rejection.record.headers == large.headers)
         #expect(letter.refusal.code == "too-large")
         #expect(letter.resource == "bus")
-        #expect(refusals.kept.entries == ["1 of requests in store"])
+        #expect(refusals.keptElsewhere.entries == ["1 of requests in store"])
     }
 
     @Test(
@@ -136,14 +136,14 @@ struct BusSourceTests {
     }
 
     @Test(
-        "lets a partition rest, ever longer, if nothing takes its dead letter, and reads the others on"
+        "pauses a partition, ever longer, if nothing takes its dead letter, and reads the others on"
     )
-    func restingPartitions() async throws {
+    func pausedPartitions() async throws {
         let bus = FakeBus(tooLarge: 1)
         let source = BusSource(
             bus: bus, resource: "bus", subscription: Subscription(topic: "requests", group: "g"),
             create: nil,
-            intake: Intake(decoder: RefusingDecoder(), context: .testing(clock: time.clock)))
+            intake: Intake(decoder: FailingDecoder(), context: .testing(clock: time.clock)))
         var mixed = fetch([7])
         mixed.advances.append(
             PositionAdvance(source: "requests", partition: 3, expected: 5, next: 6))
@@ -162,11 +162,12 @@ struct BusSourceTests {
             group.cancelAll()
         }
         #expect(chunks.entries[0].records.isEmpty)
-        let rests = bus.rests.entries
-        #expect(rests.map(\.partitions) == [[0], [0], [0]])
+        let pauses = bus.pauses.entries
+        #expect(pauses.map(\.partitions) == [[0], [0], [0]])
         #expect(bus.consumerCalls.entries.filter { $0 == "rewind" }.count == 3)
-        for (rest, longest) in zip(rests, [1, 2, 4]) {
-            #expect((Duration.seconds(longest) * 0.75 ... .seconds(longest)).contains(rest.pause))
+        for (pause, longest) in zip(pauses.map(\.pause), [1, 2, 4]) {
+            #expect(
+                (Duration.seconds(longest) * 0.75 ... .seconds(longest)).contains(pause))
         }
     }
 
@@ -195,19 +196,9 @@ struct BusSourceTests {
 }
 
 /// Refuses everything.
-private struct RefusingDecoder: RecordDecoder {
+private struct FailingDecoder: RecordDecoder {
     func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection] {
         defer { records = [] }
         return records.map { Rejection($0, stage: stage, code: "malformed", reason: "bad") }
     }
-}
-
-/// What was told of refusals.
-private final class RecordingRefusals: RefusalObserver {
-    let kept = Journal<String>()
-    func rejected(_ rejections: [Rejection]) {}
-    func keptElsewhere(_ count: Int, of input: String, in place: String, because: PipelineError) {
-        kept.note("\(count) of \(input) in \(place)")
-    }
-    func resting(_ partitions: [Int32], of input: String, because: PipelineError?) {}
 }

@@ -32,7 +32,7 @@ internal import PipelineCore
     /// Destroying waits for librdkafka's threads, so it gets a thread of its own. The group is not
     /// left: that is what closing a consumer is for.
     deinit {
-        let last = unsafe Remains(handle: handle, events: events)
+        let last = unsafe ClosingClient(handle: handle, events: events)
         // Kept until the handle is destroyed, or to the process's end: its callbacks may still
         // come.
         let kept = unsafe Unmanaged.passRetained(last)
@@ -68,8 +68,8 @@ internal import PipelineCore
     }
 }
 
-/// What is left of a client while it is being destroyed: callbacks may come until the end.
-@safe private final class Remains: @unchecked Sendable {
+/// A client while it is being destroyed: callbacks may come until the end.
+@safe private final class ClosingClient: @unchecked Sendable {
     let handle: OpaquePointer
     let events: ClientEvents
     init(handle: OpaquePointer, events: ClientEvents) {

@@ -10,10 +10,10 @@ struct ConsumerProgress: Sendable {
     /// Partitions whose stored positions have to be read again before anything more of them is
     /// handed out.
     private(set) var rewinding: Set<Int32> = []
-    /// Rewinding partitions that rest before that, and until when.
-    private(set) var resting: [Int32: Instant] = [:]
+    /// Rewinding partitions that are paused before that, and until when.
+    private(set) var pauses: [Int32: Instant] = [:]
     /// Of those, the ones that are not fetched meanwhile.
-    private(set) var paused: Set<Int32> = []
+    private(set) var fetchPaused: Set<Int32> = []
     private(set) var isClosed = false
     /// The group can't be joined before the topic has appeared.
     var isTopicMissing = false
@@ -42,7 +42,7 @@ struct ConsumerProgress: Sendable {
         for (partition, position) in stored.next {
             partitions[partition] = PartitionProgress(position: position)
             rewinding.remove(partition)
-            endRest(of: partition)
+            endPause(of: partition)
             continuity.start(partition, witness: stored.witnesses[partition])
         }
         if partitions.count == stored.next.count { looked(now: now) }
@@ -52,7 +52,7 @@ struct ConsumerProgress: Sendable {
         for partition in stopped {
             partitions[partition] = nil
             rewinding.remove(partition)
-            endRest(of: partition)
+            endPause(of: partition)
             continuity.stop(partition)
         }
     }
@@ -80,29 +80,29 @@ struct ConsumerProgress: Sendable {
         if partitions[partition] != nil { rewinding.insert(partition) }
     }
 
-    /// Rewinds a partition that is to rest until then.
+    /// Rewinds a partition that is paused until then.
     mutating func rewind(_ partition: Int32, notBefore: Instant) {
         guard partitions[partition] != nil else { return }
         rewinding.insert(partition)
-        resting[partition] = notBefore
+        pauses[partition] = notBefore
     }
 
-    /// The partitions that have begun to rest: they count as paused then.
-    mutating func takeNewRests() -> [Int32] {
-        if resting.count == paused.count { return [] }
-        let new = resting.keys.filter { !paused.contains($0) }
-        paused.formUnion(new)
+    /// The partitions whose pause has begun: they count as not fetched then.
+    mutating func takeNewPauses() -> [Int32] {
+        if pauses.count == fetchPaused.count { return [] }
+        let new = pauses.keys.filter { !fetchPaused.contains($0) }
+        fetchPaused.formUnion(new)
         return new.sorted()
     }
 
-    private mutating func endRest(of partition: Int32) {
-        resting[partition] = nil
-        paused.remove(partition)
+    private mutating func endPause(of partition: Int32) {
+        pauses[partition] = nil
+        fetchPaused.remove(partition)
     }
 
     /// The partitions to rewind now.
     func rewindsDue(now: Instant) -> Set<Int32> {
-        resting.isEmpty ? rewinding : rewinding.filter { resting[$0].map { $0 <= now } ?? true }
+        pauses.isEmpty ? rewinding : rewinding.filter { pauses[$0].map { $0 <= now } ?? true }
     }
 
     /// - Returns: `false` once it has been closed.

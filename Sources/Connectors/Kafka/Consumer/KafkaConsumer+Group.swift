@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import PipelineCore
 internal import Synchronization
 
@@ -41,7 +42,7 @@ extension KafkaConsumer {
 
     /// Reads stored positions again, where that was asked for, and goes on from there.
     func serveRewinds() async throws {
-        try await pauseResting()
+        try await pauseFetching()
         let rewinding = progress.withLock { $0.rewindsDue(now: clock.now) }
         if rewinding.isEmpty { return }
         let partitions = rewinding.sorted()
@@ -51,7 +52,7 @@ extension KafkaConsumer {
         }
         let points = try await startingPoints(of: partitions)
         buffer.withLock { $0.remove(of: rewinding) }
-        let paused = progress.withLock { $0.paused.intersection(rewinding).sorted() }
+        let paused = progress.withLock { $0.fetchPaused.intersection(rewinding).sorted() }
         try await worker.runAbandonably { [client, topic] in
             // First: resuming would go on where it was paused.
             if !paused.isEmpty { client.setFetching(topic, paused, true) }
@@ -61,9 +62,9 @@ extension KafkaConsumer {
         progress.withLock { $0.start(points.stored, now: clock.now) }
     }
 
-    /// Nothing is fetched of partitions that rest: it would only be thrown away.
-    private func pauseResting() async throws {
-        let new = progress.withLock { $0.takeNewRests() }
+    /// Nothing is fetched of partitions that are paused: it would only be thrown away.
+    private func pauseFetching() async throws {
+        let new = progress.withLock { $0.takeNewPauses() }
         if new.isEmpty { return }
         try await worker.runAbandonably { [client, topic] in client.setFetching(topic, new, false) }
     }

@@ -161,7 +161,7 @@ final class KafkaConsumer: BusConsumer {
         if let commit = progress.withLock(\.nextCommit) { look = min(look, commit) }
         if let due = progress.withLock(\.lookDue) { look = min(look, due) }
         if let due = reminder.withLock(\.due) { look = min(look, due) }
-        if let end = progress.withLock({ $0.resting.values.min() }) { look = min(look, end) }
+        if let end = progress.withLock({ $0.pauses.values.min() }) { look = min(look, end) }
         if let since = events.faults.downSince {
             look = min(look, since.advanced(by: Self.patience))
         }

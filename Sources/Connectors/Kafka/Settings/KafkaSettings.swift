@@ -270,7 +270,7 @@ private func percentDecoded(_ text: Substring) -> String? {
             bytes.append(byte)
             continue
         }
-        guard rest.count >= 2, let value = UInt8(String(rest.prefix(2))!, radix: 16) else {
+        guard rest.count >= 2, let value = UInt8(Substring(rest.prefix(2)), radix: 16) else {
             return nil
         }
         bytes.append(value)

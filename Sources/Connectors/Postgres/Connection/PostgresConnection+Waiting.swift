@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import CPostgres
 internal import Glibc
 internal import PipelineCore
@@ -11,7 +12,7 @@ extension PostgresConnection {
     /// - Returns: `false` when the deadline has passed.
     func wait(for events: Int16, until deadline: UInt64? = nil) throws -> Bool {
         while true {
-            let now = monotonicNanoseconds()
+            let now = MonotonicTime.nanosecondsNow
             if let deadline, deadline <= now { return false }
             let requested = signal.requestedAt
             if requested != nil, unsafe PQstatus(handle) != CONNECTION_OK {
@@ -68,7 +69,9 @@ extension PostgresConnection {
     /// Nothing new is begun once the grace after a cancellation has passed.
     func checkCancellation() throws {
         guard let requested = signal.requestedAt else { return }
-        if requested + graceNanoseconds <= monotonicNanoseconds() { throw CancellationError() }
+        if requested + graceNanoseconds <= MonotonicTime.nanosecondsNow {
+            throw CancellationError()
+        }
     }
 
     /// Sends what libpq holds back, and reads meanwhile, lest both ends wait for the other to read.
@@ -155,7 +158,7 @@ extension PostgresConnection {
     func request(loan: UInt64) {
         state.withLock { state in
             guard state.loan == loan, state.requestedAt == nil else { return }
-            state.requestedAt = monotonicNanoseconds()
+            state.requestedAt = MonotonicTime.nanosecondsNow
             var byte: UInt8 = 1
             _ = unsafe write(state.ends?.writing ?? -1, &byte, 1)
         }
@@ -163,11 +166,4 @@ extension PostgresConnection {
 
     /// When it was requested, on the monotonic clock.
     var requestedAt: UInt64? { state.withLock { $0.requestedAt } }
-}
-
-/// The real clock even where time is simulated: it bounds waits on a real socket.
-func monotonicNanoseconds() -> UInt64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }

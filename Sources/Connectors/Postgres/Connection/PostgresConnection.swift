@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Calendar
 internal import CPostgres
 internal import Glibc
@@ -118,7 +119,7 @@ internal import PipelineCore
     }
 
     private func finishConnecting(timeoutSeconds: Int) throws {
-        let deadline = monotonicNanoseconds() + UInt64(timeoutSeconds) * 1_000_000_000
+        let deadline = MonotonicTime.nanosecondsNow + UInt64(timeoutSeconds) * 1_000_000_000
         guard unsafe PQstatus(handle) != CONNECTION_BAD else { throw connectionError() }
         var events = Int16(POLLOUT)
         while true {

@@ -187,7 +187,7 @@ extension PostgresPool {
                     // After this check, under the lock, the handler below finds whom to wake.
                     if Task.isCancelled { return nil }
                     return state.pool.acquire(
-                        purpose, id: id, now: monotonicNanoseconds(),
+                        purpose, id: id, now: MonotonicTime.nanosecondsNow,
                         suits: { $0.belongs(to: origin) }, waiter: resumption)
                 }
                 switch acquisition {
@@ -236,7 +236,7 @@ extension PostgresPool {
     private func release(_ slot: PostgresSlot, from purpose: Purpose) async {
         let (release, limit, most) = places.state.withLock { state in
             let release = state.pool.release(slot, from: purpose)
-            let limit = state.pool.newLimit(now: monotonicNanoseconds())
+            let limit = state.pool.newLimit(now: MonotonicTime.nanosecondsNow)
             return (release, limit, state.pool.most)
         }
         if let limit {
@@ -258,7 +258,7 @@ extension PostgresPool {
     /// Answers whether there are other connections to wait for.
     private func makeDo(_ purpose: Purpose) -> Bool {
         let shortage = places.state.withLock {
-            $0.pool.refused(from: purpose, now: monotonicNanoseconds())
+            $0.pool.refused(from: purpose, now: MonotonicTime.nanosecondsNow)
         }
         switch shortage {
         case .share: return true

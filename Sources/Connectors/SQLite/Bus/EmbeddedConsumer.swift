@@ -5,7 +5,7 @@ internal import Synchronization
 /// A member of a group of an embedded bus.
 final class EmbeddedConsumer: BusConsumer {
     struct State {
-        var progress: [PartitionProgress]
+        var progress: [EmbeddedProgress]
         /// Where the next fetch begins, so that no partition starves.
         var turn = 0
         var isClosed = false
@@ -18,11 +18,11 @@ final class EmbeddedConsumer: BusConsumer {
         /// Partitions that the store can tell from those of another log.
         var attested: Set<Int32> = []
         /// Partitions of which nothing is handed out until then.
-        var resting: [Int: Instant] = [:]
+        var pausedUntil: [Int: Instant] = [:]
 
-        fileprivate mutating func dropRested(at now: Instant) {
-            if resting.isEmpty { return }
-            resting = resting.filter { $0.value > now }
+        fileprivate mutating func dropEndedPauses(at now: Instant) {
+            if pausedUntil.isEmpty { return }
+            pausedUntil = pausedUntil.filter { $0.value > now }
         }
     }
 
@@ -49,7 +49,7 @@ final class EmbeddedConsumer: BusConsumer {
         let count = topic.partitions.count
         state = Mutex(
             State(
-                progress: Array(repeating: PartitionProgress(), count: count),
+                progress: Array(repeating: EmbeddedProgress(), count: count),
                 lastKept: bus.clock.now))
         group = EmbeddedBus.GroupKey(topic: topic.name, group: subscription.group)
         bus.database.topicSignals.add(signal, for: topic.name)
@@ -73,7 +73,7 @@ final class EmbeddedConsumer: BusConsumer {
             }
             let looks = [
                 bus.pollInterval.map { bus.clock.now.advanced(by: $0) },
-                state.withLock { $0.resting.values.min() },
+                state.withLock { $0.pausedUntil.values.min() },
             ]
             if let next = looks.compactMap(\.self).min() {
                 try await signal.wait(until: next, clock: bus.clock)
@@ -102,7 +102,7 @@ final class EmbeddedConsumer: BusConsumer {
     func rewind(_ advances: [PositionAdvance], after pause: Duration) {
         let end = bus.clock.now.advanced(by: pause)
         state.withLock { state in
-            for advance in advances { state.resting[Int(advance.partition)] = end }
+            for advance in advances { state.pausedUntil[Int(advance.partition)] = end }
         }
         rewind(advances)
     }
@@ -136,11 +136,11 @@ final class EmbeddedConsumer: BusConsumer {
         return state.withLock { state in
             // Whoever owns it next moves the stored position: forget ours.
             for partition in owned.indices where !owned[partition] {
-                state.progress[partition] = PartitionProgress()
-                state.resting[partition] = nil
+                state.progress[partition] = EmbeddedProgress()
+                state.pausedUntil[partition] = nil
             }
-            state.dropRested(at: now)
-            return readable.filter { state.resting[$0] == nil }
+            state.dropEndedPauses(at: now)
+            return readable.filter { state.pausedUntil[$0] == nil }
         }
     }
 

@@ -128,7 +128,7 @@ struct PartitionFetch {
 
 /// How far a consumer has read one partition, and how far that has settled: a state machine without
 /// I/O.
-struct PartitionProgress: Sendable {
+struct EmbeddedProgress: Sendable {
     /// Where to read next; `nil`: read the stored position first.
     private(set) var position: Int64?
     /// What has been handed out and is not settled: from its first offset to the one after its
@@ -147,7 +147,7 @@ struct PartitionProgress: Sendable {
     }
 
     mutating func start(at position: Int64) {
-        self = PartitionProgress()
+        self = EmbeddedProgress()
         self.position = position
         settled = position
         stored = position

@@ -104,21 +104,21 @@ struct DatabaseFile: Sendable {
     }
 }
 
-/// What a file is, whatever it is called.
-struct FileIdentity: Sendable, Hashable {
+/// A file's device and inode: which file it is, whatever it is called.
+struct Inode: Sendable, Hashable {
     let device: UInt
-    let inode: UInt
+    let number: UInt
 
     init?(path: String) {
         var status = stat()
         guard unsafe stat(path, &status) == 0 else { return nil }
-        (device, inode) = (UInt(status.st_dev), UInt(status.st_ino))
+        (device, number) = (UInt(status.st_dev), UInt(status.st_ino))
     }
 
     init?(_ descriptor: Int32) {
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { return nil }
-        (device, inode) = (UInt(status.st_dev), UInt(status.st_ino))
+        (device, number) = (UInt(status.st_dev), UInt(status.st_ino))
     }
 
     /// As `/proc/locks` writes it: major and minor number in hexadecimal digits, inode.
@@ -129,7 +129,7 @@ struct FileIdentity: Sendable, Hashable {
         }
         let major = (device >> 8) & 0xFFF | (device >> 32) & ~0xFFF
         let minor = device & 0xFF | (device >> 12) & ~0xFF
-        return "\(digits(major)):\(digits(minor)):\(inode)"
+        return "\(digits(major)):\(digits(minor)):\(number)"
     }
 }
 

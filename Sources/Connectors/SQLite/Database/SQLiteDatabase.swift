@@ -1,3 +1,4 @@
+internal import Concurrency
 public import PipelineCore
 internal import Synchronization
 
@@ -14,8 +15,8 @@ public final class SQLiteDatabase: Resource {
     /// As it was given.
     public let path: String
     let file: DatabaseFile
-    private let writer: SQLiteLane
-    private let reader: SQLiteLane
+    private let writer: SQLiteSession
+    private let reader: SQLiteSession
     private let logBound: LogBound
     /// Sent by topic when this process has appended to it.
     let topicSignals = SignalRegistry()
@@ -39,10 +40,11 @@ public final class SQLiteDatabase: Resource {
         let opening = DatabaseOpening(file: file, busyTimeout: busyTimeout, logLimit: logLimit)
         self.path = path
         self.file = file
-        writer = SQLiteLane(worker: make(), file: file) { try opening.open(readOnly: false) }
+        writer = SQLiteSession(worker: make(), file: file) { try opening.open(readOnly: false) }
         reader =
             isInMemory
-            ? writer : SQLiteLane(worker: make(), file: file) { try opening.open(readOnly: true) }
+            ? writer
+            : SQLiteSession(worker: make(), file: file) { try opening.open(readOnly: true) }
         logBound = LogBound(file: file, limit: logLimit)
     }
 
@@ -111,14 +113,14 @@ public final class SQLiteDatabase: Resource {
 }
 
 /// A connection and the worker it is used on, opened at the first use.
-private final class SQLiteLane: Sendable {
+private final class SQLiteSession: Sendable {
     private let worker: any BlockingWorker
     private let file: DatabaseFile
     private let open: @Sendable () throws -> sending SQLiteConnection
     /// Under a lock as well as on a worker: an ``InlineWorker`` runs on whatever thread calls.
     private let connection = Mutex<SQLiteConnection?>(nil)
     /// Which file the connection has open.
-    private let identity = Mutex<FileIdentity?>(nil)
+    private let identity = Mutex<Inode?>(nil)
 
     init(
         worker: any BlockingWorker, file: DatabaseFile,
@@ -140,7 +142,7 @@ private final class SQLiteLane: Sendable {
                 }
                 let opened = try open()
                 connection = opened
-                identity.withLock { $0 = FileIdentity(path: file.path) }
+                identity.withLock { $0 = Inode(path: file.path) }
                 return try body(connection!)
             }
         }
@@ -150,7 +152,7 @@ private final class SQLiteLane: Sendable {
     /// - Throws: `fatal` `store-replaced`.
     private func checkFile() throws {
         if file.isInMemory { return }
-        let now = FileIdentity(path: file.path)
+        let now = Inode(path: file.path)
         if now == identity.withLock({ $0 }) { return }
         throw PipelineError.fatal(
             .storeReplaced,

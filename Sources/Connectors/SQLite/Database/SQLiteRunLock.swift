@@ -11,13 +11,13 @@ internal import Synchronization
 public final class SQLiteRunLock: Sendable {
     /// What this process holds: a file must not be opened a second time to find that out, see
     /// ``acquire(for:command:)``.
-    private static let held = Mutex<[FileIdentity: String]>([:])
+    private static let held = Mutex<[Inode: String]>([:])
 
-    private let identity: FileIdentity
+    private let identity: Inode
     private let file: Int32
     private let note: Int32
 
-    private init(identity: FileIdentity, file: Int32, note: Int32) {
+    private init(identity: Inode, file: Int32, note: Int32) {
         self.identity = identity
         self.file = file
         self.note = note
@@ -41,7 +41,7 @@ public final class SQLiteRunLock: Sendable {
     fileprivate static func acquire(for file: DatabaseFile, command: String) throws -> SQLiteRunLock
     {
         try file.create()
-        guard let path = file.realPath, let identity = FileIdentity(path: path) else {
+        guard let path = file.realPath, let identity = Inode(path: path) else {
             throw DatabaseFile.failure("look at \(file.path)")
         }
         if let holder = held.withLock({ $0[identity] }) {
@@ -68,7 +68,7 @@ public final class SQLiteRunLock: Sendable {
     /// Who holds the lock; `nil` when nobody does. Takes it for no longer than that takes to find
     /// out, and makes no file.
     static func holder(of file: DatabaseFile) throws -> String? {
-        guard let path = file.realPath, let identity = FileIdentity(path: path) else { return nil }
+        guard let path = file.realPath, let identity = Inode(path: path) else { return nil }
         if let holder = held.withLock({ $0[identity] }) {
             return "process \(getpid()) (\(holder))"
         }
@@ -127,7 +127,7 @@ public final class SQLiteRunLock: Sendable {
         if let space, let process = Int32(line[..<space]) {
             return "process \(process) (\(line[line.index(after: space)...]))"
         }
-        guard let process = FileIdentity(descriptor).flatMap(process(locking:)) else {
+        guard let process = Inode(descriptor).flatMap(process(locking:)) else {
             return "another process"
         }
         let words = unsafe open("/proc/\(process)/cmdline", O_RDONLY | O_CLOEXEC)
@@ -137,7 +137,7 @@ public final class SQLiteRunLock: Sendable {
     }
 
     /// Searches [/proc/locks](https://man7.org/linux/man-pages/man5/proc_locks.5.html).
-    private static func process(locking identity: FileIdentity) -> Int32? {
+    private static func process(locking identity: Inode) -> Int32? {
         let locks = unsafe open("/proc/locks", O_RDONLY | O_CLOEXEC)
         defer { close(locks) }
         for line in text(locks, limit: 1 << 20).split(separator: "\n") {

@@ -32,7 +32,7 @@ public protocol StagePlugin: Settings {
     /// What a dry run says of the stage's records beside their numbers.
     static var remarks: StageRemarks { get }
 
-    /// What it counts of its own, for metrics, see ``StageContext/count(_:by:)``.
+    /// What it counts of its own, for metrics, see ``StageContext/counter(_:)``.
     static var counters: [StageCounter] { get }
 
     /// The codes of its own that its contract objects with; `explain-error` explains them.
@@ -143,7 +143,7 @@ public struct StageContext: Sendable {
     public var deadLetters: (any DeadLetterStore)?
     /// Hears what is refused.
     public var refusals: any RefusalObserver = SilentRefusalObserver()
-    /// Whether this process answers callers; without, inputs that are front doors stay shut.
+    /// Whether this process answers callers; without, inputs from request services stay closed.
     public var servesCallers: Bool
     /// Settlement comes with a batch, not with a chunk: waiting for it would hold up the chain.
     public var settlesLate: Bool
@@ -154,9 +154,9 @@ public struct StageContext: Sendable {
     public var retention: Duration?
     /// The stages of all files at hand that keep state in a store; empty where that plays no part.
     public var owners: [StateOwner] = []
-    /// Counts what stages meet, for metrics; see ``count(_:by:)``.
-    public var meter: @Sendable (_ stage: String, _ counter: StageCounter, _ amount: Int) -> Void =
-        { _, _, _ in }
+    /// Makes the counters that stages count with, see ``counter(_:)``.
+    public var meter: @Sendable (_ stage: String, _ counter: StageCounter) -> @Sendable (Int) -> Void =
+        { _, _ in { _ in } }
 
     public init(
         pipeline: String, stage: String, sla: Duration, worker: String, clock: PipelineClock,
@@ -181,10 +181,10 @@ public struct StageContext: Sendable {
         self.timeout = timeout
     }
 
-    /// Counts what the stage has met.
+    /// What the stage counts with, by so much at a time: made once, kept, and cheap to call.
     /// - Parameter counter: one of ``StagePlugin/counters``.
-    public func count(_ counter: StageCounter, by amount: Int = 1) {
-        meter(stage, counter, amount)
+    public func counter(_ counter: StageCounter) -> @Sendable (_ amount: Int) -> Void {
+        meter(stage, counter)
     }
 
     /// The resource of a use that the stage's contract has declared, as what the stage works with.

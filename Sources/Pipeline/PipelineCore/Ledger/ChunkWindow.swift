@@ -7,7 +7,7 @@ internal import Synchronization
 /// flight; what it has accepted settles at once. After a chunk that was not accepted nothing more
 /// is taken: those behind it may go on from there.
 public final class ChunkWindow: Sendable {
-    private enum Stand {
+    private enum Phase {
         case ready, inFlight
         /// Nothing of it was written.
         case refused
@@ -16,7 +16,7 @@ public final class ChunkWindow: Sendable {
     }
     private struct Entry {
         let chunk: Chunk
-        var stand = Stand.ready
+        var phase = Phase.ready
     }
     private struct State {
         /// In order, until they have settled.
@@ -71,7 +71,7 @@ public final class ChunkWindow: Sendable {
     private func nextReady() -> Chunk? {
         state.withLock { state in
             if state.refusal != nil { return nil }
-            if let entry = state.open.first(where: { $0.stand == .ready }) { return entry.chunk }
+            if let entry = state.open.first(where: { $0.phase == .ready }) { return entry.chunk }
             guard let chunk = take() else { return nil }
             state.open.append(Entry(chunk: chunk))
             return chunk
@@ -81,13 +81,13 @@ public final class ChunkWindow: Sendable {
     /// The answer for the oldest chunk in flight.
     public func answer(_ answer: Result<Acceptance, any Error>) {
         let done: (Chunk, AcceptedCounts)? = state.withLock { state in
-            guard let index = state.open.firstIndex(where: { $0.stand == .inFlight }) else {
+            guard let index = state.open.firstIndex(where: { $0.phase == .inFlight }) else {
                 return nil
             }
             if case .success(.accepted(let counts)) = answer {
                 return (state.open.remove(at: index).chunk, counts)
             }
-            state.open[index].stand = answer.isUnknown ? .unanswered : .refused
+            state.open[index].phase = answer.isUnknown ? .unanswered : .refused
             state.refusal = state.refusal ?? answer
             return nil
         }
@@ -111,8 +111,8 @@ public final class ChunkWindow: Sendable {
     public func left() -> [Chunk] {
         state.withLock { state in
             state.refusal = nil
-            for index in state.open.indices where state.open[index].stand == .inFlight {
-                state.open[index].stand = .unanswered
+            for index in state.open.indices where state.open[index].phase == .inFlight {
+                state.open[index].phase = .unanswered
             }
             return state.open.map(\.chunk)
         }
@@ -126,10 +126,10 @@ public final class ChunkWindow: Sendable {
     ) throws(PipelineError) -> Submissions {
         var submissions = try Submissions(records: records, advances: chunk.advances)
         submissions.unanswered = state.withLock { state in
-            guard let index = state.index(of: chunk), state.open[index].stand == .unanswered else {
+            guard let index = state.index(of: chunk), state.open[index].phase == .unanswered else {
                 return []
             }
-            return state.open.filter { $0.stand == .unanswered }.flatMap(\.chunk.advances)
+            return state.open.filter { $0.phase == .unanswered }.flatMap(\.chunk.advances)
         }
         return submissions
     }
@@ -144,9 +144,9 @@ public final class ChunkWindow: Sendable {
         }
     }
 
-    private func mark(_ chunk: Chunk, _ stand: Stand) {
+    private func mark(_ chunk: Chunk, _ phase: Phase) {
         state.withLock { state in
-            if let index = state.index(of: chunk) { state.open[index].stand = stand }
+            if let index = state.index(of: chunk) { state.open[index].phase = phase }
         }
     }
 }

@@ -1,7 +1,6 @@
 public import Concurrency
 
-/// A resource that is a front door: it takes requests from callers, hands them to a pipeline, and
-/// answers reads.
+/// A resource that takes requests from callers, hands them to a pipeline, and answers reads.
 public protocol RequestService: Resource {
     /// Connects the service with the pipeline it feeds. Called once, before ``run()``.
     func attach(_ port: any RequestPort, reads: ReadPath) throws

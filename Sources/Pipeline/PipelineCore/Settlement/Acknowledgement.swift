@@ -123,8 +123,9 @@ public protocol RefusalObserver: Sendable {
     func rejected(_ rejections: [Rejection])
     /// So many dead letters were not taken by their topic and lie in `place` (`store` or `file`).
     func keptElsewhere(_ count: Int, of input: String, in place: String, because: PipelineError)
-    /// Nothing takes the dead letters of these partitions of an input: they rest. None: all go on.
-    func resting(_ partitions: [Int32], of input: String, because: PipelineError?)
+    /// Nothing takes the dead letters of these partitions of an input: they are paused. None: all
+    /// go on.
+    func paused(_ partitions: [Int32], of input: String, because: PipelineError?)
 }
 
 /// Hears nothing.
@@ -134,5 +135,5 @@ public struct SilentRefusalObserver: RefusalObserver {
     public func keptElsewhere(
         _ count: Int, of input: String, in place: String, because: PipelineError
     ) {}
-    public func resting(_ partitions: [Int32], of input: String, because: PipelineError?) {}
+    public func paused(_ partitions: [Int32], of input: String, because: PipelineError?) {}
 }

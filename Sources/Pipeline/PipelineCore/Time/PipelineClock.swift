@@ -120,6 +120,8 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
         return z ^ (z >> 31)
     }
+    /// Uniform in 0 ..< 1.
+    public mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
 }
 
 /// A point of civil time: microseconds since 1970-01-01T00:00:00Z, leap seconds not counted.

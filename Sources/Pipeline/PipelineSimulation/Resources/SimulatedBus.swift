@@ -31,14 +31,14 @@ public final class SimulatedBus: Bus {
     public init(
         clock: PipelineClock, name: String = "bus", partitions: Int = 1,
         sessionTimeout: Duration = .seconds(10),
-        weather: Weather = Weather()
+        conditions: CallConditions = CallConditions()
     ) {
         self.clock = clock
         self.name = name
         self.sessionTimeout = sessionTimeout
         defaultPartitions = partitions
         resource = SharedResource(
-            weather: weather,
+            conditions: conditions,
             error: .retryable(.busUnavailable, "the simulated bus does not answer"))
     }
 
@@ -126,11 +126,11 @@ private struct SimulatedProducer: BusProducer {
     func send(_ records: [OutgoingRecord], to topic: String) async throws -> [Int: PipelineError] {
         let fits = records.map { $0.payload.count <= SimulatedBus.largest }
         let good = zip(records, fits).filter(\.1).map(\.0)
-        guard !bus.resource.weather.isCalm, let process = SimulatedProcess.current else {
+        guard !bus.resource.conditions.isIdeal, let process = SimulatedProcess.current else {
             bus.append(good, to: topic)
             return refusals(fits)
         }
-        let fate = bus.resource.weather.fate(in: process.simulator, bus.resource.error)
+        let fate = bus.resource.conditions.fate(in: process.simulator, bus.resource.error)
         var arriving = good.count
         if case .lost = fate.end { arriving = process.simulator.below(good.count + 1) }
         try await process.call(fate) { [bus, arriving] in

@@ -26,7 +26,7 @@ final class SimulatedConsumer: BusConsumer {
     init(bus: SimulatedBus, subscription: Subscription, positions: (any PositionStore)?) {
         self.bus = bus
         self.subscription = subscription
-        self.positions = positions ?? GroupPositions(bus: bus, subscription: subscription)
+        self.positions = positions ?? SimulatedGroupPositions(bus: bus, subscription: subscription)
         keepsPositions = positions == nil
         process?.observe { [weak self] change in self?.processChanged(change) }
     }
@@ -200,7 +200,7 @@ final class SimulatedConsumer: BusConsumer {
 }
 
 /// Positions that a bus keeps for a group.
-private struct GroupPositions: PositionStore {
+private struct SimulatedGroupPositions: PositionStore {
     let bus: SimulatedBus
     let subscription: Subscription
 

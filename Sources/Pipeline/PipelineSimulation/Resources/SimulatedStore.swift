@@ -19,11 +19,12 @@ public struct SimulatedStore: BlockingWorker {
     /// - Parameter observer: asked in the calling task when a call is made; what it answers is
     ///   called as soon as the call has been done, before anything else happens.
     public init(
-        weather: Weather = Weather(), observer: @escaping @Sendable () -> Observer = { { _ in } }
+        conditions: CallConditions = CallConditions(),
+        observer: @escaping @Sendable () -> Observer = { { _ in } }
     ) {
         self.observer = observer
         resource = SharedResource(
-            weather: weather,
+            conditions: conditions,
             error: .retryable(.storeUnavailable, "the simulated store does not answer"))
     }
 
@@ -49,10 +50,10 @@ public final class SimulatedCache: Cache {
     private let resource: SharedResource
 
     /// - Parameter clock: what entries expire by.
-    public init(clock: PipelineClock, weather: Weather = Weather()) {
+    public init(clock: PipelineClock, conditions: CallConditions = CallConditions()) {
         self.clock = clock
         resource = SharedResource(
-            weather: weather,
+            conditions: conditions,
             error: .retryable(.cacheUnavailable, "the simulated cache does not answer"))
     }
 
@@ -95,13 +96,13 @@ public final class SimulatedCallers: Sendable {
         var payload: Bytes
         var answer: Answer
     }
-    private let door: SimulatedFrontDoor
+    private let service: SimulatedRequestService
     private let clock: PipelineClock
     private let waiting = Mutex<[Call]>([])
     private let arrivals = Signal()
 
-    public init(door: SimulatedFrontDoor, clock: PipelineClock) {
-        self.door = door
+    public init(service: SimulatedRequestService, clock: PipelineClock) {
+        self.service = service
         self.clock = clock
     }
 
@@ -128,7 +129,7 @@ public final class SimulatedCallers: Sendable {
 
     private func serve(_ call: Call) async {
         do {
-            call.answer(.success(try await door.submit(record(call.payload))))
+            call.answer(.success(try await service.submit(record(call.payload))))
         } catch {
             call.answer(.failure(error))
         }
@@ -140,8 +141,9 @@ public final class SimulatedCallers: Sendable {
     }
 }
 
-/// The front door of a simulated process: callers hand in requests and wait until they are settled.
-public final class SimulatedFrontDoor: RequestService {
+/// The request service of a simulated process: callers hand in requests and wait until they are
+/// settled.
+public final class SimulatedRequestService: RequestService {
     private let port = Mutex<(any RequestPort)?>(nil)
 
     public init() {}
@@ -153,7 +155,7 @@ public final class SimulatedFrontDoor: RequestService {
     /// Hands in one request.
     public func submit(_ record: Record) async throws -> SubmissionResult {
         guard let port = port.withLock({ $0 }) else {
-            throw PipelineError.retryable(.shuttingDown, "the front door is shut")
+            throw PipelineError.retryable(.shuttingDown, "the request service is not attached")
         }
         return try await port.submit(record)
     }

@@ -104,8 +104,8 @@ private final class AnswerSlot<T: Sendable>: Sendable {
 /// How calls to one resource go: how long they take, and how often they fail.
 ///
 /// Faults are attached to calls, not to hours: what matters happens between two calls.
-public struct Weather: Sendable {
-    /// How long a request, and an answer, is under way.
+public struct CallConditions: Sendable {
+    /// How long a request, and an answer, takes to arrive.
     public var delay: ClosedRange<Duration> = .microseconds(100) ... .milliseconds(3)
     /// Share of calls that take up to ``longDelay`` instead.
     public var slow = 0.0
@@ -117,16 +117,16 @@ public struct Weather: Sendable {
     /// Times during which every call is refused.
     public var outages: [Range<Instant>] = []
     /// From then on nothing fails any more.
-    public var clearsUp = Instant(nanoseconds: .max)
+    public var faultsEnd = Instant(nanoseconds: .max)
     public init() {}
 
     /// Calls take no time and never fail.
-    public static var calm: Weather {
-        var weather = Weather()
-        weather.delay = .zero ... .zero
-        return weather
+    public static var ideal: CallConditions {
+        var conditions = CallConditions()
+        conditions.delay = .zero ... .zero
+        return conditions
     }
-    var isCalm: Bool {
+    var isIdeal: Bool {
         delay.upperBound == .zero && slow == 0 && refused == 0 && lost == 0 && outages.isEmpty
     }
 
@@ -134,10 +134,10 @@ public struct Weather: Sendable {
     /// - Parameter error: what a refused call, and one whose answer is lost, fails with.
     public func fate(in simulator: Simulator, _ error: PipelineError) -> CallFate {
         let now = simulator.now
-        let isFair = now >= clearsUp
+        let hasEnded = now >= faultsEnd
         var fate = CallFate(
             request: simulator.duration(delay), answer: simulator.duration(delay), end: .answered)
-        if isFair { return fate }
+        if hasEnded { return fate }
         if simulator.chance(slow) { fate.request = simulator.duration(.zero...longDelay) }
         if simulator.chance(slow) { fate.answer = simulator.duration(.zero...longDelay) }
         if simulator.chance(refused) || outages.contains(where: { $0.contains(now) }) {
@@ -153,12 +153,12 @@ public struct Weather: Sendable {
 ///
 /// Outside of simulated processes calls are made at once, without faults.
 struct SharedResource: Sendable {
-    let weather: Weather
+    let conditions: CallConditions
     /// What failing calls fail with.
     let error: PipelineError
 
     func call<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-        guard !weather.isCalm, let process = SimulatedProcess.current else { return try body() }
-        return try await process.call(weather.fate(in: process.simulator, error), body)
+        guard !conditions.isIdeal, let process = SimulatedProcess.current else { return try body() }
+        return try await process.call(conditions.fate(in: process.simulator, error), body)
     }
 }

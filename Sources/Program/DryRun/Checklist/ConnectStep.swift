@@ -86,7 +86,7 @@ struct ConnectStep {
     }
 
     private func findings(of inspection: Inspection) async -> [ResourceFinding] {
-        let found = await Deadline.within(limit, clock: context.clock) {
+        let found = await within(limit, clock: context.clock) {
             await look(at: inspection)
         }
         return found
@@ -138,7 +138,7 @@ struct PositionStep {
             guard let topic = use.topic, topic.direction == .reads,
                 let bus = resource(use.resource) as? any LogInspection
             else { continue }
-            let found = await Deadline.within(timeout, clock: clock) {
+            let found = await within(timeout, clock: clock) {
                 try? await bus.contradiction(in: topic.name, timeout: timeout) { log in
                     try await stored(log)
                 }
@@ -191,7 +191,7 @@ final class OpenedResources: Sendable {
 
     func close(within limit: Duration, clock: PipelineClock) async {
         for resource in resources.values {
-            _ = await Deadline.within(limit, clock: clock) { await resource.close() }
+            _ = await within(limit, clock: clock) { await resource.close() }
         }
     }
 }

@@ -58,27 +58,23 @@ extension ResourceFinding {
     }
 }
 
-/// A limit to something that may not end when it is told to: a name server's answer, a C library's
-/// call.
-enum Deadline {
-    /// What `body` returns, or `nil` when that takes longer; it is cancelled then, and its end not
-    /// waited for.
-    static func within<Value: Sendable>(
-        _ timeout: Duration, clock: PipelineClock, _ body: @escaping @Sendable () async -> Value
-    ) async -> Value? {
-        // A task group would wait for the loser: these two tasks are free, and the process ends
-        // soon.
-        let first = FirstResult<Value?>()
-        let work = Task { first.give(.success(await body())) }
-        let limit = Task {
-            do { try await clock.sleep(for: timeout) } catch { return }
-            first.give(.success(nil))
-        }
-        defer {
-            work.cancel()
-            limit.cancel()
-        }
-        // No error is given.
-        return try? await first.wait()
+/// What `body` returns, or `nil` when that takes longer; it is cancelled then, and its end not
+/// waited for: a name server's answer, or a C library's call, may not end when it is told to.
+func within<Value: Sendable>(
+    _ timeout: Duration, clock: PipelineClock, _ body: @escaping @Sendable () async -> Value
+) async -> Value? {
+    // A task group would wait for the loser: these two tasks are free, and the process ends
+    // soon.
+    let first = FirstResult<Value?>()
+    let work = Task { first.give(.success(await body())) }
+    let limit = Task {
+        do { try await clock.sleep(for: timeout) } catch { return }
+        first.give(.success(nil))
     }
+    defer {
+        work.cancel()
+        limit.cancel()
+    }
+    // No error is given.
+    return try? await first.wait()
 }

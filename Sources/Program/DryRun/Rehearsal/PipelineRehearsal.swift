@@ -7,7 +7,7 @@ internal import PipelineRuntime
 internal import PipelineSimulation
 
 /// Runs a pipeline over an arrival trace in virtual time: the real stages and the real runtime,
-/// with every bus, store, cache, front door and generator replaced before anything is opened.
+/// with every bus, store, cache, request service and generator replaced before anything is opened.
 public struct PipelineRehearsal: Sendable {
     public var definition: PipelineDefinition
     public var catalogue: Catalogue
@@ -63,7 +63,7 @@ final class RehearsalWorld: Sendable {
         let clock = PipelineClock(WorldTime(simulator))
         let random = RandomSource(seed: plan.seed)
         backend = SimulatedBackend(clock: clock, random: random)
-        cache = SimulatedCache(clock: clock, weather: .calm)
+        cache = SimulatedCache(clock: clock, conditions: .ideal)
         cases = TracedCases(plan.trace, plan.definition, plan.catalogue)
         let names = plan.definition.resources.filter { $0.kinds.contains(.lines) }.map(\.name)
         lines = Dictionary(
@@ -78,11 +78,11 @@ final class RehearsalWorld: Sendable {
             }
         }
         // A chain has one barrier: all that join here are of one stage.
-        let neighbours = Neighbours()
+        let peers = BarrierPeers()
         workers = try (1...max(1, plan.workers)).map { [simulator, recorder] number in
             try RehearsalWorker(
                 number, plan: plan, simulator: simulator, resources: shared, recorder: recorder,
-                neighbours: neighbours)
+                peers: peers)
         }
     }
 

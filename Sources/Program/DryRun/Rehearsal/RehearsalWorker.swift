@@ -7,7 +7,7 @@ internal import PipelineSimulation
 /// A process that runs the pipeline.
 struct RehearsalWorker: Sendable {
     let process: SimulatedProcess
-    /// By front door.
+    /// By request service.
     let callers: [ResourceName: SimulatedCallers]
     private let graph: PipelineGraph
     private let run: PipelineRun
@@ -16,7 +16,7 @@ struct RehearsalWorker: Sendable {
     init(
         _ number: Int, plan: PipelineRehearsal, simulator: Simulator,
         resources shared: [ResourceName: any Resource], recorder: SimulationRecorder,
-        neighbours: Neighbours
+        peers: BarrierPeers
     ) throws {
         let process = SimulatedProcess("worker-\(number)", number: number, in: simulator)
         let random = RandomSource(seed: plan.seed &+ UInt64(number))
@@ -24,9 +24,9 @@ struct RehearsalWorker: Sendable {
         var resources = shared
         var callers: [ResourceName: SimulatedCallers] = [:]
         for resource in plan.definition.resources where resource.kinds.contains(.api) {
-            let door = SimulatedFrontDoor()
-            resources[resource.name] = door
-            callers[resource.name] = SimulatedCallers(door: door, clock: process.clock)
+            let service = SimulatedRequestService()
+            resources[resource.name] = service
+            callers[resource.name] = SimulatedCallers(service: service, clock: process.clock)
         }
         let context = StageContext(
             pipeline: plan.definition.name, stage: "", sla: plan.definition.sla,
@@ -46,7 +46,7 @@ struct RehearsalWorker: Sendable {
         var environment = RunEnvironment(
             clock: process.clock, random: random, logger: logger, worker: process.name,
             observer: recorder)
-        environment.neighbours = neighbours
+        environment.peers = peers
         run = PipelineRun(graph, role: .all, environment: environment)
         self.process = process
         self.callers = callers

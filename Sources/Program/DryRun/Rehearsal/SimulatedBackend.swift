@@ -15,7 +15,7 @@ struct SimulatedBackend: Bus, LedgerProvider, RecordStore {
     private let ledgers: SQLiteLedgerProvider
 
     init(clock: PipelineClock, random: RandomSource) {
-        bus = SimulatedBus(clock: clock, weather: .calm)
+        bus = SimulatedBus(clock: clock, conditions: .ideal)
         ledgers = SQLiteLedgerProvider(database: .inMemory(), clock: clock, random: random)
     }
 

@@ -117,9 +117,9 @@ extension PenstockCommand {
                 .init("Pipelines/conversion-reports.json", "The oldest hundred of each kind.")
             ]
         ) { options, console in
-            let desk = try await DeadLetterDesk.open(options.pipeline, catalogue, console)
-            return try await desk.using {
-                for letter in try await desk.letters(options.choice, limit: options.limit) {
+            let access = try await DeadLetterAccess.open(options.pipeline, catalogue, console)
+            return try await access.using {
+                for letter in try await access.letters(options.choice, limit: options.limit) {
                     console.out(
                         options.format == .json
                             ? letter.json.written(.compact) + "\n" : letter.line + "\n")
@@ -133,9 +133,9 @@ extension PenstockCommand {
             "show", ShowDeadLetterOptions.self,
             examples: [.init("Pipelines/conversion-reports.json 17", "Key, payload, headers, why.")]
         ) { options, console in
-            let desk = try await DeadLetterDesk.open(options.pipeline, catalogue, console)
-            return try await desk.using {
-                console.out(try await desk.letter(options.id).json.written(.pretty) + "\n")
+            let access = try await DeadLetterAccess.open(options.pipeline, catalogue, console)
+            return try await access.using {
+                console.out(try await access.letter(options.id).json.written(.pretty) + "\n")
             }
         }
     }
@@ -153,9 +153,9 @@ extension PenstockCommand {
                 .init("Pipelines/conversion-reports.json 17 18", "These two."),
             ]
         ) { options, console in
-            let desk = try await DeadLetterDesk.open(options.move.pipeline, catalogue, console)
-            return try await desk.using {
-                let count = try await desk.replay(try options.move.selected())
+            let access = try await DeadLetterAccess.open(options.move.pipeline, catalogue, console)
+            return try await access.using {
+                let count = try await access.replay(try options.move.selected())
                 console.out("\(count) to be tried again\n")
                 try options.move.checkAll(found: count)
             }
@@ -169,9 +169,9 @@ extension PenstockCommand {
                 .init("Pipelines/conversion-reports.json --all --code malformed", "All of a code.")
             ]
         ) { options, console in
-            let desk = try await DeadLetterDesk.open(options.move.pipeline, catalogue, console)
-            return try await desk.using {
-                let count = try await desk.drop(try options.move.selected())
+            let access = try await DeadLetterAccess.open(options.move.pipeline, catalogue, console)
+            return try await access.using {
+                let count = try await access.drop(try options.move.selected())
                 console.out("\(count) dropped\n")
                 try options.move.checkAll(found: count)
             }
@@ -189,7 +189,7 @@ extension MoveDeadLettersOptions {
     }
 
     /// - Throws: ``CommandFailure`` `usage` when it is not clear what is meant.
-    fileprivate func selected() throws -> DeadLetterDesk.Selected {
+    fileprivate func selected() throws -> DeadLetterAccess.Selected {
         guard all == ids.isEmpty else {
             throw CommandFailure(
                 .usage,
@@ -199,6 +199,6 @@ extension MoveDeadLettersOptions {
         if !ids.isEmpty, choice.stage != nil || choice.code != nil {
             throw CommandFailure(.usage, "--stage and --code go with --all; ids need neither")
         }
-        return try DeadLetterDesk.Selected(choice, ids: all ? nil : ids)
+        return try DeadLetterAccess.Selected(choice, ids: all ? nil : ids)
     }
 }

@@ -27,7 +27,7 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
         let hasBatches = stages.contains { $0.role == .worker }
         for stage in stages {
             for code in stage.contract.rejectionCodes { countRejected(stage.id, code, by: 0) }
-            for counter in type(of: stage.settings).counters { counted(stage.id, counter, 0) }
+            for counter in type(of: stage.settings).counters { _ = self.counter(stage.id, counter) }
             switch stage.role {
             case .barrier: if hasBatches { prepareBarrier(stage.id) }
             case .worker: prepareWorker(stage.id)
@@ -45,8 +45,9 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
     // MARK: Records
 
     /// For ``PipelineCore/StageContext/meter``.
-    func counted(_ stage: String, _ counter: StageCounter, _ amount: Int) {
-        count(MetricDeclaration(counter), stage, by: amount)
+    func counter(_ stage: String, _ counter: StageCounter) -> @Sendable (Int) -> Void {
+        let counter = registry.counter(MetricDeclaration(counter), pipeline, stage)
+        return { counter.increment(by: $0) }
     }
 
     func passed(stage: String, records: Int, took: Duration) {
@@ -68,8 +69,8 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
         log.keptElsewhere(count, of: input, in: place, because: because)
     }
 
-    func resting(_ partitions: [Int32], of input: String, because: PipelineError?) {
-        registry.gauge(.restingPartitions, pipeline, input).set(Double(partitions.count))
+    func paused(_ partitions: [Int32], of input: String, because: PipelineError?) {
+        registry.gauge(.pausedPartitions, pipeline, input).set(Double(partitions.count))
     }
 
     func retried(_ what: String) { registry.counter(.retries, pipeline).increment() }
@@ -221,7 +222,7 @@ extension MetricDeclaration {
 
     /// Those of a running pipeline.
     static let ofPipelines: [MetricDeclaration] = [
-        stageRecords, stageSeconds, rejectedRecords, keptElsewhere, restingPartitions, retries,
+        stageRecords, stageSeconds, rejectedRecords, keptElsewhere, pausedPartitions, retries,
         openCases, openFill, openAge, deadlineSlack, nextFiring, revision, sealedBatches,
         sealedCases, fullness, sealedWaiting, sealedAge, running, batches, cases, lateCases,
         generationSeconds, failedRuns, leasesLost, caseWait, caseLateness, undelivered,
@@ -242,7 +243,7 @@ extension MetricDeclaration {
         "penstock_dead_letters_kept_elsewhere_total",
         "Dead letters that their topic did not take, in the store or a file.",
         labels: "pipeline", "topic", "place")
-    fileprivate static let restingPartitions = gauge(
+    fileprivate static let pausedPartitions = gauge(
         "penstock_resting_partitions",
         "Partitions that rest because nothing takes their dead letters.",
         labels: "pipeline", "topic")

@@ -6,7 +6,7 @@ internal import PipelineCore
 internal import PipelineRuntime
 internal import StandardCatalogue
 
-/// Pipelines and their front doors in this process.
+/// Pipelines and their request services in this process.
 struct ProcessRun: Sendable {
     let definitions: [PipelineDefinition]
     let catalogue: Catalogue
@@ -76,7 +76,7 @@ struct ProcessRun: Sendable {
             catalogue: catalogue, resources: opened, servesCallers: options.role != .worker)
         context.refusals = metrics
         context.owners = definitions.flatMap(\.stateOwners)
-        context.meter = metrics.counted
+        context.meter = metrics.counter
         let graph = try PipelineGraph(
             stages: definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
             context: context)
@@ -88,8 +88,9 @@ struct ProcessRun: Sendable {
         return PipelineRun(graph, role: options.role.ofRun, environment: environment)
     }
 
-    /// Front doors and pipelines stop together, so that one grace bounds both: a pipeline settles
-    /// what it has taken from callers, and front doors wait for that no longer than it has time.
+    /// Request services and pipelines stop together, so that one grace bounds both: a pipeline
+    /// settles what it has taken from callers, and request services wait for that no longer than
+    /// it has time.
     private func run(
         _ runs: [PipelineRun], _ refusals: [RefusalLog], _ services: [any RequestService],
         _ monitor: ReadinessMonitor, asking resources: [any Resource]

@@ -37,7 +37,8 @@ final class ProcessStop: Sendable {
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         descriptor = ends[0]
         stopPipe.store(ends[1], ordering: .releasing)
-        try thread.start()
+        // The thread has to be there before a signal is taken.
+        try thread.enqueue {}
         for number in [SIGTERM, SIGINT] { Self.handle(number) }
         // Lives for as long as the process: what it watches for may come at its very end.
         try thread.enqueue { self.watch() }
@@ -108,8 +109,4 @@ private func wakeStopThread(_ byte: UInt8) {
     errno = number
 }
 
-private func monotonicMilliseconds() -> UInt64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000 + UInt64(time.tv_nsec) / 1_000_000
-}
+private func monotonicMilliseconds() -> UInt64 { MonotonicTime.nanosecondsNow / 1_000_000 }

@@ -70,11 +70,6 @@ public struct SampleIterator: IteratorProtocol {
     }
 }
 
-extension SplitMix64 {
-    /// Uniform in 0 ..< 1.
-    fileprivate mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
-}
-
 /// How a total spreads over the hours of several days: quiet nights, busy evenings, busier
 /// weekends.
 private struct Rhythm: Sendable {

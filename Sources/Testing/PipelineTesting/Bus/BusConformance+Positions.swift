@@ -1,5 +1,4 @@
 internal import PipelineCore
-internal import Synchronization
 
 extension BusConformance {
     static let positionChecks = [
@@ -98,7 +97,8 @@ extension BusConformance {
             suite in
             try await suite.withTopic { bus, topic in
                 try await suite.send(suite.numbered(0..<3), to: topic, bus)
-                let store = FailingPositions()
+                let refusal = Failures([.retryable("store-unavailable", "away")])
+                let store = FailingPositions(keeping: refusal)
                 let consumer = try await bus.consumer(
                     Subscription(topic: topic, group: topic), positions: store)
                 var fetch: Fetch?
@@ -110,7 +110,7 @@ extension BusConformance {
                     } catch let error as PipelineError where error.disposition == .retryable {}
                 }
                 await consumer.close()
-                try requireEqual(store.refusals, 1, "the store was asked in vain")
+                try requireEqual(refusal.isOver, true, "the store was asked in vain")
                 try requireEqual(fetch?.records.first?.number, 0, "the first record")
                 try requireEqual(
                     store.stored.witnesses(of: topic).keys.sorted(), [0],
@@ -176,27 +176,4 @@ extension BusConformance {
             reading.fetches[fetches].advances[0].expected, failed.advances[0].expected,
             "the first advance after the rewind")
     }
-}
-
-/// Keeps what it is told, but the first witnesses.
-private final class FailingPositions: PositionStore {
-    let stored = FakePositions()
-    private let refused = Mutex(0)
-    var refusals: Int { refused.withLock { $0 } }
-
-    func positions(of log: LogName, initial: [Int32: Int64]) async throws -> StoredPositions {
-        try await stored.positions(of: log, initial: initial)
-    }
-    func keep(_ witnesses: [Int32: LogWitness], of source: String) async throws {
-        let isFirst = refused.withLock { refused in
-            if refused > 0 || witnesses.isEmpty { return false }
-            refused += 1
-            return true
-        }
-        if isFirst { throw PipelineError.retryable("store-unavailable", "away") }
-        try await stored.keep(witnesses, of: source)
-    }
-    func restart(
-        _ log: LogName, after source: String, at starts: [Int32: Int64]
-    ) async throws { try await stored.restart(log, after: source, at: starts) }
 }

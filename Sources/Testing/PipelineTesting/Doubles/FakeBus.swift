@@ -9,8 +9,8 @@ public final class FakeBus: Bus {
     public let created = Journal<String>()
     /// `settled`, `rewind`, `close` as the consumer heard them.
     public let consumerCalls = Journal<String>()
-    /// The partitions that rest, and for how long.
-    public let rests = Journal<(partitions: [Int32], pause: Duration)>()
+    /// The partitions that are paused, and for how long.
+    public let pauses = Journal<(partitions: [Int32], pause: Duration)>()
     /// What sends fail with.
     public let failures = Failures()
     /// Payloads that the bus refuses for good.
@@ -59,7 +59,7 @@ private struct FakeConsumer: BusConsumer {
     func settled(_ advances: [PositionAdvance]) { bus.consumerCalls.note("settled") }
     func rewind(_ advances: [PositionAdvance]) { bus.consumerCalls.note("rewind") }
     func rewind(_ advances: [PositionAdvance], after pause: Duration) {
-        bus.rests.note((advances.map(\.partition), pause))
+        bus.pauses.note((advances.map(\.partition), pause))
     }
     func close() async { bus.consumerCalls.note("close") }
 }

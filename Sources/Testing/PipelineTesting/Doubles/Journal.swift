@@ -2,39 +2,39 @@ internal import Concurrency
 public import PipelineCore
 internal import Synchronization
 
-/// What happened, in order, noted by doubles and waited for by tests.
-public final class Journal<Entry: Sendable>: Sendable {
+/// A double's state, which tests can wait for.
+final class WaitedState<Value: Sendable>: Sendable {
     private struct Waiter {
         let id: UInt64
-        let count: Int
+        let condition: @Sendable (Value) -> Bool
         let resumption: Resumption<Void>
     }
     private struct State {
-        var entries: [Entry] = []
+        var value: Value
         var waiters: [Waiter] = []
         var lastID: UInt64 = 0
     }
-    private let state = Mutex(State())
-    public init() {}
+    private let state: Mutex<State>
 
-    /// What was noted so far.
-    public var entries: [Entry] { state.withLock { $0.entries } }
-    public var count: Int { state.withLock { $0.entries.count } }
+    init(_ value: Value) { state = Mutex(State(value: value)) }
 
-    public func note(_ entry: Entry) {
-        let woken = state.withLock { state in
-            state.entries.append(entry)
-            let ready = state.waiters.filter { $0.count <= state.entries.count }
-            state.waiters.removeAll { $0.count <= state.entries.count }
-            return ready
+    var value: Value { state.withLock { $0.value } }
+
+    /// Changes the state, and lets those go on whose condition it satisfies now.
+    func update<T: Sendable>(_ body: (inout Value) throws -> T) rethrows -> T {
+        let (result, woken) = try state.withLock { state in
+            let result = try body(&state.value)
+            let ready = state.waiters.filter { $0.condition(state.value) }
+            if !ready.isEmpty { state.waiters.removeAll { $0.condition(state.value) } }
+            return (result, ready.map(\.resumption))
         }
-        for waiter in woken { waiter.resumption.resume(returning: ()) }
+        for waiter in woken { waiter.resume(returning: ()) }
+        return result
     }
 
-    /// Returns once there are as many entries, with all there are.
+    /// Returns once the state satisfies `condition`.
     /// - Throws: `CancellationError`.
-    @discardableResult
-    public func reaches(_ count: Int) async throws -> [Entry] {
+    func wait(until condition: @escaping @Sendable (Value) -> Bool) async throws {
         let id = state.withLock { state in
             state.lastID += 1
             return state.lastID
@@ -43,8 +43,9 @@ public final class Journal<Entry: Sendable>: Sendable {
             try await suspended { (resumption: Resumption<Void>) in
                 let result: Result<Void, any Error>? = state.withLock { state in
                     if Task.isCancelled { return .failure(CancellationError()) }
-                    if state.entries.count >= count { return .success(()) }
-                    state.waiters.append(Waiter(id: id, count: count, resumption: resumption))
+                    if condition(state.value) { return .success(()) }
+                    state.waiters.append(
+                        Waiter(id: id, condition: condition, resumption: resumption))
                     return nil
                 }
                 if let result { resumption.resume(with: result) }
@@ -55,6 +56,25 @@ public final class Journal<Entry: Sendable>: Sendable {
             }
             waiter?.resumption.resume(throwing: CancellationError())
         }
+    }
+}
+
+/// What happened, in order, noted by doubles and waited for by tests.
+public final class Journal<Entry: Sendable>: Sendable {
+    private let state = WaitedState<[Entry]>([])
+    public init() {}
+
+    /// What was noted so far.
+    public var entries: [Entry] { state.value }
+    public var count: Int { state.value.count }
+
+    public func note(_ entry: Entry) { state.update { $0.append(entry) } }
+
+    /// Returns once there are as many entries, with all there are.
+    /// - Throws: `CancellationError`.
+    @discardableResult
+    public func reaches(_ count: Int) async throws -> [Entry] {
+        try await state.wait { $0.count >= count }
         return entries
     }
 }
@@ -67,6 +87,9 @@ public final class Failures: Sendable {
 
     /// The next calls throw these.
     public func add(_ errors: PipelineError...) { left.withLock { $0 += errors } }
+
+    /// Whether each has been thrown.
+    public var isOver: Bool { left.withLock { $0.isEmpty } }
 
     /// Throws the next error, if one is left.
     public func throwNext() throws {

@@ -1,6 +1,5 @@
 internal import Logging
 public import PipelineCore
-internal import Synchronization
 
 /// An acknowledgement's handler that remembers what it was told.
 public final class RecordingSettlement: AcknowledgementHandler {
@@ -27,6 +26,25 @@ public final class RecordingSettlement: AcknowledgementHandler {
 
     /// The ordinals that were rejected so far.
     public var rejectedOrdinals: [Int] { rejections.entries.map(\.record.ordinal) }
+}
+
+/// A refusals' observer that remembers what it was told.
+public final class RecordingRefusals: RefusalObserver {
+    public let rejections = Journal<Rejection>()
+    /// Dead letters that lie elsewhere, as `COUNT of INPUT in PLACE`.
+    public let keptElsewhere = Journal<String>()
+
+    public init() {}
+
+    public func rejected(_ rejections: [Rejection]) {
+        for rejection in rejections { self.rejections.note(rejection) }
+    }
+
+    public func keptElsewhere(
+        _ count: Int, of input: String, in place: String, because: PipelineError
+    ) { keptElsewhere.note("\(count) of \(input) in \(place)") }
+
+    public func paused(_ partitions: [Int32], of input: String, because: PipelineError?) {}
 }
 
 extension Settlement {

@@ -167,3 +167,15 @@ public final class FakeDeadLetters: DeadLetterStore {
     }
     public func removeDeadLetters(_ selection: DeadLetterSelection) async throws -> Int { 0 }
 }
+
+/// The chunks that a test hands in, one after the other.
+public final class ScriptedChunks: Sendable {
+    private let left: Mutex<ArraySlice<Chunk>>
+
+    public init(_ chunks: [Chunk]) { left = Mutex(chunks[...]) }
+
+    /// How many have not been taken.
+    public var count: Int { left.withLock { $0.count } }
+
+    public func next() -> Chunk? { left.withLock { $0.popFirst() } }
+}

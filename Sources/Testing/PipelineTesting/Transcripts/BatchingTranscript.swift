@@ -117,7 +117,7 @@ extension BatchingTranscript {
     }
 }
 
-/// A run under way.
+/// A run in progress.
 private struct TranscriptRun {
     let subject: any TranscriptSubject
     var now: Timestamp

@@ -121,7 +121,7 @@ final class PluckQueue: @unchecked Sendable {
 /// Tells a waiting task whether its operation succeeded.
 ///
 /// `Sendable`: never changed after it was made.
-final class Acknowledgement: Completion, @unchecked Sendable {
+final class SendCompletion: Completion, @unchecked Sendable {
     private let continuation: CheckedContinuation<Bool, Never>
 
     init(_ continuation: CheckedContinuation<Bool, Never>) { self.continuation = continuation }

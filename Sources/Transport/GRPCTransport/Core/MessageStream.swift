@@ -91,7 +91,7 @@ final class MessageStream: Sendable {
                 if state.owesInitialMetadata { batch.sendInitialMetadata() }
                 state.owesInitialMetadata = false
                 build(&batch)
-                unsafe batch.start(on: call.pointer, tag: Acknowledgement(continuation))
+                unsafe batch.start(on: call.pointer, tag: SendCompletion(continuation))
                 return true
             }
             if !isStarted { continuation.resume(returning: false) }

@@ -106,7 +106,7 @@ struct OperationBatch: ~Copyable {
     ///
     /// The C core refuses a batch only for a programmer's error, such as two sends or two
     /// receptions at once. For anything on a queue that has been shut down it ends the process:
-    /// ``ClientCalls`` and ``ServerLane`` shut their queues down when nothing can be started any
+    /// ``ClientCalls`` and ``ServerShard`` shut their queues down when nothing can be started any
     /// more.
     borrowing func start(on call: OpaquePointer, tag: Completion) {
         let outcome = unsafe operations.span.withUnsafeBufferPointer { operations in

@@ -164,33 +164,33 @@ public final class GRPCServerStream: Sendable {
 
 /// Waits for one call of a streaming method and hands it to a task.
 ///
-/// `Sendable`: used on its lane's thread only.
+/// `Sendable`: used on its shard's thread only.
 final class StreamRequest: Completion, @unchecked Sendable {
     private let method: Int
     private let request = RequestedCall()
-    private let lane: ServerLane
+    private let shard: ServerShard
 
-    init(method: Int, lane: ServerLane) {
+    init(method: Int, shard: ServerShard) {
         self.method = method
-        self.lane = lane
+        self.shard = shard
     }
 
     func start() {
-        _ = lane.handle.requestCall(
-            of: lane.registrations.streams[method], readsMessage: false, into: request,
-            on: lane.queue, tag: self)
+        _ = shard.handle.requestCall(
+            of: shard.registrations.streams[method], readsMessage: false, into: request,
+            on: shard.queue, tag: self)
     }
 
     override func complete(succeeded: Bool) {
-        guard succeeded, !lane.isOver else { return }
-        StreamRequest(method: method, lane: lane).start()
-        let method = lane.methods.streams[method]
-        let stream = GRPCServerStream(request, path: method.path, on: lane.connections)
+        guard succeeded, !shard.isOver else { return }
+        StreamRequest(method: method, shard: shard).start()
+        let method = shard.methods.streams[method]
+        let stream = GRPCServerStream(request, path: method.path, on: shard.connections)
         let watch = stream.watchForClose()
-        let openCalls = lane.openCalls
+        let openCalls = shard.openCalls
         do throws(GRPCStatusError) {
             let ticket = try openCalls.enter(method.policy, on: stream.connection)
-            let cancel = lane.runner.start {
+            let cancel = shard.runner.start {
                 do throws(GRPCStatusError) {
                     try await method.handler(stream)
                     stream.finish(nil)

@@ -16,7 +16,7 @@ public final class GRPCServer: Sendable {
 
     private struct Running: Sendable {
         let listener: Listener
-        let lanes: [ServerLane]
+        let shards: [ServerShard]
         let threads: [NativeThread]
         let services: [String]
     }
@@ -121,38 +121,39 @@ public final class GRPCServer: Sendable {
                 preconditionFailure("a server is started once")
             }
             let listener = try Listener(configuration)
-            let lanes = (0..<max(1, configuration.queues)).map { _ in
-                ServerLane(
+            let shards = (0..<max(1, configuration.queues)).map { _ in
+                ServerShard(
                     configuration, methods: methods, connections: listener.connections,
                     openCalls: openCalls, runner: runner)
             }
             let threads: [NativeThread]
-            do throws(GRPCError) { threads = try startThreads(listener, lanes) } catch {
+            do throws(GRPCError) { threads = try startThreads(listener, shards) } catch {
                 state = .stopping
                 stopped.set()
                 throw error
             }
             state = .running(
                 Running(
-                    listener: listener, lanes: lanes, threads: threads, services: methods.services))
+                    listener: listener, shards: shards, threads: threads, services: methods.services
+                ))
         }
     }
 
     private func startThreads(
-        _ listener: Listener, _ lanes: [ServerLane]
+        _ listener: Listener, _ shards: [ServerShard]
     ) throws(GRPCError) -> [NativeThread] {
         var threads: [NativeThread] = []
         do throws(GRPCError) {
-            for (number, lane) in lanes.enumerated() {
+            for (number, shard) in shards.enumerated() {
                 threads.append(
-                    try NativeThread.starting(name: "grpc-server-\(number)") { lane.run() })
+                    try NativeThread.starting(name: "grpc-server-\(number)") { shard.run() })
             }
-            try listener.start(lanes)
+            try listener.start(shards)
         } catch {
             let queue = PluckQueue()
-            for lane in lanes { lane.handle.beginShutdown(queue) }
-            for _ in lanes { _ = queue.pluck(within: nil) }
-            for lane in lanes { lane.queue.shutdown() }
+            for shard in shards { shard.handle.beginShutdown(queue) }
+            for _ in shards { _ = queue.pluck(within: nil) }
+            for shard in shards { shard.queue.shutdown() }
             for thread in threads { thread.join() }
             throw error
         }
@@ -210,8 +211,8 @@ public final class GRPCServer: Sendable {
         running.listener.stop()
         openCalls.close()
         let queue = PluckQueue()
-        for lane in running.lanes { lane.handle.beginShutdown(queue) }
-        var left = running.lanes.count
+        for shard in running.shards { shard.handle.beginShutdown(queue) }
+        var left = running.shards.count
         func isShut(within limit: Duration) -> Bool {
             let end = ContinuousClock.now.advanced(by: limit)
             while left > 0, queue.pluck(within: max(.zero, ContinuousClock.now.duration(to: end))) {
@@ -222,21 +223,22 @@ public final class GRPCServer: Sendable {
         if !isShut(within: grace) {
             openCalls.cancelAll()
             if !isShut(within: Self.farewell) {
-                for lane in running.lanes { lane.handle.cancelAllCalls() }
+                for shard in running.shards { shard.handle.cancelAllCalls() }
                 _ = isShut(within: Self.farewell)
             }
         }
         guard left == 0, openCalls.waitUntilDrained(within: Self.farewell) else {
-            unsafe _ = Unmanaged.passRetained(Remains(server: self, running: running, queue: queue))
+            unsafe _ = Unmanaged.passRetained(
+                AbandonedServer(server: self, running: running, queue: queue))
             return false
         }
-        for lane in running.lanes { lane.end() }
+        for shard in running.shards { shard.end() }
         for thread in running.threads { thread.join() }
         return true
     }
 
     /// What a handler that did not end may still use.
-    private final class Remains: Sendable {
+    private final class AbandonedServer: Sendable {
         private let server: GRPCServer
         private let running: Running
         private let queue: PluckQueue

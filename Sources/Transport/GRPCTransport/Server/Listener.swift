@@ -4,7 +4,7 @@ internal import Concurrency
 internal import Glibc
 internal import Synchronization
 
-/// Accepts connections on a thread of its own, and hands them to the lanes in turn.
+/// Accepts connections on a thread of its own, and hands them to the shards in turn.
 ///
 /// The C core could listen by itself, but its loop ends for good with the first `accept` that
 /// fails, and it takes whatever comes: a moment without descriptors would leave the server deaf.
@@ -67,8 +67,8 @@ final class Listener: Sendable {
     var problem: String? { trouble.withLock { $0 } }
 
     /// Begins to accept.
-    func start(_ lanes: [ServerLane]) throws(GRPCError) {
-        let thread = try NativeThread.starting(name: "grpc-accept") { self.run(lanes) }
+    func start(_ shards: [ServerShard]) throws(GRPCError) {
+        let thread = try NativeThread.starting(name: "grpc-accept") { self.run(shards) }
         self.thread.withLock { $0 = thread }
     }
 
@@ -86,7 +86,7 @@ final class Listener: Sendable {
 
     // MARK: The thread
 
-    private func run(_ lanes: [ServerLane]) {
+    private func run(_ shards: [ServerShard]) {
         var turn = 0
         var mayAccept = true
         while !isStopping.load(ordering: .acquiring) {
@@ -106,14 +106,14 @@ final class Listener: Sendable {
                 continue
             }
             for entry in entries.dropFirst() where entry.revents != 0 {
-                mayAccept = acceptAll(at: entry.fd, lanes, &turn) && mayAccept
+                mayAccept = acceptAll(at: entry.fd, shards, &turn) && mayAccept
             }
         }
     }
 
     /// - Returns: whether to go on without a pause.
     private func acceptAll(
-        at listener: Int32, _ lanes: [ServerLane], _ turn: inout Int
+        at listener: Int32, _ shards: [ServerShard], _ turn: inout Int
     ) -> Bool {
         for _ in 0..<64 {
             if connections.count >= connections.limit {
@@ -126,7 +126,7 @@ final class Listener: Sendable {
                     continue
                 }
             }
-            switch acceptOne(at: listener, lanes[turn % lanes.count]) {
+            switch acceptOne(at: listener, shards[turn % shards.count]) {
             case 0: turn &+= 1
             case EAGAIN: return true
             case EINTR, ECONNABORTED, EPROTO: continue
@@ -144,7 +144,7 @@ final class Listener: Sendable {
     }
 
     /// - Returns: the system's error, or 0.
-    private func acceptOne(at listener: Int32, _ lane: ServerLane) -> Int32 {
+    private func acceptOne(at listener: Int32, _ shard: ServerShard) -> Int32 {
         var peer = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let descriptor = unsafe withUnsafeMutablePointer(to: &peer) { pointer in
@@ -157,7 +157,7 @@ final class Listener: Sendable {
         unsafe setsockopt(
             descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
         connections.add(descriptor, peer: ListenAddress.text(of: peer, length: length))
-        lane.handle.add(connection: descriptor)
+        shard.handle.add(connection: descriptor)
         return 0
     }
 

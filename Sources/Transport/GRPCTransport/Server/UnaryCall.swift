@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// A slot for one unary call after the other.
 ///
-/// `Sendable`: owned by its lane's thread, except that a handler's task may call ``finish(_:)``
+/// `Sendable`: owned by its shard's thread, except that a handler's task may call ``finish(_:)``
 /// once.
 final class UnaryCall: Completion, @unchecked Sendable {
     private enum Phase {
@@ -11,19 +11,19 @@ final class UnaryCall: Completion, @unchecked Sendable {
 
     let method: Int
     let request = RequestedCall()
-    private unowned let lane: ServerLane
+    private unowned let shard: ServerShard
     private var phase = Phase.awaitingRequest
     /// Completions still to come before the slot is free again.
     private var outstanding = 1
     /// Whether the close has its own completion; fixed before a task borrows the slot.
     private var isWatched = false
     private var outgoingStatus: OutgoingStatus?
-    /// The lane's second in which the answer was sent; 0 while there is none.
+    /// The shard's second in which the answer was sent; 0 while there is none.
     private let answeredAt = Atomic<UInt32>(0)
 
-    init(method: Int, lane: ServerLane) {
+    init(method: Int, shard: ServerShard) {
         self.method = method
-        self.lane = lane
+        self.shard = shard
     }
 
     func prepareForRequest() {
@@ -33,18 +33,18 @@ final class UnaryCall: Completion, @unchecked Sendable {
         answeredAt.store(0, ordering: .relaxed)
     }
 
-    /// For how many seconds the answer has waited for the client to take it; on the lane's thread.
+    /// For how many seconds the answer has waited for the client to take it; on the shard's thread.
     var secondsUnread: UInt32 {
         let second = answeredAt.load(ordering: .relaxed)
-        return second == 0 ? 0 : lane.second.load(ordering: .relaxed) - second
+        return second == 0 ? 0 : shard.second.load(ordering: .relaxed) - second
     }
 
     override func complete(succeeded: Bool) {
         switch phase {
-        case .awaitingRequest where succeeded: lane.received(self)
+        case .awaitingRequest where succeeded: shard.received(self)
         case .awaitingRequest:
             request.releaseCall()
-            lane.recycle(self)
+            shard.recycle(self)
         case .answering: completeOne()
         }
     }
@@ -81,7 +81,7 @@ final class UnaryCall: Completion, @unchecked Sendable {
 
     private func start(_ batch: borrowing OperationBatch) {
         phase = .answering
-        answeredAt.store(lane.second.load(ordering: .relaxed), ordering: .relaxed)
+        answeredAt.store(shard.second.load(ordering: .relaxed), ordering: .relaxed)
         unsafe batch.start(on: request.call, tag: self)
     }
 
@@ -92,7 +92,7 @@ final class UnaryCall: Completion, @unchecked Sendable {
         answeredAt.store(0, ordering: .relaxed)
         outgoingStatus = nil
         request.releaseCall()
-        lane.ended(self)
+        shard.ended(self)
     }
 }
 
@@ -130,22 +130,22 @@ public enum ShutdownPolicy: Sendable {
 
 /// Answers calls of methods that nobody has registered.
 ///
-/// `Sendable`: used on its lane's thread only.
+/// `Sendable`: used on its shard's thread only.
 final class UnknownCall: Completion, @unchecked Sendable {
     private let request = RequestedCall()
-    private let lane: ServerLane
+    private let shard: ServerShard
     private var outgoingStatus: OutgoingStatus?
 
-    init(lane: ServerLane) { self.lane = lane }
+    init(shard: ServerShard) { self.shard = shard }
 
     func start() {
-        _ = lane.handle.requestCall(
-            of: nil, readsMessage: false, into: request, on: lane.queue, tag: self)
+        _ = shard.handle.requestCall(
+            of: nil, readsMessage: false, into: request, on: shard.queue, tag: self)
     }
 
     override func complete(succeeded: Bool) {
-        if outgoingStatus != nil || !succeeded || lane.isOver { return }
-        UnknownCall(lane: lane).start()
+        if outgoingStatus != nil || !succeeded || shard.isOver { return }
+        UnknownCall(shard: shard).start()
         let status = OutgoingStatus(
             GRPCStatusError(.unimplemented, "there is no method \(request.path)"))
         outgoingStatus = status

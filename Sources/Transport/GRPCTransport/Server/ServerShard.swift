@@ -4,11 +4,11 @@ internal import Synchronization
 /// A server of the C core with one completion queue, and all that the queue's one thread does:
 /// asking for calls, answering them or handing them to tasks, and taking their slots back.
 ///
-/// Each lane has a server of its own, so that it has all the calls of its connections, and lanes
+/// Each shard has a server of its own, so that it has all the calls of its connections, and shards
 /// share no lock.
 ///
-/// `Sendable`: everything mutable is used on the lane's thread only.
-final class ServerLane: @unchecked Sendable {
+/// `Sendable`: everything mutable is used on the shard's thread only.
+final class ServerShard: @unchecked Sendable {
     /// Calls of one method that may arrive before the thread asks for more.
     private static let requestsAhead = 128
 
@@ -19,7 +19,7 @@ final class ServerLane: @unchecked Sendable {
     let connections: Connections
     let openCalls: OpenCalls
     let runner: any GRPCTaskRunner
-    /// Seconds that the lane has run, from 1: the time by which unread answers are told.
+    /// Seconds that the shard has run, from 1: the time by which unread answers are told.
     let second = Atomic<UInt32>(1)
     private let maxOpenCalls: Int
     private let unreadSeconds: UInt32
@@ -62,9 +62,9 @@ final class ServerLane: @unchecked Sendable {
             for _ in 0..<Self.requestsAhead { requestUnaryCall(of: method) }
         }
         for method in methods.streams.indices {
-            for _ in 0..<8 { StreamRequest(method: method, lane: self).start() }
+            for _ in 0..<8 { StreamRequest(method: method, shard: self).start() }
         }
-        for _ in 0..<8 { UnknownCall(lane: self).start() }
+        for _ in 0..<8 { UnknownCall(shard: self).start() }
         queue.drain(everySecond: disconnectSlowReaders)
     }
 
@@ -72,9 +72,9 @@ final class ServerLane: @unchecked Sendable {
     /// its call.
     ///
     /// The C core aborts the process for an operation on a queue that has been shut down. The
-    /// lane's own thread may be in the middle of a call that its client has given up, and others
+    /// shard's own thread may be in the middle of a call that its client has given up, and others
     /// lie in the queue, so that this thread does it.
-    func end() { handle.announceEnd(on: queue, tag: LaneEnd(lane: self)) }
+    func end() { handle.announceEnd(on: queue, tag: ShardEnd(shard: self)) }
 
     fileprivate func shutDownQueue() {
         isOver = true
@@ -91,7 +91,7 @@ final class ServerLane: @unchecked Sendable {
     }
 
     private func newSlot(for method: Int) -> UnaryCall {
-        let call = UnaryCall(method: method, lane: self)
+        let call = UnaryCall(method: method, shard: self)
         slots.append(call)
         return call
     }
@@ -180,13 +180,13 @@ final class ServerLane: @unchecked Sendable {
     }
 }
 
-/// Comes out of a lane's queue when the lane is to end.
+/// Comes out of a shard's queue when the shard is to end.
 ///
 /// `Sendable`: never changed after it was made.
-private final class LaneEnd: Completion, @unchecked Sendable {
-    private let lane: ServerLane
+private final class ShardEnd: Completion, @unchecked Sendable {
+    private let shard: ServerShard
 
-    init(lane: ServerLane) { self.lane = lane }
+    init(shard: ServerShard) { self.shard = shard }
 
-    override func complete(succeeded: Bool) { lane.shutDownQueue() }
+    override func complete(succeeded: Bool) { shard.shutDownQueue() }
 }

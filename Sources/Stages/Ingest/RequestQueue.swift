@@ -10,21 +10,21 @@ internal import Synchronization
 /// request was on its way learns that its acceptance is not known: an attempt that had begun may
 /// still succeed, and none begins after that. Repeating the call with the same `case_id` is right
 /// in both cases.
-final class RequestGate: RequestPort, Source {
+final class RequestQueue: RequestPort, Source {
     /// Callers that wait to be taken in; more are turned away at once.
     static let maxWaiting = 16_384
     static let patience: Duration = .milliseconds(1_500)
 
     private struct Waiting {
         let record: Record
-        let caller: GateCaller
+        let caller: Caller
     }
     private struct State {
         var waiting: [Waiting] = []
         /// Callers in the order of their coming, with the time at which their patience ends;
         /// answered ones included.
-        var patient: [(end: Instant, caller: GateCaller)] = []
-        var hindrance: PipelineError?
+        var patient: [(end: Instant, caller: Caller)] = []
+        var blockingError: PipelineError?
         var isShut = false
     }
     private let state = Mutex(State())
@@ -41,7 +41,7 @@ final class RequestGate: RequestPort, Source {
     }
 
     func submit(_ record: Record) async throws -> SubmissionResult {
-        let caller = GateCaller()
+        let caller = Caller()
         return try await withTaskCancellationHandler {
             try await suspended { (resumption: Resumption<SubmissionResult>) in
                 guard caller.waits(resumption) else { return }
@@ -78,7 +78,8 @@ final class RequestGate: RequestPort, Source {
                 do { try await arrivals.wait() } catch { return shut() }
                 continue
             }
-            let acknowledgement = intake.acknowledgement(GateAcknowledgement(taken.map(\.caller)))
+            let acknowledgement = intake.acknowledgement(
+                RequestAcknowledgement(taken.map(\.caller)))
             let records = taken.enumerated().map { index, waiting in
                 var record = waiting.record
                 record.ordinal = index
@@ -96,7 +97,7 @@ final class RequestGate: RequestPort, Source {
         }
     }
 
-    func hindered(by error: PipelineError?) { state.withLock { $0.hindrance = error } }
+    func blocked(by error: PipelineError?) { state.withLock { $0.blockingError = error } }
 
     /// Answers those whose patience is over.
     func run() async throws {
@@ -112,14 +113,14 @@ final class RequestGate: RequestPort, Source {
             }
             try await clock.sleep(until: next)
             let now = clock.now
-            let (late, hindrance) = state.withLock { state in
+            let (late, blockingError) = state.withLock { state in
                 let late = state.patient.prefix { $0.end <= now }
                 state.patient.removeFirst(late.count)
                 state.waiting.removeAll { !$0.caller.isWaiting }
-                return (late.map(\.caller), state.hindrance)
+                return (late.map(\.caller), state.blockingError)
             }
             let reason =
-                hindrance?.message
+                blockingError?.message
                 ?? "the request was not taken in within \(Self.patience): the store does not answer, or is busy"
             for caller in late { caller.loses(patience: reason) }
         }
@@ -142,7 +143,7 @@ final class RequestGate: RequestPort, Source {
 }
 
 /// One caller, who is answered once, by whoever comes first.
-private final class GateCaller: Sendable {
+private final class Caller: Sendable {
     private struct State {
         var resumption: Resumption<SubmissionResult>?
         var isAnswered = false
@@ -197,10 +198,10 @@ extension Error where Self == PipelineError {
 }
 
 /// Answers the callers of one chunk.
-private final class GateAcknowledgement: AcknowledgementHandler {
-    private let callers: [GateCaller]
+private final class RequestAcknowledgement: AcknowledgementHandler {
+    private let callers: [Caller]
 
-    init(_ callers: [GateCaller]) { self.callers = callers }
+    init(_ callers: [Caller]) { self.callers = callers }
 
     var isAwaited: Bool { callers.contains { $0.isWaiting } }
 
@@ -214,7 +215,7 @@ private final class GateAcknowledgement: AcknowledgementHandler {
         switch settlement {
         case .acknowledged: for caller in callers { caller.answer(.success(.accepted)) }
         case .failed(let error):
-            let isSure = error.code == RequestGate.shuttingDown.code
+            let isSure = error.code == RequestQueue.shuttingDown.code
             let told = isSure ? error : PipelineError.acceptanceUnknown(error.message)
             for caller in callers { caller.answer(.failure(told)) }
         }

@@ -6,7 +6,7 @@ import Testing
 @testable import Stages
 
 /// Refuses payloads that begin with a 9.
-private struct PickyDecoder: RecordDecoder {
+private struct FakeDecoder: RecordDecoder {
     func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection] {
         let refused = records.filter { $0.payload.first == 9 }
         records.removeAll { $0.payload.first == 9 }
@@ -14,23 +14,23 @@ private struct PickyDecoder: RecordDecoder {
     }
 }
 
-@Suite("The gate for callers' requests", .timeLimit(.minutes(5)))
-struct RequestGateTests {
+@Suite("The queue for callers' requests", .timeLimit(.minutes(5)))
+struct RequestQueueTests {
     private let time = ManualClock()
 
-    private func gate(maxChunk: Int = 512) -> RequestGate {
-        RequestGate(
+    private func queue(maxChunk: Int = 512) -> RequestQueue {
+        RequestQueue(
             maxChunk: maxChunk,
-            intake: Intake(decoder: PickyDecoder(), context: .testing(clock: time.clock)))
+            intake: Intake(decoder: FakeDecoder(), context: .testing(clock: time.clock)))
     }
 
-    /// Runs a gate whose chunks go to `take`.
+    /// Runs a queue whose chunks go to `take`.
     private func running(
-        _ gate: RequestGate, _ take: @escaping @Sendable (Chunk) async throws -> Void,
+        _ queue: RequestQueue, _ take: @escaping @Sendable (Chunk) async throws -> Void,
         _ body: () async throws -> Void
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await gate.run(into: Outlet(take)) }
+            group.addTask { try await queue.run(into: Outlet(take)) }
             try await body()
             group.cancelAll()
         }
@@ -38,13 +38,13 @@ struct RequestGateTests {
 
     @Test("answers a caller when the chunk has settled, not before")
     func accepted() async throws {
-        let gate = gate()
+        let queue = queue()
         let chunks = Journal<Chunk>()
         let answered = AsyncEvent()
-        try await running(gate, { chunks.note($0) }) {
+        try await running(queue, { chunks.note($0) }) {
             let caller = Task {
                 defer { answered.set() }
-                return try await gate.submit(.testing(1))
+                return try await queue.submit(.testing(1))
             }
             let chunk = try await chunks.reaches(1)[0]
             for _ in 0..<500 { await Task.yield() }
@@ -59,10 +59,10 @@ struct RequestGateTests {
 
     @Test("tells a caller why its request was refused, and goes on with the others")
     func rejected() async throws {
-        let gate = gate()
-        try await running(gate, { $0.acknowledgement.settle(.acknowledged) }) {
-            async let good = gate.submit(.testing(1))
-            guard case .rejected(let rejection) = try await gate.submit(.testing(9)) else {
+        let queue = queue()
+        try await running(queue, { $0.acknowledgement.settle(.acknowledged) }) {
+            async let good = queue.submit(.testing(1))
+            guard case .rejected(let rejection) = try await queue.submit(.testing(9)) else {
                 Issue.record("accepted")
                 return
             }
@@ -76,12 +76,12 @@ struct RequestGateTests {
 
     @Test("tells a caller when nothing is promised")
     func failed() async throws {
-        let gate = gate()
+        let queue = queue()
         try await running(
-            gate, { $0.acknowledgement.settle(.failed(.retryable("store-unavailable", "away"))) }
+            queue, { $0.acknowledgement.settle(.failed(.retryable("store-unavailable", "away"))) }
         ) {
             let error = await #expect(throws: PipelineError.self) {
-                _ = try await gate.submit(.testing(1))
+                _ = try await queue.submit(.testing(1))
             }
             #expect(error?.code == "acceptance-unknown")
             #expect(error?.message.hasPrefix("away; ") == true)
@@ -90,11 +90,11 @@ struct RequestGateTests {
 
     @Test("makes one chunk of whoever calls meanwhile, up to a bound")
     func chunks() async throws {
-        let gate = gate(maxChunk: 10)
+        let queue = queue(maxChunk: 10)
         let sizes = Journal<Int>()
         let mayGoOn = AsyncEvent()
         try await running(
-            gate,
+            queue,
             { chunk in
                 sizes.note(chunk.records.count)
                 #expect(chunk.records.map(\.ordinal) == Array(chunk.records.indices))
@@ -103,13 +103,13 @@ struct RequestGateTests {
             }
         ) {
             try await withThrowingTaskGroup(of: Void.self) { callers in
-                callers.addTask { _ = try await gate.submit(.testing(1)) }
+                callers.addTask { _ = try await queue.submit(.testing(1)) }
                 try await sizes.reaches(1)
                 let called = Journal<Void>()
                 for _ in 0..<25 {
                     callers.addTask {
                         called.note(())
-                        _ = try await gate.submit(.testing(2))
+                        _ = try await queue.submit(.testing(2))
                     }
                 }
                 try await called.reaches(25)
@@ -127,18 +127,18 @@ struct RequestGateTests {
         "tells a caller within its patience that nothing was accepted, and why, and takes its request no more"
     )
     func impatience() async throws {
-        let gate = gate()
-        let caller = Task { try await gate.submit(.testing(1)) }
-        let watch = Task { try await gate.run() }
-        gate.hindered(by: .retryable("store-unavailable", "PostgreSQL is away"))
+        let queue = queue()
+        let caller = Task { try await queue.submit(.testing(1)) }
+        let watch = Task { try await queue.run() }
+        queue.blocked(by: .retryable("store-unavailable", "PostgreSQL is away"))
         try await time.sleepers()
-        time.advance(by: RequestGate.patience)
+        time.advance(by: RequestQueue.patience)
         let error = await #expect(throws: PipelineError.self) { try await caller.value }
         #expect(error?.code == "not-accepted")
         #expect(error?.message == "PostgreSQL is away; nothing was accepted: try again")
         let chunks = Journal<Chunk>()
-        try await running(gate, { chunks.note($0) }) {
-            let other = Task { try await gate.submit(.testing(2)) }
+        try await running(queue, { chunks.note($0) }) {
+            let other = Task { try await queue.submit(.testing(2)) }
             let chunk = try await chunks.reaches(1)[0]
             #expect(chunk.records.count == 1)
             chunk.acknowledgement.settle(.acknowledged)
@@ -151,15 +151,15 @@ struct RequestGateTests {
         "tells a caller whose request is on its way that its acceptance is not known; nobody waits for it then"
     )
     func unknownAcceptance() async throws {
-        let gate = gate()
+        let queue = queue()
         let chunks = Journal<Chunk>()
-        let watch = Task { try await gate.run() }
-        try await running(gate, { chunks.note($0) }) {
-            let caller = Task { try await gate.submit(.testing(1)) }
+        let watch = Task { try await queue.run() }
+        try await running(queue, { chunks.note($0) }) {
+            let caller = Task { try await queue.submit(.testing(1)) }
             let chunk = try await chunks.reaches(1)[0]
             #expect(chunk.acknowledgement.isAwaited)
             try await time.sleepers()
-            time.advance(by: RequestGate.patience)
+            time.advance(by: RequestQueue.patience)
             let error = await #expect(throws: PipelineError.self) { try await caller.value }
             #expect(error?.code == "acceptance-unknown")
             #expect(error?.message.hasSuffix("repeat it with the same case_id") == true)
@@ -172,8 +172,8 @@ struct RequestGateTests {
 
     @Test("lets a caller go that is cancelled")
     func cancelled() async throws {
-        let gate = gate()
-        let caller = Task { try await gate.submit(.testing(1)) }
+        let queue = queue()
+        let caller = Task { try await queue.submit(.testing(1)) }
         for _ in 0..<500 { await Task.yield() }
         caller.cancel()
         await #expect(throws: CancellationError.self) { try await caller.value }
@@ -181,31 +181,31 @@ struct RequestGateTests {
 
     @Test("turns callers away once it is shut, those who wait too")
     func shut() async throws {
-        let gate = gate()
-        let waiting = Task { try await gate.submit(.testing(1)) }
+        let queue = queue()
+        let waiting = Task { try await queue.submit(.testing(1)) }
         for _ in 0..<500 { await Task.yield() }
-        await gate.close()
+        await queue.close()
         let error = await #expect(throws: PipelineError.self) { _ = try await waiting.value }
         #expect(error?.code == "shutting-down")
-        await #expect(throws: PipelineError.self) { _ = try await gate.submit(.testing(2)) }
+        await #expect(throws: PipelineError.self) { _ = try await queue.submit(.testing(2)) }
     }
 
     @Test("turns callers away at once when too many wait")
     func overload() async throws {
-        let gate = gate()
+        let queue = queue()
         let errors = Journal<String>()
         await withTaskGroup(of: Void.self) { callers in
-            for number in 0...RequestGate.maxWaiting {
+            for number in 0...RequestQueue.maxWaiting {
                 callers.addTask {
-                    do { _ = try await gate.submit(.testing(number)) } catch {
+                    do { _ = try await queue.submit(.testing(number)) } catch {
                         errors.note((error as? PipelineError)?.code.name ?? "\(error)")
                     }
                 }
             }
             _ = try? await errors.reaches(1)
             #expect(errors.entries == ["overloaded"])
-            await gate.close()
+            await queue.close()
         }
-        #expect(errors.count == RequestGate.maxWaiting + 1)
+        #expect(errors.count == RequestQueue.maxWaiting + 1)
     }
 }

@@ -17,7 +17,7 @@ enum LedgerOperation: Sendable {
 
 /// Any ledger, in a simulated process: says what it is asked for, and lets the process stall at
 /// calls about leases.
-struct ObservedLedger: Ledger {
+struct RecordingLedger: Ledger {
     let inner: any Ledger
     let process: SimulatedProcess
     /// Stalls now and then.
@@ -170,7 +170,7 @@ struct ObservedLedgerProvider: LedgerProvider {
     var fault: @Sendable (_ operation: String) throws -> Void = { _ in }
 
     func ledger(for stage: LedgerStage) throws -> any Ledger {
-        ObservedLedger(
+        RecordingLedger(
             inner: try inner.ledger(for: stage), process: process, stall: stall, fault: fault)
     }
     func deadLetters(of pipeline: String) -> any DeadLetterStore {

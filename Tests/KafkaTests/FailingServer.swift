@@ -1,7 +1,7 @@
 import Glibc
 
 /// A port on loopback where connections are accepted by the kernel, and nobody ever answers.
-final class SilentServer: Sendable {
+final class FailingServer: Sendable {
     struct CannotListen: Error {}
     let port: UInt16
     private let descriptor: Int32

@@ -6,7 +6,7 @@ internal import PipelineCore
 internal import StandardCatalogue
 
 /// What a pipeline's stores keep for an operator, opened beside whoever runs it.
-struct DeadLetterDesk: Sendable {
+struct DeadLetterAccess: Sendable {
     /// One letter, of either kind.
     enum Letter: Sendable {
         case outcome(ParkedOutcome)
@@ -54,7 +54,7 @@ struct DeadLetterDesk: Sendable {
     /// - Throws: ``CommandFailure`` when the file is not in order.
     static func open(
         _ file: String, _ catalogue: Catalogue, _ console: Console
-    ) async throws -> DeadLetterDesk {
+    ) async throws -> DeadLetterAccess {
         let definition = try PipelineFiles.read([file], catalogue: catalogue, console: console)[0]
         var barriers: [BarrierAccess] = []
         for stage in definition.stages where stage.role == .barrier {
@@ -69,7 +69,7 @@ struct DeadLetterDesk: Sendable {
                 logger: Logger(label: "penstock", level: .warning), isRunning: false))
         let resources = try opened.open(definition)
         try opened.refuseMissing([definition])
-        return DeadLetterDesk(
+        return DeadLetterAccess(
             definition: definition, resources: resources,
             stores: opened.all.filter(isThere).compactMap { $0 as? any DeadLetterProvider }.map {
                 $0.deadLetters(of: definition.name)
@@ -201,7 +201,7 @@ extension ResourceName {
     ) -> ResourceName? { resources.keys.first { $0.text == text } }
 }
 
-extension DeadLetterDesk.Letter {
+extension DeadLetterAccess.Letter {
     private var id: String {
         switch self {
         case .outcome(let outcome): "\(outcome.sink):\(outcome.caseID)"

@@ -1,11 +1,9 @@
-internal import Concurrency
 internal import Glibc
-internal import Synchronization
 
 /// A thread for blocking calls. It begins with the first call, and ends when the last reference
 /// goes, after what was asked of it.
-public final class WorkerThread: BlockingWorker {
-    private let lane: Lane
+public final class WorkerThread: Sendable {
+    private let queue: JobQueue
 
     /// - Parameter begin: runs on the thread before all else.
     public convenience init(beginningWith begin: @escaping @Sendable () -> Void = {}) {
@@ -27,7 +25,7 @@ public final class WorkerThread: BlockingWorker {
             _ = try NativeThread(name: "worker", body)
         }
     ) {
-        lane = Lane(idleLimit: idleLimit, whenIdle: whenIdle) { body throws(ThreadError) in
+        queue = JobQueue(idleLimit: idleLimit, whenIdle: whenIdle) { body throws(ThreadError) in
             try starter {
                 begin()
                 body()
@@ -38,49 +36,17 @@ public final class WorkerThread: BlockingWorker {
     typealias Starter =
         @Sendable (_ body: @escaping @Sendable () -> Void) throws(ThreadError) -> Void
 
-    deinit { lane.stop() }
+    deinit { queue.stop() }
 
-    /// Starts the thread, as the first call does otherwise.
-    /// - Throws: ``PipelineError`` `no-thread`, retryable: the system gives no more threads.
-    public func start() throws(PipelineError) {
-        do { try lane.start() } catch { throw .retryable(.noThread, "\(error)", cause: error) }
-    }
-
-    /// Runs `body` after all that was asked for earlier, without waiting for it.
-    /// - Throws: what ``start()`` does; `body` does not run then.
-    public func enqueue(_ body: @escaping @Sendable () -> Void) throws(PipelineError) {
-        try start()
-        lane.add(body)
-    }
-
-    /// - Throws: what `body` throws, and what ``start()`` does.
-    public func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-        try start()
-        return try await suspended { (resumption: Resumption<T>) in
-            lane.add { resumption.resume(with: Result(catching: body)) }
-        }
-    }
-}
-
-extension WorkerThread {
-    /// Runs `body`; a cancellation ends the wait for it, not `body` itself.
-    /// - Throws: what `body` throws, what ``start()`` does, and `CancellationError`.
-    public func runAbandonably<T: Sendable>(
-        _ body: @escaping @Sendable () throws -> T
-    ) async throws -> T {
-        try start()
-        let result = FirstResult<T>()
-        lane.add { result.give(Result(catching: body)) }
-        return try await withTaskCancellationHandler {
-            try await result.wait()
-        } onCancel: {
-            result.give(.failure(CancellationError()))
-        }
+    /// Runs `job` after all that was asked for earlier, without waiting for it.
+    /// - Throws: ``ThreadError`` where the system gives no thread; `job` does not run then.
+    public func add(_ job: @escaping @Sendable () -> Void) throws(ThreadError) {
+        try queue.add(job)
     }
 }
 
 /// The thread's queue. Apart from the worker, so that the thread does not keep the worker alive.
-@safe private final class Lane: @unchecked Sendable {
+@safe private final class JobQueue: @unchecked Sendable {
     // The pthread objects are touched through their functions only, and the variables only while
     // `mutex` is held.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
@@ -117,19 +83,13 @@ extension WorkerThread {
     }
 
     /// Starts the thread unless it runs.
-    func start() throws(ThreadError) {
+    func add(_ job: @escaping @Sendable () -> Void) throws(ThreadError) {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
-        if isStarted { return }
-        try starter { self.run() }
+        if !isStarted { try starter { self.run() } }
         isStarted = true
-    }
-
-    func add(_ job: @escaping @Sendable () -> Void) {
-        unsafe pthread_mutex_lock(mutex)
         jobs.append(job)
         unsafe pthread_cond_signal(changed)
-        unsafe pthread_mutex_unlock(mutex)
     }
 
     func stop() {
@@ -140,9 +100,9 @@ extension WorkerThread {
     }
 
     func run() {
-        var hasRested = true
+        var wasIdle = true
         while true {
-            let deadline = hasRested ? nil : idleLimit.map(Self.deadline)
+            let deadline = wasIdle ? nil : idleLimit.map(Self.deadline)
             unsafe pthread_mutex_lock(mutex)
             var isIdle = false
             while jobs.isEmpty && !isStopped && !isIdle { isIdle = waitForChange(until: deadline) }
@@ -153,7 +113,7 @@ extension WorkerThread {
             if taken.isEmpty && isLast { return }
             for job in taken { job() }
             if isIdle && taken.isEmpty { whenIdle() }
-            hasRested = isIdle && taken.isEmpty
+            wasIdle = isIdle && taken.isEmpty
         }
     }
 
@@ -167,29 +127,10 @@ extension WorkerThread {
     }
 
     private static func deadline(after duration: Duration) -> timespec {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        let nanoseconds = time.tv_nsec + Int(duration.components.attoseconds / 1_000_000_000)
-        time.tv_sec += Int(duration.components.seconds) + nanoseconds / 1_000_000_000
-        time.tv_nsec = nanoseconds % 1_000_000_000
-        return time
-    }
-}
-
-/// Runs blocking calls, one after the other, away from the cooperative pool.
-///
-/// A connection that is only touched inside `run` of one worker needs no lock of its own.
-public protocol BlockingWorker: Sendable {
-    /// Runs `body` after all earlier ones have returned. Once begun it is not interrupted by
-    /// cancellation.
-    func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T
-}
-
-/// Runs calls at once, where they are made: for stores that never wait (SQLite in memory, a
-/// simulated world).
-public struct InlineWorker: BlockingWorker {
-    public init() {}
-    public func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-        try body()
+        let (seconds, attoseconds) = duration.components
+        let end =
+            Int64(MonotonicTime.nanosecondsNow) + seconds * 1_000_000_000
+            + attoseconds / 1_000_000_000
+        return timespec(tv_sec: Int(end / 1_000_000_000), tv_nsec: Int(end % 1_000_000_000))
     }
 }
