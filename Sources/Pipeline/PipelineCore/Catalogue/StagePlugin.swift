@@ -155,8 +155,9 @@ public struct StageContext: Sendable {
     /// The stages of all files at hand that keep state in a store; empty where that plays no part.
     public var owners: [StateOwner] = []
     /// Makes the counters that stages count with, see ``counter(_:)``.
-    public var meter: @Sendable (_ stage: String, _ counter: StageCounter) -> @Sendable (Int) -> Void =
-        { _, _ in { _ in } }
+    public var meter:
+        @Sendable (_ stage: String, _ counter: StageCounter) -> @Sendable (Int) -> Void =
+            { _, _ in { _ in } }
 
     public init(
         pipeline: String, stage: String, sla: Duration, worker: String, clock: PipelineClock,
