@@ -59,8 +59,8 @@ public final class FirstResult<T: Sendable>: Sendable {
     }
 }
 
-/// Answers with what `body` does, or with `nil` once `limit` has ended before it: `body` is cancelled
-/// then, and left to itself. For what may hang in a library that can't be told to stop.
+/// Answers with what `body` does, or with `nil` once `limit` has ended before it: `body` is
+/// cancelled then, and left to itself. For what may hang in a library that can't be told to stop.
 public func abandoned<Value: Sendable>(
     after limit: @escaping @Sendable () async throws -> Void,
     _ body: @escaping @Sendable () async -> Value
