@@ -117,6 +117,29 @@ def test_cancelling(stack):
     assert [a["state"] for a in attempts] == ["cancelled", "pending"], attempts
 
 
+def test_pausing(stack):
+    path, process, _ = started(stack)
+    stack.call("pause", path, "--reason", "inventory")
+    ids = create(stack.api(), 5)
+    view = batches(stack, path)
+    assert {p["part"] for p in view["paused"]} == {"seal", "generate", "deliver:ready", "deliver:answers"}, view
+    assert all(p["reason"] == "inventory" for p in view["paused"]) and view["open"]["cases"] == 5 and view["batches"] == []
+    assert "paused      delivery to ready since" in stack.call("batches", path).stdout
+    # A new process keeps to it.
+    stack.stop(process)
+    stack.start("--admin", str(free_port()), path)
+    stack.ready()
+    stack.call("resume", path, "batch", "reports", "ready")
+    eventually(lambda: [b["state"] for b in batches(stack, path)["batches"]] == ["delivering"], "all but one sink goes on")
+    eventually(lambda: batches(stack, path)["undelivered"].keys() == {"answers"}, "one sink waits")
+    assert "for answers, which has not got it" in stack.call("case", path, ids[0]).stdout
+    stack.call("resume", path)
+    eventually(lambda: [b["state"] for b in batches(stack, path)["batches"]] == ["done"], "it is delivered")
+    assert batches(stack, path)["paused"] == []
+    result = stack.call("pause", path, "requests", check=False)
+    assert result.returncode == 64 and "there is answers, batch, ready, reports" in result.stderr, result.stderr
+
+
 def test_top_shows_one_look_after_the_other(embedded):
     path, _, _ = started(embedded)
     create(embedded.api(), 1)
