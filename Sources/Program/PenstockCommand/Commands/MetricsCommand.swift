@@ -48,7 +48,9 @@ extension Catalogue {
     /// All metrics that a process with these plug-ins may serve, by name.
     var metrics: [MetricDeclaration] {
         let ofStages = stages.flatMap { $0.counters.map { MetricDeclaration($0) } }
-        let all = MetricDeclaration.ofPipelines + MetricDeclaration.ofGenerators + ofStages
+        let all =
+            MetricDeclaration.ofProcesses + MetricDeclaration.ofStores
+            + MetricDeclaration.ofPipelines + MetricDeclaration.ofGenerators + ofStages
         return all.sorted { $0.name < $1.name }
     }
 }

@@ -40,6 +40,8 @@ struct GeneratorRun: Sendable {
             clock: clock, logger: logger, observe: metrics.observe)
         let monitor = ReadinessMonitor(
             resources: resources.named, generator: server, stop: stop.event, clock: clock)
+        monitor.expose(in: registry)
+        resources.expose(in: registry)
         let admin = try AdminServer(
             options.service.admin, registry: registry, monitor: monitor)
         logger.notice(

@@ -44,6 +44,8 @@ struct ProcessRun: Sendable {
         let monitor = ReadinessMonitor(
             resources: resources.named, runs: runs, services: services, stop: stop.event,
             clock: clock)
+        monitor.expose(in: Self.metrics)
+        resources.expose(in: Self.metrics)
         let admin = try AdminServer(
             options.service.admin, registry: Self.metrics, monitor: monitor)
         logger.notice(
