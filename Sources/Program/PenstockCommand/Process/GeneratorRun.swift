@@ -48,6 +48,8 @@ struct GeneratorRun: Sendable {
             "running",
             metadata: ["store": "\(address)", "version": "\(PenstockCommand.version)"])
         try await OpenResources.refuseMistakes(in: [store], until: stop.event)
+        let manager = ServiceManager(ProcessEnvironment.variables)
+        async let _ = manager?.tell(monitor, stop: stop.event, clock: clock) { nil }
         do { try await serve(server, monitor) } catch {
             stop.request()
             throw error

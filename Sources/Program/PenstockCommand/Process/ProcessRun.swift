@@ -26,16 +26,21 @@ struct ProcessRun: Sendable {
                 clock: clock, random: random, logger: logger, isRunning: true))
         var runs: [PipelineRun] = []
         var refusals: [RefusalLog] = []
+        var observers: [(pipeline: String, metrics: PipelineMetrics)] = []
         for definition in definitions {
             let opened = try resources.open(definition)
             var logger = logger
             logger[metadataKey: "pipeline"] = "\(definition.name)"
             let refused = RefusalLog(logger: logger, clock: clock)
             refusals.append(refused)
+            let metrics = PipelineMetrics(
+                registry: Self.metrics, pipeline: definition.name, stages: definition.stages,
+                log: refused, clock: clock)
+            observers.append((definition.name, metrics))
             runs.append(
                 try pipeline(
                     definition, opened, clock: clock, random: random, logger: logger,
-                    refusals: refused))
+                    metrics: metrics))
         }
         for store in resources.stores where store.migratesItself { try await store.migrate() }
         let services =
@@ -54,6 +59,10 @@ struct ProcessRun: Sendable {
                 "pipelines": "\(definitions.map(\.name).joined(separator: ","))",
                 "role": "\(options.role.rawValue)", "version": "\(PenstockCommand.version)",
             ])
+        let manager = ServiceManager(ProcessEnvironment.variables)
+        async let _ = manager?.tell(monitor, stop: stop.event, clock: clock) { [observers] in
+            Self.status(of: observers)
+        }
         do { try await run(runs, refusals, services, monitor, asking: resources.all) } catch {
             // What is left to do must end in time as well.
             stop.request()
@@ -64,14 +73,22 @@ struct ProcessRun: Sendable {
         logger.notice("stopped")
     }
 
+    /// What waits, for a service manager; of one pipeline without its name.
+    private static func status(
+        of observers: [(pipeline: String, metrics: PipelineMetrics)]
+    ) -> String? {
+        let known = observers.compactMap { pipeline, metrics in
+            metrics.status.map { (pipeline, $0) }
+        }
+        if known.isEmpty { return nil }
+        if known.count == 1 { return known[0].1 }
+        return known.map { "\($0): \($1)" }.joined(separator: "; ")
+    }
+
     private func pipeline(
         _ definition: PipelineDefinition, _ opened: [ResourceName: any Resource],
-        clock: PipelineClock, random: RandomSource, logger: Logger, refusals: RefusalLog
+        clock: PipelineClock, random: RandomSource, logger: Logger, metrics: PipelineMetrics
     ) throws -> PipelineRun {
-        let metrics = PipelineMetrics(
-            registry: Self.metrics, pipeline: definition.name,
-            stages: definition.stages,
-            log: refusals, clock: clock)
         var context = StageContext(
             pipeline: definition.name, stage: "", sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
