@@ -18,6 +18,9 @@ public protocol StandardStore: LedgerProvider, RecordStore, StateAdministration 
     var migratesItself: Bool { get }
     /// Whether opening the store would make none: a server's is there, or can't be reached.
     var isThere: Bool { get }
+    /// Bytes that it takes on this machine's disk, and bytes that are free there; `nil` where it is
+    /// elsewhere. Cheap.
+    var disk: (bytes: Int, freeBytes: Int)? { get }
 }
 
 extension StandardStore {
@@ -87,6 +90,7 @@ final class PostgresStore: StandardStore {
 
     var migratesItself: Bool { false }
     var isThere: Bool { true }
+    var disk: (bytes: Int, freeBytes: Int)? { nil }
 
     func migrate() async throws {
         try await ledgers.migrateLedger()
@@ -164,6 +168,7 @@ final class EmbeddedStore: StandardStore, Bus {
 
     var migratesItself: Bool { true }
     var isThere: Bool { database.exists }
+    var disk: (bytes: Int, freeBytes: Int)? { database.disk }
 
     /// Takes the right to run on the file, too, if this process runs pipelines.
     func migrate() async throws {

@@ -53,6 +53,13 @@ public final class SQLiteDatabase: Resource {
 
     public var isInMemory: Bool { file.isInMemory }
 
+    /// Bytes that the file takes with its log, and bytes that are free for this user on its disk;
+    /// `nil` in memory, and where the disk does not tell. Two or three calls of the system.
+    public var disk: (bytes: Int, freeBytes: Int)? {
+        if isInMemory { return nil }
+        return file.freeBytes.map { (file.bytes + file.logBytes, $0) }
+    }
+
     /// What paths to the same file have in common.
     public static func location(of path: String) -> String {
         let file = DatabaseFile(path: path)

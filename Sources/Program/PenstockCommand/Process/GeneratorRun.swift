@@ -40,12 +40,17 @@ struct GeneratorRun: Sendable {
             clock: clock, logger: logger, observe: metrics.observe)
         let monitor = ReadinessMonitor(
             resources: resources.named, generator: server, stop: stop.event, clock: clock)
+        monitor.expose(in: registry)
+        resources.expose(in: registry)
         let admin = try AdminServer(
             options.service.admin, registry: registry, monitor: monitor)
         logger.notice(
             "running",
             metadata: ["store": "\(address)", "version": "\(PenstockCommand.version)"])
         try await OpenResources.refuseMistakes(in: [store], until: stop.event)
+        let manager = ServiceManager(ProcessEnvironment.variables)
+        async let _ = manager?.tell(
+            { monitor.readiness }, stop: stop.event, clock: clock, status: { nil })
         do { try await serve(server, monitor) } catch {
             stop.request()
             throw error

@@ -1,3 +1,4 @@
+internal import Calendar
 internal import Metrics
 internal import PipelineConfiguration
 internal import PipelineCore
@@ -143,6 +144,18 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
                 $0.closedBy == next.closedBy ? Double($0.at.microseconds) / 1_000_000 : nil
             }
         }
+    }
+
+    /// What waits in the open batch, in a few words for a service manager, times in UTC; `nil`
+    /// while nobody knows.
+    var status: String? {
+        guard let barrier = latest.withLock({ $0?.barrier }) else { return nil }
+        let cases = barrier.overview.open.count
+        let fill = "open \(cases)\(barrier.fullBatch.map { "/\($0)" } ?? "")"
+        guard let next = barrier.next else { return fill }
+        let time = CivilTime(microsecondsSinceEpoch: next.at.microseconds)
+        let isSoon = barrier.overview.clock.duration(to: next.at) < .seconds(86_400)
+        return "\(fill), fires \(isSoon ? "" : "\(time.date) ")\(time.minutes) (\(next.closedBy))"
     }
 
     private func prepareBarrier(_ stage: String) {

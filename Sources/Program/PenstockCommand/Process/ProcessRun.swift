@@ -56,16 +56,21 @@ struct ProcessRun: Sendable {
                 clock: clock, random: random, logger: logger, isRunning: true))
         var runs: [PipelineRun] = []
         var refusals: [RefusalLog] = []
+        var observers: [(pipeline: String, metrics: PipelineMetrics)] = []
         for definition in definitions {
             let opened = try resources.open(definition)
             var logger = logger
             logger[metadataKey: "pipeline"] = "\(definition.name)"
             let refused = RefusalLog(logger: logger, clock: clock)
             refusals.append(refused)
+            let metrics = PipelineMetrics(
+                registry: registry, pipeline: definition.name, stages: definition.stages,
+                log: refused, clock: clock)
+            observers.append((definition.name, metrics))
             runs.append(
                 try pipeline(
                     definition, opened, clock: clock, random: random, logger: logger,
-                    refusals: refused))
+                    metrics: metrics))
         }
         for store in resources.stores where store.migratesItself { try await store.migrate() }
         let services =
@@ -74,7 +79,9 @@ struct ProcessRun: Sendable {
         let monitor = ReadinessMonitor(
             resources: resources.named, runs: runs, services: services, stop: end,
             clock: clock, isReady: { ready.set() })
-        self.monitor.replace(by: monitor)
+        monitor.expose(in: registry)
+        resources.expose(in: registry)
+        self.monitor.replace(by: monitor) { [observers] in Self.status(of: observers) }
         logger.notice(
             "running",
             metadata: [
@@ -120,14 +127,22 @@ struct ProcessRun: Sendable {
         }
     }
 
+    /// What waits, for a service manager; of one pipeline without its name.
+    private static func status(
+        of observers: [(pipeline: String, metrics: PipelineMetrics)]
+    ) -> String? {
+        let known = observers.compactMap { pipeline, metrics in
+            metrics.status.map { (pipeline, $0) }
+        }
+        if known.isEmpty { return nil }
+        if known.count == 1 { return known[0].1 }
+        return known.map { "\($0): \($1)" }.joined(separator: "; ")
+    }
+
     private func pipeline(
         _ definition: PipelineDefinition, _ opened: [ResourceName: any Resource],
-        clock: PipelineClock, random: RandomSource, logger: Logger, refusals: RefusalLog
+        clock: PipelineClock, random: RandomSource, logger: Logger, metrics: PipelineMetrics
     ) throws -> PipelineRun {
-        let metrics = PipelineMetrics(
-            registry: registry, pipeline: definition.name,
-            stages: definition.stages,
-            log: refusals, clock: clock)
         var context = StageContext(
             pipeline: definition.name, stage: "", sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,

@@ -143,6 +143,19 @@ final class ReadinessMonitor: Sendable {
         return reasons.isEmpty ? .ready : .notReady(reason: reasons.joined(separator: "; "))
     }
 
+    /// Serves what it finds as gauges, too.
+    func expose(in registry: MetricRegistry) {
+        registry.setGauge(.ready) { [weak self] in self.map { $0.readiness == .ready ? 1 : 0 } }
+        for name in Set(parts.map(\.name)) {
+            registry.setGauge(.resourceUp, name) { [weak self] in
+                self.map { monitor in
+                    let isUp = monitor.parts.allSatisfy { $0.name != name || $0.problem == nil }
+                    return isUp ? 1 : 0
+                }
+            }
+        }
+    }
+
     /// A line for each part: `ok`, `degraded` (it works without) or `FAIL`, and the reason.
     var details: String {
         parts.map { part in
@@ -156,4 +169,16 @@ extension Resource {
     fileprivate var isOnlyCache: Bool {
         self is any Cache && !(self is any Bus) && !(self is any StandardStore)
     }
+}
+
+extension MetricDeclaration {
+    /// Those of every process that serves metrics.
+    static let ofReadiness: [MetricDeclaration] = [ready, resourceUp]
+
+    fileprivate static let ready = gauge(
+        "penstock_ready", "1 while the process can do its work, as /readyz says; 0 otherwise.")
+    fileprivate static let resourceUp = gauge(
+        "penstock_resource_up",
+        "1 while a part of the process is well, as /readyz?verbose says: a resource by its address, a remote generator, a pipeline, the API.",
+        labels: "resource")
 }

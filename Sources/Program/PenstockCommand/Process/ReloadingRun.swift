@@ -47,6 +47,9 @@ struct ReloadingRun: Sendable {
             options.service.admin, registry: Self.registry,
             readiness: { current.readiness }, details: { current.details })
         defer { withExtendedLifetime(admin) {} }
+        let manager = ServiceManager(ProcessEnvironment.variables)
+        async let _ = manager?.tell(
+            { current.readiness }, stop: stop.event, clock: .system, status: { current.status })
         var definitions = first
         var former: [PipelineDefinition]?
         while true {
@@ -159,14 +162,22 @@ private final class WatchedFiles: Sendable {
 
 /// The monitor of what runs now.
 final class CurrentMonitor: Sendable {
-    private let monitor = Mutex<ReadinessMonitor?>(nil)
+    private struct State {
+        var monitor: ReadinessMonitor?
+        var status: @Sendable () -> String? = { nil }
+    }
+    private let state = Mutex(State())
 
-    func replace(by next: ReadinessMonitor?) { monitor.withLock { $0 = next } }
+    /// - Parameter status: what waits, in a few words; `nil` while nobody knows.
+    func replace(by monitor: ReadinessMonitor, status: @escaping @Sendable () -> String?) {
+        state.withLock { $0 = State(monitor: monitor, status: status) }
+    }
 
     var readiness: Readiness {
-        monitor.withLock { $0 }?.readiness ?? .notReady(reason: "is starting")
+        state.withLock { $0.monitor }?.readiness ?? .notReady(reason: "is starting")
     }
-    var details: String { monitor.withLock { $0 }?.details ?? "" }
+    var details: String { state.withLock { $0.monitor }?.details ?? "" }
+    var status: String? { state.withLock { $0.status }() }
 }
 
 extension MetricDeclaration {
