@@ -40,7 +40,7 @@ let package = Package(
             name: "PipelineCore",
             targets: [
                 "PipelineCore", "ConfigurationFields", "ConfigurationDiagnostics", "LocatedJSON",
-                "Logging",
+                "Logging", "Metrics",
             ]),
         // What a program with such a stage is made of: the command, and all that ships.
         .library(name: "PenstockCommand", targets: ["PenstockCommand", "StandardCatalogue"]),
@@ -61,11 +61,14 @@ let package = Package(
             "Tooling", "CommandLineInterface",
             ["ConfigurationFields", "ConfigurationDiagnostics", "LocatedJSON"]),
         layer("Tooling", "Logging", ["Calendar"]),
-        layer("Tooling", "Metrics", ["CMicrohttpd"]),
+        layer("Tooling", "Metrics"),
+        layer("Tooling", "AdminHTTP", ["CMicrohttpd", "Metrics"]),
 
         layer("Transport", "Protobuf", ["Calendar"]),
         layer("Transport", "ReportMessages", ["Protobuf"]),
-        layer("Transport", "GRPCTransport", ["Protobuf", "CGRPC", "Calendar", "Concurrency"]),
+        layer(
+            "Transport", "GRPCTransport",
+            ["Protobuf", "CGRPC", "Metrics", "Calendar", "Concurrency"]),
         .executableTarget(
             name: "protoc-gen-penstock", dependencies: ["Protobuf"],
             path: "Sources/Transport/ProtobufGenerator", swiftSettings: strict),
@@ -73,7 +76,7 @@ let package = Package(
         layer(
             "Pipeline", "PipelineCore",
             [
-                "Logging", "Calendar", "Concurrency", "ConfigurationDiagnostics",
+                "Logging", "Metrics", "Calendar", "Concurrency", "ConfigurationDiagnostics",
                 "ConfigurationFields", "LocatedJSON",
             ]),
         layer(
@@ -120,7 +123,7 @@ let package = Package(
             "Reports", "ReportService",
             [
                 "PipelineCore", "Logging", "Protobuf", "ReportMessages", "GRPCTransport",
-                "Calendar", "Concurrency", "Memory",
+                "Calendar", "Concurrency", "Memory", "Metrics",
             ]),
 
         layer(
@@ -129,6 +132,7 @@ let package = Package(
                 "PipelineCore", "PipelineRuntime", "Stages", "Ledger", "PostgresLedger",
                 "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files",
                 "ConversionReports", "Logging", "ReportService", "Calendar", "DryRun", "Memory",
+                "GRPCTransport", "Metrics",
             ]),
         layer(
             "Program", "DryRunReport",
@@ -151,7 +155,8 @@ let package = Package(
             "Program", "PenstockCommand",
             [
                 "StandardCatalogue", "DryRun", "PipelineRuntime", "PipelineConfiguration",
-                "PipelineCore", "Logging", "Metrics", "ConversionReports", "ReportService",
+                "PipelineCore", "Logging", "Metrics", "AdminHTTP", "ConversionReports",
+                "ReportService",
                 "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Files", "Calendar",
                 "DryRunRendering", "DryRunReport", "CommandLineInterface",
                 "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON", "Concurrency",
@@ -192,9 +197,11 @@ let package = Package(
         tests(
             "CommandLineInterface",
             ["CommandLineInterface", "ConfigurationDiagnostics", "ConfigurationFields"]),
-        tests("Tooling", ["Logging", "Metrics", "Calendar"]),
+        tests("Tooling", ["Logging", "Metrics", "AdminHTTP", "Calendar"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
-        tests("GRPCTransport", ["GRPCTransport", "Protobuf", "Concurrency"], exclude: ["Foreign"]),
+        tests(
+            "GRPCTransport", ["GRPCTransport", "Protobuf", "Concurrency", "Metrics"],
+            exclude: ["Foreign"]),
         tests(
             "PipelineCore",
             [
@@ -249,7 +256,7 @@ let package = Package(
             "ReportService",
             [
                 "ReportService", "ReportMessages", "GRPCTransport", "Protobuf", "PipelineCore",
-                "PipelineTesting", "Logging", "Concurrency",
+                "PipelineTesting", "Logging", "Concurrency", "Metrics",
             ]),
         tests(
             "Simulation",

@@ -1,8 +1,10 @@
 internal import ConversionReports
 internal import Files
+internal import GRPCTransport
 internal import Kafka
 internal import Logging
 internal import Memory
+internal import Metrics
 public import PipelineCore
 internal import Postgres
 internal import Redis
@@ -19,7 +21,8 @@ extension Catalogue {
                 PublishStage.self, CacheStage.self,
             ],
             codecs: codecs, connectors: connectors,
-            generators: [conversion, remote], errorCodes: ErrorCode.standard)
+            generators: [conversion, remote], errorCodes: ErrorCode.standard,
+            metrics: MetricDeclaration.ofGRPCServers + MetricDeclaration.ofReportAPIs)
     }
 
     private static var codecs: [Codec] {
@@ -177,7 +180,8 @@ extension Catalogue {
         ) { address, context in
             ReportAPI(
                 configuration: .init(address: address.rest), encoder: ReportOutcomeEncoder(),
-                clock: context.clock, random: context.random, logger: context.logger)
+                clock: context.clock, random: context.random, logger: context.logger,
+                metrics: context.metrics)
         }
         connector.identity = { address in
             identity(ofHosts: address, port: 0).replacing("//localhost:", with: "//127.0.0.1:")
