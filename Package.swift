@@ -61,7 +61,7 @@ let package = Package(
             "Tooling", "CommandLineInterface",
             ["ConfigurationFields", "ConfigurationDiagnostics", "LocatedJSON"]),
         layer("Tooling", "Logging", ["Calendar"]),
-        layer("Tooling", "Metrics"),
+        layer("Tooling", "Metrics", ["Concurrency"]),
         layer("Tooling", "AdminHTTP", ["CMicrohttpd", "Metrics"]),
 
         layer("Transport", "Protobuf", ["Calendar"]),
@@ -99,12 +99,21 @@ let package = Package(
             "Ledger", "SQLiteLedger",
             ["Ledger", "Batching", "PipelineCore", "SQLite", "Calendar", "Concurrency"]),
 
-        layer("Connectors", "Kafka", ["PipelineCore", "CRdKafka", "Calendar", "Concurrency"]),
-        layer("Connectors", "Postgres", ["PipelineCore", "CPostgres", "Calendar", "Concurrency"]),
+        layer(
+            "Connectors", "Kafka",
+            ["PipelineCore", "CRdKafka", "Calendar", "Concurrency", "Metrics"]),
+        layer(
+            "Connectors", "Postgres",
+            ["PipelineCore", "CPostgres", "Calendar", "Concurrency", "Metrics"]),
         layer(
             "Connectors", "Redis",
-            ["PipelineCore", "CHiredis", "Calendar", "ConfigurationFields", "Concurrency"]),
-        layer("Connectors", "SQLite", ["PipelineCore", "CSQLite", "Calendar", "Concurrency"]),
+            [
+                "PipelineCore", "CHiredis", "Calendar", "ConfigurationFields", "Concurrency",
+                "Metrics",
+            ]),
+        layer(
+            "Connectors", "SQLite",
+            ["PipelineCore", "CSQLite", "Calendar", "Concurrency", "Metrics"]),
         layer("Connectors", "Memory", ["PipelineCore", "ConfigurationFields"]),
         layer("Connectors", "Files", ["PipelineCore", "LocatedJSON", "Concurrency"]),
 
@@ -234,11 +243,11 @@ let package = Package(
                 "Ledger", "PostgresLedger", "SQLiteLedger", "Postgres", "SQLite", "Batching",
                 "PipelineCore", "PipelineTesting", "Concurrency",
             ]),
-        tests("Kafka", ["Kafka", "PipelineCore", "PipelineTesting", "Concurrency"]),
-        tests("Postgres", ["Postgres", "PipelineCore", "Concurrency"]),
-        tests("Redis", ["Redis", "PipelineCore", "PipelineTesting", "Calendar"]),
+        tests("Kafka", ["Kafka", "PipelineCore", "PipelineTesting", "Concurrency", "Metrics"]),
+        tests("Postgres", ["Postgres", "PipelineCore", "Concurrency", "Metrics"]),
+        tests("Redis", ["Redis", "PipelineCore", "PipelineTesting", "Calendar", "Metrics"]),
         tests("Memory", ["Memory", "PipelineCore", "PipelineTesting"]),
-        tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting"]),
+        tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting", "Metrics"]),
         tests("Files", ["Files", "Stages", "Logging", "PipelineCore", "PipelineTesting"]),
         tests(
             "Stages",

@@ -123,6 +123,20 @@ public struct ResourceContext: Sendable {
     }
 }
 
+extension MetricDeclaration {
+    /// What connectors to databases have in common; once in a list, whatever their number.
+    public static let ofDatabases = [databaseSeconds]
+
+    /// By OpenTelemetry's
+    /// [conventions](https://opentelemetry.io/docs/specs/semconv/database/database-metrics/): the
+    /// kind of database, where it is (never with credentials), and what was done, of a small closed
+    /// set.
+    public static let databaseSeconds = histogram(
+        "db_client_operation_duration_seconds",
+        "Time up to a database's answer: to a statement or command, or to several sent together.",
+        labels: "db_system_name", "server_address", "db_operation_name")
+}
+
 /// What answers batches, by the name in `"generator"`.
 public struct GeneratorRegistration: Sendable {
     public var name: String

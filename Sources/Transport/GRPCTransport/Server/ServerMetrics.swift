@@ -52,7 +52,7 @@ final class CallTimes: Sendable {
     ///
     /// - Parameter start: by the monotonic clock, in nanoseconds.
     func ended(_ code: GRPCStatusCode, since start: UInt64) {
-        histogram(code).observe(Double(MonotonicTime.nanosecondsNow - start) * 1e-9)
+        histogram(code).observe(nanoseconds: MonotonicTime.nanosecondsNow - start)
     }
 
     private func histogram(_ code: GRPCStatusCode) -> Histogram {
