@@ -53,7 +53,8 @@ struct ProcessRun: Sendable {
         var resources = OpenResources(
             catalogue: catalogue,
             context: ResourceContext(
-                clock: clock, random: random, logger: logger, isRunning: true))
+                clock: clock, random: random, logger: logger, isRunning: true,
+                metrics: Self.metrics))
         var runs: [PipelineRun] = []
         var refusals: [RefusalLog] = []
         var observers: [(pipeline: String, metrics: PipelineMetrics)] = []

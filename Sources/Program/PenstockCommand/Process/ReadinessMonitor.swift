@@ -1,5 +1,5 @@
+internal import AdminHTTP
 internal import Concurrency
-internal import Metrics
 internal import PipelineCore
 internal import PipelineRuntime
 internal import ReportService
