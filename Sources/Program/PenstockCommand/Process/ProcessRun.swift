@@ -54,7 +54,7 @@ struct ProcessRun: Sendable {
             catalogue: catalogue,
             context: ResourceContext(
                 clock: clock, random: random, logger: logger, isRunning: true,
-                metrics: Self.metrics))
+                metrics: registry))
         var runs: [PipelineRun] = []
         var refusals: [RefusalLog] = []
         var observers: [(pipeline: String, metrics: PipelineMetrics)] = []

@@ -1,3 +1,4 @@
+internal import Metrics
 internal import AdminHTTP
 internal import Concurrency
 internal import PipelineCore

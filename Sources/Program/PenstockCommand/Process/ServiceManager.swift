@@ -1,3 +1,4 @@
+internal import AdminHTTP
 internal import Concurrency
 internal import Glibc
 internal import Metrics
