@@ -49,8 +49,8 @@ extension Catalogue {
     var allMetrics: [MetricDeclaration] {
         let ofStages = stages.flatMap { $0.counters.map { MetricDeclaration($0) } }
         let all =
-            MetricDeclaration.ofPipelines + MetricDeclaration.ofGenerators + ofStages
-            + metrics
+            MetricDeclaration.ofProcesses + MetricDeclaration.ofPipelines
+            + MetricDeclaration.ofGenerators + ofStages + metrics
         return all.sorted { $0.name < $1.name }
     }
 }

@@ -39,14 +39,17 @@ final class ReadinessMonitor: Sendable {
     private let services: [any RequestService]
     private let generator: ReportGeneratorServer?
     private let stop: AsyncEvent
+    /// Told whenever the process is ready.
+    private let isReady: @Sendable () -> Void
     private let clock: PipelineClock
     private let answers: Mutex<[String: Answer]>
 
     init(
         resources: [(name: String, resource: any Resource)], runs: [PipelineRun] = [],
         services: [any RequestService] = [], generator: ReportGeneratorServer? = nil,
-        stop: AsyncEvent, clock: PipelineClock
+        stop: AsyncEvent, clock: PipelineClock, isReady: @escaping @Sendable () -> Void = {}
     ) {
+        self.isReady = isReady
         asked =
             resources.filter {
                 !($0.resource is any RequestService) && !($0.resource is any LineInput)
@@ -107,6 +110,7 @@ final class ReadinessMonitor: Sendable {
 
     private func tellServices() {
         let isReady = readiness == .ready
+        if isReady { self.isReady() }
         for service in services { service.setReady(isReady) }
         generator?.setReady(isReady)
     }
