@@ -189,8 +189,8 @@ def test_what_connectors_and_the_api_tell(stack, request):
         return {re.search(r'db_operation_name="(\w+)"', name)[1]: value for name, value in metrics(port).items()
                 if name.startswith("db_client_operation_duration_seconds_count") and f'db_system_name="{system}"' in name}
     # Each partition that is read, and nothing waits in it.
-    eventually(lambda: values(port, "penstock_consumer_lag_records", topic="report-requests")
-               and set(values(port, "penstock_consumer_lag_records", topic="report-requests")) == {0}, "nothing waits in the topic")
+    eventually(lambda: values(port, "penstock_consumer_lag_records", topic=stack.topic("report-requests"))
+               and set(values(port, "penstock_consumer_lag_records", topic=stack.topic("report-requests"))) == {0}, "nothing waits in the topic")
     if request.node.callspec.params["stack"] == "embedded":
         assert operations("sqlite").keys() == {"read", "write"} and all(value > 0 for value in operations("sqlite").values())
     else:
@@ -198,8 +198,8 @@ def test_what_connectors_and_the_api_tell(stack, request):
         assert operations("redis").keys() == {"get", "set", "ping"} and operations("redis")["set"] > 0
         assert values(port, "penstock_cache_circuit_open") == [0] and values(port, "penstock_postgres_lost_connections_total") == [0]
         assert 1 <= total("db_client_connection_count") <= 6
-        assert values(port, "penstock_producer_queued_records", topic="report-ready") == [0]
-        assert values(port, "penstock_producer_failed_records_total", topic="report-ready") == [0]
+        assert values(port, "penstock_producer_queued_records", topic=stack.topic("report-ready")) == [0]
+        assert values(port, "penstock_producer_failed_records_total", topic=stack.topic("report-ready")) == [0]
     assert not any("@" in name or "password" in name or case in name for name in metrics(port) for case in ids)
 
 
