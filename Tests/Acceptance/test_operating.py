@@ -20,9 +20,8 @@ def stack(request):
 
 
 def rule(stages, document):
-    batch = next(stage for stage in stages if stage["type"] == "accumulate")
-    batch["trigger"] = {"any": [{"count": 5}, {"max_age": "10m"}, {"manual": True}]}
-    batch["max_batch"] = 5
+    stages["batch"]["trigger"] = {"any": [{"count": 5}, {"max_age": "10m"}, {"manual": True}]}
+    stages["batch"]["max_batch"] = 5
 
 
 def started(stack):

@@ -59,6 +59,27 @@ public final class FirstResult<T: Sendable>: Sendable {
     }
 }
 
+/// Answers with what `body` does, or with `nil` once `limit` has ended before it: `body` is
+/// cancelled then, and left to itself. For what may hang in a library that can't be told to stop.
+public func abandoned<Value: Sendable>(
+    after limit: @escaping @Sendable () async throws -> Void,
+    _ body: @escaping @Sendable () async -> Value
+) async -> Value? {
+    // A task group would wait for the loser: these two tasks are free.
+    let first = FirstResult<Value?>()
+    let work = Task { first.give(.success(await body())) }
+    let clock = Task {
+        do { try await limit() } catch { return }
+        first.give(.success(nil))
+    }
+    defer {
+        work.cancel()
+        clock.cancel()
+    }
+    // No error is given.
+    return try? await first.wait()
+}
+
 /// What has begun and not ended yet, by name: so that who has to end a process can say what hangs.
 public final class OpenWork: Sendable {
     private struct State {

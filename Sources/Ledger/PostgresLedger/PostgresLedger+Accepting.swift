@@ -20,7 +20,7 @@ extension PostgresLedger {
     }
 
     /// Keeps the server at work: the next chunk lies ready for it when it has finished one.
-    public func accept(from window: ChunkWindow) async throws {
+    public func accept(from window: any SubmissionWindow) async throws {
         let sla = stage.sla.wholeMicroseconds
         try await withStage { connection, stage in
             var left = Self.chunksPerLoan

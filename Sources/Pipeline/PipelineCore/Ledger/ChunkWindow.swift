@@ -1,12 +1,21 @@
 internal import Synchronization
 
+/// What a ledger sees of a ``ChunkWindow``: chunks to be accepted, in order, and whom to answer.
+public protocol SubmissionWindow: Sendable {
+    /// Takes the next chunk; none after one was not accepted.
+    func next() -> Submissions?
+    /// The answer for the oldest chunk in flight.
+    func answer(_ answer: Result<Acceptance, any Error>)
+}
+
 /// The chunks on their way into a ledger, in order: which are to be handed in, which are in flight,
 /// and which were never answered.
 ///
-/// The one who hands chunks in owns it. The ledger takes the next chunk and answers the oldest in
+/// The one who hands chunks in owns it. The ledger, which sees no more of it than a
+/// ``SubmissionWindow``, takes the next chunk and answers the oldest in
 /// flight; what it has accepted settles at once. After a chunk that was not accepted nothing more
 /// is taken: those behind it may go on from there.
-public final class ChunkWindow: Sendable {
+public final class ChunkWindow: SubmissionWindow {
     private enum Phase {
         case ready, inFlight
         /// Nothing of it was written.

@@ -35,7 +35,7 @@ public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes, LedgerInspect
     /// accepted all the same, if they have no input in common.
     /// - Throws: when the store can't be reached: what has no answer then may have been accepted or
     ///   not.
-    func accept(from window: ChunkWindow) async throws
+    func accept(from window: any SubmissionWindow) async throws
 
     /// Locks the rule, evaluates it, and seals what it says, in one transaction.
     func seal() async throws -> SealingResult
@@ -90,7 +90,7 @@ extension Ledger {
     }
 
     /// Sends nothing ahead.
-    public func accept(from window: ChunkWindow) async throws {
+    public func accept(from window: any SubmissionWindow) async throws {
         while let submissions = window.next() {
             do {
                 window.answer(.success(try await accept(submissions)))

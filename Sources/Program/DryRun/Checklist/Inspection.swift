@@ -63,18 +63,5 @@ extension ResourceFinding {
 func within<Value: Sendable>(
     _ timeout: Duration, clock: PipelineClock, _ body: @escaping @Sendable () async -> Value
 ) async -> Value? {
-    // A task group would wait for the loser: these two tasks are free, and the process ends
-    // soon.
-    let first = FirstResult<Value?>()
-    let work = Task { first.give(.success(await body())) }
-    let limit = Task {
-        do { try await clock.sleep(for: timeout) } catch { return }
-        first.give(.success(nil))
-    }
-    defer {
-        work.cancel()
-        limit.cancel()
-    }
-    // No error is given.
-    return try? await first.wait()
+    await abandoned(after: { try await clock.sleep(for: timeout) }, body)
 }

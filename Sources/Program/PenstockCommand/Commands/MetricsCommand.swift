@@ -49,7 +49,7 @@ extension Catalogue {
     var metrics: [MetricDeclaration] {
         let ofStages = stages.flatMap { $0.counters.map { MetricDeclaration($0) } }
         let all =
-            MetricDeclaration.ofProcesses + MetricDeclaration.ofStores
+            MetricDeclaration.ofProcesses + MetricDeclaration.ofReadiness
             + MetricDeclaration.ofPipelines + MetricDeclaration.ofGenerators + ofStages
         return all.sorted { $0.name < $1.name }
     }

@@ -17,6 +17,7 @@ struct RunOptions: Settings {
     static let summary = "Runs pipelines, and the API, in one process."
     let role: Role
     let service: ServiceOptions
+    let watch: Bool
     fileprivate let files: [String]
 
     init(_ field: Fields) {
@@ -25,6 +26,9 @@ struct RunOptions: Settings {
             "What this process does: everything, the head of pipelines with the API, or the work without the API.",
             default: .all)
         service = ServiceOptions(field)
+        watch = field(
+            "watch", "Reloads the files when one of them has changed, as SIGHUP does.",
+            default: false)
         files = field.arguments(
             "FILE", "Pipeline files; any *.schema.json among them is passed over.",
             example: ["Pipelines/conversion-reports.json"],
@@ -41,22 +45,28 @@ extension PenstockCommand {
                 nothing waits for a trigger; a second signal ends at once. Whatever hangs two \
                 seconds after the grace is named in the log, and the process ends with 70. Ends by \
                 itself when every input has ended and everything is delivered.
+
+                SIGHUP reloads: the files are read and checked, and what is not in order changes \
+                nothing. Then inputs end, what is in flight settles within the grace, and the \
+                pipelines go on as the files now say, with what waits in the ledger; callers are \
+                turned away for that moment. If the new files can't run here, the old ones go on. \
+                The log says which, and penstock_reloads_total counts it.
                 """,
             examples: [
                 .init("Pipelines/*.json", "Everything in one process."),
                 .init("--role worker Pipelines/*.json", "One of several workers."),
             ]
         ) { options, console in
-            let definitions = try PipelineFiles.read(
+            let first = try PipelineFiles.read(
                 options.files, catalogue: catalogue, console: console)
             let logger = options.service.logger("penstock")
             try ProcessEnvironment.raiseFileLimit()
             do {
                 let stop = try ProcessStop(grace: options.service.grace, logger: logger)
-                try await ProcessRun(
-                    definitions: definitions, catalogue: catalogue, options: options,
-                    logger: logger, stop: stop
-                ).run()
+                try await ReloadingRun(
+                    files: options.files, catalogue: catalogue, options: options, logger: logger,
+                    stop: stop, console: console
+                ).run(first)
             } catch let error as PipelineError {
                 // Whoever closes a pipe has seen enough, and is not told.
                 if error.exitCode == .outputClosed { return .outputClosed }

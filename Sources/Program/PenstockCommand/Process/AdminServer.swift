@@ -14,7 +14,7 @@ struct AdminServer {
             details: { monitor.details })
     }
 
-    private init(
+    init(
         _ address: String?, registry: MetricRegistry,
         readiness: @escaping @Sendable () -> Readiness, details: @escaping @Sendable () -> String
     ) throws {

@@ -41,7 +41,6 @@ struct GeneratorRun: Sendable {
         let monitor = ReadinessMonitor(
             resources: resources.named, generator: server, stop: stop.event, clock: clock)
         monitor.expose(in: registry)
-        resources.expose(in: registry)
         let admin = try AdminServer(
             options.service.admin, registry: registry, monitor: monitor)
         logger.notice(
@@ -49,7 +48,9 @@ struct GeneratorRun: Sendable {
             metadata: ["store": "\(address)", "version": "\(PenstockCommand.version)"])
         try await OpenResources.refuseMistakes(in: [store], until: stop.event)
         let manager = ServiceManager(ProcessEnvironment.variables)
-        async let _ = manager?.tell(monitor, stop: stop.event, clock: clock) { nil }
+        async let _ = manager?.tell(
+            readiness: { monitor.readiness }, stop: stop.event, clock: clock
+        ) { nil }
         do { try await serve(server, monitor) } catch {
             stop.request()
             throw error

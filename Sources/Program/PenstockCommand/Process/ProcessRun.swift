@@ -5,6 +5,7 @@ internal import PipelineConfiguration
 internal import PipelineCore
 internal import PipelineRuntime
 internal import StandardCatalogue
+internal import Synchronization
 
 /// Pipelines and their request services in this process.
 struct ProcessRun: Sendable {
@@ -13,11 +14,40 @@ struct ProcessRun: Sendable {
     let options: RunOptions
     let logger: Logger
     let stop: ProcessStop
+    let registry: MetricRegistry
+    /// Whoever asks for the readiness of the process asks there.
+    let monitor: CurrentMonitor
+    /// Others have run here before, and will again if these can't.
+    let isReload: Bool
 
-    private static let metrics = MetricRegistry()
+    /// Set when these pipelines shall end: by the process's stop, or for a reload.
+    private let end = AsyncEvent()
+    private let ready = AsyncEvent()
 
-    func run() async throws {
-        logger.takeGRPCLog()
+    init(
+        definitions: [PipelineDefinition], catalogue: Catalogue, options: RunOptions,
+        logger: Logger, stop: ProcessStop, registry: MetricRegistry, monitor: CurrentMonitor,
+        isReload: Bool
+    ) {
+        self.definitions = definitions
+        self.catalogue = catalogue
+        self.options = options
+        self.logger = logger
+        self.stop = stop
+        self.registry = registry
+        self.monitor = monitor
+        self.isReload = isReload
+    }
+
+    /// Whether everything that is needed was there at some time.
+    var wasReady: Bool { ready.isSet }
+
+    /// Runs until the stop, until every input has ended, or for a reload, whose files it answers.
+    ///
+    /// - Parameter reload: waits for one.
+    func run(
+        reload: @escaping @Sendable () async throws -> [PipelineDefinition]
+    ) async throws -> [PipelineDefinition]? {
         let clock = PipelineClock.system
         let random = RandomSource()
         var resources = OpenResources(
@@ -34,7 +64,7 @@ struct ProcessRun: Sendable {
             let refused = RefusalLog(logger: logger, clock: clock)
             refusals.append(refused)
             let metrics = PipelineMetrics(
-                registry: Self.metrics, pipeline: definition.name, stages: definition.stages,
+                registry: registry, pipeline: definition.name, stages: definition.stages,
                 log: refused, clock: clock)
             observers.append((definition.name, metrics))
             runs.append(
@@ -47,30 +77,53 @@ struct ProcessRun: Sendable {
             options.role == .worker
             ? [] : resources.all.compactMap { $0 as? any RequestService }
         let monitor = ReadinessMonitor(
-            resources: resources.named, runs: runs, services: services, stop: stop.event,
-            clock: clock)
-        monitor.expose(in: Self.metrics)
-        resources.expose(in: Self.metrics)
-        let admin = try AdminServer(
-            options.service.admin, registry: Self.metrics, monitor: monitor)
+            resources: resources.named, runs: runs, services: services, stop: end,
+            clock: clock, isReady: { ready.set() })
+        monitor.expose(in: registry)
+        self.monitor.replace(by: monitor) { [observers] in Self.status(of: observers) }
         logger.notice(
             "running",
             metadata: [
                 "pipelines": "\(definitions.map(\.name).joined(separator: ","))",
                 "role": "\(options.role.rawValue)", "version": "\(PenstockCommand.version)",
             ])
-        let manager = ServiceManager(ProcessEnvironment.variables)
-        async let _ = manager?.tell(monitor, stop: stop.event, clock: clock) { [observers] in
-            Self.status(of: observers)
-        }
-        do { try await run(runs, refusals, services, monitor, asking: resources.all) } catch {
-            // What is left to do must end in time as well.
-            stop.request()
+        let next = Mutex<[PipelineDefinition]?>(nil)
+        do {
+            try await run(runs, refusals, services, monitor, asking: resources.all) {
+                let definitions = try await reload()
+                next.withLock { $0 = definitions }
+                end.set()
+            }
+        } catch {
+            // The process ends, and what is left to do must end in time as well; unless others
+            // take over, who need the addresses.
+            if stop.event.isSet || wasReady || !isReload {
+                stop.request()
+            } else {
+                await close(resources)
+            }
             throw error
         }
-        await resources.close(stop.openWork)
-        withExtendedLifetime(admin) {}
-        logger.notice("stopped")
+        await close(resources)
+        let reloaded = stop.event.isSet ? nil : next.withLock { $0 }
+        logger.notice(reloaded == nil ? "stopped" : "reload: goes on with the new files")
+        return reloaded
+    }
+
+    /// What does not close in time closes meanwhile: a stop ends by force then, a reload goes on.
+    private func close(_ resources: OpenResources) async {
+        let limit = options.service.grace + .seconds(2)
+        let isClosed: Bool? = await abandoned(
+            after: { try await PipelineClock.system.sleep(for: limit) }
+        ) {
+            await resources.close(stop.openWork)
+            return true
+        }
+        if isClosed == nil, !stop.event.isSet {
+            logger.warning(
+                "the old pipelines' connections do not close: they are left to the process's end",
+                metadata: ["unfinished": "\(stop.openWork.names.joined(separator: "; "))"])
+        }
     }
 
     /// What waits, for a service manager; of one pipeline without its name.
@@ -112,16 +165,22 @@ struct ProcessRun: Sendable {
     /// it has time.
     private func run(
         _ runs: [PipelineRun], _ refusals: [RefusalLog], _ services: [any RequestService],
-        _ monitor: ReadinessMonitor, asking resources: [any Resource]
+        _ monitor: ReadinessMonitor, asking resources: [any Resource],
+        reload: @escaping @Sendable () async throws -> Void
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await OpenResources.refuseMistakes(in: resources, until: stop.event)
+                try await unlessEnded { try await stop.event.wait() }
+                end.set()
+            }
+            group.addTask { try await unlessEnded { try await reload() } }
+            group.addTask {
+                try await OpenResources.refuseMistakes(in: resources, until: end)
             }
             group.addTask { await stop.openWork.during("probes") { await monitor.run() } }
             group.addTask { try await serve(services) }
             group.addTask {
-                try await stop.event.wait()
+                try await end.wait()
                 for run in runs { run.stop() }
             }
             group.addTask {
@@ -133,9 +192,19 @@ struct ProcessRun: Sendable {
                     }
                     telling.cancelAll()
                 }
-                stop.request()
+                // Every input has ended, or it was asked to.
+                if !end.isSet { stop.request() }
             }
             try await group.waitForAllOrFirstFailure()
+        }
+    }
+
+    private func unlessEnded(_ body: @escaping @Sendable () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await body() }
+            group.addTask { try await end.wait() }
+            try await group.next()
+            group.cancelAll()
         }
     }
 
@@ -151,7 +220,7 @@ struct ProcessRun: Sendable {
                 }
             }
             group.addTask {
-                try await stop.event.wait()
+                try await end.wait()
                 return true
             }
             while let isStop = try await group.next() {

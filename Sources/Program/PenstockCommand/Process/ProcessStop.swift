@@ -7,7 +7,7 @@ internal import PipelineCore
 internal import Synchronization
 
 /// How this process ends: SIGTERM and SIGINT ask for a graceful stop, a second one ends it at once,
-/// and so does what still hangs when the grace is over.
+/// and so does what still hangs when the grace is over. SIGHUP asks for a reload.
 ///
 /// A thread of its own watches. It needs none of the others, so that nothing that blocks them can
 /// keep the process: a library's call, a stage of a third party, an exit handler.
@@ -18,6 +18,8 @@ final class ProcessStop: Sendable {
 
     /// Set when the process shall stop.
     let event = AsyncEvent()
+    /// Sent when the process shall read its files anew.
+    let reload = Signal()
     let openWork = OpenWork()
     private let grace: Duration
     private let logger: Logger
@@ -39,7 +41,7 @@ final class ProcessStop: Sendable {
         stopPipe.store(ends[1], ordering: .releasing)
         // The thread has to be there before a signal is taken.
         try thread.enqueue {}
-        for number in [SIGTERM, SIGINT] { Self.handle(number) }
+        for number in [SIGTERM, SIGINT, SIGHUP] { Self.handle(number) }
         // Lives for as long as the process: what it watches for may come at its very end.
         try thread.enqueue { self.watch() }
     }
@@ -63,6 +65,10 @@ final class ProcessStop: Sendable {
         var end: UInt64?
         while true {
             guard let number = next(before: end) else { endByForce() }
+            if number == SIGHUP {
+                reload.send()
+                continue
+            }
             if number != 0 {
                 if event.isSet { _exit(128 + Int32(number)) }
                 event.set()

@@ -35,18 +35,22 @@ final class ReadinessMonitor: Sendable {
         var askedAt: Instant?
     }
     private let asked: [Asked]
+    private let stores: [String: any StandardStore]
     private let runs: [PipelineRun]
     private let services: [any RequestService]
     private let generator: ReportGeneratorServer?
     private let stop: AsyncEvent
+    /// Told whenever the process is ready.
+    private let isReady: @Sendable () -> Void
     private let clock: PipelineClock
     private let answers: Mutex<[String: Answer]>
 
     init(
         resources: [(name: String, resource: any Resource)], runs: [PipelineRun] = [],
         services: [any RequestService] = [], generator: ReportGeneratorServer? = nil,
-        stop: AsyncEvent, clock: PipelineClock
+        stop: AsyncEvent, clock: PipelineClock, isReady: @escaping @Sendable () -> Void = {}
     ) {
+        self.isReady = isReady
         asked =
             resources.filter {
                 !($0.resource is any RequestService) && !($0.resource is any LineInput)
@@ -62,6 +66,10 @@ final class ReadinessMonitor: Sendable {
                         probe: { try await generator.probe() })
                 }
             }
+        let stores = resources.compactMap { name, resource in
+            (resource as? any StandardStore).map { (name, $0) }
+        }
+        self.stores = Dictionary(stores) { first, _ in first }
         self.runs = runs
         self.services = services
         self.generator = generator
@@ -107,6 +115,7 @@ final class ReadinessMonitor: Sendable {
 
     private func tellServices() {
         let isReady = readiness == .ready
+        if isReady { self.isReady() }
         for service in services { service.setReady(isReady) }
         generator?.setReady(isReady)
     }
@@ -139,7 +148,8 @@ final class ReadinessMonitor: Sendable {
         return reasons.isEmpty ? .ready : .notReady(reason: reasons.joined(separator: "; "))
     }
 
-    /// Serves what it finds as gauges, too.
+    /// Serves what it finds, and what stores take of this machine's disk, as gauges for as long as
+    /// it lives.
     func expose(in registry: MetricRegistry) {
         registry.setGauge(.ready) { [weak self] in self.map { $0.readiness == .ready ? 1 : 0 } }
         for name in Set(parts.map(\.name)) {
@@ -148,6 +158,14 @@ final class ReadinessMonitor: Sendable {
                     let isUp = monitor.parts.allSatisfy { $0.name != name || $0.problem == nil }
                     return isUp ? 1 : 0
                 }
+            }
+        }
+        for (name, store) in stores where store.disk != nil {
+            registry.setGauge(.storeBytes, name) { [weak self] in
+                (self?.stores[name]?.disk?.bytes).map(Double.init)
+            }
+            registry.setGauge(.storeFreeBytes, name) { [weak self] in
+                (self?.stores[name]?.disk?.freeBytes).map(Double.init)
             }
         }
     }
@@ -169,12 +187,18 @@ extension Resource {
 
 extension MetricDeclaration {
     /// Those of every process that serves metrics.
-    static let ofProcesses: [MetricDeclaration] = [ready, resourceUp]
+    static let ofReadiness: [MetricDeclaration] = [ready, resourceUp, storeBytes, storeFreeBytes]
 
     fileprivate static let ready = gauge(
         "penstock_ready", "1 while the process can do its work, as /readyz says; 0 otherwise.")
     fileprivate static let resourceUp = gauge(
         "penstock_resource_up",
         "1 while a part of the process is well, as /readyz?verbose says: a resource by its address, a remote generator, a pipeline, the API.",
+        labels: "resource")
+    fileprivate static let storeBytes = gauge(
+        "penstock_store_size_bytes", "What an embedded store's file takes, its log included.",
+        labels: "resource")
+    fileprivate static let storeFreeBytes = gauge(
+        "penstock_store_free_bytes", "What is free for this process on the disk of that file.",
         labels: "resource")
 }

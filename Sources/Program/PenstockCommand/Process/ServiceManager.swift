@@ -32,14 +32,14 @@ struct ServiceManager: Sendable {
     ///
     /// - Parameter status: what waits, in a few words; `nil` while nobody knows.
     func tell(
-        _ monitor: ReadinessMonitor, stop: AsyncEvent, clock: PipelineClock,
+        readiness: @Sendable () -> Readiness, stop: AsyncEvent, clock: PipelineClock,
         status: @Sendable () -> String?
     ) async {
         var (isStarting, isStopping, told) = (true, false, "")
         var lastSign: Instant?
         while !Task.isCancelled {
             var lines: [String] = []
-            let readiness = monitor.readiness
+            let readiness = readiness()
             if isStarting, readiness == .ready {
                 isStarting = false
                 lines.append("READY=1")
@@ -48,7 +48,7 @@ struct ServiceManager: Sendable {
                 isStopping = true
                 lines.append("STOPPING=1")
             }
-            let now = Self.words(readiness, status())
+            let now = isStopping ? "stopping" : Self.words(readiness, status())
             if now != told {
                 told = now
                 lines.append("STATUS=\(now)")
@@ -80,7 +80,7 @@ struct ServiceManager: Sendable {
         let text =
             switch readiness {
             case .ready: status ?? "running"
-            case .notReady(let reason): reason == "stopping" ? reason : "not ready: \(reason)"
+            case .notReady(let reason): reason == "stopping" ? "reloading" : "not ready: \(reason)"
             }
         return text.split(whereSeparator: \.isNewline).joined(separator: " ")
     }

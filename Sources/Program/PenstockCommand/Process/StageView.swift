@@ -98,9 +98,8 @@ struct StageView: Sendable {
         guard let fullBatch, fullBatch > 0 else { return [] }
         let length = max(10, min(60, width - 16))
         let filled = min(length, overview.open.count * length / fullBatch)
-        let bar =
-            String(repeating: "█", count: filled) + String(repeating: "░", count: length - filled)
-        return ["              " + bar]
+        let rest = String(repeating: "░", count: length - filled)
+        return ["              " + String(repeating: "█", count: filled) + rest]
     }
 
     private func count(_ cases: Int) -> String {

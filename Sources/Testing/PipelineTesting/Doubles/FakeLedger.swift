@@ -132,7 +132,7 @@ public final class FakeLedger: Ledger {
         return .accepted(AcceptedCounts(new: submissions.count, reopened: 0, repeated: 0))
     }
 
-    public func accept(from window: ChunkWindow) async throws {
+    public func accept(from window: any SubmissionWindow) async throws {
         var inFlight: [Submissions] = []
         while true {
             while inFlight.count < ahead, let submissions = window.next() {

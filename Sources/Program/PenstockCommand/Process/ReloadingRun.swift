@@ -1,0 +1,192 @@
+internal import CommandLineInterface
+internal import Concurrency
+internal import Logging
+internal import Metrics
+internal import PipelineConfiguration
+internal import PipelineCore
+internal import Synchronization
+
+/// Runs pipelines until the process's stop, and anew from their files at each reload.
+///
+/// A reload reads and checks the files and asks their stores and caches first; what is not in order
+/// changes nothing. Then sources end, what is in flight settles within the grace, everything is
+/// built anew and goes on from the ledger: what waits there keeps its place and its deadline. If
+/// the new files turn out not to run here before they have become ready once, the old ones go on.
+struct ReloadingRun: Sendable {
+    let files: [String]
+    let catalogue: Catalogue
+    let options: RunOptions
+    let logger: Logger
+    let stop: ProcessStop
+    let console: Console
+
+    private static let registry = MetricRegistry()
+    /// Whoever is asked whether the process is ready asks the one that runs.
+    private let current = CurrentMonitor()
+    private let watched: WatchedFiles
+
+    init(
+        files: [String], catalogue: Catalogue, options: RunOptions, logger: Logger,
+        stop: ProcessStop, console: Console
+    ) {
+        self.files = files
+        self.catalogue = catalogue
+        self.options = options
+        self.logger = logger
+        self.stop = stop
+        self.console = console
+        watched = WatchedFiles(files.filter { $0 != "-" })
+    }
+
+    /// - Throws: ``PipelineError`` when the first pipelines can't run here, or those that run can't
+    ///   go on.
+    func run(_ first: [PipelineDefinition]) async throws {
+        logger.takeGRPCLog()
+        for result in ["done", "refused", "undone"] { _ = Self.registry.counter(.reloads, result) }
+        let admin = try AdminServer(
+            options.service.admin, registry: Self.registry,
+            readiness: { current.readiness }, details: { current.details })
+        defer { withExtendedLifetime(admin) {} }
+        let manager = ServiceManager(ProcessEnvironment.variables)
+        async let _ = manager?.tell(
+            readiness: { current.readiness }, stop: stop.event, clock: .system,
+            status: { current.status })
+        var definitions = first
+        var former: [PipelineDefinition]?
+        while true {
+            let run = ProcessRun(
+                definitions: definitions, catalogue: catalogue, options: options, logger: logger,
+                stop: stop, registry: Self.registry, monitor: current, isReload: former != nil)
+            do {
+                guard let next = try await run.run(reload: { try await reread() }) else { return }
+                former = definitions
+                definitions = next
+            } catch let error as PipelineError {
+                guard let old = former, !run.wasReady, !stop.event.isSet else { throw error }
+                Self.registry.counter(.reloads, "undone").increment()
+                logger.error(
+                    "reload undone: the new files can't run here, the old ones go on",
+                    metadata: ["error": "\(error)"])
+                definitions = old
+                former = nil
+            }
+        }
+    }
+
+    /// Waits for a reload whose files are in order. Those that are not are told of.
+    private func reread() async throws -> [PipelineDefinition] {
+        while true {
+            try await asked()
+            watched.look()
+            logger.notice("reload: reading the files anew")
+            do {
+                guard !files.contains("-") else {
+                    throw CommandFailure(.usage, "standard input can't be read a second time")
+                }
+                let next = try PipelineFiles.read(files, catalogue: catalogue, console: console)
+                try await look(at: next)
+                Self.registry.counter(.reloads, "done").increment()
+                return next
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                Self.registry.counter(.reloads, "refused").increment()
+                logger.error(
+                    "reload refused: the pipelines go on as before",
+                    metadata: ["error": "\((error as? CommandFailure)?.message ?? "\(error)")"])
+            }
+        }
+    }
+
+    /// Waits for SIGHUP, or with `--watch` for another content of the files.
+    private func asked() async throws {
+        guard options.watch else { return try await stop.reload.wait() }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await stop.reload.wait() }
+            group.addTask { try await watched.change() }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// - Throws: ``PipelineError``, fatal, for an address or a login that will not do.
+    private func look(at definitions: [PipelineDefinition]) async throws {
+        var resources = OpenResources(
+            catalogue: catalogue,
+            context: ResourceContext(
+                clock: .system, random: RandomSource(), logger: logger, isRunning: false))
+        for definition in definitions { _ = try resources.open(definition) }
+        do {
+            try await OpenResources.refuseMistakes(in: resources.all, until: stop.event)
+        } catch {
+            await resources.close()
+            throw error
+        }
+        await resources.close()
+    }
+}
+
+/// What pipeline files held when they were last looked at.
+private final class WatchedFiles: Sendable {
+    private static let interval = Duration.seconds(1)
+
+    private let files: [String]
+    private let known: Mutex<[[UInt8]?]>
+
+    init(_ files: [String]) {
+        self.files = files
+        known = Mutex(Self.contents(of: files))
+    }
+
+    /// `nil` for one that can't be read.
+    private static func contents(of files: [String]) -> [[UInt8]?] {
+        files.map { try? ProcessEnvironment.readPipeline($0) }
+    }
+
+    func look() {
+        let contents = Self.contents(of: files)
+        known.withLock { $0 = contents }
+    }
+
+    /// Returns once they hold something else, and the same at two looks: whoever writes a file may
+    /// need several steps.
+    func change() async throws {
+        var last = known.withLock { $0 }
+        while true {
+            try await PipelineClock.system.sleep(for: Self.interval)
+            let now = Self.contents(of: files)
+            if now == last, now != known.withLock({ $0 }) { return }
+            last = now
+        }
+    }
+}
+
+/// The monitor of what runs now.
+final class CurrentMonitor: Sendable {
+    private struct Current: Sendable {
+        var monitor: ReadinessMonitor
+        var status: @Sendable () -> String?
+    }
+    private let current = Mutex<Current?>(nil)
+
+    /// - Parameter status: what waits, in a few words; `nil` while nobody knows.
+    func replace(by monitor: ReadinessMonitor, status: @escaping @Sendable () -> String?) {
+        current.withLock { $0 = Current(monitor: monitor, status: status) }
+    }
+
+    var readiness: Readiness {
+        current.withLock { $0 }?.monitor.readiness ?? .notReady(reason: "is starting")
+    }
+    var details: String { current.withLock { $0 }?.monitor.details ?? "" }
+    var status: String? { current.withLock { $0 }?.status() }
+}
+
+extension MetricDeclaration {
+    /// Those of `run` itself.
+    static let ofProcesses: [MetricDeclaration] = [reloads]
+
+    fileprivate static let reloads = counter(
+        "penstock_reloads_total",
+        "Reloads of the pipeline files: done, refused (files not in order, nothing changed) or undone (they could not run here).",
+        labels: "result")
+}

@@ -1,0 +1,196 @@
+"""A running process reads its files anew: what waits keeps its place and its deadline, whatever the files say."""
+
+import json
+import pathlib
+import signal
+import threading
+import time
+import urllib.request
+import uuid
+
+import grpc
+import pytest
+
+from stack import LIMIT, eventually, free_port
+
+MONTH = {"start_time": "2026-11-01T00:00:00Z", "end_time": "2026-12-01T00:00:00Z"}
+
+
+@pytest.fixture(params=["embedded", "real"])
+def stack(request):
+    return request.getfixturevalue(request.param)
+
+
+def accumulate(document):
+    return next(stage for stage in document["stages"] if stage["type"] == "accumulate")
+
+
+def edit(path, change):
+    """Writes the file in one step, as editors do."""
+    path = pathlib.Path(path)
+    document = json.loads(path.read_text())
+    change(document)
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(document))
+    new.rename(path)
+
+
+def rule(count, age="10m"):
+    def change(document):
+        accumulate(document)["trigger"] = {"any": [{"count": count}, {"max_age": age}]}
+        accumulate(document)["max_batch"] = max(count, 5)
+    return change
+
+
+def started(stack, *more, count=5, age="10m"):
+    path = stack.write()
+    edit(path, rule(count, age))
+    stack.call("migrate", path)
+    port = free_port()
+    process = stack.start("--admin", str(port), *more, path)
+    stack.ready()
+    return path, process, port
+
+
+def reloads(port, result):
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=LIMIT).read().decode()
+    return next(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                if line.startswith(f'penstock_reloads_total{{result="{result}"}}'))
+
+
+def create(stack, case_id=None):
+    """As a client does that is told to try again."""
+    case_id = case_id or str(uuid.uuid4())
+
+    def accepted():
+        try:
+            stack.api()("CreateReport", request={"case_id": case_id, "product_id": "p", "period": MONTH})
+            return True
+        except grpc.RpcError as error:
+            assert error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED,
+                                    grpc.StatusCode.CANCELLED), error
+            return False
+    eventually(accepted, "the request is accepted")
+    return case_id
+
+
+def view(stack, path):
+    return json.loads(stack.call("batches", path, "--format", "json").stdout)
+
+
+def answered(stack, case_id):
+    answer = stack.api()("WaitReport", case_id=case_id, timeout="30s")
+    return "report" in answer or answer["status"]["state"].endswith("FAILED")
+
+
+def reload(stack, process, port, result="done"):
+    before = reloads(port, result)
+    process.send_signal(signal.SIGHUP)
+    eventually(lambda: reloads(port, result) == before + 1, f"the reload is {result}")
+
+
+def test_another_rule_comes_into_force_for_what_waits(stack):
+    path, process, port = started(stack)
+    ids = [create(stack) for _ in range(3)]
+    oldest = view(stack, path)["open"]["oldest_accepted_at"]
+    edit(path, rule(4))
+    reload(stack, process, port)
+    eventually(lambda: stack.logged(process, "reload: goes on with the new files"), "it goes on")
+    stack.ready()
+    eventually(lambda: view(stack, path)["rule_revision"] == 2, "the new rule is in force")
+    now = view(stack, path)
+    assert now["open"]["cases"] == 3 and now["open"]["oldest_accepted_at"] == oldest and now["open"]["full_at"] == 4, now
+    assert now["batches"] == [], "nothing was sealed early"
+    ids.append(create(stack))
+    for case_id in ids:
+        assert answered(stack, case_id)
+    assert process.poll() is None
+
+
+def test_the_deadline_of_the_open_batch_is_kept(embedded):
+    path, process, port = started(embedded, age="8s")
+    case_id = create(embedded)
+    accepted = view(embedded, path)["open"]["oldest_accepted_at"]
+    for count in (6, 7, 8):
+        edit(path, rule(count, "8s"))
+        reload(embedded, process, port)
+        embedded.ready()
+    eventually(lambda: view(embedded, path)["batches"], "it is sealed")
+    batch = view(embedded, path)["batches"][0]
+    assert batch["closed_by"] == "max_age" and batch["oldest_accepted_at"] == accepted
+    sealed, since = (time.mktime(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) for text in (batch["sealed_at"], accepted))
+    assert 7 <= sealed - since <= 9, batch
+    assert answered(embedded, case_id)
+
+
+def test_files_that_are_not_in_order_change_nothing(stack):
+    path, process, port = started(stack)
+    right = pathlib.Path(path).read_text()
+    pathlib.Path(path).write_text(right.replace('"max_batch"', '"max_bacth"'))
+    reload(stack, process, port, "refused")
+    eventually(lambda: stack.logged(process, "reload refused: the pipelines go on as before"), "it is said")
+    create(stack)
+    pathlib.Path(path).unlink()
+    reload(stack, process, port, "refused")
+    create(stack)
+    pathlib.Path(path).write_text(right)
+    assert view(stack, path)["open"]["cases"] == 2 and process.poll() is None
+
+
+def test_files_that_cannot_run_here_give_way_to_the_old_ones(stack):
+    path, process, port = started(stack)
+    ids = [create(stack) for _ in range(2)]
+
+    def rename(document):
+        # What waits under the old name would be nobody's: the ledger refuses that.
+        accumulate(document)["id"] = "other"
+    right = pathlib.Path(path).read_text()
+    edit(path, rename)
+    reload(stack, process, port, "undone")
+    eventually(lambda: stack.logged(process, "reload undone: the new files can't run here, the old ones go on"), "it is said")
+    stack.ready()
+    pathlib.Path(path).write_text(right)
+    ids += [create(stack) for _ in range(3)]
+    for case_id in ids:
+        assert answered(stack, case_id)
+    assert process.poll() is None
+
+
+def test_watching(embedded):
+    path, process, port = started(embedded, "--watch")
+    create(embedded)
+    edit(path, rule(6))
+    eventually(lambda: reloads(port, "done") == 1, "the file is read anew")
+    embedded.ready()
+    eventually(lambda: view(embedded, path)["rule_revision"] == 2, "the new rule is in force")
+    edit(path, lambda document: document.update(nonsense=1))
+    eventually(lambda: reloads(port, "refused") == 1, "what is wrong is refused, once")
+    edit(path, lambda document: document.pop("nonsense"))
+    create(embedded)
+    assert view(embedded, path)["open"]["cases"] == 2 and process.poll() is None
+
+
+def test_under_load_nothing_is_lost(stack):
+    path, process, port = started(stack, count=7, age="2s")
+    ids, over = [], threading.Event()
+
+    def load():
+        while not over.is_set():
+            ids.append(create(stack))
+    clients = [threading.Thread(target=load) for _ in range(3)]
+    for client in clients:
+        client.start()
+    number = 0
+    while number < 12 or len(ids) < 30:
+        edit(path, rule(5 + number % 4, f"{1 + number % 3}s"))
+        reload(stack, process, port)
+        stack.ready()
+        number += 1
+        assert number < 200, ids
+    over.set()
+    for client in clients:
+        client.join(LIMIT)
+    for case_id in ids:
+        assert answered(stack, case_id), case_id
+    assert process.poll() is None
+    stack.stop(process)
