@@ -40,7 +40,7 @@ let package = Package(
             name: "PipelineCore",
             targets: [
                 "PipelineCore", "ConfigurationFields", "ConfigurationDiagnostics", "LocatedJSON",
-                "Logging",
+                "Logging", "Metrics",
             ]),
         // What a program with such a stage is made of: the command, and all that ships.
         .library(name: "PenstockCommand", targets: ["PenstockCommand", "StandardCatalogue"]),
@@ -61,11 +61,14 @@ let package = Package(
             "Tooling", "CommandLineInterface",
             ["ConfigurationFields", "ConfigurationDiagnostics", "LocatedJSON"]),
         layer("Tooling", "Logging", ["Calendar"]),
-        layer("Tooling", "Metrics", ["CMicrohttpd"]),
+        layer("Tooling", "Metrics", ["Concurrency"]),
+        layer("Tooling", "AdminHTTP", ["CMicrohttpd", "Metrics"]),
 
         layer("Transport", "Protobuf", ["Calendar"]),
         layer("Transport", "ReportMessages", ["Protobuf"]),
-        layer("Transport", "GRPCTransport", ["Protobuf", "CGRPC", "Calendar", "Concurrency"]),
+        layer(
+            "Transport", "GRPCTransport",
+            ["Protobuf", "CGRPC", "Metrics", "Calendar", "Concurrency"]),
         .executableTarget(
             name: "protoc-gen-penstock", dependencies: ["Protobuf"],
             path: "Sources/Transport/ProtobufGenerator", swiftSettings: strict),
@@ -73,7 +76,7 @@ let package = Package(
         layer(
             "Pipeline", "PipelineCore",
             [
-                "Logging", "Calendar", "Concurrency", "ConfigurationDiagnostics",
+                "Logging", "Metrics", "Calendar", "Concurrency", "ConfigurationDiagnostics",
                 "ConfigurationFields", "LocatedJSON",
             ]),
         layer(
@@ -96,12 +99,21 @@ let package = Package(
             "Ledger", "SQLiteLedger",
             ["Ledger", "Batching", "PipelineCore", "SQLite", "Calendar", "Concurrency"]),
 
-        layer("Connectors", "Kafka", ["PipelineCore", "CRdKafka", "Calendar", "Concurrency"]),
-        layer("Connectors", "Postgres", ["PipelineCore", "CPostgres", "Calendar", "Concurrency"]),
+        layer(
+            "Connectors", "Kafka",
+            ["PipelineCore", "CRdKafka", "Calendar", "Concurrency", "Metrics"]),
+        layer(
+            "Connectors", "Postgres",
+            ["PipelineCore", "CPostgres", "Calendar", "Concurrency", "Metrics"]),
         layer(
             "Connectors", "Redis",
-            ["PipelineCore", "CHiredis", "Calendar", "ConfigurationFields", "Concurrency"]),
-        layer("Connectors", "SQLite", ["PipelineCore", "CSQLite", "Calendar", "Concurrency"]),
+            [
+                "PipelineCore", "CHiredis", "Calendar", "ConfigurationFields", "Concurrency",
+                "Metrics",
+            ]),
+        layer(
+            "Connectors", "SQLite",
+            ["PipelineCore", "CSQLite", "Calendar", "Concurrency", "Metrics"]),
         layer("Connectors", "Memory", ["PipelineCore", "ConfigurationFields"]),
         layer("Connectors", "Files", ["PipelineCore", "LocatedJSON", "Concurrency"]),
 
@@ -120,7 +132,7 @@ let package = Package(
             "Reports", "ReportService",
             [
                 "PipelineCore", "Logging", "Protobuf", "ReportMessages", "GRPCTransport",
-                "Calendar", "Concurrency", "Memory",
+                "Calendar", "Concurrency", "Memory", "Metrics",
             ]),
 
         layer(
@@ -129,6 +141,7 @@ let package = Package(
                 "PipelineCore", "PipelineRuntime", "Stages", "Ledger", "PostgresLedger",
                 "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files",
                 "ConversionReports", "Logging", "ReportService", "Calendar", "DryRun", "Memory",
+                "GRPCTransport", "Metrics",
             ]),
         layer(
             "Program", "DryRunReport",
@@ -151,7 +164,8 @@ let package = Package(
             "Program", "PenstockCommand",
             [
                 "StandardCatalogue", "DryRun", "PipelineRuntime", "PipelineConfiguration",
-                "PipelineCore", "Logging", "Metrics", "ConversionReports", "ReportService",
+                "PipelineCore", "Logging", "Metrics", "AdminHTTP", "ConversionReports",
+                "ReportService",
                 "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Files", "Calendar",
                 "DryRunRendering", "DryRunReport", "CommandLineInterface",
                 "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON", "Concurrency",
@@ -192,9 +206,11 @@ let package = Package(
         tests(
             "CommandLineInterface",
             ["CommandLineInterface", "ConfigurationDiagnostics", "ConfigurationFields"]),
-        tests("Tooling", ["Logging", "Metrics", "Calendar"]),
+        tests("Tooling", ["Logging", "Metrics", "AdminHTTP", "Calendar"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
-        tests("GRPCTransport", ["GRPCTransport", "Protobuf", "Concurrency"], exclude: ["Foreign"]),
+        tests(
+            "GRPCTransport", ["GRPCTransport", "Protobuf", "Concurrency", "Metrics"],
+            exclude: ["Foreign"]),
         tests(
             "PipelineCore",
             [
@@ -227,11 +243,11 @@ let package = Package(
                 "Ledger", "PostgresLedger", "SQLiteLedger", "Postgres", "SQLite", "Batching",
                 "PipelineCore", "PipelineTesting", "Concurrency",
             ]),
-        tests("Kafka", ["Kafka", "PipelineCore", "PipelineTesting", "Concurrency"]),
-        tests("Postgres", ["Postgres", "PipelineCore", "Concurrency"]),
-        tests("Redis", ["Redis", "PipelineCore", "PipelineTesting", "Calendar"]),
+        tests("Kafka", ["Kafka", "PipelineCore", "PipelineTesting", "Concurrency", "Metrics"]),
+        tests("Postgres", ["Postgres", "PipelineCore", "Concurrency", "Metrics"]),
+        tests("Redis", ["Redis", "PipelineCore", "PipelineTesting", "Calendar", "Metrics"]),
         tests("Memory", ["Memory", "PipelineCore", "PipelineTesting"]),
-        tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting"]),
+        tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting", "Metrics"]),
         tests("Files", ["Files", "Stages", "Logging", "PipelineCore", "PipelineTesting"]),
         tests(
             "Stages",
@@ -249,7 +265,7 @@ let package = Package(
             "ReportService",
             [
                 "ReportService", "ReportMessages", "GRPCTransport", "Protobuf", "PipelineCore",
-                "PipelineTesting", "Logging", "Concurrency",
+                "PipelineTesting", "Logging", "Concurrency", "Metrics",
             ]),
         tests(
             "Simulation",

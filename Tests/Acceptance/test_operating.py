@@ -117,6 +117,29 @@ def test_cancelling(stack):
     assert [a["state"] for a in attempts] == ["cancelled", "pending"], attempts
 
 
+def test_pausing(stack):
+    path, process, _ = started(stack)
+    stack.call("pause", path, "--reason", "inventory")
+    ids = create(stack.api(), 5)
+    view = batches(stack, path)
+    assert {p["part"] for p in view["paused"]} == {"seal", "generate", "deliver:ready", "deliver:answers"}, view
+    assert all(p["reason"] == "inventory" for p in view["paused"]) and view["open"]["cases"] == 5 and view["batches"] == []
+    assert "paused      delivery to ready since" in stack.call("batches", path).stdout
+    # A new process keeps to it.
+    stack.stop(process)
+    stack.start("--admin", str(free_port()), path)
+    stack.ready()
+    stack.call("resume", path, "batch", "reports", "ready")
+    eventually(lambda: [b["state"] for b in batches(stack, path)["batches"]] == ["delivering"], "all but one sink goes on")
+    eventually(lambda: batches(stack, path)["undelivered"].keys() == {"answers"}, "one sink waits")
+    assert "for answers, which has not got it" in stack.call("case", path, ids[0]).stdout
+    stack.call("resume", path)
+    eventually(lambda: [b["state"] for b in batches(stack, path)["batches"]] == ["done"], "it is delivered")
+    assert batches(stack, path)["paused"] == []
+    result = stack.call("pause", path, "requests", check=False)
+    assert result.returncode == 64 and "there is answers, batch, ready, reports" in result.stderr, result.stderr
+
+
 def test_top_shows_one_look_after_the_other(embedded):
     path, _, _ = started(embedded)
     create(embedded.api(), 1)
@@ -135,22 +158,72 @@ def test_what_is_not_there_is_said(embedded):
     assert result.returncode == 64 and "there is batch" in result.stderr
 
 
-def test_every_metric_is_listed_and_those_that_count_are_there_from_the_start(embedded):
+def test_what_connectors_and_the_api_tell(stack, request):
+    path, _, port = started(stack)
+    api = stack.api()
+
+    def total(name, **labels):
+        return sum(values(port, name, **labels))
+
+    def calls(method, status):
+        return total("rpc_server_call_duration_seconds_count", rpc_method=f"conversionreports.v1.ReportService/{method}",
+                     rpc_response_status_code=status)
+    # Before anything is asked.
+    assert values(port, "rpc_server_call_duration_seconds_count", rpc_method="conversionreports.v1.ReportService/GetReport") == [0]
+    assert values(port, "penstock_grpc_refused_connections_total") == [0]
+    ids = create(api, 5)
+    with pytest.raises(Exception):
+        api("GetReport", case_id="nonsense")
+    eventually(lambda: "report" in api("GetReport", case_id=ids[0]) and batches(stack, path)["open"]["cases"] == 0, "a report")
+    eventually(lambda: [b["state"] for b in batches(stack, path)["batches"]] == ["done"], "delivered")
+    assert (calls("CreateReport", "OK"), calls("GetReport", "INVALID_ARGUMENT")) == (5, 1), metrics(port)
+    misses = total("penstock_report_memory_misses_total")
+    hits = total("penstock_report_memory_hits_total")
+    for _ in range(3):
+        api("GetReport", case_id=ids[0])
+    assert total("penstock_report_memory_hits_total") + total("penstock_report_memory_misses_total") == hits + misses + 3
+    assert total("penstock_report_memory_hits_total") >= 2
+    assert total("penstock_grpc_connections") >= 1 and values(port, "penstock_waiting_readers") == [0]
+
+    def operations(system):
+        return {re.search(r'db_operation_name="(\w+)"', name)[1]: value for name, value in metrics(port).items()
+                if name.startswith("db_client_operation_duration_seconds_count") and f'db_system_name="{system}"' in name}
+    # Each partition that is read, and nothing waits in it.
+    eventually(lambda: values(port, "penstock_consumer_lag_records", topic="report-requests")
+               and set(values(port, "penstock_consumer_lag_records", topic="report-requests")) == {0}, "nothing waits in the topic")
+    if request.node.callspec.params["stack"] == "embedded":
+        assert operations("sqlite").keys() == {"read", "write"} and all(value > 0 for value in operations("sqlite").values())
+    else:
+        assert operations("postgresql").keys() == {"work", "bulk", "reading"} and operations("postgresql")["work"] > 0
+        assert operations("redis").keys() == {"get", "set", "ping"} and operations("redis")["set"] > 0
+        assert values(port, "penstock_cache_circuit_open") == [0] and values(port, "penstock_postgres_lost_connections_total") == [0]
+        assert 1 <= total("db_client_connection_count") <= 6
+        assert values(port, "penstock_producer_queued_records", topic="report-ready") == [0]
+        assert values(port, "penstock_producer_failed_records_total", topic="report-ready") == [0]
+    assert not any("@" in name or "password" in name or case in name for name in metrics(port) for case in ids)
+
+
+def test_every_metric_is_listed_and_those_that_count_are_there_from_the_start(stack):
     listed = {m["name"]: m for m in json.loads(subprocess.run(
         [PENSTOCK, "metrics", "--format", "json"], check=True, capture_output=True, text=True, timeout=LIMIT).stdout)["metrics"]}
-    path, _, port = started(embedded)
+    path, _, port = started(stack)
+
+    def base(name):
+        name = name.split("{")[0]
+        return name if name in listed else re.sub(r"_(bucket|sum|count)$", "", name)
 
     def served():
-        names = {re.sub(r"_(bucket|sum|count)$", "", name.split("{")[0]) for name in metrics(port)}
+        names = {base(name) for name in metrics(port)}
         return {name if name in listed else f"{name} is not listed" for name in names}
     eventually(lambda: "penstock_open_cases" in served(), "the figures are there")
     assert {name for name in served() if "not listed" in name} == set()
     zero = {"penstock_batches_total", "penstock_failed_runs_total", "penstock_leases_lost_total", "penstock_late_cases_total",
             "penstock_case_wait_seconds", "penstock_case_lateness_seconds", "penstock_batch_fullness_ratio", "penstock_retries_total",
-            "penstock_cache_hits_total", "penstock_cache_misses_total", "penstock_rejected_records_total", "penstock_delivered_outcomes_total"}
+            "penstock_cache_hits_total", "penstock_cache_misses_total", "penstock_rejected_records_total", "penstock_delivered_outcomes_total",
+            "db_client_operation_duration_seconds", "rpc_server_call_duration_seconds", "penstock_grpc_refused_connections_total",
+            "penstock_report_memory_hits_total", "penstock_report_memory_misses_total"}
     assert zero <= served()
     # The labels are those that are said.
     for name in metrics(port):
         labels = set(re.findall(r"(\w+)=", name)) - {"le"}
-        base = re.sub(r"_(bucket|sum|count)$", "", name.split("{")[0])
-        assert labels == set(listed[base]["labels"]), name
+        assert labels == set(listed[base(name)]["labels"]), name

@@ -180,7 +180,7 @@ def test_the_unit_is_in_order(tmp_path):
     known = subprocess.run([PENSTOCK, "run", "--help"], capture_output=True, text=True, timeout=LIMIT).stdout
     assert words[0] == "run" and {w for w in words if w.startswith("--")} <= set(re.findall(r"--[\w-]+", known))
     settings = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
-    assert settings["Type"] == "notify" and settings["RestartPreventExitStatus"] == "64 78" and "-HUP" in settings["ExecReload"]
+    assert settings["Type"] == "notify" and settings["RestartPreventExitStatus"] == "64 78" and settings["ExecReload"] == "/bin/kill -HUP $MAINPID"
 
 
 def test_the_unit_is_hardened(tmp_path):

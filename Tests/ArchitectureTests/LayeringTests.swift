@@ -11,7 +11,7 @@ struct LayeringTests {
     private static let configuration = [
         "LocatedJSON", "ConfigurationDiagnostics", "ConfigurationFields", "CommandLineInterface",
     ]
-    private static let tooling = Set(configuration).union(["Logging", "Metrics"])
+    private static let tooling = Set(configuration).union(["Logging", "Metrics", "AdminHTTP"])
     /// What a stage has settings with; command lines are for the program alone.
     private static let settings = Set(configuration.dropLast())
     private static let transport: Set = ["Protobuf", "ReportMessages", "GRPCTransport"]
@@ -53,6 +53,14 @@ struct LayeringTests {
         #expect(imported(by: target).isEmpty)
     }
 
+    @Test("the admin endpoint serves metrics, and only the program has one")
+    func adminEndpoint() {
+        #expect(imported(by: "AdminHTTP") == ["Metrics"])
+        for (target, modules) in imports where modules.contains("AdminHTTP") {
+            #expect(Self.program.contains(target), "\(target) imports AdminHTTP")
+        }
+    }
+
     @Test("JSON, diagnostics, fields and command lines each stand on those before them")
     func configurationIsLayered() {
         for (index, target) in Self.configuration.enumerated() {
@@ -67,9 +75,9 @@ struct LayeringTests {
         }
     }
 
-    @Test("transport imports nothing of ours above it", arguments: transport)
+    @Test("transport imports nothing of ours above it but metrics", arguments: transport)
     func transportIsBelow(_ target: String) {
-        #expect(imported(by: target).isSubset(of: Self.transport))
+        #expect(imported(by: target).isSubset(of: Self.transport.union(["Metrics"])))
     }
 
     @Test("connectors import the core and tooling, never each other", arguments: connectors)
@@ -85,7 +93,8 @@ struct LayeringTests {
 
     @Test("the core knows tooling only")
     func core() {
-        #expect(imported(by: "PipelineCore").isSubset(of: Self.settings.union(["Logging"])))
+        #expect(
+            imported(by: "PipelineCore").isSubset(of: Self.settings.union(["Logging", "Metrics"])))
     }
 
     @Test("the runtime knows no stage, no ledger, no connector and no domain")
@@ -103,7 +112,7 @@ struct LayeringTests {
         "the report service reaches pipelines only through the core, and keeps answers in memory only"
     )
     func reportService() {
-        let allowed = Self.transport.union(["PipelineCore", "Logging", "Memory"])
+        let allowed = Self.transport.union(["PipelineCore", "Logging", "Metrics", "Memory"])
         #expect(imported(by: "ReportService").isSubset(of: allowed))
     }
 

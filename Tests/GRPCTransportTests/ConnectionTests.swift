@@ -1,6 +1,7 @@
 import Concurrency
 import GRPCTransport
 import Glibc
+import Metrics
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))
@@ -94,7 +95,12 @@ struct ConnectionTests {
         let gate = AsyncEvent()
         var configuration = GRPCServer.Configuration()
         configuration.maxConnections = 1
-        try await withServer(configuration) { server in
+        let metrics = MetricRegistry()
+        let place = "{server_address=\"127.0.0.1:0\"}"
+        try await withServer(configuration, metrics: metrics) { server in
+            #expect(
+                metrics.exposition().contains("penstock_grpc_refused_connections_total\(place) 0\n")
+            )
             server.unary("/test.Echo/Held") { _, _ in
                 .async {
                     arrived.send()
@@ -108,6 +114,10 @@ struct ConnectionTests {
             let other = try RawClient(port: server.port)
             #expect(other.isEnded())
             #expect(server.problem == "1 connections are open, as many as may be")
+            let told = metrics.exposition()
+            #expect(told.contains("penstock_grpc_connections\(place) 1\n"))
+            #expect(told.contains("penstock_grpc_open_calls\(place) 1\n"))
+            #expect(told.contains("penstock_grpc_refused_connections_total\(place) 1\n"))
             gate.set()
             #expect(try await held == [7])
         }

@@ -1,5 +1,6 @@
 import Concurrency
 import GRPCTransport
+import Metrics
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))
@@ -19,6 +20,34 @@ struct LimitTests {
             let longest = [UInt8](repeating: 1, count: 1_000)
             let response = try await client.unary("/test.Echo/Now", longest, timeout: .seconds(30))
             #expect(response == longest)
+        }
+    }
+
+    @Test("Calls are counted with their status, those that are answered at once as well")
+    func counted() async throws {
+        let metrics = MetricRegistry()
+        func line(_ method: String, _ code: String, _ count: Int) -> String {
+            "rpc_server_call_duration_seconds_count{rpc_method=\"test.Echo/\(method)\","
+                + "rpc_response_status_code=\"\(code)\",rpc_system_name=\"grpc\"} \(count)\n"
+        }
+        try await withServer(metrics: metrics) { server in
+            server.unary("/test.Echo/Now") { request, _ in .reply(Array(copying: request)) }
+            server.unary("/test.Echo/Later") { _, _ in
+                .async { () throws(GRPCStatusError) in throw GRPCStatusError(.notFound, "no") }
+            }
+        } _: { _, client in
+            #expect(metrics.exposition().contains(line("Now", "OK", 0)))
+            #expect(metrics.exposition().contains(line("Later", "OK", 0)))
+            for _ in 0..<2 {
+                _ = try await client.unary("/test.Echo/Now", [1], timeout: .seconds(30))
+                let status = await failure { () throws(GRPCStatusError) in
+                    try await client.unary("/test.Echo/Later", [1], timeout: .seconds(30))
+                }
+                #expect(status?.code == .notFound)
+            }
+            #expect(metrics.exposition().contains(line("Now", "OK", 2)))
+            #expect(metrics.exposition().contains(line("Later", "NOT_FOUND", 2)))
+            #expect(metrics.exposition().contains(line("Later", "OK", 0)))
         }
     }
 

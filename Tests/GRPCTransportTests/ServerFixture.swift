@@ -1,14 +1,15 @@
 import GRPCTransport
 import Glibc
+import Metrics
 import Synchronization
 
 /// Starts a server, lends it with a client, and shuts both down.
 func withServer(
-    _ configuration: GRPCServer.Configuration = .init(),
+    _ configuration: GRPCServer.Configuration = .init(), metrics: MetricRegistry = MetricRegistry(),
     _ addMethods: (GRPCServer) -> Void,
     _ body: (GRPCServer, GRPCClient) async throws -> Void
 ) async throws {
-    let server = GRPCServer(configuration: configuration)
+    let server = GRPCServer(configuration: configuration, metrics: metrics)
     addMethods(server)
     try server.start()
     let client = try await connectedClient(of: server)

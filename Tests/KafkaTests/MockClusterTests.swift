@@ -1,4 +1,5 @@
 import Concurrency
+internal import Metrics
 internal import PipelineCore
 internal import PipelineTesting
 internal import Synchronization
@@ -21,11 +22,13 @@ struct MockClusterTests {
         cluster.createTopic("topic", partitions: 1)
     }
 
-    private func bus(_ properties: [String: String] = [:], log: KafkaLog? = nil) throws -> KafkaBus
-    {
+    private func bus(
+        _ properties: [String: String] = [:], metrics: MetricRegistry = MetricRegistry(),
+        log: KafkaLog? = nil
+    ) throws -> KafkaBus {
         var address = cluster.address
         address.properties = properties
-        return try KafkaBus(address, log: log)
+        return try KafkaBus(address, metrics: metrics, log: log)
     }
 
     private func read(_ count: Int, _ consumer: any BusConsumer) async throws -> [Record] {
@@ -45,6 +48,46 @@ struct MockClusterTests {
         await producer.close()
         #expect(Array(refused.keys) == [2])
         #expect(refused[2]?.code == "record-too-large")
+    }
+
+    @Test func `how far a consumer is behind is told while it has the partition`() async throws {
+        let metrics = MetricRegistry()
+        let bus = try bus(metrics: metrics)
+        func lag(_ count: Int) -> Bool {
+            metrics.exposition().contains(
+                "penstock_consumer_lag_records{group=\"behind\",partition=\"0\",topic=\"topic\"}"
+                    + " \(count)\n")
+        }
+        let producer = try await bus.producer()
+        #expect(try await producer.send(numbered(0..<5), to: "topic").isEmpty)
+        let consumer = try await bus.consumer(
+            Subscription(topic: "topic", group: "behind", maxRecords: 2), positions: FakePositions()
+        )
+        var left = 5
+        while left > 0 {
+            left -= try await consumer.next().records.count
+            #expect(lag(left), "\(metrics.exposition())")
+        }
+        await consumer.close()
+        #expect(!metrics.exposition().contains("penstock_consumer_lag_records{"))
+        await producer.close()
+    }
+
+    @Test func `what producers hold and fail to deliver is counted by topic`() async throws {
+        let metrics = MetricRegistry()
+        func told(_ name: String, _ count: Int) -> Bool {
+            metrics.exposition().contains("\(name){topic=\"topic\"} \(count)\n")
+        }
+        let producer = try await bus(["message.timeout.ms": "300"], metrics: metrics).producer()
+        #expect(try await producer.send(numbered(0..<1), to: "topic").isEmpty)
+        #expect(told("penstock_producer_queued_records", 0))
+        #expect(told("penstock_producer_failed_records_total", 0))
+        cluster.setBroker(1, isUp: false)
+        async let error = failure { _ = try await producer.send(numbered(0..<3), to: "topic") }
+        while !told("penstock_producer_queued_records", 3) { await Task.yield() }
+        #expect(await error?.code == "bus-timeout")
+        #expect(told("penstock_producer_failed_records_total", 3))
+        await producer.close()
     }
 
     /// librdkafka before 2.3.0 would abort the process.

@@ -1,4 +1,5 @@
 import Dispatch
+import Metrics
 import PipelineCore
 import Postgres
 import Synchronization
@@ -36,6 +37,62 @@ struct PoolTests {
             }
             #expect(error.disposition == .retryable && error.code == .storeUnavailable)
             try await #expect(pool.withConnection { try $0.query("select 1").int(0, 0) } == 1)
+            await pool.close()
+        }
+    }
+
+    @Test("what the pool does is counted, under the purpose and the server alone")
+    func counts() async throws {
+        try await TestDatabase.with { database in
+            let metrics = MetricRegistry()
+            let pool = try database.pool(connections: 2, metrics: metrics)
+            let server = pool.server
+            func statements(_ purpose: String, _ count: Int) -> String {
+                "db_client_operation_duration_seconds_count{db_operation_name=\"\(purpose)\","
+                    + "db_system_name=\"postgresql\",server_address=\"\(server)\"} \(count)\n"
+            }
+            @Sendable func connections(_ state: String, _ count: Int) -> String {
+                "db_client_connection_count{db_client_connection_pool_name=\"\(server)\","
+                    + "db_client_connection_state=\"\(state)\"} \(count)\n"
+            }
+            func lost(_ count: Int) -> String {
+                "penstock_postgres_lost_connections_total{server_address=\"\(server)\"} \(count)\n"
+            }
+            @Sendable func expect(_ lines: String..., location: SourceLocation = #_sourceLocation) {
+                let told = metrics.exposition()
+                for line in lines {
+                    #expect(told.contains(line), "\(line)\(told)", sourceLocation: location)
+                }
+            }
+            expect(statements("work", 0), statements("reading", 0), lost(0))
+            expect(connections("idle", 0), connections("used", 0))
+            try await pool.withConnection(for: .reading) { connection in
+                _ = try connection.query("select 1")
+                _ = try connection.pipeline {
+                    try $0.query("select 1"); try $0.query("select 2")
+                }
+                try connection.run("select 1; select 2")
+                var runs = 3
+                try connection.stream("select 1") { _ in
+                    runs -= 1
+                    return runs >= 0
+                } answered: { _ in
+                }
+            }
+            expect(statements("reading", 6), statements("work", 0), connections("idle", 1))
+            try await pool.withTransaction { connection in
+                _ = try connection.query("select 1")
+                expect(connections("idle", 0), connections("used", 1))
+            }
+            expect(statements("work", 3), connections("used", 0), lost(0))
+            _ = try await failure {
+                try await pool.withConnection {
+                    _ = try $0.query("select pg_terminate_backend(pg_backend_pid(), 1000)")
+                }
+            }
+            expect(lost(1), connections("idle", 0))
+            // The password is nowhere.
+            #expect(!metrics.exposition().contains("@"))
             await pool.close()
         }
     }

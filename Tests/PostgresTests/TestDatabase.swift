@@ -1,4 +1,5 @@
 import Glibc
+import Metrics
 import PipelineCore
 import Postgres
 import Testing
@@ -35,12 +36,15 @@ struct TestDatabase {
         try result.get()
     }
 
-    func pool(connections: Int = 4, settings: [String: String] = [:], grace: Duration = .seconds(5))
-        throws -> PostgresPool
-    {
+    func pool(
+        connections: Int = 4, settings: [String: String] = [:], grace: Duration = .seconds(5),
+        metrics: MetricRegistry = MetricRegistry()
+    ) throws -> PostgresPool {
         try PostgresPool(
             address,
-            options: .init(connections: connections, settings: settings, cancellationGrace: grace))
+            options: .init(
+                connections: connections, settings: settings, cancellationGrace: grace,
+                metrics: metrics))
     }
 
     /// Where the server is: `127.0.0.1:5432`.

@@ -1,4 +1,5 @@
 import Calendar
+import Metrics
 import PipelineCore
 import PipelineTesting
 @testable import Redis
@@ -45,6 +46,41 @@ struct RedisOutageTests {
         #expect(try await timeOfFailures(100, cache) < .seconds(1))
         time.advance(by: CircuitBreaker.longestBackOff)
         try await eventually { try await cache.get(["key"]) == [nil] }
+        await cache.close()
+    }
+
+    @Test func tellsThatItIsTakenToBeDownAndCountsWhatItAnswered() async throws {
+        var server: RedisServer? = try RedisServer()
+        let port = try #require(server?.port)
+        let metrics = MetricRegistry()
+        let place = "server_address=\"127.0.0.1:\(port)\""
+        func answers(_ operation: String, _ count: Int) -> String {
+            "db_client_operation_duration_seconds_count{db_operation_name=\"\(operation)\","
+                + "db_system_name=\"redis\",\(place)} \(count)\n"
+        }
+        func circuit(_ isOpen: Int) -> String {
+            "penstock_cache_circuit_open{\(place)} \(isOpen)\n"
+        }
+        func expect(_ lines: String..., location: SourceLocation = #_sourceLocation) {
+            let told = metrics.exposition()
+            for line in lines { #expect(told.contains(line), sourceLocation: location) }
+        }
+        let cache = try RedisCache(
+            address: try #require(try server?.address(properties: fast)), clock: time.clock,
+            metrics: metrics)
+        expect(answers("get", 0), answers("set", 0), answers("ping", 0), circuit(0))
+        try await cache.set([entry("key")])
+        _ = try await cache.get(["key"])
+        expect(answers("get", 1), answers("set", 1), circuit(0))
+        server = nil
+        _ = try await error(cache)
+        expect(answers("get", 1), circuit(1))
+        server = try RedisServer(port: port)
+        try await eventually {
+            try await cache.probe()
+            return try await cache.get(["key"]) == [nil]
+        }
+        expect(answers("get", 2), circuit(0))
         await cache.close()
     }
 

@@ -1,4 +1,5 @@
 import GRPCTransport
+import Metrics
 import PipelineCore
 import PipelineTesting
 import Protobuf
@@ -14,14 +15,21 @@ struct GetReportTests {
     @Test("answers with the report, and from memory from then on")
     func report() async throws {
         let cache = FakeOutcomeCache()
+        let metrics = MetricRegistry()
         cases.put(1, .succeeded, outcome: .testing(1))
-        try await withReportServer(cases: cases, cache: cache) { client in
+        try await withReportServer(cases: cases, cache: cache, metrics: metrics) { client in
             for _ in 0..<3 {
                 let answer = try await client.get(1)
                 #expect(answer.caseID == UUID.testing(1).description)
                 #expect(answer.report?.viewsCount == 1)
             }
         }
+        let told = metrics.exposition()
+        #expect(
+            told.contains("penstock_report_memory_hits_total{server_address=\"127.0.0.1:0\"} 2\n"))
+        #expect(
+            told.contains("penstock_report_memory_misses_total{server_address=\"127.0.0.1:0\"} 1\n")
+        )
         #expect(cases.statements.count == 1)
         #expect(cache.lookups.count == 1)
         // What the ledger answered is put back for the others.

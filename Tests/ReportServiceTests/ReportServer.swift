@@ -1,5 +1,6 @@
 import Concurrency
 import GRPCTransport
+import Metrics
 import PipelineCore
 import PipelineTesting
 import Protobuf
@@ -72,11 +73,13 @@ final class FakeOutcomeCache: OutcomeCache {
 func withReportServer(
     port: ScriptedPort = ScriptedPort(), cases: FakeCases = FakeCases(),
     cache: FakeOutcomeCache? = nil,
-    clock: PipelineClock = .system, _ body: (GRPCClient) async throws -> Void
+    clock: PipelineClock = .system, metrics: MetricRegistry = MetricRegistry(),
+    _ body: (GRPCClient) async throws -> Void
 ) async throws {
     let api = ReportAPI(
         configuration: .init(address: "127.0.0.1:0"), encoder: FakeAnswerEncoder(), clock: clock,
-        random: RandomSource(seed: 1), logger: StageContext.testing(clock: .system).logger)
+        random: RandomSource(seed: 1), logger: StageContext.testing(clock: .system).logger,
+        metrics: metrics)
     try api.attach(port, reads: ReadPath(cases: cases, cache: cache))
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await api.run(grace: .zero) }

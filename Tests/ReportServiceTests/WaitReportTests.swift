@@ -1,5 +1,6 @@
 import Concurrency
 import GRPCTransport
+import Metrics
 import PipelineCore
 import PipelineTesting
 import Protobuf
@@ -16,9 +17,13 @@ struct WaitReportTests {
     @Test("answers when the outcome has been committed")
     func waits() async throws {
         cases.put(1, .pending)
-        try await withReportServer(cases: cases) { client in
+        let metrics = MetricRegistry()
+        let gauge = "penstock_waiting_readers{server_address=\"127.0.0.1:0\"}"
+        try await withReportServer(cases: cases, metrics: metrics) { client in
+            #expect(metrics.exposition().contains("\(gauge) 0\n"))
             async let answer = client.wait(id)
             try await cases.statements.reaches(1)
+            while !metrics.exposition().contains("\(gauge) 1\n") { await Task.yield() }
             cases.put(1, .succeeded, outcome: .testing(1))
             cases.outcomesCommitted.send()
             guard case .report(let report)? = try await answer.result else {

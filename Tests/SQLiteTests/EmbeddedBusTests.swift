@@ -1,4 +1,5 @@
 import Glibc
+import Metrics
 import PipelineCore
 import PipelineTesting
 import Testing
@@ -49,6 +50,32 @@ struct EmbeddedBusTests {
             fetch.advances == [
                 PositionAdvance(source: source, partition: 0, expected: 0, next: 2)
             ])
+    }
+
+    @Test func `How far a consumer is behind is told while it has the partition`() async throws {
+        let metrics = MetricRegistry()
+        let bus = EmbeddedBus(database: .inMemory(), clock: .system, metrics: metrics)
+        try await bus.ensureTopic(topic, partitions: 1)
+        func lag(_ count: Int) -> Bool {
+            metrics.exposition().contains(
+                "penstock_consumer_lag_records{group=\"g\",partition=\"0\",topic=\"\(topic)\"}"
+                    + " \(count)\n")
+        }
+        let producer = try await bus.producer()
+        _ = try await producer.send(records(["a", "b", "c"]), to: topic)
+        let consumer = try await bus.consumer(
+            Subscription(topic: topic, group: "g", maxRecords: 2), positions: nil)
+        _ = try await consumer.next()
+        #expect(lag(1))
+        // Appended while nobody reads.
+        _ = try await producer.send(records(["d", "e"]), to: topic)
+        #expect(lag(3))
+        _ = try await consumer.next()
+        #expect(lag(1))
+        _ = try await consumer.next()
+        #expect(lag(0))
+        await consumer.close()
+        #expect(!metrics.exposition().contains("penstock_consumer_lag_records{"))
     }
 
     @Test func `Equal keys stay in order in one partition, no key spreads`() async throws {

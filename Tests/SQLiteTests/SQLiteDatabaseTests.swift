@@ -1,4 +1,5 @@
 import Glibc
+import Metrics
 import PipelineCore
 import PipelineTesting
 import SQLite
@@ -11,6 +12,25 @@ struct SQLiteDatabaseTests {
         let database = SQLiteDatabase(path: path, busyTimeout: .milliseconds(50))
         try await database.write { try $0.execute("CREATE TABLE t(a, b)") }
         return database
+    }
+
+    @Test func `Transactions are counted, those that fail as well`() async throws {
+        let metrics = MetricRegistry()
+        let path = folder.file("counted.sqlite")
+        func count(_ operation: String, _ count: Int) -> Bool {
+            metrics.exposition().contains(
+                "db_client_operation_duration_seconds_count{db_operation_name=\"\(operation)\","
+                    + "db_system_name=\"sqlite\",server_address=\"\(path)\"} \(count)\n")
+        }
+        let database = SQLiteDatabase(path: path, metrics: metrics)
+        #expect(count("read", 0) && count("write", 0))
+        try await database.write { try $0.execute("CREATE TABLE t(a, b)") }
+        await #expect(throws: PipelineError.self) {
+            try await database.write { try $0.execute("CREATE TABLE t(a, b)") }
+        }
+        _ = try await database.read { try $0.first("SELECT count(*) FROM t") { $0.int(0) } }
+        #expect(count("read", 1) && count("write", 2))
+        await database.close()
     }
 
     @Test(arguments: [false, true])

@@ -1,3 +1,4 @@
+import AdminHTTP
 import Glibc
 @testable import Metrics
 import Synchronization

@@ -1,4 +1,5 @@
 internal import Concurrency
+public import Metrics
 public import PipelineCore
 internal import Synchronization
 
@@ -14,6 +15,8 @@ public final class KafkaBus: Bus {
     private let settings: KafkaSettings
     private let clock: PipelineClock
     private let log: KafkaLog?
+    private let metrics: MetricRegistry
+    private let producing: ProducerMetrics
     /// Kept: a client of librdkafka's is expensive, and probes come every few seconds.
     private let prober = Mutex<KafkaAdmin?>(nil)
 
@@ -25,15 +28,19 @@ public final class KafkaBus: Bus {
     ///     A user in the URL means SASL PLAIN over TLS, unless `sasl.mechanisms` and
     ///     `security.protocol` say otherwise.
     ///   - clock: paces commits and heart-beats.
+    ///   - metrics: takes how far consumers are behind, and what producers hold.
     ///   - log: takes what librdkafka has to say; nothing is printed without it.
     /// - Throws: ``PipelineCore/PipelineError``, fatal: `invalid-url`, `unknown-property`,
     ///   `reserved-property`, `invalid-property`. Values of secret properties are never shown.
-    public init(_ address: ResourceAddress, clock: PipelineClock = .system, log: KafkaLog? = nil)
-        throws(PipelineError)
-    {
+    public init(
+        _ address: ResourceAddress, clock: PipelineClock = .system,
+        metrics: MetricRegistry = MetricRegistry(), log: KafkaLog? = nil
+    ) throws(PipelineError) {
         settings = try KafkaSettings(address)
         self.clock = clock
         self.log = log
+        self.metrics = metrics
+        producing = ProducerMetrics(metrics)
         try settings.validate()
     }
 
@@ -68,14 +75,15 @@ public final class KafkaBus: Bus {
     public func consumer(_ subscription: Subscription, positions: (any PositionStore)?)
         async throws -> any BusConsumer
     {
-        try await blocking { [settings, clock, log] in
+        try await blocking { [settings, clock, log, metrics] in
             try KafkaConsumer(
-                settings, subscription, positions: positions, clock: clock, log: log)
+                settings, subscription, positions: positions, clock: clock, log: log,
+                metrics: metrics)
         }
     }
 
     public func producer() async throws -> any BusProducer {
-        KafkaProducer(settings, clock: clock, log: log)
+        KafkaProducer(settings, clock: clock, log: log, metrics: producing)
     }
 
     /// Nothing to do: consumers and producers hold their own connections.

@@ -1,3 +1,4 @@
+public import Metrics
 public import PipelineCore
 
 /// A cache in [Redis](https://redis.io), shared by processes:
@@ -18,6 +19,10 @@ public final class RedisCache: Cache {
     }
 
     private let client: RedisClient
+    private let clock: PipelineClock
+    private let gets: Histogram
+    private let sets: Histogram
+    private let pings: Histogram
     /// Most keys in one command, since Redis does nothing else meanwhile.
     private static let keysPerCommand = 512
 
@@ -28,13 +33,25 @@ public final class RedisCache: Cache {
     ///     `command_timeout` (`1s`) and `max_value` (`8MiB`).
     ///   - clock: what the back-off is measured by.
     ///   - random: jitter of the back-off.
+    ///   - metrics: takes the times of answers, and whether the server is taken to be down.
     /// - Throws: ``PipelineError`` `invalid-resource`, also for `rediss://`: hiredis is linked
     ///   without TLS.
     public init(
         address: ResourceAddress, clock: PipelineClock = .system,
-        random: RandomSource = RandomSource()
+        random: RandomSource = RandomSource(), metrics: MetricRegistry = MetricRegistry()
     ) throws(PipelineError) {
-        client = RedisClient(try RedisConfiguration(address: address), clock: clock, random: random)
+        let configuration = try RedisConfiguration(address: address)
+        client = RedisClient(configuration, clock: clock, random: random)
+        self.clock = clock
+        func times(_ operation: String) -> Histogram {
+            metrics.histogram(.databaseSeconds, "redis", configuration.name, operation)
+        }
+        gets = times("get")
+        sets = times("set")
+        pings = times("ping")
+        metrics.setGauge(.circuitOpen, configuration.name) { [weak client] in
+            client.map { $0.isCircuitOpen ? 1 : 0 }
+        }
     }
 
     /// What is wrong with an address, found out without connecting; `nil` if nothing is.
@@ -56,7 +73,9 @@ public final class RedisCache: Cache {
     /// A value that is longer than allowed counts as a miss.
     public func get(_ keys: [String]) async throws -> [Bytes?] {
         if keys.isEmpty { return [] }
-        let replies = try await client.send(Self.sliced(keys).map(RedisCommand.get))
+        let replies = try await timed(gets) {
+            try await client.send(Self.sliced(keys).map(RedisCommand.get))
+        }
         var values: [Bytes?] = []
         values.reserveCapacity(keys.count)
         for reply in replies {
@@ -78,14 +97,14 @@ public final class RedisCache: Cache {
         if entries.isEmpty { return }
         try checkSizes(entries)
         let commands = entries.map { RedisCommand.set($0) }
-        for reply in try await client.send(commands) {
+        for reply in try await timed(sets, { try await client.send(commands) }) {
             guard case .status = reply else { throw error(reply) }
         }
     }
 
     /// Asks the server, even if it is known to be down.
     public func probe() async throws {
-        for reply in try await client.send([.ping], insists: true) {
+        for reply in try await timed(pings, { try await client.send([.ping], insists: true) }) {
             guard case .status = reply else { throw error(reply) }
         }
     }
@@ -106,6 +125,16 @@ public final class RedisCache: Cache {
     }
 
     public func close() async { await client.close() }
+
+    /// Counts what was answered: calls refused while the server is down took no time of its.
+    private func timed(
+        _ times: Histogram, _ send: () async throws -> [RedisReply]
+    ) async throws -> [RedisReply] {
+        let start = clock.now
+        let replies = try await send()
+        times.observe(start.duration(to: clock.now))
+        return replies
+    }
 
     private func checkSizes(_ entries: [CacheEntry]) throws(PipelineError) {
         for entry in entries where entry.value.count > maxValueBytes {
@@ -132,4 +161,14 @@ public final class RedisCache: Cache {
             keys[start..<min(start + keysPerCommand, keys.count)]
         }
     }
+}
+
+extension MetricDeclaration {
+    /// Those of Redis, beside what all databases tell.
+    public static let ofRedis = [circuitOpen]
+
+    fileprivate static let circuitOpen = gauge(
+        "penstock_cache_circuit_open",
+        "1 while the cache is taken to be down, and not asked; 0 otherwise.",
+        labels: "server_address")
 }

@@ -40,6 +40,7 @@ final class RedisClient: Sendable {
         state = Mutex(State(idleSessions: Array(sessions.indices.reversed())))
     }
 
+    var isCircuitOpen: Bool { state.withLock { !$0.breaker.isClosed } }
     var statistics: RedisCache.Statistics { state.withLock { $0.statistics } }
 
     /// Sends the commands in one round trip, in order, without others' between them.

@@ -7,6 +7,7 @@ internal import Postgres
 extension PostgresLedger {
     public func claim(worker: String, lease: Duration) async throws -> Batch? {
         let answer = try await claiming(
+            .generation,
             """
             select batch_no, token, attempts, closed_by, sealed_at, case_no, key, deadline,
               parameters, accepted_at
@@ -17,7 +18,7 @@ extension PostgresLedger {
             parameters.add(text: worker)
             parameters.add(int8: lease.wholeMicroseconds)
         }
-        if answer.rowCount == 0 { return nil }
+        guard let answer, answer.rowCount > 0 else { return nil }
         return Batch(
             number: answer.int64(0, 0), token: answer.int64(0, 1), attempts: answer.int(0, 2),
             closedBy: answer.text(0, 3), sealedAt: answer.timestamp(0, 4),
@@ -146,6 +147,7 @@ extension PostgresLedger {
         -> OutcomeBatch?
     {
         let answer = try await claiming(
+            .delivery(sink),
             """
             select batch_no, token, attempts, outcome_id, case_no, key, state, reason, report,
               data_as_of, written_at, deadline, parameters, attempt
@@ -157,7 +159,7 @@ extension PostgresLedger {
             parameters.add(text: worker)
             parameters.add(int8: lease.wholeMicroseconds)
         }
-        if answer.rowCount == 0 { return nil }
+        guard let answer, answer.rowCount > 0 else { return nil }
         let number = answer.int64(0, 0)
         return OutcomeBatch(
             number: number, token: answer.int64(0, 1), attempts: answer.int(0, 2),

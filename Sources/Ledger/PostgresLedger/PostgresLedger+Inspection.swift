@@ -81,7 +81,59 @@ extension PostgresLedger {
     }
 }
 
+extension PostgresLedger {
+    public func pause(_ parts: Set<LedgerPart>, reason: String) async throws {
+        try await withStage { connection, stage in
+            _ = try connection.query(
+                """
+                insert into penstock.pauses(stage, part, reason)
+                select $1, part, $3 from unnest($2) part on conflict do nothing
+                """
+            ) {
+                $0.add(int2: stage)
+                $0.add(texts: parts.map(\.text))
+                $0.add(text: reason.storable)
+            }
+        }
+    }
+
+    public func resume(_ parts: Set<LedgerPart>) async throws {
+        try await withStage { connection, stage in
+            _ = try connection.query(
+                "delete from penstock.pauses where stage = $1 and part = any($2)"
+            ) {
+                $0.add(int2: stage)
+                $0.add(texts: parts.map(\.text))
+            }
+        }
+    }
+
+    public func pauses() async throws -> [LedgerPart: LedgerPause] {
+        try await withStage(for: .reading) { connection, stage in
+            let answer = try connection.query(
+                "select part, since, reason from penstock.pauses where stage = $1"
+            ) { $0.add(int2: stage) }
+            var pauses: [LedgerPart: LedgerPause] = [:]
+            for row in 0..<answer.rowCount {
+                guard let part = LedgerPart(text: answer.text(row, 0)) else { continue }
+                pauses[part] = LedgerPause(
+                    since: answer.timestamp(row, 1), reason: answer.text(row, 2))
+            }
+            return pauses
+        }
+    }
+}
+
 extension PostgresConnection {
+    func isPaused(_ part: LedgerPart, _ stage: Int16) throws -> Bool {
+        try query(
+            "select exists (select from penstock.pauses where stage = $1 and part = $2)"
+        ) {
+            $0.add(int2: stage)
+            $0.add(text: part.text)
+        }.bool(0, 0)
+    }
+
     fileprivate func undelivered(_ stage: Int16) throws -> [String: LedgerOverview.Waiting] {
         let answer = try query(
             """

@@ -28,6 +28,7 @@ extension PostgresLedger {
                         result.outdatedBy = look.revision
                         return result
                     }
+                    if try connection.isPaused(.sealing, stage) { return result }
                     let firing: Firing
                     if let reason = look.draining {
                         firing = .drain(closedBy: reason)

@@ -65,11 +65,17 @@ public final class PostgresLedger: Ledger {
 
     /// Claims within a transaction: a session that was given up midway, by a process that could not
     /// wait for it, takes nothing then that would have to run out.
+    ///
+    /// - Returns: `nil` while an operator holds the part up.
     func claiming(
-        _ sql: String, bind: @escaping @Sendable (PostgresParameters, Int16) -> Void
-    ) async throws -> PostgresResult {
+        _ part: LedgerPart, _ sql: String,
+        bind: @escaping @Sendable (PostgresParameters, Int16) -> Void
+    ) async throws -> PostgresResult? {
         try await withStage { connection, stage in
-            try connection.transaction { try connection.query(sql) { bind($0, stage) } }
+            try connection.transaction {
+                if try connection.isPaused(part, stage) { return nil }
+                return try connection.query(sql) { bind($0, stage) }
+            }
         }
     }
 

@@ -227,6 +227,10 @@ struct PostgresStateTables: StateTables {
             where stage = $1 and sink = $2 and (delivered_at is null or exists (
               select from penstock.parked k where k.batch_no = d.batch_no and k.sink = d.sink))
             """, "update penstock.parked set sink = $3 where stage = $1 and sink = $2",
+            """
+            update penstock.pauses set part = 'deliver:' || $3
+            where stage = $1 and part = 'deliver:' || $2
+            """,
         ] {
             try connection.query(update) {
                 $0.add(int2: stage)

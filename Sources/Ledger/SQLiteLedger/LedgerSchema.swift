@@ -8,7 +8,7 @@ internal import SQLite
 /// first.
 enum LedgerSchema {
     static let migration = SQLiteMigration(
-        component: "ledger", steps: [stages, cases, batches, revisions, refusals, logs])
+        component: "ledger", steps: [stages, cases, batches, revisions, refusals, logs, pauses])
 
     private static let stages = """
         CREATE TABLE ledger_stages(
@@ -105,6 +105,13 @@ enum LedgerSchema {
           record_no INTEGER NOT NULL, recorded_at INTEGER NOT NULL,
           key BLOB, payload BLOB, headers BLOB);
         CREATE INDEX ledger_dead_letters_pipeline ON ledger_dead_letters(pipeline, letter_no);
+        """
+
+    /// What operators hold up: `seal`, `generate`, `deliver:` and a sink.
+    private static let pauses = """
+        CREATE TABLE ledger_pauses(
+          stage_no INTEGER NOT NULL, part TEXT NOT NULL, since INTEGER NOT NULL,
+          reason TEXT NOT NULL, PRIMARY KEY(stage_no, part)) WITHOUT ROWID;
         """
 
     /// Positions belong to logs, no longer to topics: rows without a log are of earlier versions.

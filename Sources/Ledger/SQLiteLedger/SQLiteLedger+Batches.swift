@@ -6,6 +6,7 @@ extension SQLiteLedger {
     public func claim(worker: String, lease: Duration) async throws -> Batch? {
         let stage = try await registered().number
         return try await database.write { [clock] connection in
+            if try connection.isPaused(.generation, stage) { return nil }
             let now = clock.timestamp
             let claimed = try connection.first(
                 """

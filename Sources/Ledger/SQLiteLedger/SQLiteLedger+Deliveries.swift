@@ -7,6 +7,7 @@ extension SQLiteLedger {
     ) async throws -> OutcomeBatch? {
         let stage = try await registered().number
         return try await database.write { [clock] connection in
+            if try connection.isPaused(.delivery(sink), stage) { return nil }
             let now = clock.timestamp
             let claimed = try connection.first(
                 """

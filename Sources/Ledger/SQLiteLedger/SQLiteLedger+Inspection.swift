@@ -83,7 +83,51 @@ extension SQLiteLedger {
     }
 }
 
+extension SQLiteLedger {
+    public func pause(_ parts: Set<LedgerPart>, reason: String) async throws {
+        let stage = try await registered().number
+        try await database.write { [clock] connection in
+            for part in parts {
+                try connection.run(
+                    "INSERT INTO ledger_pauses VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                    stage, part.text, clock.timestamp, reason)
+            }
+        }
+    }
+
+    public func resume(_ parts: Set<LedgerPart>) async throws {
+        let stage = try await registered().number
+        try await database.write { connection in
+            for part in parts {
+                try connection.run(
+                    "DELETE FROM ledger_pauses WHERE stage_no = ?1 AND part = ?2", stage, part.text)
+            }
+        }
+    }
+
+    public func pauses() async throws -> [LedgerPart: LedgerPause] {
+        let stage = try await registered().number
+        return try await database.read { connection in
+            var pauses: [LedgerPart: LedgerPause] = [:]
+            try connection.forEach(
+                "SELECT part, since, reason FROM ledger_pauses WHERE stage_no = ?1", stage
+            ) { row in
+                guard let part = LedgerPart(text: row.text(0)) else { return }
+                pauses[part] = LedgerPause(
+                    since: Timestamp(microseconds: row.int64(1)), reason: row.text(2))
+            }
+            return pauses
+        }
+    }
+}
+
 extension SQLiteConnection {
+    func isPaused(_ part: LedgerPart, _ stage: Int64) throws -> Bool {
+        try first(
+            "SELECT 1 FROM ledger_pauses WHERE stage_no = ?1 AND part = ?2", stage, part.text
+        ) { _ in true } ?? false
+    }
+
     fileprivate func batches(
         _ stage: Int64, _ selection: BatchSelection, _ limit: Int, now: Timestamp
     ) throws -> [BatchRecord] {

@@ -93,6 +93,9 @@ struct Sealer {
             return SealingResult(
                 open: try look(rule), clock: now, sealed: [], next: nil, outdatedBy: row.revision)
         }
+        if try connection.isPaused(.sealing, stage) {
+            return SealingResult(open: try look(rule), clock: now, sealed: [], next: nil)
+        }
         let before = row
         var next: Timestamp? = now
         evaluation: while sealed.count < Self.batchesPerTransaction {

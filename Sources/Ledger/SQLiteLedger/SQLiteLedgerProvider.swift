@@ -203,6 +203,11 @@ struct SQLiteStateTables: StateTables {
         try connection.run(
             "UPDATE ledger_parked SET sink = ?3 WHERE stage_no = ?1 AND sink = ?2", stage, sink,
             new)
+        try connection.run(
+            """
+            UPDATE ledger_pauses SET part = 'deliver:' || ?3
+            WHERE stage_no = ?1 AND part = 'deliver:' || ?2
+            """, stage, sink, new)
     }
 }
 

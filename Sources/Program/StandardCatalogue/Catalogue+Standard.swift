@@ -1,8 +1,10 @@
 internal import ConversionReports
 internal import Files
+internal import GRPCTransport
 internal import Kafka
 internal import Logging
 internal import Memory
+internal import Metrics
 public import PipelineCore
 internal import Postgres
 internal import Redis
@@ -19,7 +21,8 @@ extension Catalogue {
                 PublishStage.self, CacheStage.self,
             ],
             codecs: codecs, connectors: connectors,
-            generators: [conversion, remote], errorCodes: ErrorCode.standard)
+            generators: [conversion, remote], errorCodes: ErrorCode.standard,
+            metrics: MetricDeclaration.standard)
     }
 
     private static var codecs: [Codec] {
@@ -86,6 +89,13 @@ extension Catalogue {
     }
 }
 
+extension MetricDeclaration {
+    /// What all connectors, and the services, tell: a module's list is added here.
+    fileprivate static let standard =
+        ofBuses + ofKafka + ofDatabases + ofPostgres + ofRedis + ofGRPCServers + ofReportAPIs
+        + ofStores
+}
+
 extension Catalogue {
     static var connectors: [Connector] {
         [kafka, postgres, redis, embedded, memory, grpc, file, standardStreams]
@@ -98,7 +108,7 @@ extension Catalogue {
             check: { address in objection { try KafkaBus(address) } }
         ) { address, context in
             let logger = context.logger
-            return try KafkaBus(address, clock: context.clock) { line in
+            return try KafkaBus(address, clock: context.clock, metrics: context.metrics) { line in
                 logger.log(line)
             }
         }
@@ -132,7 +142,9 @@ extension Catalogue {
             check: { address in objection { try PostgresPool(address) } }
         ) { address, context in
             let logger = context.logger
-            return try PostgresStore(address, among: directory) { line in logger.log(line) }
+            return try PostgresStore(address, among: directory, metrics: context.metrics) { line in
+                logger.log(line)
+            }
         }
     }
 
@@ -141,7 +153,9 @@ extension Catalogue {
             schemes: ["redis", "rediss"], summary: "Redis.", example: "redis://cache:6379/0",
             kinds: [.cache], check: RedisCache.objection(to:)
         ) { address, context in
-            try RedisCache(address: address, clock: context.clock, random: context.random)
+            try RedisCache(
+                address: address, clock: context.clock, random: context.random,
+                metrics: context.metrics)
         }
     }
 
@@ -177,7 +191,8 @@ extension Catalogue {
         ) { address, context in
             ReportAPI(
                 configuration: .init(address: address.rest), encoder: ReportOutcomeEncoder(),
-                clock: context.clock, random: context.random, logger: context.logger)
+                clock: context.clock, random: context.random, logger: context.logger,
+                metrics: context.metrics)
         }
         connector.identity = { address in
             identity(ofHosts: address, port: 0).replacing("//localhost:", with: "//127.0.0.1:")

@@ -2,6 +2,7 @@ internal import Calendar
 public import ConversionReports
 public import Ledger
 internal import Logging
+public import Metrics
 public import PipelineCore
 internal import Postgres
 internal import PostgresLedger
@@ -16,6 +17,8 @@ public protocol StandardStore: LedgerProvider, RecordStore, StateAdministration 
     func migrate() async throws
     /// Whether `run` migrates by itself: where nobody else could be using the store.
     var migratesItself: Bool { get }
+    /// Takes what the store tells of itself.
+    var metrics: MetricRegistry { get }
     /// Whether opening the store would make none: a server's is there, or can't be reached.
     var isThere: Bool { get }
     /// Bytes that it takes on this machine's disk, and bytes that are free there; `nil` where it is
@@ -38,8 +41,10 @@ extension StandardStore {
             byPipeline: context.pipeline, stage: context.stage, beside: context.owners)
         let refusals = Outage.ofRefusals(
             at: context.stage, clock: context.clock, logger: context.logger)
+        let unfolded = metrics.gauge(.unfoldedDeltas, context.pipeline, context.stage)
         return EventStoreSink(
             store: store, stage: context.stage, clock: context.clock,
+            onUnfolded: { unfolded.set(Double($0)) },
             onRefusals: { error in
                 if let error { refusals.failed(error) } else { refusals.succeeded() }
             }
@@ -47,6 +52,16 @@ extension StandardStore {
             if let error { folding.failed(error) } else { folding.succeeded() }
         }
     }
+}
+
+extension MetricDeclaration {
+    /// Those of what stages keep in a store.
+    static let ofStores = [unfoldedDeltas]
+
+    fileprivate static let unfoldedDeltas = gauge(
+        "penstock_unfolded_deltas",
+        "Sums of events that the last fold left for the next one, counted up to 100,000.",
+        labels: "pipeline", "stage")
 }
 
 extension [ResourceNeed] {
@@ -77,15 +92,18 @@ final class PostgresStore: StandardStore {
     private let pool: PostgresPool
     private let ledgers: PostgresLedgerProvider
     private let events: PostgresReportStore
+    let metrics: MetricRegistry
     var reports: any ReportStore { events }
 
     init(
-        _ address: ResourceAddress, among directory: PostgresPlaces, log: PostgresLog? = nil
+        _ address: ResourceAddress, among directory: PostgresPlaces, metrics: MetricRegistry,
+        log: PostgresLog? = nil
     ) throws {
         pool = try PostgresPool(
-            address, options: PostgresPool.Options(log: log), among: directory)
+            address, options: PostgresPool.Options(log: log, metrics: metrics), among: directory)
         ledgers = PostgresLedgerProvider(pool: pool)
         events = PostgresReportStore(pool: pool)
+        self.metrics = metrics
     }
 
     var migratesItself: Bool { false }
@@ -152,18 +170,21 @@ final class EmbeddedStore: StandardStore, Bus {
     private let bus: EmbeddedBus
     private let ledgers: SQLiteLedgerProvider
     private let events: SQLiteReportStore
+    let metrics: MetricRegistry
     var reports: any ReportStore { events }
     private let isRunning: Bool
     private let lock = Mutex<SQLiteRunLock?>(nil)
 
     init(_ address: ResourceAddress, context: ResourceContext) {
-        database = SQLiteDatabase(path: address.rest)
-        bus = EmbeddedBus(database: database, clock: context.clock)
+        database = SQLiteDatabase(path: address.rest, metrics: context.metrics)
+        bus = EmbeddedBus(
+            database: database, clock: context.clock, metrics: context.metrics)
         ledgers = SQLiteLedgerProvider(
             database: database, clock: context.clock, random: context.random,
             isExclusive: context.isRunning)
         events = SQLiteReportStore(database, clock: context.clock)
         isRunning = context.isRunning
+        metrics = context.metrics
     }
 
     var migratesItself: Bool { true }

@@ -1,6 +1,7 @@
 public import Concurrency
 internal import GRPCTransport
 public import Logging
+public import Metrics
 public import PipelineCore
 internal import ReportMessages
 internal import Synchronization
@@ -23,6 +24,7 @@ public final class ReportAPI: RequestService {
     private let clock: PipelineClock
     private let random: RandomSource
     private let logger: Logger
+    private let metrics: MetricRegistry
     private let attached = Mutex<(port: any RequestPort, reads: ReadPath)?>(nil)
     /// Set when the API listens; for those who started it.
     public let isListening = AsyncEvent()
@@ -32,13 +34,14 @@ public final class ReportAPI: RequestService {
 
     public init(
         configuration: Configuration, encoder: any OutcomeEncoder, clock: PipelineClock,
-        random: RandomSource, logger: Logger
+        random: RandomSource, logger: Logger, metrics: MetricRegistry = MetricRegistry()
     ) {
         self.configuration = configuration
         self.encoder = encoder
         self.clock = clock
         self.random = random
         self.logger = logger
+        self.metrics = metrics
     }
 
     /// What is wrong with an address, found out without listening; `nil` if nothing is.
@@ -66,12 +69,17 @@ public final class ReportAPI: RequestService {
         guard let (port, reads) = attached.withLock({ $0 }) else { return }
         let answers = CaseAnswers(
             reads: reads, encoder: encoder, memoryBytes: configuration.memoryBytes,
-            window: configuration.window, clock: clock, random: random)
+            window: configuration.window, clock: clock, random: random,
+            metrics: AnswerMetrics(metrics, address: configuration.address))
         let waiting = reads.cases.map { WaitingReaders(cases: $0, clock: clock) }
+        metrics.setGauge(.waitingReaders, configuration.address) { [weak waiting] in
+            waiting.map { Double($0.count) }
+        }
         let methods = ReportMethods(
             port: port, answers: answers, waiting: waiting, clock: clock,
             source: "grpc://\(configuration.address)")
-        let server = GRPCServer(configuration: .init(address: configuration.address))
+        let server = GRPCServer(
+            configuration: .init(address: configuration.address), metrics: metrics)
         health.set(.serving, for: ReportServiceMethods.serviceName)
         server.add(health)
         server.addReflection(of: ReportDescriptors.files)

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Synchronization
 
 /// A number that only grows, from zero at the start of the process. Any thread; one atomic
@@ -104,6 +105,16 @@ public final class Histogram: Metric {
 
     /// Counts one duration, in seconds.
     public func observe(_ duration: Duration) { observe(seconds(duration)) }
+
+    /// Counts one duration of the monotonic clock.
+    public func observe(nanoseconds: UInt64) { observe(Double(nanoseconds) * 1e-9) }
+
+    /// Counts the time of `body`, whether it returns or throws.
+    public func time<T>(_ body: () throws -> T) rethrows -> T {
+        let start = MonotonicTime.nanosecondsNow
+        defer { observe(nanoseconds: MonotonicTime.nanosecondsNow - start) }
+        return try body()
+    }
 
     /// How many values have been counted.
     public var count: UInt64 {

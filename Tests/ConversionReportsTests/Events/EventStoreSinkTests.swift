@@ -51,6 +51,7 @@ struct EventStoreSinkTests {
             if let error = foldError.withLock({ $0 }) { throw error }
             return try await base.fold(limit: limit)
         }
+        func unfolded(limit: Int) async throws -> Int { try await base.unfolded(limit: limit) }
         func read(_ queries: [ConversionQuery]) async throws -> ConversionReading {
             try await base.read(queries)
         }
@@ -205,6 +206,24 @@ struct EventStoreSinkTests {
             #expect(folds == [0, 0, 1, 1, 2])
             await sink.close()
             #expect(store.folds.withLock { $0 } == 3)
+        }
+    }
+
+    @Test("tells how many deltas a fold has left")
+    func unfolded() async throws {
+        try await StoreKind.sqlite.withStore { store in
+            let told = Mutex<[Int]>([])
+            let sink = EventStoreSink(
+                store: store, stage: "counts", cadence: .init(events: 1, limit: 2), clock: .system,
+                onUnfolded: { count in told.withLock { $0.append(count) } })
+            _ = try await store.positions(of: "events", initial: [0: 0])
+            let silent = EventStoreSink(store: store, stage: "counts", clock: .system)
+            for first in Int64(0)..<4 { try await silent.deliver(Self.chunk(first..<first + 1)) }
+            try await sink.deliver(Self.chunk(4..<5))
+            #expect(told.withLock { $0 } == [3])
+            await sink.close()
+            await sink.close()
+            #expect(told.withLock { $0 } == [3, 1, 0])
         }
     }
 

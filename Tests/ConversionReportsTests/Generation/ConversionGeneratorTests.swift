@@ -110,6 +110,7 @@ struct GatedStore: ReportStore {
     }
     func tryAppending(_ events: EventBatch) async throws { try await inner.tryAppending(events) }
     func fold(limit: Int) async throws -> FoldResult { try await inner.fold(limit: limit) }
+    func unfolded(limit: Int) async throws -> Int { try await inner.unfolded(limit: limit) }
     func owned(byPipeline pipeline: String, stage: String) -> any ReportStore {
         GatedStore(inner: inner.owned(byPipeline: pipeline, stage: stage), gate: gate)
     }

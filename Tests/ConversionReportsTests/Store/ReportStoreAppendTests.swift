@@ -121,8 +121,11 @@ struct ReportStoreAppendTests {
             #expect(try await store.fold(limit: 10) == .folded(0))
             for _ in 0..<25 { try await store.append(batch(), advances: []) }
             #expect(try await store.fold(limit: 10) == .folded(10))
+            #expect(try await store.unfolded(limit: 100) == 15)
+            #expect(try await store.unfolded(limit: 7) == 7)
             #expect(try await store.fold(limit: 10) == .folded(10))
             #expect(try await store.fold(limit: 10) == .folded(5))
+            #expect(try await store.unfolded(limit: 100) == 0)
             #expect(try await views(store) == 25)
         }
     }

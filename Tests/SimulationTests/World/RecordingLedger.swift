@@ -140,6 +140,11 @@ struct RecordingLedger: Ledger {
         try await inner.batches(selection, limit: limit)
     }
     func history(of id: UUID) async throws -> CaseHistory? { try await inner.history(of: id) }
+    func pause(_ parts: Set<LedgerPart>, reason: String) async throws {
+        try await inner.pause(parts, reason: reason)
+    }
+    func resume(_ parts: Set<LedgerPart>) async throws { try await inner.resume(parts) }
+    func pauses() async throws -> [LedgerPart: LedgerPause] { try await inner.pauses() }
     func positions(
         of log: LogName, initial: [Int32: Int64]
     ) async throws -> StoredPositions {

@@ -1,5 +1,6 @@
 internal import Concurrency
 internal import CRdKafka
+internal import Metrics
 internal import PipelineCore
 internal import Synchronization
 
@@ -10,11 +11,14 @@ final class ClientEvents: Sendable {
     /// A consumer's assignments; unused by others.
     let rebalances = RebalanceQueue()
     /// A producer's reports; unused by others.
-    let reports = DeliveryReports()
+    let reports: DeliveryReports
 
+    /// - Parameter failures: counts what a producer did not deliver.
     init(
-        log: KafkaLog?, clock: PipelineClock = .system, history: KafkaHistory = KafkaHistory()
+        log: KafkaLog?, clock: PipelineClock = .system, history: KafkaHistory = KafkaHistory(),
+        failures: Counter? = nil
     ) {
+        reports = DeliveryReports(failures: failures)
         self.log = log
         faults = ClientFaults(clock: clock, history: history)
     }

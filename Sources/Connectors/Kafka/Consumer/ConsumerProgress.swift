@@ -71,6 +71,11 @@ struct ConsumerProgress: Sendable {
         continuity.hasNews ? lastLook.advanced(by: KafkaConsumer.quietInterval) : nil
     }
 
+    /// Up to where a partition has been read; `nil` unless it is assigned.
+    func position(of partition: Int32) -> Int64? {
+        isClosed ? nil : partitions[partition]?.position
+    }
+
     mutating func looked(now: Instant) { lastLook = now }
 
     /// Something has happened after which the log may be another one.
@@ -184,6 +189,9 @@ private struct PartitionProgress: Sendable, Equatable {
 
     /// The log's end was reached: nothing that can be read stands before `offset`.
     mutating func reachedEnd(_ offset: Int64) { end = max(end, offset) }
+
+    /// Everything before this has been handed out, or is not for readers.
+    var position: Int64 { max(next, end) }
 
     /// What can be committed: up to the log's end if all that was read has settled. The stored
     /// position does not move: it goes on from the last record.

@@ -38,6 +38,17 @@ extension KafkaClient {
         return ranges
     }
 
+    /// The offset that the partition's next record will get, as far as is known without asking;
+    /// not blocking.
+    func knownEnd(of topic: String, _ partition: Int32) -> Int64? {
+        var low: Int64 = 0
+        var high: Int64 = 0
+        let code = unsafe withHandle { handle in
+            unsafe rd_kafka_get_watermark_offsets(handle, topic, partition, &low, &high)
+        }
+        return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : nil
+    }
+
     /// Asks again, for a second, while the partition has no leader: a new one gets it a moment
     /// after it is shown.
     private static func untilLed(

@@ -19,6 +19,7 @@ extension KafkaConsumer {
     private func start(_ partitions: [Int32]) async throws {
         let points = try await startingPoints(of: partitions)
         progress.withLock { $0.start(points.stored, now: clock.now) }
+        tellLag(of: partitions)
         try await worker.runAbandonably { [client, topic] in
             try client.assign(topic, points.readable)
         }

@@ -1,5 +1,6 @@
 internal import CRdKafka
 internal import Concurrency
+internal import Metrics
 internal import PipelineCore
 internal import Synchronization
 
@@ -37,6 +38,7 @@ final class KafkaConsumer: BusConsumer {
     let queue: ConsumerQueue
     private let signal = Signal()
     private let heartbeat: Duration
+    private let metrics: MetricRegistry
 
     var topic: String { subscription.topic }
     var events: ClientEvents { client.events }
@@ -44,12 +46,14 @@ final class KafkaConsumer: BusConsumer {
     /// Joins the group. Blocks for as long as it takes to start librdkafka's threads.
     init(
         _ settings: KafkaSettings, _ subscription: Subscription,
-        positions: (any PositionStore)?, clock: PipelineClock, log: KafkaLog?
+        positions: (any PositionStore)?, clock: PipelineClock, log: KafkaLog?,
+        metrics: MetricRegistry = MetricRegistry()
     ) throws(PipelineError) {
         precondition(subscription.maxRecords > 0, "a fetch has room for one record")
         self.subscription = subscription
         self.settings = settings
         self.clock = clock
+        self.metrics = metrics
         client = try KafkaClient(
             RD_KAFKA_CONSUMER, settings.configuration(for: .consumer(group: subscription.group)),
             ClientEvents(log: log, clock: clock, history: settings.history))
@@ -166,6 +170,25 @@ final class KafkaConsumer: BusConsumer {
             look = min(look, since.advanced(by: Self.patience))
         }
         return look
+    }
+}
+
+extension KafkaConsumer {
+    /// Tells from now on how far the partitions are behind, while they are assigned.
+    func tellLag(of partitions: [Int32]) {
+        for partition in partitions {
+            metrics.setGauge(.consumerLag, topic, "\(partition)", subscription.group) {
+                [weak self] in self?.lag(of: partition)
+            }
+        }
+    }
+
+    /// By what librdkafka has heard with its last fetch; asks nobody.
+    private func lag(of partition: Int32) -> Double? {
+        guard let position = progress.withLock({ $0.position(of: partition) }),
+            let end = client.knownEnd(of: topic, partition)
+        else { return nil }
+        return Double(max(0, end - position))
     }
 }
 

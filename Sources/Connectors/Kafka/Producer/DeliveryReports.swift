@@ -1,5 +1,6 @@
 internal import CRdKafka
 internal import Concurrency
+internal import Metrics
 internal import PipelineCore
 internal import Synchronization
 
@@ -30,6 +31,9 @@ final class DeliveryReports: Sendable {
     private let state = Mutex(State())
     /// Sent when reported messages have left librdkafka's queue.
     let room = Signal()
+    private let failures: Counter?
+
+    init(failures: Counter? = nil) { self.failures = failures }
 
     /// Begins a send of that many records.
     func open(_ count: Int) -> UInt32 {
@@ -97,6 +101,8 @@ final class DeliveryReports: Sendable {
     }
 
     private func finish(_ reports: [(UInt32, Int, PipelineError?)], isFromBroker: Bool) {
+        let failed = reports.count { $0.2 != nil }
+        if failed > 0 { failures?.increment(by: failed) }
         let finished = state.withLock { state in
             var finished: [(Resumption<Outcome>, Outcome)] = []
             for (id, index, error) in reports {

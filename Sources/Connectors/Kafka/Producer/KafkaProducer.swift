@@ -1,5 +1,6 @@
 internal import CRdKafka
 internal import Calendar
+public import Metrics
 internal import PipelineCore
 internal import Synchronization
 
@@ -14,12 +15,16 @@ final class KafkaProducer: BusProducer {
     private let settings: KafkaSettings
     private let clock: PipelineClock
     private let log: KafkaLog?
+    private let metrics: ProducerMetrics
 
     /// Connects to nothing yet.
-    init(_ settings: KafkaSettings, clock: PipelineClock, log: KafkaLog?) {
+    init(
+        _ settings: KafkaSettings, clock: PipelineClock, log: KafkaLog?, metrics: ProducerMetrics
+    ) {
         self.settings = settings
         self.clock = clock
         self.log = log
+        self.metrics = metrics
     }
 
     func send(
@@ -107,8 +112,10 @@ final class KafkaProducer: BusProducer {
     private func replace(
         _ old: ProducerSession?, _ topic: String, largestBatch: Int?
     ) async throws -> ProducerSession {
-        let fresh = try await blocking { [settings, clock, log] in
-            try ProducerSession(settings, largestBatch: largestBatch, clock: clock, log: log)
+        let fresh = try await blocking { [settings, clock, log, metrics] in
+            try ProducerSession(
+                settings, largestBatch: largestBatch, clock: clock, log: log,
+                failures: metrics.failures(of: topic))
         }
         return try state.withLock { state in
             guard case .open(var sessions) = state else { throw Self.closed }
@@ -116,6 +123,7 @@ final class KafkaProducer: BusProducer {
             if let other = sessions[topic], other !== old { return other }
             sessions[topic] = fresh
             state = .open(sessions)
+            metrics.add(fresh, topic)
             return fresh
         }
     }
@@ -143,12 +151,14 @@ final class ProducerSession: Sendable {
 
     /// Blocks for as long as it takes to start librdkafka's threads.
     init(
-        _ settings: KafkaSettings, largestBatch: Int?, clock: PipelineClock, log: KafkaLog?
+        _ settings: KafkaSettings, largestBatch: Int?, clock: PipelineClock, log: KafkaLog?,
+        failures: Counter
     ) throws(PipelineError) {
         client = try KafkaClient(
             RD_KAFKA_PRODUCER,
             settings.configuration(for: .producer, largestBatch: largestBatch),
-            ClientEvents(log: log, clock: clock, history: settings.history))
+            ClientEvents(
+                log: log, clock: clock, history: settings.history, failures: failures))
         self.largestBatch = largestBatch
         self.clock = clock
         patience = settings.deliveryTimeout
@@ -159,6 +169,9 @@ final class ProducerSession: Sendable {
         unsafe client.withHandle { unsafe rd_kafka_fatal_error($0, nil, 0) }
             != RD_KAFKA_RESP_ERR_NO_ERROR
     }
+
+    /// Records that have not been reported.
+    var queued: Int { Int(unsafe client.withHandle { unsafe rd_kafka_outq_len($0) }) }
 
     /// Sends all and waits for every report.
     /// - Throws: `CancellationError`, ``PipelineCore/PipelineError``.
@@ -217,4 +230,43 @@ final class ProducerSession: Sendable {
                 handle, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "broken by a test")
         }
     }
+}
+
+/// What the producers of a bus tell, by topic.
+final class ProducerMetrics: Sendable {
+    private struct Weak {
+        weak var session: ProducerSession?
+    }
+    private let registry: MetricRegistry
+    private let sessions = Mutex<[String: [Weak]]>([:])
+
+    init(_ registry: MetricRegistry) { self.registry = registry }
+
+    func failures(of topic: String) -> Counter { registry.counter(.failedRecords, topic) }
+
+    /// Several producers of one topic are counted together.
+    func add(_ session: ProducerSession, _ topic: String) {
+        sessions.withLock { sessions in
+            let living = (sessions[topic] ?? []).filter { $0.session != nil }
+            sessions[topic] = living + [Weak(session: session)]
+        }
+        registry.setGauge(.queuedRecords, topic) { [weak self] in self?.queued(topic) }
+    }
+
+    private func queued(_ topic: String) -> Double {
+        let living = sessions.withLock { $0[topic] ?? [] }.compactMap(\.session)
+        return Double(living.reduce(0) { $0 + $1.queued })
+    }
+}
+
+extension MetricDeclaration {
+    /// Those of Kafka, beside what all buses tell.
+    public static let ofKafka = [queuedRecords, failedRecords]
+
+    fileprivate static let queuedRecords = gauge(
+        "penstock_producer_queued_records", "Records that no broker has acknowledged yet.",
+        labels: "topic")
+    fileprivate static let failedRecords = counter(
+        "penstock_producer_failed_records_total",
+        "Records that were not delivered; most are sent again.", labels: "topic")
 }

@@ -29,9 +29,11 @@ extension PostgresConnection {
         try checkCancellation()
         parameters.removeAll()
         bind(parameters)
-        if isPooled { try sendUnnamed(sql) } else { try send(prepared(sql)) }
-        try flush()
-        return try onlyResult()
+        return try timed {
+            if isPooled { try sendUnnamed(sql) } else { try send(prepared(sql)) }
+            try flush()
+            return try onlyResult()
+        }
     }
 
     /// Runs statements without parameters, separated by semicolons, as one message and one
@@ -184,6 +186,12 @@ extension PostgresConnection {
     public func pipeline(_ body: (inout PostgresPipeline) throws -> Void) throws -> [PostgresResult]
     {
         try checkCancellation()
+        return try timed { try pipelined(body) }
+    }
+
+    private func pipelined(
+        _ body: (inout PostgresPipeline) throws -> Void
+    ) throws -> [PostgresResult] {
         let setsLocally = !localSettings.text.isEmpty && isOutsideTransaction
         guard unsafe PQenterPipelineMode(handle) == 1 else { throw connectionError() }
         var pipeline = PostgresPipeline(connection: self)

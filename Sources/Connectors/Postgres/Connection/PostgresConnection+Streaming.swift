@@ -1,4 +1,6 @@
 internal import CPostgres
+internal import Concurrency
+internal import Metrics
 internal import PipelineCore
 
 extension PostgresConnection {
@@ -27,18 +29,26 @@ extension PostgresConnection {
         guard bindNext(bind) else { return }
         let statement = isPooled ? nil : try prepared(sql)
         guard unsafe PQenterPipelineMode(handle) == 1 else { throw connectionError() }
-        try sendRun(sql, statement)
-        var inFlight = 1
-        func sendAhead() throws {
-            while inFlight < Self.runsInFlight, bindNext(bind) {
-                try sendRun(sql, statement)
-                inFlight += 1
-            }
+        // When each of those in flight was sent.
+        var sent: [UInt64] = []
+        sent.reserveCapacity(Self.runsInFlight)
+        func send() throws {
+            sent.append(MonotonicTime.nanosecondsNow)
+            try sendRun(sql, statement)
         }
+        func sendAhead() throws {
+            while sent.count < Self.runsInFlight, bindNext(bind) { try send() }
+        }
+        try send()
         try sendAhead()
-        while inFlight > 0 {
-            answered(try readRun())
-            inFlight -= 1
+        var lastAnswer: UInt64 = 0
+        while !sent.isEmpty {
+            let answer = try readRun()
+            // The server begins a run when it has answered the one before.
+            let begun = max(sent.removeFirst(), lastAnswer)
+            lastAnswer = MonotonicTime.nanosecondsNow
+            times?.observe(nanoseconds: lastAnswer - begun)
+            answered(answer)
             try sendAhead()
         }
         guard unsafe PQexitPipelineMode(handle) == 1 else { throw connectionError() }
@@ -112,6 +122,12 @@ extension PostgresConnection {
         -> [PostgresResult]
     {
         try checkCancellation()
+        return try timed { try executed(script, from: sources) }
+    }
+
+    private func executed(_ script: PostgresScript, from sources: [(PostgresWriter) -> Void]) throws
+        -> [PostgresResult]
+    {
         guard unsafe PQsendQuery(handle, script.text) == 1 else { throw connectionError() }
         try flush()
         var results: [PostgresResult] = []

@@ -1,6 +1,7 @@
 internal import Concurrency
 internal import Calendar
 internal import CPostgres
+internal import Metrics
 internal import Glibc
 internal import PipelineCore
 
@@ -32,6 +33,8 @@ internal import PipelineCore
     private(set) var isPooled = false
     /// Sets the server settings of each transaction, where it is not empty.
     var localSettings = PostgresScript("")
+    /// How long the statements of a loan took; nothing counts before the first.
+    var times: Histogram?
     private let needsWrites: Bool
     /// Whether it has been made: what the server refuses until then, it refuses to everybody.
     private(set) var hasBegun = false
@@ -162,6 +165,15 @@ internal import PipelineCore
         }
         return unsafe PQstatus(handle) == CONNECTION_OK
     }
+
+    /// Counts the time of a statement, or of several sent together.
+    func timed<T>(_ body: () throws -> T) rethrows -> T {
+        guard let times else { return try body() }
+        return try times.time(body)
+    }
+
+    /// Whether its end has been seen.
+    var isLost: Bool { unsafe PQstatus(handle) != CONNECTION_OK }
 
     /// Whether the next borrower can have it.
     var isClean: Bool {

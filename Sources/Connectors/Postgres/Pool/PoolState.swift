@@ -20,7 +20,7 @@ struct PoolState<Slot: Sendable, Waiter: Sendable>: Sendable {
     private var toldLimit: Int?
     private var idle: [Slot] = []
     private var created = 0
-    private var lent = 0
+    private(set) var lent = 0
     /// Of those, lent for what leaves the last connection to work.
     private var lentToOthers = 0
     private var waiters: [(id: UInt64, purpose: Purpose, waiter: Waiter)] = []
@@ -137,6 +137,9 @@ struct PoolState<Slot: Sendable, Waiter: Sendable>: Sendable {
     mutating func abandon(id: UInt64) -> Waiter? {
         waiters.firstIndex { $0.id == id }.map { waiters.remove(at: $0).waiter }
     }
+
+    /// How many wait for a slot.
+    var waiting: Int { waiters.count }
 
     /// The slots that nobody has.
     var unused: [Slot] { idle }

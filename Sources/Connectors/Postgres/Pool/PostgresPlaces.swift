@@ -47,6 +47,11 @@ final class SharedPlaces: Sendable {
 
     init(connections: Int) { state = Mutex(Guarded(pool: State(limit: connections))) }
 
+    /// Slots that nobody has may have given their connection back.
+    var idleConnections: Int {
+        state.withLock { $0.pool.unused.count { $0.isConnected.load(ordering: .relaxed) } }
+    }
+
     fileprivate func enter(connections: Int?) {
         state.withLock { state in
             state.users += 1

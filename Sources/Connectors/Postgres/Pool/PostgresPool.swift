@@ -1,4 +1,5 @@
 internal import Concurrency
+public import Metrics
 public import PipelineCore
 internal import Synchronization
 
@@ -52,17 +53,20 @@ public final class PostgresPool: Resource {
         public var idleLimit: Duration
         /// Takes what has to be said about the connections.
         public var log: PostgresLog?
+        /// Takes the times of statements and the number of connections.
+        public var metrics: MetricRegistry
 
         public init(
             connections: Int = 6, settings: [String: String] = [:],
             cancellationGrace: Duration = .milliseconds(500), idleLimit: Duration = .seconds(30),
-            log: PostgresLog? = nil
+            log: PostgresLog? = nil, metrics: MetricRegistry = MetricRegistry()
         ) {
             self.connections = connections
             self.settings = settings
             self.cancellationGrace = cancellationGrace
             self.idleLimit = idleLimit
             self.log = log
+            self.metrics = metrics
         }
     }
 
@@ -100,10 +104,12 @@ public final class PostgresPool: Resource {
         }
         self.options = options
         origin = PostgresOrigin(
-            try ConnectionSettings(address, settings: options.settings), log: options.log)
+            try ConnectionSettings(address, settings: options.settings), log: options.log,
+            metrics: options.metrics)
         self.directory = directory
         places = directory.join(
             origin.settings.database, connections: options.connections, isNamed: named != nil)
+        PostgresMetrics.read(places, options.metrics, server: origin.settings.server)
     }
 
     /// Lends a connection to `body`, which runs on the connection's thread: blocking is what it
@@ -126,7 +132,7 @@ public final class PostgresPool: Resource {
         while true {
             let slot = try await acquire(purpose)
             do {
-                let value = try await lend(slot, script, body)
+                let value = try await lend(slot, for: purpose, script, body)
                 await release(slot, from: purpose)
                 return value
             } catch let refusal as NotConnected {
@@ -212,14 +218,16 @@ extension PostgresPool {
         .storeClosed, "the connections have been closed")
 
     private func lend<T: Sendable>(
-        _ slot: PostgresSlot, _ settings: PostgresScript,
+        _ slot: PostgresSlot, for purpose: Purpose, _ settings: PostgresScript,
         _ body: @escaping @Sendable (PostgresConnection) throws -> T
     ) async throws -> T {
         let loan = try slot.signal.begin()
         let era = origin.era
         defer { if era != origin.era { dropOutdated() } }
         return try await withTaskCancellationHandler {
-            try await slot.worker.run { [origin] in try slot.lend(origin, settings, body) }
+            try await slot.worker.run { [origin] in
+                try slot.lend(origin, for: purpose, settings, body)
+            }
         } onCancel: {
             slot.signal.request(loan: loan)
         }

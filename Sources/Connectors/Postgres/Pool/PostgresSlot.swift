@@ -1,4 +1,5 @@
 internal import Concurrency
+internal import Metrics
 internal import PipelineCore
 internal import Synchronization
 
@@ -9,7 +10,11 @@ final class PostgresSlot: @unchecked Sendable {
     private(set) var worker = WorkerThread()
     let signal = CancellationSignal()
     private let grace: Duration
-    private var connection: PostgresConnection?
+    private var connection: PostgresConnection? {
+        didSet { isConnected.store(connection != nil, ordering: .relaxed) }
+    }
+    /// For those who count.
+    let isConnected = Atomic(false)
     /// Whose it is.
     private var origin: PostgresOrigin?
     /// Which of the address's servers the connection belongs to.
@@ -26,13 +31,15 @@ final class PostgresSlot: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - origin: whose connection it has to be.
+    ///   - purpose: what its statements are counted under.
     ///   - settings: server settings that hold during the loan.
     /// - Throws: ``NotConnected`` when there is no connection to be had; what `body` throws.
     func lend<T>(
-        _ origin: PostgresOrigin, _ settings: PostgresScript,
+        _ origin: PostgresOrigin, for purpose: PostgresPool.Purpose, _ settings: PostgresScript,
         _ body: (PostgresConnection) throws -> T
     ) throws -> T {
         let lent = try living(origin)
+        lent.times = origin.metrics.times(of: purpose)
         let ownSettings = lent.localSettings
         if !settings.text.isEmpty {
             lent.localSettings =
@@ -49,6 +56,7 @@ final class PostgresSlot: @unchecked Sendable {
                     "PostgreSQL at \(lent.server) could not be told that a statement was given up,"
                         + " and may go on with it: \(error.message)")
             }
+            if lent.isLost { origin.metrics.lostConnections.increment() }
             if !lent.isClean { connection = nil }
         }
         return try body(lent)
@@ -67,7 +75,10 @@ final class PostgresSlot: @unchecked Sendable {
         }
         if let connection {
             if connection.hasTurnedReadOnly { origin.giveUp(era) }
-            if era == origin.era && connection.isAlive() { return connection }
+            if era == origin.era {
+                if connection.isAlive() { return connection }
+                origin.metrics.lostConnections.increment()
+            }
             self.connection = nil
         }
         era = origin.era
@@ -105,11 +116,13 @@ final class PostgresOrigin: Sendable {
         var isFull = false
     }
     let settings: ConnectionSettings
+    let metrics: PostgresMetrics
     private let state = Mutex(State())
     private let log: PostgresLog?
 
-    init(_ settings: ConnectionSettings, log: PostgresLog?) {
+    init(_ settings: ConnectionSettings, log: PostgresLog?, metrics: MetricRegistry) {
         self.settings = settings
+        self.metrics = PostgresMetrics(metrics, server: settings.server)
         self.log = log
     }
 

@@ -1,3 +1,4 @@
+public import Metrics
 public import PipelineCore
 internal import Synchronization
 
@@ -18,6 +19,9 @@ public final class EmbeddedBus: Bus {
     let pollInterval: Duration?
     private let isMigrated = Mutex(false)
     private let topics = Mutex<[String: EmbeddedTopic]>([:])
+    let metrics: MetricRegistry
+    /// Where partitions of a topic end, as far as this process has seen.
+    private let ends = Mutex<[String: [Int32: Int64]]>([:])
     private let groups = Mutex<[GroupKey: ConsumerGroup]>([:])
 
     /// Partitions of a topic for which nobody wanted a number.
@@ -26,10 +30,12 @@ public final class EmbeddedBus: Bus {
     /// - Parameters:
     ///   - pollInterval: how often to look for what other processes have appended; by default 500
     ///     ms, and never in memory. What this process appends wakes consumers at once.
+    ///   - metrics: takes how far consumers are behind.
     public init(
         database: SQLiteDatabase, clock: PipelineClock, retention: EmbeddedRetention = .init(),
-        pollInterval: Duration? = nil
+        pollInterval: Duration? = nil, metrics: MetricRegistry = MetricRegistry()
     ) {
+        self.metrics = metrics
         self.database = database
         self.clock = clock
         self.retention = retention
@@ -62,6 +68,17 @@ public final class EmbeddedBus: Bus {
     public func probe() async throws { try await database.probe() }
 
     public func close() async { await database.close() }
+
+    /// Partitions have been seen to end there.
+    func seen(_ ends: [Int32: Int64], of topic: String) {
+        self.ends.withLock { all in
+            all[topic, default: [:]].merge(ends) { max($0, $1) }
+        }
+    }
+
+    func knownEnd(of partition: Int, in topic: String) -> Int64? {
+        ends.withLock { $0[topic]?[Int32(partition)] }
+    }
 
     /// - Throws: `fatal` `unknown-topic`.
     func topic(_ name: String) async throws -> EmbeddedTopic {
@@ -245,14 +262,18 @@ final class EmbeddedProducer: BusProducer {
 
     private func append(_ parts: [[StoredMessage]], to topic: EmbeddedTopic) async throws {
         let (clock, retention) = (bus.clock, bus.retention)
-        try await bus.database.write { connection in
+        let ends = try await bus.database.write { connection in
+            var ends: [Int32: Int64] = [:]
             let now = clock.timestamp
-            for (messages, partition) in zip(parts, topic.partitions) where !messages.isEmpty {
+            for (index, partition) in topic.partitions.enumerated() where !parts[index].isEmpty {
                 var log = try PartitionLog(partition, in: connection)
-                try log.append(messages, at: now)
+                try log.append(parts[index], at: now)
                 try log.trim(retention, partitions: topic.partitions.count, now: now)
+                ends[Int32(index)] = log.nextOffset
             }
+            return ends
         }
+        bus.seen(ends, of: topic.name)
     }
 }
 

@@ -1,4 +1,5 @@
 internal import Concurrency
+internal import Metrics
 internal import PipelineCore
 internal import Synchronization
 
@@ -162,6 +163,20 @@ final class EmbeddedConsumer: BusConsumer {
             }
             state.attested.formUnion(stored.witnesses.keys)
         }
+        for partition in missing {
+            bus.metrics.setGauge(
+                .consumerLag, topic.name, "\(partition)", subscription.group
+            ) { [weak self] in self?.lag(of: partition) }
+        }
+    }
+
+    /// By what this process has appended and seen; `nil` unless the partition is this member's.
+    private func lag(of partition: Int) -> Double? {
+        let position = state.withLock { $0.isClosed ? nil : $0.progress[partition].position }
+        guard let position, let end = bus.knownEnd(of: partition, in: topic.name) else {
+            return nil
+        }
+        return Double(max(0, end - position))
     }
 
     private func read(_ partitions: [Int]) async throws -> Fetch {
@@ -174,15 +189,18 @@ final class EmbeddedConsumer: BusConsumer {
             }
         }
         let source = state.withLock(\.source)
-        return try await bus.database.read { [topic, subscription] connection in
+        let (fetch, ends) = try await bus.database.read { [topic, subscription] connection in
             var fetch = PartitionFetch(subscription, source: source)
             for (partition, position) in starts where !fetch.isFull {
                 try fetch.read(
                     partition, number: topic.partitions[partition], from: position,
                     in: connection)
             }
-            return fetch.finish()
+            let ends = try topic.ends(of: starts.map { Int32($0.0) }, in: connection)
+            return (fetch.finish(), ends)
         }
+        bus.seen(ends, of: topic.name)
+        return fetch
     }
 
     /// Notes what is in flight; `false` if a position was rewound meanwhile: then read again.

@@ -4,7 +4,7 @@ internal import PipelineCore
 struct PartitionLog {
     private let number: Int64
     private let connection: SQLiteConnection
-    private var nextOffset: Int64
+    private(set) var nextOffset: Int64
     private var bytes: Int
     private var appended = 0
 

@@ -1,4 +1,5 @@
 internal import Concurrency
+public import Metrics
 public import PipelineCore
 internal import Synchronization
 
@@ -18,6 +19,8 @@ public final class SQLiteDatabase: Resource {
     private let writer: SQLiteSession
     private let reader: SQLiteSession
     private let logBound: LogBound
+    private let writes: Histogram
+    private let reads: Histogram
     /// Sent by topic when this process has appended to it.
     let topicSignals = SignalRegistry()
 
@@ -29,9 +32,11 @@ public final class SQLiteDatabase: Resource {
     ///   - busyTimeout: how long to wait for the lock of another process.
     ///   - logLimit: bytes of write-ahead log beyond which a write waits for readers and empties
     ///     it.
+    ///   - metrics: takes the times of transactions.
     public init(
         path: String, worker: (@Sendable () -> any BlockingWorker)? = nil,
-        busyTimeout: Duration = .seconds(5), logLimit: Int = 64 << 20
+        busyTimeout: Duration = .seconds(5), logLimit: Int = 64 << 20,
+        metrics: MetricRegistry = MetricRegistry()
     ) {
         let file = DatabaseFile(path: path)
         let isInMemory = file.isInMemory
@@ -46,6 +51,8 @@ public final class SQLiteDatabase: Resource {
             ? writer
             : SQLiteSession(worker: make(), file: file) { try opening.open(readOnly: true) }
         logBound = LogBound(file: file, limit: logLimit)
+        writes = metrics.histogram(.databaseSeconds, "sqlite", path, "write")
+        reads = metrics.histogram(.databaseSeconds, "sqlite", path, "read")
     }
 
     /// A database in memory, used on the caller's thread.
@@ -74,10 +81,12 @@ public final class SQLiteDatabase: Resource {
     public func write<Result: Sendable>(
         _ body: @escaping @Sendable (SQLiteConnection) throws -> Result
     ) async throws -> Result {
-        try await writer.run { [logBound] connection in
-            let result = try connection.transaction("BEGIN IMMEDIATE", body)
-            logBound.enforce(on: connection)
-            return result
+        try await writer.run { [logBound, writes] connection in
+            try writes.time {
+                let result = try connection.transaction("BEGIN IMMEDIATE", body)
+                logBound.enforce(on: connection)
+                return result
+            }
         }
     }
 
@@ -85,7 +94,9 @@ public final class SQLiteDatabase: Resource {
     public func read<Result: Sendable>(
         _ body: @escaping @Sendable (SQLiteConnection) throws -> Result
     ) async throws -> Result {
-        try await reader.run { try $0.transaction("BEGIN", body) }
+        try await reader.run { [reads] connection in
+            try reads.time { try connection.transaction("BEGIN", body) }
+        }
     }
 
     /// Moves the write-ahead log into the file and empties it, unless a reader is in the way. For

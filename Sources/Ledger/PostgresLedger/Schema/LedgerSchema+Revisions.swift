@@ -162,4 +162,11 @@ extension LedgerSchema {
 
         create index batches_newest on penstock.batches(stage, batch_no desc);
         """
+
+    /// What operators hold up: `seal`, `generate`, `deliver:` and a sink.
+    static let pauses: PostgresScript = """
+        create table penstock.pauses(
+          stage smallint, part text, since timestamptz not null default clock_timestamp(),
+          reason text not null, primary key(stage, part));
+        """
 }

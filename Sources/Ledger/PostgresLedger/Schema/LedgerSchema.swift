@@ -22,7 +22,7 @@ enum LedgerSchema {
             \(snapshots)
             \(upkeep)
             """,
-            renewal, revisions, refusals, logs, repeats, waits,
+            renewal, revisions, refusals, logs, repeats, waits, pauses,
         ], tables: columns)
 
     /// Builds of the first step's early days made functions of an older text, and one column less.
@@ -90,6 +90,7 @@ extension LedgerSchema {
             "batch_no", "sink", "case_no", "stage", "code", "reason", "attempts", "parked_at",
             "is_due",
         ],
+        "pauses": ["stage", "part", "since", "reason"],
         "dead_letters": [
             "letter_no", "pipeline", "stage", "code", "reason", "attempts", "kept_at", "refusal",
             "resource", "source", "part", "record_no", "recorded_at", "key", "payload",

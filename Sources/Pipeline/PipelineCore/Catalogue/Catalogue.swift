@@ -1,4 +1,5 @@
 public import Logging
+public import Metrics
 
 /// Everything that can be named in a pipeline file. A value, not a global: a test or a third party
 /// makes its own.
@@ -10,16 +11,21 @@ public struct Catalogue: Sendable {
     /// What the errors and refusals of the plug-ins, and of all that runs them, are known by: each
     /// code once.
     public var errorCodes: [ErrorCode]
+    /// What the resources of the connectors, and the service that they are reached by, tell of
+    /// themselves: each metric once.
+    public var metrics: [MetricDeclaration]
 
     public init(
         stages: [any StagePlugin.Type] = [], codecs: [Codec] = [], connectors: [Connector] = [],
-        generators: [GeneratorRegistration] = [], errorCodes: [ErrorCode] = []
+        generators: [GeneratorRegistration] = [], errorCodes: [ErrorCode] = [],
+        metrics: [MetricDeclaration] = []
     ) {
         self.stages = stages
         self.codecs = codecs
         self.connectors = connectors
         self.generators = generators
         self.errorCodes = errorCodes
+        self.metrics = metrics
     }
 
     public func stage(_ type: String) -> (any StagePlugin.Type)? {
@@ -102,12 +108,33 @@ public struct ResourceContext: Sendable {
     public var logger: Logger
     /// Whether this process runs pipelines, and so may claim what only one process may hold.
     public var isRunning: Bool
-    public init(clock: PipelineClock, random: RandomSource, logger: Logger, isRunning: Bool) {
+    /// Where a resource registers what it has to tell of itself. Whoever serves no metrics hands
+    /// in nothing: the resource counts all the same, and nobody looks.
+    public var metrics: MetricRegistry
+    public init(
+        clock: PipelineClock, random: RandomSource, logger: Logger, isRunning: Bool,
+        metrics: MetricRegistry = MetricRegistry()
+    ) {
         self.clock = clock
         self.random = random
         self.logger = logger
         self.isRunning = isRunning
+        self.metrics = metrics
     }
+}
+
+extension MetricDeclaration {
+    /// What connectors to databases have in common; once in a list, whatever their number.
+    public static let ofDatabases = [databaseSeconds]
+
+    /// By OpenTelemetry's
+    /// [conventions](https://opentelemetry.io/docs/specs/semconv/database/database-metrics/): the
+    /// kind of database, where it is (never with credentials), and what was done, of a small closed
+    /// set.
+    public static let databaseSeconds = histogram(
+        "db_client_operation_duration_seconds",
+        "Time up to a database's answer: to a statement or command, or to several sent together.",
+        labels: "db_system_name", "server_address", "db_operation_name")
 }
 
 /// What answers batches, by the name in `"generator"`.

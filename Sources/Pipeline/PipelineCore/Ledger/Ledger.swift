@@ -5,7 +5,9 @@
 /// `retryable` while the store can't be reached (the effect is unknown: look before repeating),
 /// `fenced` when another process has taken over a position (`position-moved`), a batch
 /// (`lease-lost`) or the rule (`rule-outdated`).
-public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes, LedgerInspection {
+public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes, LedgerInspection,
+    LedgerPauses
+{
     /// Creates the stage's row, or takes note of its rule: the higher revision wins. A rule without
     /// a revision takes the stored one if its text is the same, else the next.
     ///

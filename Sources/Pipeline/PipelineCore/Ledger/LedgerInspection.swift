@@ -9,6 +9,58 @@ public protocol LedgerInspection: Sendable {
     func history(of id: UUID) async throws -> CaseHistory?
 }
 
+/// What operators may hold up: it holds for every process that works on the ledger, across
+/// restarts, until it is ended.
+///
+/// Whoever is at work goes on to the end; nothing new is sealed, claimed or handed over. Cases are
+/// accepted as before.
+public protocol LedgerPauses: Sendable {
+    /// Holds the parts up; one that is held up already keeps its time and its reason.
+    func pause(_ parts: Set<LedgerPart>, reason: String) async throws
+    /// Lets the parts go on; others stay as they are.
+    func resume(_ parts: Set<LedgerPart>) async throws
+    func pauses() async throws -> [LedgerPart: LedgerPause]
+}
+
+/// A part of what is done with a ledger's cases.
+public enum LedgerPart: Sendable, Hashable {
+    case sealing
+    case generation
+    /// By the sink's id.
+    case delivery(String)
+
+    /// How ledgers write it.
+    public var text: String {
+        switch self {
+        case .sealing: "seal"
+        case .generation: "generate"
+        case .delivery(let sink): "deliver:\(sink)"
+        }
+    }
+
+    /// `nil` for what no version writes.
+    public init?(text: String) {
+        switch text {
+        case "seal": self = .sealing
+        case "generate": self = .generation
+        default:
+            let prefix = "deliver:"
+            guard text.hasPrefix(prefix) else { return nil }
+            self = .delivery(String(text.dropFirst(prefix.count)))
+        }
+    }
+}
+
+/// Since when and why a part is held up.
+public struct LedgerPause: Sendable, Hashable {
+    public var since: Timestamp
+    public var reason: String
+    public init(since: Timestamp, reason: String) {
+        self.since = since
+        self.reason = reason
+    }
+}
+
 extension LedgerInspection {
     /// Nothing waits, nothing is being generated, nothing is still to be delivered.
     public func isIdle() async throws -> Bool {

@@ -1,3 +1,5 @@
+public import Metrics
+
 /// A log of topics with partitions: Kafka, or a table that behaves like it.
 public protocol Bus: Resource {
     /// Creates the topic if it is not there; an existing one stays as it is.
@@ -111,4 +113,15 @@ public protocol BusProducer: Sendable {
     func send(_ records: [OutgoingRecord], to topic: String) async throws -> [Int: PipelineError]
     /// Waits for what is in flight and releases the connection.
     func close() async
+}
+
+extension MetricDeclaration {
+    /// What the connectors to buses have in common; once in a list, whatever their number.
+    public static let ofBuses = [consumerLag]
+
+    /// Of assigned partitions.
+    public static let consumerLag = gauge(
+        "penstock_consumer_lag_records",
+        "Records of a partition that have not been read, as far as the broker has told; absent while others read it.",
+        labels: "topic", "partition", "group")
 }

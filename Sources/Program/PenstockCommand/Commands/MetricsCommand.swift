@@ -29,7 +29,7 @@ extension PenstockCommand {
                 .init("--format json", "For whoever writes alerts and dashboards."),
             ]
         ) { options, console in
-            let metrics = catalogue.metrics
+            let metrics = catalogue.allMetrics
             switch options.format {
             case .text: for metric in metrics { console.out(metric.text) }
             case .markdown:
@@ -46,11 +46,12 @@ extension PenstockCommand {
 
 extension Catalogue {
     /// All metrics that a process with these plug-ins may serve, by name.
-    var metrics: [MetricDeclaration] {
+    var allMetrics: [MetricDeclaration] {
         let ofStages = stages.flatMap { $0.counters.map { MetricDeclaration($0) } }
         let all =
             MetricDeclaration.ofProcesses + MetricDeclaration.ofReadiness
-            + MetricDeclaration.ofPipelines + MetricDeclaration.ofGenerators + ofStages
+            + MetricDeclaration.ofStores + MetricDeclaration.ofPipelines
+            + MetricDeclaration.ofGenerators + ofStages + metrics
         return all.sorted { $0.name < $1.name }
     }
 }

@@ -1,3 +1,4 @@
+internal import AdminHTTP
 internal import CommandLineInterface
 internal import Glibc
 internal import Metrics

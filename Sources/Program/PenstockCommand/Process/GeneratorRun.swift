@@ -17,10 +17,12 @@ struct GeneratorRun: Sendable {
     func run() async throws {
         logger.takeGRPCLog()
         let clock = PipelineClock.system
+        let registry = MetricRegistry()
         var resources = OpenResources(
             catalogue: catalogue,
             context: ResourceContext(
-                clock: clock, random: RandomSource(), logger: logger, isRunning: false))
+                clock: clock, random: RandomSource(), logger: logger, isRunning: false,
+                metrics: registry))
         let address = try StandardStoreAddress.of(options.store)
         let store = try resources.openStore(address)
         guard store.isThere else {
@@ -30,14 +32,13 @@ struct GeneratorRun: Sendable {
             )
         }
         if store.migratesItself { try await store.migrate() }
-        let registry = MetricRegistry()
         let metrics = GeneratorMetrics(registry: registry)
         var settings = ReportGeneratorServer.Configuration(
             address: String(options.listen.dropFirst("grpc://".count)))
         settings.grace = options.service.grace
         let server = ReportGeneratorServer(
             configuration: settings, generator: ConversionGenerator(store: store.reports),
-            clock: clock, logger: logger, observe: metrics.observe)
+            clock: clock, logger: logger, metrics: registry, observe: metrics.observe)
         let monitor = ReadinessMonitor(
             resources: resources.named, generator: server, stop: stop.event, clock: clock)
         monitor.expose(in: registry)
@@ -49,8 +50,7 @@ struct GeneratorRun: Sendable {
         try await OpenResources.refuseMistakes(in: [store], until: stop.event)
         let manager = ServiceManager(ProcessEnvironment.variables)
         async let _ = manager?.tell(
-            readiness: { monitor.readiness }, stop: stop.event, clock: clock
-        ) { nil }
+            { monitor.readiness }, stop: stop.event, clock: clock, status: { nil })
         do { try await serve(server, monitor) } catch {
             stop.request()
             throw error

@@ -53,7 +53,8 @@ struct ProcessRun: Sendable {
         var resources = OpenResources(
             catalogue: catalogue,
             context: ResourceContext(
-                clock: clock, random: random, logger: logger, isRunning: true))
+                clock: clock, random: random, logger: logger, isRunning: true,
+                metrics: registry))
         var runs: [PipelineRun] = []
         var refusals: [RefusalLog] = []
         var observers: [(pipeline: String, metrics: PipelineMetrics)] = []
@@ -80,6 +81,7 @@ struct ProcessRun: Sendable {
             resources: resources.named, runs: runs, services: services, stop: end,
             clock: clock, isReady: { ready.set() })
         monitor.expose(in: registry)
+        resources.expose(in: registry)
         self.monitor.replace(by: monitor) { [observers] in Self.status(of: observers) }
         logger.notice(
             "running",

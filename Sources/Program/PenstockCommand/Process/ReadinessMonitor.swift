@@ -1,5 +1,6 @@
-internal import Concurrency
 internal import Metrics
+internal import AdminHTTP
+internal import Concurrency
 internal import PipelineCore
 internal import PipelineRuntime
 internal import ReportService
@@ -187,7 +188,7 @@ extension Resource {
 
 extension MetricDeclaration {
     /// Those of every process that serves metrics.
-    static let ofReadiness: [MetricDeclaration] = [ready, resourceUp, storeBytes, storeFreeBytes]
+    static let ofReadiness: [MetricDeclaration] = [ready, resourceUp]
 
     fileprivate static let ready = gauge(
         "penstock_ready", "1 while the process can do its work, as /readyz says; 0 otherwise.")

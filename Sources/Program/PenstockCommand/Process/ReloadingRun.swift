@@ -1,3 +1,4 @@
+internal import AdminHTTP
 internal import CommandLineInterface
 internal import Concurrency
 internal import Logging
@@ -49,8 +50,7 @@ struct ReloadingRun: Sendable {
         defer { withExtendedLifetime(admin) {} }
         let manager = ServiceManager(ProcessEnvironment.variables)
         async let _ = manager?.tell(
-            readiness: { current.readiness }, stop: stop.event, clock: .system,
-            status: { current.status })
+            { current.readiness }, stop: stop.event, clock: .system, status: { current.status })
         var definitions = first
         var former: [PipelineDefinition]?
         while true {
@@ -163,22 +163,22 @@ private final class WatchedFiles: Sendable {
 
 /// The monitor of what runs now.
 final class CurrentMonitor: Sendable {
-    private struct Current: Sendable {
-        var monitor: ReadinessMonitor
-        var status: @Sendable () -> String?
+    private struct State {
+        var monitor: ReadinessMonitor?
+        var status: @Sendable () -> String? = { nil }
     }
-    private let current = Mutex<Current?>(nil)
+    private let state = Mutex(State())
 
     /// - Parameter status: what waits, in a few words; `nil` while nobody knows.
     func replace(by monitor: ReadinessMonitor, status: @escaping @Sendable () -> String?) {
-        current.withLock { $0 = Current(monitor: monitor, status: status) }
+        state.withLock { $0 = State(monitor: monitor, status: status) }
     }
 
     var readiness: Readiness {
-        current.withLock { $0 }?.monitor.readiness ?? .notReady(reason: "is starting")
+        state.withLock { $0.monitor }?.readiness ?? .notReady(reason: "is starting")
     }
-    var details: String { current.withLock { $0 }?.monitor.details ?? "" }
-    var status: String? { current.withLock { $0 }?.status() }
+    var details: String { state.withLock { $0.monitor }?.details ?? "" }
+    var status: String? { state.withLock { $0.status }() }
 }
 
 extension MetricDeclaration {

@@ -1,3 +1,4 @@
+internal import AdminHTTP
 internal import Concurrency
 internal import Glibc
 internal import Metrics
@@ -30,9 +31,11 @@ struct ServiceManager: Sendable {
 
     /// Tells of the start, of what waits, and of the stop, until it is cancelled.
     ///
-    /// - Parameter status: what waits, in a few words; `nil` while nobody knows.
+    /// - Parameters:
+    ///   - readiness: asked now and then.
+    ///   - status: what waits, in a few words; `nil` while nobody knows.
     func tell(
-        readiness: @Sendable () -> Readiness, stop: AsyncEvent, clock: PipelineClock,
+        _ readiness: @Sendable () -> Readiness, stop: AsyncEvent, clock: PipelineClock,
         status: @Sendable () -> String?
     ) async {
         var (isStarting, isStopping, told) = (true, false, "")

@@ -18,6 +18,8 @@ struct StageView: Sendable {
     let batches: [BatchRecord]
     /// Outcomes that a sink has refused, by the sink's id; only sinks that have some.
     let parked: [String: Int]
+    /// What an operator holds up.
+    let pauses: [LedgerPart: LedgerPause]
 
     /// - Throws: ``PipelineError`` when the store can't be read.
     init(
@@ -33,6 +35,7 @@ struct StageView: Sendable {
         isManual = barrier.isManual
         batches = try await barrier.ledger.batches(selection, limit: limit)
         parked = try await barrier.ledger.parkedCounts().filter { $0.value > 0 }
+        pauses = try await barrier.ledger.pauses()
     }
 
     /// When and why the open batch is sealed: `sealed at 512 cases, or at 14:05:00Z by max_age`.
@@ -59,6 +62,10 @@ struct StageView: Sendable {
         var lines = [
             "\(pipeline), stage \(stage), rule revision \(overview.revision), at \(overview.clock.toSeconds)"
         ]
+        for (part, pause) in pauses.sorted(by: { $0.key.text < $1.key.text }) {
+            lines.append(
+                "  paused      \(part.spoken) since \(pause.since.toSeconds): \(pause.reason)")
+        }
         let age = open.oldest.map {
             ", the oldest for \($0.duration(to: overview.clock).spoken)"
         }
@@ -196,8 +203,29 @@ struct StageView: Sendable {
                 "parked",
                 .object(parked.sorted { $0.key < $1.key }.map { ($0.key, .number($0.value)) })
             ),
+            (
+                "paused",
+                .array(
+                    pauses.sorted { $0.key.text < $1.key.text }.map { part, pause in
+                        .object([
+                            ("part", .string(part.text)), ("since", pause.since.json),
+                            ("reason", .string(pause.reason)),
+                        ])
+                    })
+            ),
             ("batches", .array(batches.map(\.json))),
         ])
+    }
+}
+
+extension LedgerPart {
+    /// For people.
+    var spoken: String {
+        switch self {
+        case .sealing: "sealing"
+        case .generation: "generation"
+        case .delivery(let sink): "delivery to \(sink)"
+        }
     }
 }
 

@@ -34,16 +34,21 @@ public final class EventStoreSink: RecordSink {
     private let clock: PipelineClock
     private let onFold: @Sendable ((any Error)?) -> Void
     private let onRefusals: @Sendable (PipelineError?) -> Void
+    private let onUnfolded: @Sendable (Int) -> Void
+    /// Deltas are counted up to so many.
+    private static let countedDeltas = 100_000
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - stage: the stage's id, for rejections.
     ///   - onFold: told of each fold, with the error of one that failed. The events are safe and
     ///     reports are right without it, so the sink goes on and tries again later.
+    ///   - onUnfolded: told how many deltas a fold has left, counted up to 100,000.
     ///   - onRefusals: told of each chunk that the store refuses to the last event, all for one
     ///     reason, and with `nil` of each of which it takes some.
     public init(
         store: any ReportStore, stage: String, cadence: Cadence = Cadence(), clock: PipelineClock,
+        onUnfolded: @escaping @Sendable (Int) -> Void = { _ in },
         onRefusals: @escaping @Sendable (PipelineError?) -> Void = { _ in },
         onFold: @escaping @Sendable ((any Error)?) -> Void = { _ in }
     ) {
@@ -53,6 +58,7 @@ public final class EventStoreSink: RecordSink {
         self.clock = clock
         self.onFold = onFold
         self.onRefusals = onRefusals
+        self.onUnfolded = onUnfolded
         state = Mutex(State(lastFold: clock.now))
     }
 
@@ -130,6 +136,9 @@ public final class EventStoreSink: RecordSink {
             // There are more: go on after the next chunk.
             if result == .folded(cadence.limit) {
                 state.withLock { $0.unfolded = cadence.events }
+                onUnfolded(try await store.unfolded(limit: Self.countedDeltas))
+            } else if result != .busy {
+                onUnfolded(0)
             }
         } catch {
             onFold(error)

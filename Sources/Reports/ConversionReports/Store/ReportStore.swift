@@ -43,6 +43,9 @@ public protocol ReportStore: PositionStore {
     /// Reports do not depend on it; it keeps the deltas few.
     func fold(limit: Int) async throws -> FoldResult
 
+    /// How many deltas are not folded, counted up to `limit`.
+    func unfolded(limit: Int) async throws -> Int
+
     /// Answers all queries in one statement over one snapshot; equal ones are computed once.
     func read(_ queries: [ConversionQuery]) async throws -> ConversionReading
 

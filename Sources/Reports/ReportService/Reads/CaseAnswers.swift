@@ -1,5 +1,6 @@
 internal import Concurrency
 internal import Memory
+public import Metrics
 internal import PipelineCore
 internal import Protobuf
 internal import ReportMessages
@@ -24,11 +25,14 @@ final class CaseAnswers: Sendable {
     private let retention: Duration?
     private let clock: PipelineClock
     private let schedule: PollSchedule
+    private let metrics: AnswerMetrics
 
     init(
         reads: ReadPath, encoder: any OutcomeEncoder, memoryBytes: Int, window: Duration,
-        clock: PipelineClock, random: RandomSource
+        clock: PipelineClock, random: RandomSource,
+        metrics: AnswerMetrics = AnswerMetrics(MetricRegistry(), address: "")
     ) {
+        self.metrics = metrics
         finished = MemoryCache(capacityBytes: memoryBytes, clock: clock)
         cache = reads.cache
         retention = reads.retention
@@ -42,7 +46,11 @@ final class CaseAnswers: Sendable {
     func run() async throws { try await batcher?.run() }
 
     /// The encoded `GetReportResponse`, if memory holds it. Does not wait.
-    func inMemory(_ id: UUID) -> Bytes? { finished.value(of: id.description) }
+    func inMemory(_ id: UUID) -> Bytes? {
+        let known = finished.value(of: id.description)
+        (known == nil ? metrics.misses : metrics.hits).increment()
+        return known
+    }
 
     enum Answer: Sendable {
         /// The encoded `GetReportResponse` of a case in a final state.
@@ -53,7 +61,7 @@ final class CaseAnswers: Sendable {
 
     /// - Throws: ``PipelineError`` `retryable` when the ledger can't be reached.
     func answer(_ id: UUID, fresh: Bool = false) async throws -> Answer {
-        if let known = inMemory(id) { return .final(known) }
+        if let known = finished.value(of: id.description) { return .final(known) }
         if !fresh, let cached = await cache?.lookup([id]).first ?? nil {
             keep(
                 cached, id, retention == nil ? Self.finishedTimeToLive : Self.agelessTimeToLive)
@@ -84,6 +92,33 @@ final class CaseAnswers: Sendable {
             CacheEntry(
                 key: id.description, value: Array(encoded)[...], timeToLive: timeToLive))
     }
+}
+
+/// How often memory had the report that was asked for.
+struct AnswerMetrics: Sendable {
+    let hits: Counter
+    let misses: Counter
+
+    /// - Parameter address: of the API.
+    init(_ registry: MetricRegistry, address: String) {
+        hits = registry.counter(.memoryHits, address)
+        misses = registry.counter(.memoryMisses, address)
+    }
+}
+
+extension MetricDeclaration {
+    /// Those of the report API, beside what its server tells.
+    public static let ofReportAPIs = [memoryHits, memoryMisses, waitingReaders]
+
+    fileprivate static let memoryHits = counter(
+        "penstock_report_memory_hits_total",
+        "Reads of a report that the API's memory answered at once.", labels: "server_address")
+    fileprivate static let memoryMisses = counter(
+        "penstock_report_memory_misses_total",
+        "Reads for which the shared cache or the ledger was asked.", labels: "server_address")
+    static let waitingReaders = gauge(
+        "penstock_waiting_readers", "Calls of WaitReport that wait for an outcome.",
+        labels: "server_address")
 }
 
 /// Collects the misses of a few milliseconds into one statement, one statement at a time.

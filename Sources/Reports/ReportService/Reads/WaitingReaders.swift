@@ -33,6 +33,8 @@ final class WaitingReaders: Sendable {
         self.clock = clock
     }
 
+    var count: Int { state.withLock(\.readers.count) }
+
     /// Returns when the case may have an outcome, or at the deadline: who waits has to ask then.
     /// - Throws: ``PipelineError`` `retryable` when the ledger can't be reached;
     ///   `CancellationError`.

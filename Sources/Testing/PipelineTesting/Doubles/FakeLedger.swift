@@ -180,6 +180,9 @@ public final class FakeLedger: Ledger {
         []
     }
     public func history(of id: UUID) async throws -> CaseHistory? { nil }
+    public func pause(_ parts: Set<LedgerPart>, reason: String) async throws {}
+    public func resume(_ parts: Set<LedgerPart>) async throws {}
+    public func pauses() async throws -> [LedgerPart: LedgerPause] { [:] }
 }
 
 extension FakeLedger {

@@ -119,6 +119,39 @@ extension LedgerConformance {
                 history.batch(of: history.attempts[0])?.state, .done, "the batch's state")
             try requireEqual(history.batch(of: history.attempts[1]), nil, "the open batch")
         },
+        check("what is paused is not begun, in any process, and goes on when it is resumed") {
+            fixture in
+            let ledger = try await fixture.ledger(.count(2), maxBatch: 2)
+            let beside = try await fixture.ledger(.count(2), maxBatch: 2)
+            try await ledger.add(fixture.cases(4))
+            try await ledger.pause([.sealing], reason: "inventory")
+            try requireEqual(try await beside.sealAll(), [], "sealed")
+            try requireEqual(try await ledger.overview().open.count, 4, "waiting")
+            try await beside.add(fixture.cases(1))
+            try await beside.resume([.sealing])
+            try requireEqual(try await ledger.sealAll().count, 2, "sealed")
+
+            try await ledger.pause([.generation, .delivery("a")], reason: "inventory")
+            try require(try await beside.claim(worker: "w", lease: .hours(1)) == nil, "claimed")
+            let paused = try await beside.pauses()
+            try requireEqual(Set(paused.keys), [.generation, .delivery("a")], "pauses")
+            try requireEqual(paused[.generation]?.reason, "inventory", "reason")
+            try await beside.pause([.generation], reason: "again")
+            try requireEqual(try await ledger.pauses(), paused, "a repeat changes something")
+            try await beside.resume([.generation])
+            let batch = try await ledger.claimOne()
+            try await ledger.commit(fixture.commit(batch, sinks: ["a", "b"]))
+            for sink in ["a", "b"] {
+                let delivery = try await beside.claimDelivery(
+                    sink: sink, worker: "w", lease: .hours(1))
+                try requireEqual(delivery == nil, sink == "a", "a delivery to \(sink)")
+            }
+            try await ledger.resume([.sealing, .generation, .delivery("a")])
+            try requireEqual(try await ledger.pauses(), [:], "pauses")
+            _ = try requireValue(
+                try await ledger.claimDelivery(sink: "a", worker: "w", lease: .hours(1)),
+                "delivery")
+        },
         check("a claim tells when its cases were accepted") { fixture in
             let ledger = try await fixture.ledger(.count(2), maxBatch: 2)
             let before = try await fixture.clock(of: ledger)

@@ -117,12 +117,15 @@ final class Connections: Sendable {
 
     /// Accepts one connection and closes it, with the descriptor that is kept for this: the client
     /// learns at once that there is no room.
-    func turnAway(at listener: Int32) {
+    ///
+    /// - Returns: whether there was one.
+    func turnAway(at listener: Int32) -> Bool {
         state.withLock { state in
             close(state.spare)
             let refused = penstock_accept(listener, nil, nil)
             if refused >= 0 { close(refused) }
             state.spare = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
+            return refused >= 0
         }
     }
 

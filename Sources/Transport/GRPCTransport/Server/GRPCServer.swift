@@ -1,4 +1,5 @@
 internal import Concurrency
+public import Metrics
 internal import Synchronization
 
 /// A gRPC server over the C core.
@@ -28,6 +29,7 @@ public final class GRPCServer: Sendable {
     /// The settings that the server was created with.
     public let configuration: Configuration
     private let runner: any GRPCTaskRunner
+    private let metrics: ServerMetrics
     private let openCalls: OpenCalls
     private let state = Mutex(State.configuring(ServerMethods()))
     private let stopped = AsyncEvent()
@@ -36,12 +38,14 @@ public final class GRPCServer: Sendable {
     ///
     /// - Parameters:
     ///   - configuration: The address and the limits.
+    ///   - metrics: Takes the times of calls and the number of connections.
     ///   - runner: Starts the asynchronous part of calls.
     public init(
-        configuration: Configuration = Configuration(),
+        configuration: Configuration = Configuration(), metrics: MetricRegistry = MetricRegistry(),
         runner: any GRPCTaskRunner = UnstructuredTaskRunner()
     ) {
         self.configuration = configuration
+        self.metrics = ServerMetrics(metrics, address: configuration.address)
         self.runner = runner
         openCalls = OpenCalls(limit: configuration.maxConcurrentCalls)
     }
@@ -120,12 +124,14 @@ public final class GRPCServer: Sendable {
             guard case .configuring(let methods) = state else {
                 preconditionFailure("a server is started once")
             }
-            let listener = try Listener(configuration)
+            let listener = try Listener(configuration, metrics)
+            let times = methods.unary.map { metrics.times(of: $0.path) }
             let shards = (0..<max(1, configuration.queues)).map { _ in
                 ServerShard(
-                    configuration, methods: methods, connections: listener.connections,
-                    openCalls: openCalls, runner: runner)
+                    configuration, methods: methods, times: times,
+                    connections: listener.connections, openCalls: openCalls, runner: runner)
             }
+            metrics.read(listener.connections, openCalls)
             let threads: [NativeThread]
             do throws(GRPCError) { threads = try startThreads(listener, shards) } catch {
                 state = .stopping

@@ -2,6 +2,7 @@ internal import CGRPC
 internal import Calendar
 internal import Concurrency
 internal import Glibc
+internal import Metrics
 internal import Synchronization
 
 /// Accepts connections on a thread of its own, and hands them to the shards in turn.
@@ -20,6 +21,7 @@ final class Listener: Sendable {
     let connections: Connections
     private let address: ListenAddress
     private let keepaliveTimeout: Duration
+    private let metrics: ServerMetrics
     private let isStopping = Atomic(false)
     /// A pipe that ends the thread's wait.
     private let wake: (reading: Int32, writing: Int32)
@@ -29,8 +31,11 @@ final class Listener: Sendable {
     private let thread = Mutex<NativeThread?>(nil)
 
     /// Binds and listens, without accepting.
-    init(_ configuration: GRPCServer.Configuration) throws(GRPCError) {
+    init(
+        _ configuration: GRPCServer.Configuration, _ metrics: ServerMetrics
+    ) throws(GRPCError) {
         let address = try ListenAddress(configuration.address)
+        self.metrics = metrics
         self.address = address
         keepaliveTimeout = configuration.keepaliveTimeout
         connections = try Connections(
@@ -122,7 +127,7 @@ final class Listener: Sendable {
                 if connections.makeRoom() {
                     if connections.count >= connections.limit { return false }
                 } else {
-                    connections.turnAway(at: listener)
+                    if connections.turnAway(at: listener) { metrics.refusedConnections.increment() }
                     continue
                 }
             }
@@ -135,7 +140,7 @@ final class Listener: Sendable {
                 let text = unsafe String(cString: strerror(error))
                 trouble.withLock { $0 = "connections can't be accepted: \(text)" }
                 if error == EMFILE || error == ENFILE, !connections.giveWay() {
-                    connections.turnAway(at: listener)
+                    if connections.turnAway(at: listener) { metrics.refusedConnections.increment() }
                 }
                 return false
             }

@@ -32,6 +32,8 @@ final class OpenCalls: Sendable {
 
     init(limit: Int) { self.limit = limit }
 
+    var count: Int { state.withLock(\.calls.count) }
+
     /// Lets a call in.
     ///
     /// - Parameter connection: does not count as idle meanwhile.

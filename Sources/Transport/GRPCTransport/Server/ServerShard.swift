@@ -1,4 +1,5 @@
 internal import CGRPC
+internal import Concurrency
 internal import Synchronization
 
 /// A server of the C core with one completion queue, and all that the queue's one thread does:
@@ -15,6 +16,8 @@ final class ServerShard: @unchecked Sendable {
     let queue = CompletionQueue()
     let handle: ServerHandle
     let methods: ServerMethods
+    /// Of the unary methods.
+    let times: [CallTimes]
     let registrations: (unary: [RegisteredMethod], streams: [RegisteredMethod])
     let connections: Connections
     let openCalls: OpenCalls
@@ -36,12 +39,13 @@ final class ServerShard: @unchecked Sendable {
     private static let manySlots = 2_048
 
     init(
-        _ configuration: GRPCServer.Configuration, methods: ServerMethods,
+        _ configuration: GRPCServer.Configuration, methods: ServerMethods, times: [CallTimes],
         connections: Connections, openCalls: OpenCalls, runner: any GRPCTaskRunner
     ) {
         let handle = ServerHandle(configuration.arguments)
         self.handle = handle
         self.methods = methods
+        self.times = times
         self.connections = connections
         self.openCalls = openCalls
         self.runner = runner
@@ -107,11 +111,13 @@ final class ServerShard: @unchecked Sendable {
     /// A call has arrived.
     func received(_ call: UnaryCall) {
         if isOver { return call.request.releaseCall() }
+        call.receivedAt = MonotonicTime.nanosecondsNow
         requestUnaryCall(of: call.method)
         openSlots += 1
         mostSlots = max(mostSlots, openSlots)
         if openSlots > maxOpenCalls {
             call.request.refuse(.resourceExhausted, "too many calls are open")
+            times[call.method].ended(.resourceExhausted, since: call.receivedAt)
             return ended(call)
         }
         let method = methods.unary[call.method]

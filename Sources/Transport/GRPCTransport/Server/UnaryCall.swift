@@ -12,6 +12,8 @@ final class UnaryCall: Completion, @unchecked Sendable {
     let method: Int
     let request = RequestedCall()
     private unowned let shard: ServerShard
+    /// When its request came, by the monotonic clock; set before a task borrows the slot.
+    var receivedAt: UInt64 = 0
     private var phase = Phase.awaitingRequest
     /// Completions still to come before the slot is free again.
     private var outstanding = 1
@@ -70,11 +72,13 @@ final class UnaryCall: Completion, @unchecked Sendable {
         case .success(let response):
             batch.sendMessage(ByteBuffer(copying: response))
             batch.sendStatus(nil)
+            shard.times[method].ended(.ok, since: receivedAt)
             start(batch)
         case .failure(let error):
             let status = OutgoingStatus(error)
             outgoingStatus = status
             batch.sendStatus(status)
+            shard.times[method].ended(error.code, since: receivedAt)
             start(batch)
         }
     }

@@ -131,6 +131,10 @@ enum PostgresReportSQL {
         SELECT count(*) FROM gone
         """
 
+    static let unfolded = """
+        SELECT count(*) FROM (SELECT FROM conversion.rollup_deltas LIMIT $1::bigint) AS waiting
+        """
+
     /// Answers queries `$1` (product), `$2` (checkout or null), `$3` (start), `$4` (end): arrays of
     /// equal length.
     ///

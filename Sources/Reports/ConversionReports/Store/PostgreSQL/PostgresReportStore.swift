@@ -97,6 +97,13 @@ public final class PostgresReportStore: ReportStore {
         }
     }
 
+    public func unfolded(limit: Int) async throws -> Int {
+        try await pool.withConnection(for: .bulk) { connection in
+            try connection.query(PostgresReportSQL.unfolded) { $0.add(int8: Int64(limit)) }
+                .int(0, 0)
+        }
+    }
+
     public func read(_ queries: [ConversionQuery]) async throws -> ConversionReading {
         try await pool.withConnection(for: .bulk, settings: Self.readSettings) { connection in
             if queries.isEmpty {

@@ -105,6 +105,12 @@ public struct SQLiteReportStore: ReportStore {
         }
     }
 
+    public func unfolded(limit: Int) async throws -> Int {
+        try await database.read { connection in
+            try connection.first(SQLiteReportSQL.foldBound, limit) { $0.int(1) } ?? 0
+        }
+    }
+
     public func read(_ queries: [ConversionQuery]) async throws -> ConversionReading {
         let parameter = queries.jsonParameter()
         return try await database.read { [clock] connection in

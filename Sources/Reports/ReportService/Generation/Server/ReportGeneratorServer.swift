@@ -1,6 +1,7 @@
 public import Concurrency
 internal import GRPCTransport
 public import Logging
+public import Metrics
 public import PipelineCore
 internal import ReportMessages
 internal import Synchronization
@@ -27,6 +28,7 @@ public final class ReportGeneratorServer: Sendable {
     private let configuration: Configuration
     private let methods: GeneratorMethods
     private let logger: Logger
+    private let metrics: MetricRegistry
     /// Set when the service listens.
     public let isListening = AsyncEvent()
     private let boundPort = Mutex(0)
@@ -35,13 +37,16 @@ public final class ReportGeneratorServer: Sendable {
 
     /// - Parameters:
     ///   - generator: answers the batches, whose cases hold canonical `ReportRequest`s.
+    ///   - metrics: takes the times of calls and the number of connections.
     ///   - observe: is told of every run.
     public init(
         configuration: Configuration, generator: any Generator, clock: PipelineClock,
-        logger: Logger, observe: @escaping @Sendable (ServedRun) -> Void = { _ in }
+        logger: Logger, metrics: MetricRegistry = MetricRegistry(),
+        observe: @escaping @Sendable (ServedRun) -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.logger = logger
+        self.metrics = metrics
         methods = GeneratorMethods(
             generator: generator, clock: clock, logger: logger, observe: observe)
     }
@@ -70,7 +75,7 @@ public final class ReportGeneratorServer: Sendable {
         var settings = GRPCServer.Configuration(address: configuration.address)
         settings.maxMessageBytes = GenerationLimits.messageBytes
         settings.maxConcurrentCalls = configuration.maxRuns
-        let server = GRPCServer(configuration: settings)
+        let server = GRPCServer(configuration: settings, metrics: metrics)
         health.set(.serving, for: ReportGeneratorServiceMethods.serviceName)
         methods.add(to: server)
         server.add(health)

@@ -1,5 +1,6 @@
 internal import CMicrohttpd
 internal import Glibc
+public import Metrics
 
 /// Serves metrics and health over HTTP from one thread of
 /// [libmicrohttpd](https://www.gnu.org/software/libmicrohttpd/manual/libmicrohttpd.html)'s own.
