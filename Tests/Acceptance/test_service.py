@@ -93,6 +93,23 @@ def test_what_is_missing_is_told_and_ready_only_once_it_is_there(embedded, tmp_p
     embedded.stop(generator)
 
 
+def test_a_reload_is_no_stop(embedded, tmp_path):
+    manager = Manager(tmp_path)
+    process = embedded.start(embedded.write(change=rule), NOTIFY_SOCKET=manager.name)
+    manager.hears("STATUS=open 0/5")
+
+    def wider(stages, document):
+        rule(stages, document)
+        stages["batch"]["trigger"]["any"][0]["count"] = 7
+        stages["batch"]["max_batch"] = 7
+    embedded.write(change=wider)
+    process.send_signal(signal.SIGHUP)
+    manager.hears("STATUS=open 0/7")
+    assert manager.lines("STOPPING") == [] and manager.lines("READY") == ["READY=1"]
+    assert "STATUS=stopping" not in manager.lines()
+    embedded.stop(process)
+
+
 def test_a_generator_tells_too(embedded, tmp_path):
     manager = Manager(tmp_path)
     embedded.call("sample-data", "--products", 1, "--days", 1)

@@ -42,7 +42,6 @@ struct GeneratorRun: Sendable {
         let monitor = ReadinessMonitor(
             resources: resources.named, generator: server, stop: stop.event, clock: clock)
         monitor.expose(in: registry)
-        resources.expose(in: registry)
         let admin = try AdminServer(
             options.service.admin, registry: registry, monitor: monitor)
         logger.notice(

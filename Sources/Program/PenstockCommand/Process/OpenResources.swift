@@ -1,7 +1,6 @@
 internal import Concurrency
 internal import CommandLineInterface
 internal import ConfigurationDiagnostics
-internal import Metrics
 internal import PipelineConfiguration
 internal import PipelineCore
 internal import StandardCatalogue
@@ -95,14 +94,6 @@ struct OpenResources {
         }
     }
 
-    /// Serves what stores take of this machine's disk as gauges.
-    func expose(in registry: MetricRegistry) {
-        for case (let name, let store as any StandardStore) in named where store.disk != nil {
-            registry.setGauge(.storeBytes, name) { store.disk.map { Double($0.bytes) } }
-            registry.setGauge(.storeFreeBytes, name) { store.disk.map { Double($0.freeBytes) } }
-        }
-    }
-
     /// Closes all, side by side: one that hangs keeps no other from its farewell.
     func close(_ openWork: OpenWork = OpenWork()) async {
         await withTaskGroup(of: Void.self) { group in
@@ -116,16 +107,4 @@ struct OpenResources {
             }
         }
     }
-}
-
-extension MetricDeclaration {
-    /// Those of a process with an embedded store.
-    static let ofStores: [MetricDeclaration] = [storeBytes, storeFreeBytes]
-
-    fileprivate static let storeBytes = gauge(
-        "penstock_store_size_bytes", "What an embedded store's file takes, its log included.",
-        labels: "resource")
-    fileprivate static let storeFreeBytes = gauge(
-        "penstock_store_free_bytes", "What is free for this process on the disk of that file.",
-        labels: "resource")
 }

@@ -36,6 +36,7 @@ final class ReadinessMonitor: Sendable {
         var askedAt: Instant?
     }
     private let asked: [Asked]
+    private let stores: [String: any StandardStore]
     private let runs: [PipelineRun]
     private let services: [any RequestService]
     private let generator: ReportGeneratorServer?
@@ -66,6 +67,10 @@ final class ReadinessMonitor: Sendable {
                         probe: { try await generator.probe() })
                 }
             }
+        let stores = resources.compactMap { name, resource in
+            (resource as? any StandardStore).map { (name, $0) }
+        }
+        self.stores = Dictionary(stores) { first, _ in first }
         self.runs = runs
         self.services = services
         self.generator = generator
@@ -144,7 +149,8 @@ final class ReadinessMonitor: Sendable {
         return reasons.isEmpty ? .ready : .notReady(reason: reasons.joined(separator: "; "))
     }
 
-    /// Serves what it finds as gauges, too.
+    /// Serves what it finds, and what stores take of this machine's disk, as gauges for as long as
+    /// it lives.
     func expose(in registry: MetricRegistry) {
         registry.setGauge(.ready) { [weak self] in self.map { $0.readiness == .ready ? 1 : 0 } }
         for name in Set(parts.map(\.name)) {
@@ -153,6 +159,14 @@ final class ReadinessMonitor: Sendable {
                     let isUp = monitor.parts.allSatisfy { $0.name != name || $0.problem == nil }
                     return isUp ? 1 : 0
                 }
+            }
+        }
+        for (name, store) in stores where store.disk != nil {
+            registry.setGauge(.storeBytes, name) { [weak self] in
+                (self?.stores[name]?.disk?.bytes).map(Double.init)
+            }
+            registry.setGauge(.storeFreeBytes, name) { [weak self] in
+                (self?.stores[name]?.disk?.freeBytes).map(Double.init)
             }
         }
     }
@@ -181,5 +195,11 @@ extension MetricDeclaration {
     fileprivate static let resourceUp = gauge(
         "penstock_resource_up",
         "1 while a part of the process is well, as /readyz?verbose says: a resource by its address, a remote generator, a pipeline, the API.",
+        labels: "resource")
+    fileprivate static let storeBytes = gauge(
+        "penstock_store_size_bytes", "What an embedded store's file takes, its log included.",
+        labels: "resource")
+    fileprivate static let storeFreeBytes = gauge(
+        "penstock_store_free_bytes", "What is free for this process on the disk of that file.",
         labels: "resource")
 }

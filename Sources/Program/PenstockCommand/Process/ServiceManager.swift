@@ -51,7 +51,7 @@ struct ServiceManager: Sendable {
                 isStopping = true
                 lines.append("STOPPING=1")
             }
-            let now = Self.words(readiness, status())
+            let now = isStopping ? "stopping" : Self.words(readiness, status())
             if now != told {
                 told = now
                 lines.append("STATUS=\(now)")
@@ -83,7 +83,7 @@ struct ServiceManager: Sendable {
         let text =
             switch readiness {
             case .ready: status ?? "running"
-            case .notReady(let reason): reason == "stopping" ? reason : "not ready: \(reason)"
+            case .notReady(let reason): reason == "stopping" ? "reloading" : "not ready: \(reason)"
             }
         return text.split(whereSeparator: \.isNewline).joined(separator: " ")
     }
