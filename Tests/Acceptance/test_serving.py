@@ -303,3 +303,40 @@ def test_a_generator_without_its_store_is_not_ready_nor_a_worker_without_its_gen
     status, text = eventually(lambda: (ready(admins[1])[0] == 503 and ready(admins[1])), "no generator is left", limit=30)
     assert f"FAIL  conversion-reports/reports  " in text and f"127.0.0.1:{port}" in text, text
     real.stop(worker)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="the limit does not hold for one's own other processes: it takes a user who has none")
+def test_with_too_few_threads_it_says_so_and_with_just_enough_it_serves(embedded, tmp_path_factory):
+    # Below that, libgrpc would wait for ever for threads that it did not get.
+    path = embedded.write()
+    nobody = 65_534
+    folder = tmp_path_factory.mktemp("nobody")
+    for part in [folder, *folder.parents]:
+        if part.stat().st_uid == 0 and part != pathlib.Path("/") and not part.stat().st_mode & 0o001:
+            part.chmod(part.stat().st_mode | 0o011)
+    os.chown(folder, nobody, nobody)
+    shutil.copy(path, folder / "pipeline.json")
+    (folder / "pipeline.json").chmod(0o644)
+    program = folder / "penstock"
+    shutil.copy(PENSTOCK, program)
+    program.chmod(0o755)
+
+    def start(limit, *arguments):
+        log = folder / f"{arguments[0]}-{limit}.log"
+        with open(log, "w") as out:
+            process = subprocess.Popen(
+                [program, *arguments], cwd=folder, env=embedded.environment, stderr=out, stdin=subprocess.DEVNULL,
+                user=nobody, group=nobody, extra_groups=[],
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit)))
+        process.log = log
+        embedded.processes.append(process)
+        return process
+
+    for limit in (4, 8, 12, 18):
+        for arguments in (["run", "pipeline.json"], ["generate", "--listen", f"grpc://127.0.0.1:{free_port()}"]):
+            process = start(limit, *arguments)
+            assert process.wait(timeout=LIMIT) == 69, (limit, arguments, process.log.read_text())
+            assert "raise the limit of processes (ulimit -u)" in process.log.read_text().splitlines()[-1]
+    process = start(64, "run", "pipeline.json")
+    eventually(lambda: embedded.call("health", "--server", f"127.0.0.1:{embedded.port}", check=False).returncode == 0, "it serves")
+    embedded.stop(process)

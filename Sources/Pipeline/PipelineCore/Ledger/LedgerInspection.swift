@@ -118,8 +118,6 @@ public struct LedgerOverview: Sendable, Hashable {
 
     /// Batches without outcomes.
     public var openBatches: Int { sealed + running }
-    /// Deliveries that have not been made, over all sinks.
-    public var undeliveredCount: Int { undelivered.values.reduce(0) { $0 + $1.count } }
 
     /// When the rule fires and why, if nothing more arrives; `nil` when it waits for arrivals or
     /// for an operator.

@@ -61,6 +61,7 @@ extension PenstockCommand {
                 options.files, catalogue: catalogue, console: console)
             let logger = options.service.logger("penstock")
             try ProcessEnvironment.raiseFileLimit()
+            try ProcessEnvironment.reserveThreads()
             do {
                 let stop = try ProcessStop(grace: options.service.grace, logger: logger)
                 try await ReloadingRun(
@@ -159,6 +160,7 @@ extension PenstockCommand {
         ) { options, _ in
             let logger = options.service.logger("penstock")
             try ProcessEnvironment.raiseFileLimit()
+            try ProcessEnvironment.reserveThreads()
             do {
                 let stop = try ProcessStop(grace: options.service.grace, logger: logger)
                 try await GeneratorRun(

@@ -1,10 +1,12 @@
 internal import CommandLineInterface
+internal import Concurrency
 internal import ConfigurationDiagnostics
 internal import ConfigurationFields
 internal import Glibc
 internal import PipelineConfiguration
 internal import PipelineCore
 internal import StandardCatalogue
+internal import Synchronization
 
 /// What the process was started with.
 enum ProcessEnvironment {
@@ -103,73 +105,42 @@ enum ProcessEnvironment {
         unsafe setrlimit(resource, &limit)
     }
 
+    /// Fewer threads than that, and libraries wait for ever for those that they did not get: libgrpc
+    /// and librdkafka start theirs one by one, and do not say so.
+    private static let leastThreads = 24
+
+    /// Tries whether the system gives as many threads as the libraries of a serving process need.
+    ///
+    /// - Throws: ``CommandFailure`` `unavailable` when it does not.
+    static func reserveThreads() throws {
+        let trial = ThreadTrial()
+        var threads: [NativeThread] = []
+        defer { for thread in threads { thread.join() } }
+        try trial.lock.withLock { _ in
+            while threads.count < leastThreads {
+                do {
+                    threads.append(try NativeThread(name: "trial") { trial.lock.withLock { _ in } })
+                } catch {
+                    throw CommandFailure(
+                        .unavailable,
+                        "this process gets \(threads.count) more threads, and needs \(leastThreads) at least: \(error)"
+                    )
+                }
+            }
+        }
+    }
+
+    /// What the threads of a trial wait for, so that they are there at once.
+    private final class ThreadTrial: Sendable {
+        let lock = Mutex(())
+    }
+
     /// Names this process in leases: `host:pid`.
     static var worker: String {
         var name = [CChar](repeating: 0, count: 256)
         unsafe gethostname(&name, name.count - 1)
         let host = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
         return "\(String(decoding: host, as: UTF8.self)):\(getpid())"
-    }
-}
-
-/// Reads pipeline files, for `validate` and for everything that acts on them: by this code and no
-/// other.
-enum PipelineFiles {
-    /// Everything that is wrong with the files, alone and together; nothing is printed.
-    ///
-    /// - Parameters:
-    ///   - files: paths; `-` is standard input.
-    ///   - missing: what a variable that is not set here is.
-    static func readings(
-        of files: [String], catalogue: Catalogue, missing: Environment.Missing
-    ) -> [PipelineReading] {
-        let reader = PipelineReader(
-            catalogue: catalogue, environment: ProcessEnvironment.specification(missing: missing))
-        let files = withoutSchemas(files)
-        var unreadable: [Int: PipelineReading] = [:]
-        var texts: [(name: String, bytes: [UInt8])] = []
-        for (index, file) in files.enumerated() {
-            let name = file == "-" ? "<stdin>" : file
-            do {
-                texts.append((name, try ProcessEnvironment.readPipeline(file)))
-            } catch {
-                unreadable[index] = PipelineReading(
-                    unreadable: name,
-                    error as? Diagnostic ?? Diagnostic(.unreadableFile, "can't read it: \(error)"))
-            }
-        }
-        var readings = reader.read(together: texts)[...]
-        return files.indices.compactMap { unreadable[$0] ?? readings.popFirst() }
-    }
-
-    /// A pattern such as `Pipelines/*.json` brings the schema of the files along.
-    private static func withoutSchemas(_ files: [String]) -> [String] {
-        let pipelines = files.filter { !$0.hasSuffix(".schema.json") }
-        return pipelines.isEmpty ? files : pipelines
-    }
-
-    /// Reads files as `run` and everything that acts on them does: all problems first, then
-    /// nothing.
-    ///
-    /// - Throws: ``CommandFailure`` `configuration`, after the diagnostics were printed.
-    static func read(
-        _ files: [String], catalogue: Catalogue, console: Console
-    ) throws -> [PipelineDefinition] {
-        let readings = readings(of: files, catalogue: catalogue, missing: .error)
-        for reading in readings {
-            // What is only worth knowing is asked for by `validate`.
-            let found = Diagnostics(reading.diagnostics.list.filter { $0.severity != .note })
-            if found.list.isEmpty { continue }
-            console.err(
-                found.rendered(
-                    as: .text, source: console.isTerminal ? reading.source : nil,
-                    colours: console.isTerminal && console.allowsColour))
-        }
-        let definitions = readings.compactMap { $0.isValid ? $0.definition : nil }
-        if definitions.count < readings.count {
-            throw CommandFailure(.configuration, "nothing was started: see the errors above")
-        }
-        return definitions
     }
 }
 

@@ -46,11 +46,11 @@ struct ReloadingRun: Sendable {
         for result in ["done", "refused", "undone"] { _ = Self.registry.counter(.reloads, result) }
         let admin = try AdminServer(
             options.service.admin, registry: Self.registry,
-            readiness: { current.readiness }, details: { current.details })
+            readiness: { readiness }, details: { current.details })
         defer { withExtendedLifetime(admin) {} }
         let manager = ServiceManager(ProcessEnvironment.variables)
         async let _ = manager?.tell(
-            { current.readiness }, stop: stop.event, clock: .system, status: { current.status })
+            { readiness }, stop: stop.event, clock: .system, status: { current.status })
         var definitions = first
         var former: [PipelineDefinition]?
         while true {
@@ -71,6 +71,10 @@ struct ReloadingRun: Sendable {
                 former = nil
             }
         }
+    }
+
+    private var readiness: Readiness {
+        stop.event.isSet ? .notReady(reason: "stopping") : current.readiness
     }
 
     /// Waits for a reload whose files are in order. Those that are not are told of.

@@ -170,3 +170,8 @@ extension Ledger {
         return total
     }
 }
+
+extension LedgerOverview {
+    /// Deliveries that have not been made, over all sinks.
+    public var undeliveredCount: Int { undelivered.values.reduce(0) { $0 + $1.count } }
+}

@@ -12,7 +12,7 @@ class Completion: @unchecked Sendable {
     private let handOver = Atomic(false)
 
     /// The operation has ended. Called on the queue's thread, exactly once for each start.
-    func complete(succeeded: Bool) { fatalError("abstract") }
+    func complete(succeeded: Bool) { preconditionFailure("each operation says what its end means") }
 
     /// The tag of one operation, which owns a reference until ``CompletionQueue/drain()``.
     final func retainedTag() -> UnsafeMutableRawPointer {
