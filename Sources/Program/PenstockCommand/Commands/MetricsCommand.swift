@@ -50,7 +50,7 @@ extension Catalogue {
         let ofStages = stages.flatMap { $0.counters.map { MetricDeclaration($0) } }
         let all =
             MetricDeclaration.ofProcesses + MetricDeclaration.ofReadiness
-            + MetricDeclaration.ofStores + MetricDeclaration.ofPipelines
+            + MetricDeclaration.ofPipelines
             + MetricDeclaration.ofGenerators + ofStages + metrics
         return all.sorted { $0.name < $1.name }
     }

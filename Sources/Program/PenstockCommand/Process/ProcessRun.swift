@@ -81,7 +81,6 @@ struct ProcessRun: Sendable {
             resources: resources.named, runs: runs, services: services, stop: end,
             clock: clock, isReady: { ready.set() })
         monitor.expose(in: registry)
-        resources.expose(in: registry)
         self.monitor.replace(by: monitor) { [observers] in Self.status(of: observers) }
         logger.notice(
             "running",
