@@ -188,7 +188,9 @@ extension Resource {
 
 extension MetricDeclaration {
     /// Those of every process that serves metrics.
-    static let ofReadiness: [MetricDeclaration] = [ready, resourceUp]
+    static let ofReadiness: [MetricDeclaration] = [
+        ready, resourceUp, storeBytes, storeFreeBytes,
+    ]
 
     fileprivate static let ready = gauge(
         "penstock_ready", "1 while the process can do its work, as /readyz says; 0 otherwise.")
