@@ -105,8 +105,8 @@ enum ProcessEnvironment {
         unsafe setrlimit(resource, &limit)
     }
 
-    /// Fewer threads than that, and libraries wait for ever for those that they did not get: libgrpc
-    /// and librdkafka start theirs one by one, and do not say so.
+    /// Fewer threads than that, and libraries wait for ever for those that they did not get:
+    /// libgrpc and librdkafka start theirs one by one, and do not say so.
     private static let leastThreads = 24
 
     /// Tries whether the system gives as many threads as the libraries of a serving process need.
