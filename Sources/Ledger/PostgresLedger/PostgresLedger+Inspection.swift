@@ -6,8 +6,7 @@ extension PostgresLedger {
         try await withStage(for: .reading) { connection, stage in
             let answer = try connection.query(
                 """
-                select o.waiting, o.earliest, o.oldest, o.newest, o.clock, o.fired, o.flush,
-                  o.draining, o.revision, b.sealed, b.oldest_sealed, b.running
+                select \(PostgresResult.openBatchColumns), sealed, oldest_sealed, running
                 from penstock.open_batch($1, $2, true) o
                 cross join lateral (
                   select count(*) filter (where not x.is_held) sealed,
@@ -22,14 +21,8 @@ extension PostgresLedger {
                 $0.add(int4: Int32(LedgerOverview.countBound))
             }
             return LedgerOverview(
-                clock: answer.timestamp(0, 4),
-                open: OpenBatch(
-                    count: answer.int(0, 0), oldest: answer.timestampOrNil(0, 2),
-                    newest: answer.timestampOrNil(0, 3),
-                    earliestDeadline: answer.timestampOrNil(0, 1),
-                    flushRequested: answer.timestampOrNil(0, 6),
-                    lastFired: answer.timestampOrNil(0, 5)),
-                revision: answer.int64(0, 8), draining: answer.textOrNil(0, 7),
+                clock: answer.timestamp(0, 3), open: answer.openBatch,
+                revision: answer.int64(0, 7), draining: answer.textOrNil(0, 6),
                 sealed: answer.int(0, 9), oldestSealed: answer.timestampOrNil(0, 10),
                 running: answer.int(0, 11), undelivered: try connection.undelivered(stage))
         }

@@ -89,7 +89,7 @@ extension PostgresConnection {
     fileprivate func look(
         _ stage: Int16, _ rule: BatchingRule, locking: Bool = true
     ) throws -> Look {
-        let columns = "waiting, earliest, oldest, clock, fired, flush, draining, revision, newest"
+        let columns = PostgresResult.openBatchColumns
         let answer = try query(
             locking
                 ? "select \(columns), is_busy from penstock.look($1, $2, $3)"
@@ -101,12 +101,7 @@ extension PostgresConnection {
         }
         return Look(
             isBusy: answer.bool(0, 9),
-            open: OpenBatch(
-                count: answer.int(0, 0), oldest: answer.timestampOrNil(0, 2),
-                newest: answer.timestampOrNil(0, 8),
-                earliestDeadline: answer.timestampOrNil(0, 1),
-                flushRequested: answer.timestampOrNil(0, 5),
-                lastFired: answer.timestampOrNil(0, 4)),
+            open: answer.openBatch,
             clock: answer.timestamp(0, 3), draining: answer.textOrNil(0, 6),
             revision: answer.int64(0, 7))
     }
@@ -128,5 +123,19 @@ extension PostgresConnection {
             SealedBatch(
                 number: answer.int64(row, 0), count: answer.int(row, 1), closedBy: firing.closedBy)
         }
+    }
+}
+
+extension PostgresResult {
+    /// What `penstock.look` and `penstock.open_batch` answer, to be asked for first.
+    static let openBatchColumns =
+        "waiting, earliest, oldest, clock, fired, flush, draining, revision, newest"
+
+    /// The first row's.
+    var openBatch: OpenBatch {
+        OpenBatch(
+            count: int(0, 0), oldest: timestampOrNil(0, 2), newest: timestampOrNil(0, 8),
+            earliestDeadline: timestampOrNil(0, 1), flushRequested: timestampOrNil(0, 5),
+            lastFired: timestampOrNil(0, 4))
     }
 }

@@ -13,9 +13,7 @@ struct StageChoice: Sendable {
     init(_ field: Fields) {
         stage = field.optional(
             "stage", "The accumulate stage; the pipeline's only one without.", example: "batch")
-        pipeline = field.argument(
-            "PIPELINE", "The pipeline's file.", example: "Pipelines/conversion-reports.json",
-            completion: .files)
+        pipeline = .pipelineFile(field)
     }
 
     /// Opens the stage's barrier beside whoever runs it, and closes it after `body`.

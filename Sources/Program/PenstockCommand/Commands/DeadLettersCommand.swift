@@ -84,7 +84,8 @@ private struct DropDeadLettersOptions: Settings {
 }
 
 extension String {
-    fileprivate static func pipelineFile(_ field: Fields) -> String {
+    /// The argument of commands that work on what one pipeline keeps.
+    static func pipelineFile(_ field: Fields) -> String {
         field.argument(
             "PIPELINE", "The pipeline's file.", example: "Pipelines/conversion-reports.json",
             completion: .files)

@@ -9,9 +9,7 @@ private struct PauseChoice: Sendable {
     private let stages: [String]
 
     init(_ field: Fields) {
-        pipeline = field.argument(
-            "PIPELINE", "The pipeline's file.", example: "Pipelines/conversion-reports.json",
-            completion: .files)
+        pipeline = .pipelineFile(field)
         stages = field.arguments(
             "STAGE",
             "Ids of stages: accumulate (nothing is sealed), generate (no batch is claimed), a sink (nothing is delivered to it); all of them without.",

@@ -111,9 +111,7 @@ private struct FlushOptions: Settings {
     let stage: String
 
     init(_ field: Fields) {
-        pipeline = field.argument(
-            "PIPELINE", "The pipeline's file.", example: "Pipelines/conversion-reports.json",
-            completion: .files)
+        pipeline = .pipelineFile(field)
         stage = field.argument("STAGE", "The id of its accumulate stage.", example: "batch")
     }
 }
