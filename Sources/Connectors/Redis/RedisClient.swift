@@ -121,12 +121,9 @@ final class RedisClient: Sendable {
     /// Answers what is queued until nothing is, on the session's thread.
     private func work(_ session: Int) {
         while let calls = nextBatch(session) {
-            do throws(RedisFailure) {
-                try sessions[session].answer(calls, judge: judge, answered: worked)
-                succeeded()
-            } catch {
+            sessions[session].answer(calls, answered: succeeded) { failure in
                 // A lost connection may be one server's restart: the next batch finds out at once.
-                if error.kind != .lost { failed(error.error) }
+                failure.kind == .lost ? judge(failure.error) : failed(failure.error)
             }
         }
     }
@@ -135,7 +132,6 @@ final class RedisClient: Sendable {
     private func reconnect(_ session: Int) {
         do throws(RedisFailure) {
             try sessions[session].connect()
-            worked()
             succeeded()
         } catch {
             failed(error.error)
@@ -171,10 +167,9 @@ final class RedisClient: Sendable {
         }
     }
 
-    private func worked() { state.withLock { $0.hasWorked = true } }
-
     private func succeeded() {
         state.withLock { state in
+            state.hasWorked = true
             if !state.breaker.isClosed { state.breaker.succeeded() }
         }
     }
@@ -189,7 +184,10 @@ final class RedisClient: Sendable {
     }
 
     /// Opens the circuit, and spares those who wait the same experience.
-    private func failed(_ failure: PipelineError) {
+    ///
+    /// - Returns: what they are told.
+    @discardableResult
+    private func failed(_ failure: PipelineError) -> PipelineError {
         let error = judge(failure)
         let (now, jitter) = (clock.now, random.unit())
         let waiting = state.withLock { state in
@@ -197,6 +195,7 @@ final class RedisClient: Sendable {
             return takeAll(&state)
         }
         for call in waiting { call.finish(.failure(error)) }
+        return error
     }
 
     private func takeAll(_ state: inout State) -> [RedisCall] {

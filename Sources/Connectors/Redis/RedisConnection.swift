@@ -218,13 +218,12 @@ final class RedisSession: @unchecked Sendable {
     /// only.
     ///
     /// - Parameters:
-    ///   - judge: says of an error whether it may pass.
     ///   - answered: is called with the first reply, before its caller has it.
-    /// - Throws: what broke the connection. The calls that were not answered until then have failed
-    ///   with it.
+    ///   - failed: is called with what broke the connection, before anybody is told, and says what
+    ///     the calls that were not answered until then fail with.
     func answer(
-        _ calls: [RedisCall], judge: (PipelineError) -> PipelineError, answered: () -> Void
-    ) throws(RedisFailure) {
+        _ calls: [RedisCall], answered: () -> Void, failed: (RedisFailure) -> PipelineError
+    ) {
         var next = 0
         var replies: [RedisReply] = []
         var drops = false
@@ -242,8 +241,8 @@ final class RedisSession: @unchecked Sendable {
             }
         } catch {
             connection = nil
-            for call in calls[next...] { call.finish(.failure(judge(error.error))) }
-            throw error
+            let error = failed(error)
+            for call in calls[next...] { call.finish(.failure(error)) }
         }
         if drops { dropNowAndThen() }
     }
