@@ -8,7 +8,8 @@ internal import SQLite
 /// first.
 enum LedgerSchema {
     static let migration = SQLiteMigration(
-        component: "ledger", steps: [stages, cases, batches, revisions, refusals, logs, pauses])
+        component: "ledger",
+        steps: [stages, cases, batches, revisions, refusals, logs, pauses, changes])
 
     private static let stages = """
         CREATE TABLE ledger_stages(
@@ -112,6 +113,14 @@ enum LedgerSchema {
         CREATE TABLE ledger_pauses(
           stage_no INTEGER NOT NULL, part TEXT NOT NULL, since INTEGER NOT NULL,
           reason TEXT NOT NULL, PRIMARY KEY(stage_no, part)) WITHOUT ROWID;
+        """
+
+    /// What operators have changed, and who they were.
+    private static let changes = """
+        CREATE TABLE ledger_changes(
+          change_no INTEGER PRIMARY KEY AUTOINCREMENT, stage_no INTEGER NOT NULL,
+          at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL);
+        CREATE INDEX ledger_changes_stage ON ledger_changes(stage_no, change_no);
         """
 
     /// Positions belong to logs, no longer to topics: rows without a log are of earlier versions.
