@@ -7,11 +7,16 @@ public protocol Source: Sendable {
     /// Hears what keeps the pipeline from taking in what was sent; `nil` when nothing does any
     /// more.
     func blocked(by error: PipelineError?)
+    /// The stored positions may be others than those that it reads from: what it has not sent yet
+    /// is read from there.
+    func positionsMayHaveMoved()
 }
 
 extension Source {
     /// Most sources simply wait.
     public func blocked(by error: PipelineError?) {}
+    /// Most sources find out by the next chunk that they send.
+    public func positionsMayHaveMoved() {}
 }
 
 /// Where a stage hands on chunks. Sending suspends while the next stage is busy, so that a slow

@@ -136,11 +136,23 @@ public struct PipelineRun: Sendable {
                 "stage \(barrier.id): prepare", whileBlocked: head.blocked
             ) {
                 tell(try await barrier.ledger.register(), by: barrier.id)
+                try await holdUp(barrier)
                 try await gate.look()
             }
             return true
         }
         return prepared != nil
+    }
+
+    /// Before anything is begun, if that was asked for.
+    private func holdUp(_ barrier: RunningBarrier) async throws {
+        guard let pause = environment.pauseAtStart, let tail = graph.tail else { return }
+        var parts: Set<LedgerPart> = [.sealing]
+        parts.formUnion(graph.sources.map { .intake($0.id) })
+        if tail.generator != nil { parts.insert(.generation) }
+        parts.formUnion(tail.sinks.map { .delivery($0.id) })
+        try await barrier.ledger.note("pause of everything: \(pause.reason)", by: pause.actor)
+        try await barrier.ledger.pause(parts, reason: "\(pause.reason) (\(pause.actor))")
     }
 
     private func tell(_ elsewhere: [StageState], by stage: String) {

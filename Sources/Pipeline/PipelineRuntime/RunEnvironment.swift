@@ -20,6 +20,9 @@ public struct RunEnvironment: Sendable {
     public var openWork: OpenWork
     /// Whom this process tells what it has done, where all who work on the same stores can be told.
     public var peers: BarrierPeers?
+    /// Everything is held up before anything is begun, until an operator ends it: why, and who says
+    /// so. What has no ledger can't be held up.
+    public var pauseAtStart: (reason: String, actor: String)?
     /// What fails and is tried again: told of when it begins and when it ends, not at each try.
     let outages = Outages()
     let condition = RunCondition()

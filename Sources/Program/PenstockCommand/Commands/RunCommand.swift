@@ -18,6 +18,8 @@ struct RunOptions: Settings {
     let role: Role
     let service: ServiceOptions
     let watch: Bool
+    let paused: Bool
+    let adminService: String?
     fileprivate let files: [String]
 
     init(_ field: Fields) {
@@ -29,6 +31,15 @@ struct RunOptions: Settings {
         watch = field(
             "watch", "Reloads the files when one of them has changed, as SIGHUP does.",
             default: false)
+        paused = field(
+            "paused",
+            "Holds up everything that has a ledger before anything is begun, as `penstock pause --intake` does.",
+            default: false)
+        adminService = field.optional(
+            "admin_service",
+            "Where penstock.admin.v1 listens, for `--server` of other commands: a socket that only this user may open, or host:port of loopback.",
+            example: "unix:/run/penstock/admin.sock"
+        ) { AdminService.objection(to: $0) }
         files = field.arguments(
             "FILE", "Pipeline files; any *.schema.json among them is passed over.",
             example: ["Pipelines/conversion-reports.json"],

@@ -1,6 +1,7 @@
 internal import AdminHTTP
 internal import CommandLineInterface
 internal import Concurrency
+internal import GRPCTransport
 internal import Logging
 internal import Metrics
 internal import PipelineConfiguration
@@ -24,6 +25,9 @@ struct ReloadingRun: Sendable {
     private static let registry = MetricRegistry()
     /// Whoever is asked whether the process is ready asks the one that runs.
     private let current = CurrentMonitor()
+    /// What the admin service works on, and whom a reload answers.
+    private let running = RunningDefinitions()
+    private let requests = ReloadRequests()
     private let watched: WatchedFiles
 
     init(
@@ -48,15 +52,38 @@ struct ReloadingRun: Sendable {
             options.service.admin, registry: Self.registry,
             readiness: { readiness }, details: { current.details })
         defer { withExtendedLifetime(admin) {} }
+        let service = try adminService()
+        defer { requests.end() }
+        do {
+            try await runPipelines(first)
+        } catch {
+            await service?.shutdown()
+            throw error
+        }
+        await service?.shutdown()
+    }
+
+    private func adminService() throws -> AdminService? {
+        guard let address = options.adminService else { return nil }
+        let service = try AdminService(
+            address, catalogue: catalogue, definitions: { [running] in running.all },
+            reload: { [requests] () throws(GRPCStatusError) in try await requests.ask() })
+        try service.start(logger)
+        return service
+    }
+
+    private func runPipelines(_ first: [PipelineDefinition]) async throws {
         let manager = ServiceManager(ProcessEnvironment.variables)
         async let _ = manager?.tell(
             { readiness }, stop: stop.event, clock: .system, status: { current.status })
         var definitions = first
         var former: [PipelineDefinition]?
         while true {
-            let run = ProcessRun(
+            running.replace(by: definitions)
+            var run = ProcessRun(
                 definitions: definitions, catalogue: catalogue, options: options, logger: logger,
                 stop: stop, registry: Self.registry, monitor: current, isReload: former != nil)
+            run.isReadyForReload = { [requests] in requests.done($0) }
             do {
                 guard let next = try await run.run(reload: { try await reread() }) else { return }
                 former = definitions
@@ -64,6 +91,7 @@ struct ReloadingRun: Sendable {
             } catch let error as PipelineError {
                 guard let old = former, !run.wasReady, !stop.event.isSet else { throw error }
                 Self.registry.counter(.reloads, "undone").increment()
+                requests.refused(because: "the new files can't run here: \(error)")
                 logger.error(
                     "reload undone: the new files can't run here, the old ones go on",
                     metadata: ["error": "\(error)"])
@@ -81,6 +109,7 @@ struct ReloadingRun: Sendable {
     private func reread() async throws -> [PipelineDefinition] {
         while true {
             try await asked()
+            requests.begin()
             watched.look()
             logger.notice("reload: reading the files anew")
             do {
@@ -95,6 +124,7 @@ struct ReloadingRun: Sendable {
                 throw error
             } catch {
                 Self.registry.counter(.reloads, "refused").increment()
+                requests.refused(because: (error as? CommandFailure)?.message ?? "\(error)")
                 logger.error(
                     "reload refused: the pipelines go on as before",
                     metadata: ["error": "\((error as? CommandFailure)?.message ?? "\(error)")"])
@@ -104,10 +134,10 @@ struct ReloadingRun: Sendable {
 
     /// Waits for SIGHUP, or with `--watch` for another content of the files.
     private func asked() async throws {
-        guard options.watch else { return try await stop.reload.wait() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await stop.reload.wait() }
-            group.addTask { try await watched.change() }
+            group.addTask { try await requests.asked.wait() }
+            if options.watch { group.addTask { try await watched.change() } }
             try await group.next()
             group.cancelAll()
         }
@@ -128,6 +158,13 @@ struct ReloadingRun: Sendable {
         }
         await resources.close()
     }
+}
+
+/// The pipelines that run now.
+private final class RunningDefinitions: Sendable {
+    private let definitions = Mutex<[PipelineDefinition]>([])
+    var all: [PipelineDefinition] { definitions.withLock { $0 } }
+    func replace(by new: [PipelineDefinition]) { definitions.withLock { $0 = new } }
 }
 
 /// What pipeline files held when they were last looked at.
