@@ -287,7 +287,8 @@ let package = Package(
             [
                 "PenstockCommand", "StandardCatalogue", "PipelineTesting", "PipelineCore",
                 "PipelineConfiguration", "DryRunReport", "CommandLineInterface",
-                "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON",
+                "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON", "AdminHTTP",
+                "Concurrency", "Logging", "Metrics", "PipelineRuntime",
             ], exclude: ["Golden"]),
     ]
 )

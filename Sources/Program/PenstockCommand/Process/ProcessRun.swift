@@ -79,7 +79,7 @@ struct ProcessRun: Sendable {
             ? [] : resources.all.compactMap { $0 as? any RequestService }
         let monitor = ReadinessMonitor(
             resources: resources.named, runs: runs, services: services, stop: end,
-            clock: clock, isReady: { ready.set() })
+            clock: clock, logger: logger, isReady: { ready.set() })
         monitor.expose(in: registry)
         self.monitor.replace(by: monitor) { [observers] in Self.status(of: observers) }
         logger.notice(

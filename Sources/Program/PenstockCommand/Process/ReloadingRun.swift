@@ -46,11 +46,13 @@ struct ReloadingRun: Sendable {
         for result in ["done", "refused", "undone"] { _ = Self.registry.counter(.reloads, result) }
         let admin = try AdminServer(
             options.service.admin, registry: Self.registry,
-            readiness: { readiness }, details: { current.details })
+            readiness: { readiness }, liveness: { current.liveness },
+            details: { current.details })
         defer { withExtendedLifetime(admin) {} }
         let manager = ServiceManager(ProcessEnvironment.variables)
         async let _ = manager?.tell(
-            { readiness }, stop: stop.event, clock: .system, status: { current.status })
+            { readiness }, { current.liveness }, stop: stop.event, clock: .system,
+            status: { current.status })
         var definitions = first
         var former: [PipelineDefinition]?
         while true {
@@ -181,6 +183,7 @@ final class CurrentMonitor: Sendable {
     var readiness: Readiness {
         state.withLock { $0.monitor }?.readiness ?? .notReady(reason: "is starting")
     }
+    var liveness: Liveness { state.withLock { $0.monitor }?.liveness ?? .alive }
     var details: String { state.withLock { $0.monitor }?.details ?? "" }
     var status: String? { state.withLock { $0.status }() }
 }
