@@ -103,9 +103,14 @@ public protocol Generator: Sendable {
     ///
     /// - Throws: ``PipelineError`` with the reason why not.
     func probe() async throws
+    /// No run takes longer: a pipeline whose generator is minutes over it is stuck.
+    var longestRun: Duration { get }
 }
 
 extension Generator {
+    /// Whatever has no limit of its own is given a day.
+    public var longestRun: Duration { .hours(24) }
+
     /// One in this process needs what its store tells.
     public func probe() async throws {}
 }

@@ -62,6 +62,11 @@ extension PenstockCommand {
                 pipelines go on as the files now say, with what waits in the ledger; callers are \
                 turned away for that moment. If the new files can't run here, the old ones go on. \
                 The log says which, and penstock_reloads_total counts it.
+
+                /readyz tells whether the process can work now; /healthz whether it gets on by \
+                itself: it turns 503, says why, and systemd's watchdog hears nothing more, when a \
+                step is five minutes late (a generation run beyond its timeout, a look at the rule, \
+                a statement, a delivery) while everything that the process uses can be reached.
                 """,
             examples: [
                 .init("Pipelines/*.json", "Everything in one process."),

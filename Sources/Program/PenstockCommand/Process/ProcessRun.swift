@@ -82,7 +82,7 @@ struct ProcessRun: Sendable {
             ? [] : resources.all.compactMap { $0 as? any RequestService }
         let monitor = ReadinessMonitor(
             resources: resources.named, runs: runs, services: services, stop: end,
-            clock: clock,
+            clock: clock, logger: logger,
             isReady: {
                 ready.set()
                 isReadyForReload(definitions.map(\.name))

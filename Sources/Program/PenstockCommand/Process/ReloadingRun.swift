@@ -50,7 +50,8 @@ struct ReloadingRun: Sendable {
         for result in ["done", "refused", "undone"] { _ = Self.registry.counter(.reloads, result) }
         let admin = try AdminServer(
             options.service.admin, registry: Self.registry,
-            readiness: { readiness }, details: { current.details })
+            readiness: { readiness }, liveness: { current.liveness },
+            details: { current.details })
         defer { withExtendedLifetime(admin) {} }
         let service = try adminService()
         defer { requests.end() }
@@ -75,7 +76,8 @@ struct ReloadingRun: Sendable {
     private func runPipelines(_ first: [PipelineDefinition]) async throws {
         let manager = ServiceManager(ProcessEnvironment.variables)
         async let _ = manager?.tell(
-            { readiness }, stop: stop.event, clock: .system, status: { current.status })
+            { readiness }, { current.liveness }, stop: stop.event, clock: .system,
+            status: { current.status })
         var definitions = first
         var former: [PipelineDefinition]?
         while true {
@@ -218,6 +220,7 @@ final class CurrentMonitor: Sendable {
     var readiness: Readiness {
         state.withLock { $0.monitor }?.readiness ?? .notReady(reason: "is starting")
     }
+    var liveness: Liveness { state.withLock { $0.monitor }?.liveness ?? .alive }
     var details: String { state.withLock { $0.monitor }?.details ?? "" }
     var status: String? { state.withLock { $0.status }() }
 }
