@@ -82,7 +82,7 @@ extension PenstockCommand {
                 let stop = try ProcessStop(grace: options.service.grace, logger: logger)
                 try await ReloadingRun(
                     files: options.files, catalogue: catalogue, options: options, logger: logger,
-                    stop: stop, console: console
+                    stop: stop
                 ).run(first)
             } catch let error as PipelineError {
                 // Whoever closes a pipe has seen enough, and is not told.

@@ -20,7 +20,6 @@ struct ReloadingRun: Sendable {
     let options: RunOptions
     let logger: Logger
     let stop: ProcessStop
-    let console: Console
 
     private static let registry = MetricRegistry()
     /// Whoever is asked whether the process is ready asks the one that runs.
@@ -32,14 +31,13 @@ struct ReloadingRun: Sendable {
 
     init(
         files: [String], catalogue: Catalogue, options: RunOptions, logger: Logger,
-        stop: ProcessStop, console: Console
+        stop: ProcessStop
     ) {
         self.files = files
         self.catalogue = catalogue
         self.options = options
         self.logger = logger
         self.stop = stop
-        self.console = console
         watched = WatchedFiles(files.filter { $0 != "-" })
     }
 
@@ -118,7 +116,7 @@ struct ReloadingRun: Sendable {
                 guard !files.contains("-") else {
                     throw CommandFailure(.usage, "standard input can't be read a second time")
                 }
-                let next = try PipelineFiles.read(files, catalogue: catalogue, console: console)
+                let next = try PipelineFiles.reread(files, catalogue: catalogue)
                 try await look(at: next)
                 Self.registry.counter(.reloads, "done").increment()
                 return next
