@@ -18,7 +18,7 @@ public enum StageRole: String, Sendable, CaseIterable {
 
 /// A stage of pipelines: its settings, what it needs and yields, and how it is built.
 ///
-/// The conforming type *is* the stage's field specification (``Settings``): decoded from the
+/// The conforming type *is* the description of the stage's fields (``Settings``): decoded from the
 /// stage's object in the pipeline file, `id` and `type` left out. A third party adds a stage by
 /// conforming a type in a module that depends on PipelineCore, and handing it to the command's
 /// catalogue.
