@@ -13,8 +13,8 @@ public struct CacheStage: StagePlugin {
     public static let remarks = StageRemarks(delivered: "cached")
     public static let guarantee = """
         Never in the way: while the cache is down, reads are answered by the ledger and the stage \
-        tries again. Only outcomes that never change are kept, those of cases that succeeded; what \
-        is found under a case's key and is not its answer is a miss.
+        tries again. Only outcomes that nothing but a replay changes are kept, those of cases \
+        that succeeded; what is found under a case's key and is not its answer is a miss.
         """
 
     private let cache: ResourceName
@@ -74,7 +74,7 @@ struct OutcomeCacheSink: OutcomeSink {
 
     func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
         do {
-            return try await layout.write(batch.outcomes)
+            return try await layout.write(batch.outcomes, for: layout.timeToLive)
         } catch let error as PipelineError where error.disposition == .fatal {
             // A cache is never in the way: it is waited for, not stopped for.
             throw PipelineError.permanent(error.code, error.message, cause: error)
@@ -125,14 +125,17 @@ extension StageCounter {
 /// Only outcomes that last are kept. One that did not succeed is opened again by a repeat of its
 /// request: whoever found it here would be told of less than somebody else knows already. For the
 /// same reason none can replace a newer one here, however late a slow reader or a repeated delivery
-/// writes it. None outlives its case's time in the ledger.
+/// writes it. Only a replay replaces one that lasts: so what readers put back, who may be slow, is
+/// kept for a minute. None outlives its case's time in the ledger.
 struct CachedOutcomes: OutcomeCache {
     /// Most entries of one write, so that a large batch does not hold up those who read.
     private static let batchSize = 512
+    /// How long what a reader puts back is kept at most.
+    private static let putBackTimeToLive: Duration = .seconds(60)
 
     private let cache: any Cache
     private let key: CaseKey
-    private let timeToLive: Duration
+    let timeToLive: Duration
     private let encoder: any OutcomeEncoder
     private let context: StageContext
     private let outage: Outage
@@ -197,7 +200,7 @@ struct CachedOutcomes: OutcomeCache {
 
     func store(_ outcomes: [Outcome]) async {
         do {
-            _ = try await write(outcomes)
+            _ = try await write(outcomes, for: min(timeToLive, Self.putBackTimeToLive))
             outage.succeeded()
         } catch {
             note(error)
@@ -209,7 +212,7 @@ struct CachedOutcomes: OutcomeCache {
     }
 
     /// Answers the outcomes that can't be rendered.
-    func write(_ outcomes: [Outcome]) async throws -> [OutcomeRefusal] {
+    func write(_ outcomes: [Outcome], for timeToLive: Duration) async throws -> [OutcomeRefusal] {
         var refused: [OutcomeRefusal] = []
         var rest = outcomes.filter(\.state.isLasting)[...]
         while !rest.isEmpty {

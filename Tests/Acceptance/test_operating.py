@@ -1,7 +1,9 @@
 """What operators see of a running pipeline and change in it, on servers and on nothing but a disk alike."""
 
+import contextlib
 import json
 import re
+import sqlite3
 import subprocess
 import time
 import urllib.request
@@ -9,6 +11,7 @@ import uuid
 
 import pytest
 
+from events import Events, requests
 from stack import LIMIT, PENSTOCK, eventually, free_port
 
 MONTH = {"start_time": "2026-11-01T00:00:00Z", "end_time": "2026-12-01T00:00:00Z"}
@@ -138,6 +141,73 @@ def test_pausing(stack):
     assert batches(stack, path)["paused"] == []
     result = stack.call("pause", path, "unique", check=False)
     assert result.returncode == 64 and "there is answers, batch, ready, reports, requests" in result.stderr, result.stderr
+
+
+def ready(stack, count):
+    """The announcements by case and revision."""
+    if stack.kafka:
+        found = [message.value() for message in stack.consume("report-ready", count)]
+    else:
+        with contextlib.closing(sqlite3.connect(stack.folder / "data/penstock.sqlite")) as file:
+            found = [payload for (payload,) in file.execute("select payload from bus_messages")]
+    events = [json.loads(payload) for payload in found]
+    return {(event["case_id"], int(event["revision"])): event for event in events}
+
+
+def test_a_batch_is_replayed_once_its_data_is_mended(stack):
+    def load():
+        stack.call("sample-data", "--days", 2, "--views-per-day", 3000, "--payments-per-day", 200, "--products", 20,
+                   "--emit", "events.jsonl")
+
+    path, _, _ = started(stack)
+    stack.call("migrate", stack.write("conversion-events"))
+    load()
+    wanted = requests(Events(stack.folder / "events.jsonl"), 5, seed=f"38 {stack.suffix}")
+    ids, api = [request["case_id"] for request in wanted], stack.api()
+    for request in wanted:
+        api("CreateReport", request=request)
+    eventually(lambda: [b["state"] for b in batches(stack, path)["batches"]] == ["done"], "five cases seal")
+    number = batches(stack, path)["batches"][0]["batch"]
+    before = {case_id: api("GetReport", case_id=case_id) for case_id in ids}
+    assert all(int(answer["revision"]) == 1 and "report" in answer for answer in before.values()), before
+
+    # The same data loaded twice counts twice.
+    load()
+    stack.call("pause", path, "reports")
+    again = stack.call("replay-batch", path, number).stdout
+    assert again == f"5 cases of batch {number} opened again, as batch {number + 1}\n", again
+    repeated = stack.call("replay-batch", path, number).stdout
+    assert repeated == f"0 cases of batch {number} opened again\nleft out: 5 cases, in work again already\n", repeated
+    result = stack.call("replay-batch", path, number + 1, check=False)
+    assert result.returncode == 1 and "has no outcomes yet" in result.stderr and "[batch-unfinished]" in result.stderr, result
+    result = stack.call("replay-batch", path, 4711, check=False)
+    assert result.returncode == 1 and "has no batch 4711" in result.stderr and "[batch-unknown]" in result.stderr, result
+    replay = batches(stack, path)["batches"][0]
+    assert (replay["batch"], replay["state"], replay["closed_by"], replay["cases"]) == (number + 1, "sealed", "replay", 5), replay
+    life = json.loads(stack.call("case", path, ids[0], "--format", "json").stdout)["attempts"]
+    assert [(a["attempt"], a["state"], a["batch"]["batch"]) for a in life] == \
+        [(1, "succeeded", number), (2, "sealed", number + 1)], life
+    # Readers are answered the old reports meanwhile, by memory and, once that is over, by the store; so is a repeat.
+    until = time.monotonic() + 12
+    while time.monotonic() < until:
+        assert {case_id: api("GetReport", case_id=case_id) for case_id in ids} == before
+        time.sleep(1)
+    created = api("CreateReport", request=wanted[0])
+    assert created["status"]["state"] == "REPORT_STATE_SUCCEEDED" and int(created["revision"]) == 1, created
+    assert batches(stack, path)["open"]["cases"] == 0
+
+    stack.call("resume", path, "reports")
+    eventually(lambda: batches(stack, path)["batches"][0]["state"] == "done", "the replay is generated and delivered")
+    eventually(lambda: {int(api("GetReport", case_id=case_id)["revision"]) for case_id in ids} == {2}, "memory is over")
+    announced = ready(stack, 10)
+    assert set(announced) == {(case_id, revision) for case_id in ids for revision in (1, 2)}, announced.keys()
+    assert len({event["event_id"] for event in announced.values()}) == 10
+    for case_id in ids:
+        old, new = before[case_id]["report"], api("GetReport", case_id=case_id)["report"]
+        for count in ("views_count", "payments_count"):
+            assert int(new.get(count, 0)) == 2 * int(old.get(count, 0)), (old, new)
+        assert announced[case_id, 2]["report"].get("views_count") == new.get("views_count"), announced[case_id, 2]
+    assert any(int(before[case_id]["report"].get("views_count", 0)) for case_id in ids)
 
 
 def test_top_shows_one_look_after_the_other(embedded):

@@ -94,6 +94,38 @@ struct PostgresFaultTests {
         }
     }
 
+    @Test("a replay that is broken off opens none of its cases")
+    func brokenReplay() async throws {
+        try await PostgresTestDatabase.withLedgers { database, provider in
+            let ledger = try provider.ledger(for: stage(.count(10), maxBatch: 10))
+            let random = RandomSource()
+            _ = try await ledger.positions(of: "t", initial: [0: 0])
+            let submissions = chunk(0, of: "t", random: random)
+            _ = try await ledger.accept(submissions)
+            _ = try await ledger.seal()
+            try await generate(ledger, random)
+            let batch = try #require(try await ledger.batches(BatchSelection(), limit: 1).first)
+            let pool = try database.pool(connections: 1)
+            try await pool.withConnection {
+                try $0.run(
+                    """
+                    alter table penstock.batches add constraint broken check (closed_by <> 'replay')
+                    """)
+            }
+            await #expect(throws: PipelineError.self) {
+                _ = try await ledger.replay(batch: batch.number)
+            }
+            for id in submissions.ids {
+                #expect(try await ledger.history(of: id)?.attempts.map(\.revision) == [1])
+            }
+            try await pool.withConnection {
+                try $0.run("alter table penstock.batches drop constraint broken")
+            }
+            await pool.close()
+            #expect(try await ledger.replay(batch: batch.number).replayed == 10)
+        }
+    }
+
     @Test("with backends killed at random no case is lost, doubled, or answered twice")
     func randomKills() async throws {
         try await PostgresTestDatabase.withLedgers { database, provider in

@@ -206,6 +206,29 @@ struct SQLiteLedgerTests {
         #expect(error?.code == "store-damaged")
     }
 
+    @Test func `A replay that is broken off opens none of its cases`() async throws {
+        let fixture = try await SQLiteLedgerFixture()
+        try await fixture.accept(0..<4)
+        _ = try await fixture.ledger.seal()
+        let batch = try #require(try await fixture.generate())
+        _ = try await fixture.database.write {
+            try $0.run(
+                """
+                CREATE TRIGGER broken BEFORE INSERT ON ledger_batches
+                BEGIN SELECT RAISE(ABORT, 'broken off'); END
+                """)
+        }
+        await #expect(throws: (any Error).self) {
+            _ = try await fixture.ledger.replay(batch: batch.number)
+        }
+        for number in 0..<4 {
+            let life = try await fixture.ledger.history(of: fixture.id(number))
+            #expect(life?.attempts.map(\.revision) == [1])
+        }
+        _ = try await fixture.database.write { try $0.run("DROP TRIGGER broken") }
+        #expect(try await fixture.ledger.replay(batch: batch.number).replayed == 4)
+    }
+
     @Test func `A file without tables says what to do`() async throws {
         let ledger = SQLiteLedgerProvider(database: .inMemory(), clock: .system)
             .ledger(for: SQLiteLedgerFixture.stage(.manual))

@@ -110,17 +110,37 @@ struct CaseAnswersTests {
             clock: time.clock, random: RandomSource(seed: 1))
     }
 
-    @Test("stay for a day where cases are kept for ever")
-    func forEver() async throws {
+    @Test(
+        "stay for ten seconds, wherever they come from: then a replay may have put others in their place",
+        arguments: [nil, .hours(1)] as [Duration?])
+    func replaced(_ retention: Duration?) async throws {
         var outcome = Outcome.testing(1)
         outcome.writtenAt = time.timestamp
         cases.put(1, .succeeded, outcome: outcome)
-        let answers = answers(retention: nil)
+        try cache.put(7)
+        let answers = answers(retention: retention)
         try await ask(1, answers)
-        time.advance(by: .hours(23))
-        #expect(answers.inMemory(.testing(1)) != nil)
-        time.advance(by: .hours(1))
-        #expect(answers.inMemory(.testing(1)) == nil)
+        _ = try await answers.answer(.testing(7))
+        time.advance(by: .milliseconds(9_900))
+        for number in [1, 7] { #expect(answers.inMemory(.testing(number)) != nil) }
+        time.advance(by: .milliseconds(100))
+        for number in [1, 7] { #expect(answers.inMemory(.testing(number)) == nil) }
+    }
+
+    @Test("are not those of cases that are being replayed: these are put nowhere")
+    func replayed() async throws {
+        cases.put(1, .succeeded, outcome: .testing(1), revision: 2)
+        let meanwhile = answers(retention: nil)
+        try await ask(1, meanwhile)
+        #expect(meanwhile.inMemory(.testing(1)) == nil)
+        #expect(cache.stored.entries == [])
+        var second = Outcome.testing(1)
+        second.revision = 2
+        cases.put(1, .succeeded, outcome: second)
+        let later = answers(retention: nil)
+        try await ask(1, later)
+        #expect(later.inMemory(.testing(1)) != nil)
+        #expect(cache.stored.entries == [.testing(1)])
     }
 
     @Test("are gone when their case is deleted: its id may name another request then")
@@ -128,25 +148,12 @@ struct CaseAnswersTests {
         var outcome = Outcome.testing(1)
         outcome.writtenAt = time.timestamp
         cases.put(1, .succeeded, outcome: outcome)
-        time.advance(by: .minutes(40))
+        time.advance(by: .hours(1) - .seconds(6))
         let answers = answers(retention: .hours(1))
         try await ask(1, answers)
-        time.advance(by: .minutes(19))
+        time.advance(by: .seconds(5))
         #expect(answers.inMemory(.testing(1)) != nil)
-        time.advance(by: .minutes(1))
-        #expect(answers.inMemory(.testing(1)) == nil)
-    }
-
-    @Test(
-        "from the shared cache stay for a minute where cases are deleted: they do not tell their age"
-    )
-    func shared() async throws {
-        try cache.put(7)
-        let answers = answers(retention: .hours(1))
-        _ = try await answers.answer(.testing(7))
-        time.advance(by: .seconds(59))
-        #expect(answers.inMemory(.testing(7)) != nil)
         time.advance(by: .seconds(1))
-        #expect(answers.inMemory(.testing(7)) == nil)
+        #expect(answers.inMemory(.testing(1)) == nil)
     }
 }

@@ -1,10 +1,31 @@
 package import PipelineCore
 
+extension PipelineError {
+    package static func batchUnknown(_ number: Int64, of stage: LedgerStage) -> PipelineError {
+        PipelineError(
+            .batchUnknown,
+            "\(stage.pipeline)/\(stage.stage) has no batch \(number), or no more: `penstock batches` "
+                + "lists those it has")
+    }
+
+    package static func batchUnfinished(_ number: Int64) -> PipelineError {
+        PipelineError(
+            .batchUnfinished,
+            "batch \(number) has no outcomes yet: its cases are going to be generated anyway")
+    }
+}
+
 /// What ledgers throw, and nobody else.
 extension ErrorCode {
     package static let batchIndivisible = ErrorCode(
         "batch-indivisible", .failure, "A batch was to be divided, but has a single case.",
         remedy: "Report it: the program is at fault, and answers such a case by itself.")
+    package static let batchUnfinished = ErrorCode(
+        "batch-unfinished", .failure, "A batch without outcomes was to be replayed.",
+        remedy: "Wait for it: its cases are generated anyway.")
+    package static let batchUnknown = ErrorCode(
+        "batch-unknown", .failure, "The stage has no batch of that number.",
+        remedy: "`penstock batches` lists them; one that was split or deleted is there no more.")
     package static let leaseLost = ErrorCode(
         "lease-lost", .takenOver, "Another worker has taken over the batch.",
         remedy: "Nothing if it is rare; else raise the stage's \"lease\".")
@@ -20,6 +41,7 @@ extension ErrorCode {
 
     /// All of these, for the catalogue.
     package static let ofLedger: [ErrorCode] = [
-        .batchIndivisible, .leaseLost, .outcomesMismatch, .ruleConflict, .ruleOutdated,
+        .batchIndivisible, .batchUnfinished, .batchUnknown, .leaseLost, .outcomesMismatch,
+        .ruleConflict, .ruleOutdated,
     ]
 }

@@ -107,6 +107,31 @@ extension PostgresLedger {
         }
     }
 
+    public func replay(batch: Int64) async throws -> BatchReplay {
+        let sla = stage.sla.wholeMicroseconds
+        let found = try await withStage { connection, stage in
+            let answer = try connection.query(
+                """
+                select is_committed, batch_no, replayed, in_work, answered_since, ended
+                from penstock.replay_batch($1, $2, $3 * interval '1 microsecond')
+                """
+            ) {
+                $0.add(int2: stage)
+                $0.add(int8: batch)
+                $0.add(int8: sla)
+            }
+            if answer.isNull(0, 0) { return (isKnown: false, replay: nil as BatchReplay?) }
+            guard answer.bool(0, 0) else { return (true, nil) }
+            let replay = BatchReplay(
+                batch: answer.int64OrNil(0, 1), replayed: answer.int(0, 2),
+                inWork: answer.int(0, 3), answeredSince: answer.int(0, 4), ended: answer.int(0, 5))
+            return (true, replay)
+        }
+        guard found.isKnown else { throw PipelineError.batchUnknown(batch, of: stage) }
+        guard let replay = found.replay else { throw PipelineError.batchUnfinished(batch) }
+        return replay
+    }
+
     /// Runs an update that must touch one row.
     /// - Throws: `fenced` `lease-lost` when it touches none.
     func fenced(_ sql: String, bind: @escaping @Sendable (PostgresParameters) -> Void) async throws

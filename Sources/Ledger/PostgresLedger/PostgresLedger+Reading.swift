@@ -8,7 +8,7 @@ extension PostgresLedger {
             let answer = try connection.query(
                 """
                 select key, state, accepted_at, deadline, case_no, batch_no, outcome_id, reason,
-                  report, data_as_of, written_at, parameters, attempt
+                  report, data_as_of, written_at, parameters, attempt, newest
                 from penstock.snapshots($1, $2)
                 """
             ) {
@@ -29,14 +29,7 @@ extension PostgresLedger {
     public func finished(of ids: [UUID]) async throws -> Set<UUID> {
         try await withStage { connection, stage in
             let answer = try connection.query(
-                """
-                select k.key from unnest($2::uuid[]) k(key)
-                cross join lateral (
-                  select case_no from penstock.cases c where c.key = k.key and c.stage = $1
-                  order by c.attempt desc limit 1) c
-                cross join lateral (
-                  select 1 from penstock.outcomes o where o.case_no = c.case_no limit 1) o
-                """
+                "select key from penstock.finished($1, $2) key"
             ) {
                 $0.add(int2: stage)
                 $0.add(uuids: ids)
@@ -61,7 +54,7 @@ extension PostgresLedger {
                 parameters: answer.bytes(row, 11))
         }
         return CaseSnapshot(
-            id: id, revision: answer.int(row, 12), state: state,
+            id: id, revision: answer.int(row, 13), state: state,
             acceptedAt: answer.timestamp(row, 2), deadline: deadline, outcome: outcome)
     }
 

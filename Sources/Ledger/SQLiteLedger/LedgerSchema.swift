@@ -9,7 +9,7 @@ internal import SQLite
 enum LedgerSchema {
     static let migration = SQLiteMigration(
         component: "ledger",
-        steps: [stages, cases, batches, revisions, refusals, logs, pauses, changes])
+        steps: [stages, cases, batches, revisions, refusals, logs, pauses, changes, replays])
 
     private static let stages = """
         CREATE TABLE ledger_stages(
@@ -121,6 +121,12 @@ enum LedgerSchema {
           change_no INTEGER PRIMARY KEY AUTOINCREMENT, stage_no INTEGER NOT NULL,
           at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL);
         CREATE INDEX ledger_changes_stage ON ledger_changes(stage_no, change_no);
+        """
+
+    /// Readers are answered the attempt before while a case is replayed.
+    private static let replays = """
+        CREATE INDEX ledger_cases_superseded ON ledger_cases(id, stage_no, attempt)
+          WHERE is_superseded = 1;
         """
 
     /// Positions belong to logs, no longer to topics: rows without a log are of earlier versions.

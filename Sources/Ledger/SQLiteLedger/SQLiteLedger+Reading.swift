@@ -8,7 +8,7 @@ extension SQLiteLedger {
         let stage = try await registered().number
         return try await database.read { [clock] connection in
             var snapshots: [UUID: CaseSnapshot] = [:]
-            var sealed: [(id: UUID, number: Int64)] = []
+            var open: [(id: UUID, number: Int64)] = []
             // The ids are one blob, cut up here: SQLite 3.40 can't read hexadecimal digits in JSON.
             try connection.forEach(
                 """
@@ -23,12 +23,16 @@ extension SQLiteLedger {
             ) { row in
                 let snapshot = try Self.snapshot(row)
                 snapshots[snapshot.id] = snapshot
-                if snapshot.state == .sealed { sealed.append((snapshot.id, row.int64(3))) }
+                if snapshot.state == .sealed { open.append((snapshot.id, row.int64(3))) }
             }
             let running = try Self.running(
-                sealed.map(\.number), stage: stage, now: clock.timestamp, in: connection)
-            for (id, number) in sealed where running.contains(number) {
-                snapshots[id]?.state = .running
+                open.map(\.number), stage: stage, now: clock.timestamp, in: connection)
+            for (id, number) in open {
+                if let answered = try Self.replayed(snapshots[id], stage, in: connection) {
+                    snapshots[id] = answered
+                } else if running.contains(number) {
+                    snapshots[id]?.state = .running
+                }
             }
             return snapshots
         }
@@ -62,6 +66,24 @@ extension SQLiteLedger {
             state: outcome?.state ?? waiting,
             acceptedAt: Timestamp(microseconds: row.int64(0)),
             deadline: Timestamp(microseconds: row.int64(11)), outcome: outcome)
+    }
+
+    /// What answers for a case without an outcome whose attempt before has succeeded: that, until
+    /// the replay's outcome takes its place.
+    private static func replayed(
+        _ newest: CaseSnapshot?, _ stage: Int64, in connection: SQLiteConnection
+    ) throws -> CaseSnapshot? {
+        guard let newest, newest.revision > 1 else { return nil }
+        var before = try connection.first(
+            """
+            SELECT c.accepted_at, 0, \(OutcomeRow.columns)
+            FROM ledger_cases c CROSS JOIN ledger_outcomes o ON o.case_no = c.case_no
+            WHERE c.id = ?1 AND c.stage_no = ?2 AND c.attempt = ?3 AND c.is_superseded = 1
+              AND o.state = 'succeeded'
+            ORDER BY c.case_no DESC LIMIT 1
+            """, newest.id, stage, newest.revision - 1, read: snapshot)
+        before?.revision = newest.revision
+        return before
     }
 
     /// Which of these cases are in a batch under a living lease.

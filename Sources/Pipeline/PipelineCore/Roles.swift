@@ -175,7 +175,7 @@ public protocol OutcomeEncoder: Sendable {
 
 /// What was found in a cache under the key of a case.
 public enum CachedAnswer: Sendable, Hashable {
-    /// The case's last outcome: it never changes.
+    /// The case's last outcome: nothing but a replay changes it.
     case lasting
     /// An answer of the case that a repeat of the request may have overtaken.
     case passing

@@ -277,6 +277,96 @@ public struct AdminCaseStanding: Message {
     public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
 }
 
+/// A request for ReplayBatch.
+public struct AdminReplayBatchRequest: Message {
+    /// The pipeline's name. Required.
+    public var pipeline: String = ""
+    /// The accumulate stage; the pipeline's only one where it is empty.
+    public var stage: String = ""
+    /// Its number. Required.
+    public var batch: Int64 = 0
+
+    public init() {}
+
+    public static var protoMessageName: String { "penstock.admin.v1.ReplayBatchRequest" }
+    public static let fields = FieldTable([
+        1: "pipeline",
+        2: "stage",
+        3: "batch",
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.singular(1, "pipeline", StringField.self, self.pipeline)
+        try sink.singular(2, "stage", StringField.self, self.stage)
+        try sink.singular(3, "batch", Int64Field.self, self.batch)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.singular(StringField.self, &self.pipeline)
+        case 2: try source.singular(StringField.self, &self.stage)
+        case 3: try source.singular(Int64Field.self, &self.batch)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// The reply of ReplayBatch.
+public struct AdminReplayBatchResponse: Message {
+    /// The number of the new batch; 0 where no case was opened again.
+    public var replay: Int64 = 0
+    /// Cases that were opened again.
+    public var replayedCount: Int32 = 0
+    /// Cases that had been opened again before, and have no outcome of that yet.
+    public var inWorkCount: Int32 = 0
+    /// Cases that have a later outcome.
+    public var answeredSinceCount: Int32 = 0
+    /// Cases that were cancelled, or have expired.
+    public var endedCount: Int32 = 0
+
+    public init() {}
+
+    public static var protoMessageName: String { "penstock.admin.v1.ReplayBatchResponse" }
+    public static let fields = FieldTable([
+        1: "replay",
+        2: FieldName("replayed_count", json: "replayedCount"),
+        3: FieldName("in_work_count", json: "inWorkCount"),
+        4: FieldName("answered_since_count", json: "answeredSinceCount"),
+        5: FieldName("ended_count", json: "endedCount"),
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.singular(1, "replay", Int64Field.self, self.replay)
+        try sink.singular(2, FieldName("replayed_count", json: "replayedCount"), Int32Field.self, self.replayedCount)
+        try sink.singular(3, FieldName("in_work_count", json: "inWorkCount"), Int32Field.self, self.inWorkCount)
+        try sink.singular(4, FieldName("answered_since_count", json: "answeredSinceCount"), Int32Field.self, self.answeredSinceCount)
+        try sink.singular(5, FieldName("ended_count", json: "endedCount"), Int32Field.self, self.endedCount)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.singular(Int64Field.self, &self.replay)
+        case 2: try source.singular(Int32Field.self, &self.replayedCount)
+        case 3: try source.singular(Int32Field.self, &self.inWorkCount)
+        case 4: try source.singular(Int32Field.self, &self.answeredSinceCount)
+        case 5: try source.singular(Int32Field.self, &self.endedCount)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
 /// A request for FlushStage.
 public struct AdminFlushStageRequest: Message {
     /// The pipeline's name. Required.
@@ -847,6 +937,11 @@ public enum AdminAdminServiceMethods {
 
     /// Ends cases that wait in the open batch; others stay as they are.
     public static let cancelCases = MethodDescriptor<AdminCancelCasesRequest, AdminCancelCasesResponse>(service: serviceName, name: "CancelCases")
+
+    /// Generates the cases of a batch again, all in one new batch, as their next revision; readers are
+    /// answered the old reports meanwhile. Called again, it does nothing: the cases are in work.
+    /// FAILED_PRECONDITION: the stage has no such batch, or it has no outcomes yet.
+    public static let replayBatch = MethodDescriptor<AdminReplayBatchRequest, AdminReplayBatchResponse>(service: serviceName, name: "ReplayBatch")
 
     /// Fires the `manual` trigger: what waits is sealed within the stage's `poll` interval.
     /// FAILED_PRECONDITION: the stage's rule has no such trigger.

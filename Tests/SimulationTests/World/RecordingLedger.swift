@@ -132,6 +132,7 @@ struct RecordingLedger: Ledger {
     func replayParked(_ selection: ParkedSelection) async throws -> Int {
         try await inner.replayParked(selection)
     }
+    func replay(batch: Int64) async throws -> BatchReplay { try await inner.replay(batch: batch) }
     func dropParked(_ selection: ParkedSelection) async throws -> Int {
         try await inner.dropParked(selection)
     }

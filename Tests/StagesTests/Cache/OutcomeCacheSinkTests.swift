@@ -13,7 +13,9 @@ struct OutcomeCacheSinkTests {
     private let log = LogCapture()
     private let counted = Journal<String>()
 
-    private func sink(_ cache: any Cache, retention: Duration? = nil) -> OutcomeCacheSink {
+    private func sink(
+        _ cache: any Cache, retention: Duration? = nil, timeToLive: Duration = .seconds(60)
+    ) -> OutcomeCacheSink {
         var context = StageContext.testing(clock: time.clock, stage: "answers")
         context.logger = log.logger()
         context.retention = retention
@@ -22,7 +24,7 @@ struct OutcomeCacheSinkTests {
         }
         return OutcomeCacheSink(
             layout: CachedOutcomes(
-                cache: cache, key: .report, timeToLive: .seconds(60), encoder: FakeEncoder(),
+                cache: cache, key: .report, timeToLive: timeToLive, encoder: FakeEncoder(),
                 context: context))
     }
 
@@ -102,6 +104,20 @@ struct OutcomeCacheSinkTests {
             _ = try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: [failed]))
         }
         #expect(await sink.layout.lookup([.testing(1)]) != [nil])
+    }
+
+    @Test(
+        "keeps what a reader puts back for a minute at most: a replay may put another in its place")
+    func putBack() async throws {
+        let cache = MemoryCache(capacityBytes: 1 << 20, clock: time.clock)
+        let sink = sink(cache, timeToLive: .seconds(86_400))
+        await sink.layout.store([.testing(1)])
+        _ = try await sink.deliver(OutcomeBatch(number: 1, token: 1, outcomes: [.testing(2)]))
+        time.advance(by: .seconds(59))
+        for number in 1...2 { #expect(await sink.layout.lookup([.testing(number)]) != [nil]) }
+        time.advance(by: .seconds(1))
+        #expect(await sink.layout.lookup([.testing(1)]) == [nil])
+        #expect(await sink.layout.lookup([.testing(2)]) != [nil])
     }
 
     @Test("takes for a miss what is not the case's answer, counts it, and says so once")

@@ -22,7 +22,7 @@ enum LedgerSchema {
             \(snapshots)
             \(upkeep)
             """,
-            renewal, revisions, refusals, logs, repeats, waits, pauses, changes,
+            renewal, revisions, refusals, logs, repeats, waits, pauses, changes, replays,
         ], tables: columns)
 
     /// Builds of the first step's early days made functions of an older text, and one column less.
@@ -52,7 +52,8 @@ extension LedgerSchema {
         ],
         "registration": ["register"],
         "repeats": ["reopenable"],
-        "revisions": ["commit_outcomes", "snapshots"],
+        "replays": ["finished", "replay_batch", "snapshots"],
+        "revisions": ["commit_outcomes"],
         "seal": ["seal"],
         "upkeep": ["end_pending", "purge", "summary"],
         "waits": ["claim"],

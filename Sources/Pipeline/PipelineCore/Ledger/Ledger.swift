@@ -80,6 +80,14 @@ public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes, LedgerInspect
     /// Ends pending cases with an outcome of that state (`cancelled` or `expired`); others stay.
     /// Answers how many.
     func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int
+    /// Opens the cases of a committed batch again, in one sealed batch (`closed_by` `replay`): each
+    /// gets another attempt with the same id and parameters, due one SLA from now.
+    ///
+    /// Only cases whose newest attempt is that of the batch, and that were generated. Until the new
+    /// outcome is committed, readers are answered the old one of a case that succeeded. A repeat (a
+    /// lost answer) finds the cases opened again, and does nothing.
+    /// - Throws: `fatal` `batch-unknown`, and `batch-unfinished` for one without outcomes.
+    func replay(batch: Int64) async throws -> BatchReplay
     /// Deletes one finished batch, all its sinks delivered and nothing of it parked, that ended
     /// before `before`. Answers how many cases went with it; `nil` when there is none.
     func purge(finishedBefore before: Timestamp) async throws -> Int?
@@ -147,6 +155,33 @@ extension PipelineError {
             "the ledger's row of the case \(item) is not as Penstock writes it: \(problem). "
                 + "Who else writes to that store? Mend the row, or restore it from a backup")
     }
+}
+
+/// What a replay of a batch has opened again, and what not.
+public struct BatchReplay: Sendable, Hashable {
+    /// The batch that they are in now; `nil` when it is none.
+    public var batch: Int64?
+    /// Cases that were opened again.
+    public var replayed: Int
+    /// Cases that had been opened again before, and have no outcome of that attempt yet.
+    public var inWork: Int
+    /// Cases that have an outcome of a later attempt.
+    public var answeredSince: Int
+    /// Cases that were cancelled, or have expired: there is nothing to be repeated.
+    public var ended: Int
+    public init(
+        batch: Int64? = nil, replayed: Int = 0, inWork: Int = 0, answeredSince: Int = 0,
+        ended: Int = 0
+    ) {
+        self.batch = batch
+        self.replayed = replayed
+        self.inWork = inWork
+        self.answeredSince = answeredSince
+        self.ended = ended
+    }
+
+    /// The reason of batches that a replay has made, as ``Batch/closedBy``.
+    public static let closedBy = "replay"
 }
 
 /// What a ledger knows about the cases that wait, read under the rule's lock, all times on the

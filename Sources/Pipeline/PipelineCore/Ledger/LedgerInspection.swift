@@ -320,7 +320,8 @@ public struct CaseHistory: Sendable, Hashable {
 
 /// A case from its acceptance to its outcome.
 public struct CaseAttempt: Sendable, Hashable {
-    /// From 1: a repeat of a failed case is its next attempt, and the revision of its outcome.
+    /// From 1: a repeat of a failed case, or a replay of its batch, is its next attempt, and the
+    /// revision of its outcome.
     public var revision: Int
     public var state: CaseState
     public var acceptedAt: Timestamp

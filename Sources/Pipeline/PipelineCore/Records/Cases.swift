@@ -28,8 +28,8 @@ public struct Outcome: Sendable, Hashable {
     public var id: UUID
     public var caseNumber: Int64
     public var caseID: UUID
-    /// Counts the case's outcomes from 1: a case that did not succeed and is requested again has a
-    /// later one.
+    /// Counts the case's outcomes from 1: a case that did not succeed and is requested again, or
+    /// whose batch is replayed, has a later one.
     public var revision: Int
     public var batch: Int64
     /// `succeeded`, `failed`, `cancelled` or `expired`.
@@ -100,7 +100,8 @@ public struct OutcomeBatch: Sendable {
 /// What a reader learns about one case.
 public struct CaseSnapshot: Sendable {
     public var id: UUID
-    /// That of the outcome that the case has or is going to have.
+    /// That of the outcome that the case has or is going to have: while it is replayed, one more
+    /// than that of ``outcome``.
     public var revision: Int
     public var state: CaseState
     public var acceptedAt: Timestamp
@@ -274,6 +275,6 @@ public enum CaseState: String, Sendable, CaseIterable {
 
     /// No later state follows, whatever is requested: only such outcomes may be answered from a
     /// cache. One that did not succeed is opened again by a repeat of its request, perhaps in
-    /// another process.
+    /// another process. A replay, which is an operator's, puts another outcome in the place of any.
     public var isLasting: Bool { self == .succeeded }
 }

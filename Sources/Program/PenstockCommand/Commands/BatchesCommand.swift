@@ -1,5 +1,6 @@
 internal import CommandLineInterface
 internal import ConfigurationFields
+internal import DryRunReport
 internal import Glibc
 internal import LocatedJSON
 internal import PipelineCore
@@ -40,6 +41,17 @@ private struct TopOptions: Settings {
     }
 }
 
+private struct ReplayBatchOptions: Settings {
+    static let summary = "Generates the cases of a finished batch again, as another revision."
+    let choice: StageChoice
+    let number: Int
+
+    init(_ field: Fields) {
+        choice = StageChoice(field)
+        number = field.argument("NO", "The batch's number, as `batches` shows it.", example: 17)
+    }
+}
+
 extension PenstockCommand {
     static func batches(_ catalogue: Catalogue) -> Command {
         Command(
@@ -64,6 +76,31 @@ extension PenstockCommand {
             case .text: console.out((view.summary + view.table).joined(separator: "\n") + "\n")
             case .json: console.out(view.json.written(.pretty) + "\n")
             }
+            return .success
+        }
+    }
+
+    static func replayBatch(_ catalogue: Catalogue) -> Command {
+        Command(
+            "replay-batch", ReplayBatchOptions.self,
+            details: """
+                For when the data behind them was mended. All cases go into one new batch at once, \
+                due as if they had been requested now; sinks get the new outcomes, with ids of their \
+                own and the next revision. Readers are answered the old report until the new outcome \
+                is there; an API's memory may answer it for ten seconds more, and a cache until it is \
+                delivered to. Cases that were opened again since, and those that were cancelled, are \
+                left out: the same command, said again, does nothing.
+                """,
+            examples: [
+                .init(
+                    "Pipelines/conversion-reports.json 17",
+                    "Its events were incomplete, and are there now.")
+            ]
+        ) { options, console in
+            let replay = try await options.choice.using(catalogue, console) {
+                try await $0.replay(batch: Int64(options.number))
+            }
+            console.out(replay.lines(of: options.number).joined(separator: "\n") + "\n")
             return .success
         }
     }
@@ -108,5 +145,17 @@ extension PenstockCommand {
         }
         return (isFirst ? "\u{1B}[2J" : "") + "\u{1B}[H" + lines.joined(separator: "\n")
             + "\n\u{1B}[J"
+    }
+}
+
+extension BatchReplay {
+    /// What it did and what not, and why.
+    fileprivate func lines(of number: Int) -> [String] {
+        let opened = "\(replayed.counting("case", "cases")) of batch \(number) opened again"
+        let left = [
+            (inWork, "in work again already"), (answeredSince, "answered anew since"),
+            (ended, "cancelled or expired"),
+        ].filter { $0.0 > 0 }.map { "left out: \($0.counting("case", "cases")), \($1)" }
+        return [opened + (batch.map { ", as batch \($0)" } ?? "")] + left
     }
 }

@@ -143,6 +143,16 @@ struct AdminService: Sendable {
                 }.sorted { $0.caseID < $1.caseID }
             }
         }
+        add(AdminAdminServiceMethods.replayBatch) { request, operations in
+            let replay = try await operations.replay(batch: request.batch)
+            return .with {
+                $0.replay = replay.batch ?? 0
+                $0.replayedCount = Int32(clamping: replay.replayed)
+                $0.inWorkCount = Int32(clamping: replay.inWork)
+                $0.answeredSinceCount = Int32(clamping: replay.answeredSince)
+                $0.endedCount = Int32(clamping: replay.ended)
+            }
+        }
         add(AdminAdminServiceMethods.flushStage) { _, operations in
             try await operations.flush()
             return AdminFlushStageResponse()
@@ -251,6 +261,7 @@ private protocol StageRequest: Message {
 extension AdminGetStageRequest: StageRequest {}
 extension AdminGetCaseRequest: StageRequest {}
 extension AdminCancelCasesRequest: StageRequest {}
+extension AdminReplayBatchRequest: StageRequest {}
 extension AdminFlushStageRequest: StageRequest {}
 extension AdminPauseStagesRequest: StageRequest {}
 extension AdminResumeStagesRequest: StageRequest {}

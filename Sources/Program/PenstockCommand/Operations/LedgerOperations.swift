@@ -52,6 +52,11 @@ struct LedgerOperations: StageOperations {
         return Cancellation(cancelled: cancelled, others: others)
     }
 
+    func replay(batch: Int64) async throws -> BatchReplay {
+        try await note("replay of batch \(batch)")
+        return try await ledger.replay(batch: batch)
+    }
+
     func flush() async throws {
         try await access.barrier.flush(stage)
         try await note("flush of \(stage)")

@@ -72,6 +72,20 @@ struct RemoteOperations: StageOperations {
         return Cancellation(cancelled: Int(response.cancelledCount), others: others)
     }
 
+    func replay(batch: Int64) async throws -> BatchReplay {
+        let response = try await admin.call(
+            AdminAdminServiceMethods.replayBatch,
+            .with {
+                $0.pipeline = pipeline
+                $0.stage = stage
+                $0.batch = batch
+            })
+        return BatchReplay(
+            batch: response.replay == 0 ? nil : response.replay,
+            replayed: Int(response.replayedCount), inWork: Int(response.inWorkCount),
+            answeredSince: Int(response.answeredSinceCount), ended: Int(response.endedCount))
+    }
+
     func flush() async throws {
         _ = try await admin.call(
             AdminAdminServiceMethods.flushStage,

@@ -16,6 +16,8 @@ protocol StageOperations: Sendable {
     /// `nil` for a case that is not known, or no more.
     func history(of id: UUID) async throws -> (history: CaseHistory, view: StageView)?
     func cancel(_ ids: [UUID], reason: String) async throws -> Cancellation
+    /// As ``Ledger/replay(batch:)``.
+    func replay(batch: Int64) async throws -> BatchReplay
     func flush() async throws
     /// - Returns: what was meant.
     func pause(_ target: PauseTarget, reason: String) async throws -> [String]

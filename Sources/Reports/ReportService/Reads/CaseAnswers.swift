@@ -10,13 +10,12 @@ internal import Synchronization
 ///
 /// Memory and cache hold what lasts: reports. A case that failed may be opened again in any
 /// process, so its outcome is answered by the ledger alone: nobody who knows that the case was
-/// opened again is told of the old outcome.
+/// opened again is told of the old outcome. A report that an operator has replayed is answered by
+/// the ledger alone until the new one is there, and by memory for ten seconds more.
 final class CaseAnswers: Sendable {
-    /// How long finished reports stay in memory; they never change.
-    private static let finishedTimeToLive: Duration = .hours(24)
-    /// How long, where cases are deleted, one that the shared cache has answered: it does not say
-    /// how old it is.
-    private static let agelessTimeToLive: Duration = .seconds(60)
+    /// How long finished reports stay in memory: so long a process may answer one that a replay
+    /// has replaced, or that is deleted where the shared cache did not say how old it is.
+    private static let finishedTimeToLive: Duration = .seconds(10)
 
     private let finished: MemoryCache
     private let cache: (any OutcomeCache)?
@@ -63,8 +62,7 @@ final class CaseAnswers: Sendable {
     func answer(_ id: UUID, fresh: Bool = false) async throws -> Answer {
         if let known = finished.value(of: id.description) { return .final(known) }
         if !fresh, let cached = await cache?.lookup([id]).first ?? nil {
-            keep(
-                cached, id, retention == nil ? Self.finishedTimeToLive : Self.agelessTimeToLive)
+            keep(cached, id, Self.finishedTimeToLive)
             return .final(cached)
         }
         guard let snapshot = try await batcher?.snapshot(of: id) else { return .unknown }
@@ -72,7 +70,8 @@ final class CaseAnswers: Sendable {
             return .open(try await schedule.status(of: snapshot), revision: snapshot.revision)
         }
         let encoded = try encoder.cached(outcome)
-        if outcome.state.isLasting {
+        // One that is being replayed is going to be replaced: nobody keeps it.
+        if outcome.state.isLasting, outcome.revision == snapshot.revision {
             keep(
                 encoded, id,
                 outcome.timeToLive(

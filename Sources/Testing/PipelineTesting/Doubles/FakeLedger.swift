@@ -7,7 +7,7 @@ internal import Synchronization
 public final class FakeLedger: Ledger {
     /// Calls that can be made to fail, and that are noted.
     public enum Call: String, Sendable, CaseIterable {
-        case register, accept, extend, commit, release, handBack, bisect
+        case register, accept, extend, commit, release, handBack, bisect, replay
         case delivered, releaseDelivery, handBackDelivery
     }
     struct State {
@@ -239,6 +239,10 @@ extension FakeLedger {
     }
 
     public func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int { 0 }
+    public func replay(batch: Int64) async throws -> BatchReplay {
+        try perform(.replay, "\(batch)")
+        return BatchReplay()
+    }
 }
 
 extension [UUID] {

@@ -117,13 +117,16 @@ public final class FakeCases: CaseReader {
     public init() {}
 
     /// The case is known, and stands so.
+    ///
+    /// - Parameter revision: the outcome's, or 1, unless it is said.
     public func put(
-        _ number: Int, _ caseState: CaseState, outcome: Outcome? = nil, revision: Int = 1,
+        _ number: Int, _ caseState: CaseState, outcome: Outcome? = nil, revision: Int? = nil,
         deadline: Timestamp = Timestamp(microseconds: 86_400_000_000)
     ) {
         state.withLock {
             $0.cases[.testing(number)] = CaseSnapshot(
-                id: .testing(number), revision: outcome?.revision ?? revision, state: caseState,
+                id: .testing(number), revision: revision ?? outcome?.revision ?? 1,
+                state: caseState,
                 acceptedAt: Timestamp(microseconds: 0),
                 deadline: deadline, outcome: outcome)
         }

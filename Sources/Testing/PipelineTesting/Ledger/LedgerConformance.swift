@@ -152,7 +152,7 @@ public struct LedgerConformance: Sendable {
     public static let checks: [Check] =
         accepting + windows + reopening + sealing + flushing + revisions + batches + deliveries
         + parking
-        + reading + inspection
+        + reading + inspection + replaying
         + concurrency
 
     static func check(
