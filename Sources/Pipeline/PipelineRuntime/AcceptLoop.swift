@@ -37,7 +37,8 @@ struct AcceptLoop: Sendable {
         logger[metadataKey: "stage"] = "\(barrier.id)"
         let settler = Settler(
             barrier: barrier,
-            refusals: .ofRefusals(at: barrier.id, clock: environment.clock, logger: logger))
+            refusals: .ofRefusals(
+                at: barrier.id, among: environment.outages.scoped(to: "", logger: logger)))
         self.settler = settler
         window = ChunkWindow {
             guard let chunk = ready() else { return nil }

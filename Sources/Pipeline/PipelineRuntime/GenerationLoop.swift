@@ -106,8 +106,7 @@ struct GenerationLoop: Sendable {
         case .retryable:
             let pause = environment.retry.pause(after: batch.attempts, random: environment.random)
             environment.outages.failed(
-                generating, error, "batch failed; it will be tried again",
-                clock: environment.clock, logger: environment.logger, metadata: about(batch))
+                generating, error, "batch failed; it will be tried again", metadata: about(batch))
             try await environment.retrying("stage \(stage): release a batch") {
                 try await barrier.ledger.release(
                     batch: batch.number, token: batch.token, after: pause,

@@ -21,7 +21,7 @@ public struct RunEnvironment: Sendable {
     /// Whom this process tells what it has done, where all who work on the same stores can be told.
     public var peers: BarrierPeers?
     /// What fails and is tried again: told of when it begins and when it ends, not at each try.
-    let outages = Outages()
+    public var outages: Outages
     let condition = RunCondition()
 
     public init(
@@ -39,6 +39,7 @@ public struct RunEnvironment: Sendable {
         self.grace = grace
         self.observer = observer
         self.openWork = openWork
+        outages = Outages(clock: clock, logger: logger)
     }
 
     /// Runs `body` until it succeeds or fails for another reason than a retryable one.
@@ -61,12 +62,10 @@ public struct RunEnvironment: Sendable {
             } catch let error as PipelineError where error.disposition == .retryable {
                 attempt += 1
                 observer.retried(what)
-                outages.failed(
-                    what, error, clock: clock, logger: logger,
-                    metadata: ["attempt": "\(attempt)"])
+                outages.failed(what, error, metadata: ["attempt": "\(attempt)"])
                 tell(error)
                 if attempt >= limit || !isWanted() { throw error }
-                try await clock.sleep(for: retry.pause(after: attempt, random: random))
+                try await clock.sleep(for: retry.pause(after: attempt, of: error, random: random))
                 if !isWanted() { throw error }
             }
         }
@@ -93,10 +92,8 @@ public struct RunEnvironment: Sendable {
                 if start.duration(to: clock.now) >= policy.longest { attempt = 0 }
                 attempt += 1
                 observer.retried(what)
-                outages.failed(
-                    what, error, clock: clock, logger: logger,
-                    metadata: ["attempt": "\(attempt)"])
-                try await clock.sleep(for: policy.pause(after: attempt, random: random))
+                outages.failed(what, error, metadata: ["attempt": "\(attempt)"])
+                try await clock.sleep(for: policy.pause(after: attempt, of: error, random: random))
             }
         }
     }
@@ -150,6 +147,16 @@ public struct RetryPolicy: Sendable {
     public init(first: Duration = .milliseconds(100), longest: Duration = .seconds(30)) {
         self.first = first
         self.longest = longest
+    }
+
+    /// However long a backend is away, it is tried again so often: what waits for it goes on soon
+    /// after it is back.
+    static let longestForBackend = Duration.seconds(5)
+
+    /// The pause after the `attempt`th failure, counted from 1, which was that error.
+    func pause(after attempt: Int, of error: PipelineError, random: RandomSource) -> Duration {
+        let pause = pause(after: attempt, random: random)
+        return error.backend == nil ? pause : min(pause, Self.longestForBackend)
     }
 
     /// The pause after the `attempt`th failure, counted from 1.

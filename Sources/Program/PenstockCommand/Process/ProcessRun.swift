@@ -15,6 +15,8 @@ struct ProcessRun: Sendable {
     let logger: Logger
     let stop: ProcessStop
     let registry: MetricRegistry
+    /// What is away is away for all pipelines, and over reloads.
+    let outages: Outages
     /// Whoever asks for the readiness of the process asks there.
     let monitor: CurrentMonitor
     /// Others have run here before, and will again if these can't.
@@ -26,8 +28,8 @@ struct ProcessRun: Sendable {
 
     init(
         definitions: [PipelineDefinition], catalogue: Catalogue, options: RunOptions,
-        logger: Logger, stop: ProcessStop, registry: MetricRegistry, monitor: CurrentMonitor,
-        isReload: Bool
+        logger: Logger, stop: ProcessStop, registry: MetricRegistry, outages: Outages,
+        monitor: CurrentMonitor, isReload: Bool
     ) {
         self.definitions = definitions
         self.catalogue = catalogue
@@ -35,6 +37,7 @@ struct ProcessRun: Sendable {
         self.logger = logger
         self.stop = stop
         self.registry = registry
+        self.outages = outages
         self.monitor = monitor
         self.isReload = isReload
     }
@@ -54,7 +57,7 @@ struct ProcessRun: Sendable {
             catalogue: catalogue,
             context: ResourceContext(
                 clock: clock, random: random, logger: logger, isRunning: true,
-                metrics: registry))
+                metrics: registry, outages: outages))
         var runs: [PipelineRun] = []
         var refusals: [RefusalLog] = []
         var observers: [(pipeline: String, metrics: PipelineMetrics)] = []
@@ -79,7 +82,7 @@ struct ProcessRun: Sendable {
             ? [] : resources.all.compactMap { $0 as? any RequestService }
         let monitor = ReadinessMonitor(
             resources: resources.named, runs: runs, services: services, stop: end,
-            clock: clock, isReady: { ready.set() })
+            clock: clock, outages: outages, isReady: { ready.set() })
         monitor.expose(in: registry)
         self.monitor.replace(by: monitor) { [observers] in Self.status(of: observers) }
         logger.notice(
@@ -147,17 +150,20 @@ struct ProcessRun: Sendable {
             pipeline: definition.name, stage: "", sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
             catalogue: catalogue, resources: opened, servesCallers: options.role != .worker)
+        let outages = outages.scoped(to: definition.name, logger: logger)
+        context.outages = outages
         context.refusals = metrics
         context.owners = definitions.flatMap(\.stateOwners)
         context.meter = metrics.counter
         let graph = try PipelineGraph(
             stages: definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
             context: context)
-        let environment = RunEnvironment(
+        var environment = RunEnvironment(
             clock: clock, random: random, logger: logger, worker: context.worker,
             stop: AsyncEvent(),
             grace: options.service.grace,
             observer: metrics, openWork: stop.openWork)
+        environment.outages = outages
         return PipelineRun(graph, role: options.role.ofRun, environment: environment)
     }
 

@@ -44,12 +44,15 @@ final class ReadinessMonitor: Sendable {
     /// Told whenever the process is ready.
     private let isReady: @Sendable () -> Void
     private let clock: PipelineClock
+    /// Told of what is away, also where nobody works with it just now.
+    private let outages: Outages
     private let answers: Mutex<[String: Answer]>
 
     init(
         resources: [(name: String, resource: any Resource)], runs: [PipelineRun] = [],
         services: [any RequestService] = [], generator: ReportGeneratorServer? = nil,
-        stop: AsyncEvent, clock: PipelineClock, isReady: @escaping @Sendable () -> Void = {}
+        stop: AsyncEvent, clock: PipelineClock, outages: Outages,
+        isReady: @escaping @Sendable () -> Void = {}
     ) {
         self.isReady = isReady
         asked =
@@ -76,6 +79,7 @@ final class ReadinessMonitor: Sendable {
         self.generator = generator
         self.stop = stop
         self.clock = clock
+        self.outages = outages
         answers = Mutex(Dictionary(asked.map { ($0.name, Answer()) }) { first, _ in first })
     }
 
@@ -108,8 +112,14 @@ final class ReadinessMonitor: Sendable {
     private func ask(_ asked: Asked) async {
         answers.withLock { $0[asked.name]?.askedAt = clock.now }
         var problem: String?
-        do { try await asked.probe() } catch {
-            problem = (error as? PipelineError)?.message ?? "\(error)"
+        do {
+            try await asked.probe()
+            outages.succeeded("probe \(asked.name)")
+        } catch {
+            let known = error as? PipelineError
+            problem = known?.message ?? "\(error)"
+            // What else may be wrong is told of by whoever needs it.
+            if known?.backend != nil { outages.failed("probe \(asked.name)", error) }
         }
         answers.withLock { $0[asked.name] = Answer(problem: problem) }
     }

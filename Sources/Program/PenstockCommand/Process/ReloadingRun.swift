@@ -25,6 +25,7 @@ struct ReloadingRun: Sendable {
     /// Whoever is asked whether the process is ready asks the one that runs.
     private let current = CurrentMonitor()
     private let watched: WatchedFiles
+    private let outages: Outages
 
     init(
         files: [String], catalogue: Catalogue, options: RunOptions, logger: Logger,
@@ -36,6 +37,7 @@ struct ReloadingRun: Sendable {
         self.logger = logger
         self.stop = stop
         self.console = console
+        outages = Outages(clock: .system, logger: logger)
         watched = WatchedFiles(files.filter { $0 != "-" })
     }
 
@@ -56,7 +58,8 @@ struct ReloadingRun: Sendable {
         while true {
             let run = ProcessRun(
                 definitions: definitions, catalogue: catalogue, options: options, logger: logger,
-                stop: stop, registry: Self.registry, monitor: current, isReload: former != nil)
+                stop: stop, registry: Self.registry, outages: outages, monitor: current,
+                isReload: former != nil)
             do {
                 guard let next = try await run.run(reload: { try await reread() }) else { return }
                 former = definitions
