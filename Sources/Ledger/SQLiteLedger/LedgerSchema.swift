@@ -8,7 +8,8 @@ internal import SQLite
 /// first.
 enum LedgerSchema {
     static let migration = SQLiteMigration(
-        component: "ledger", steps: [stages, cases, batches, revisions, refusals, logs, pauses])
+        component: "ledger",
+        steps: [stages, cases, batches, revisions, refusals, logs, pauses, traces])
 
     private static let stages = """
         CREATE TABLE ledger_stages(
@@ -113,6 +114,9 @@ enum LedgerSchema {
           stage_no INTEGER NOT NULL, part TEXT NOT NULL, since INTEGER NOT NULL,
           reason TEXT NOT NULL, PRIMARY KEY(stage_no, part)) WITHOUT ROWID;
         """
+
+    /// The trace context of a case's request, where it has one.
+    private static let traces = "ALTER TABLE ledger_cases ADD COLUMN trace TEXT;"
 
     /// Positions belong to logs, no longer to topics: rows without a log are of earlier versions.
     private static let logs = """

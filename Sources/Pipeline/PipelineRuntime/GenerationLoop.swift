@@ -135,10 +135,15 @@ struct GenerationLoop: Sendable {
     }
 
     private func about(_ batch: Batch) -> Logger.Metadata {
-        [
+        var metadata: Logger.Metadata = [
             "stage": "\(stage)", "batch": "\(batch.number)", "cases": "\(batch.cases.count)",
             "attempt": "\(batch.attempts)",
         ]
+        if batch.cases.count == 1 {
+            metadata["case_id"] = "\(batch.cases[0].id)"
+            if let trace = batch.cases[0].trace { metadata["trace_id"] = "\(trace.traceID)" }
+        }
+        return metadata
     }
 }
 
@@ -154,7 +159,8 @@ struct DirectGeneration: Sendable {
             record.id.map {
                 Case(
                     number: Int64(index), id: $0, acceptedAt: now,
-                    deadline: record.deadline ?? now, parameters: record.body)
+                    deadline: record.deadline ?? now, parameters: record.body,
+                    trace: record.trace)
             }
         }
         let start = environment.clock.now

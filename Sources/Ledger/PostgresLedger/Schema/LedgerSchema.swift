@@ -22,7 +22,7 @@ enum LedgerSchema {
             \(snapshots)
             \(upkeep)
             """,
-            renewal, revisions, refusals, logs, repeats, waits, pauses,
+            renewal, revisions, refusals, logs, repeats, waits, pauses, traces,
         ], tables: columns)
 
     /// Builds of the first step's early days made functions of an older text, and one column less.
@@ -42,7 +42,6 @@ extension LedgerSchema {
     /// Which functions have their present text from which script; what earlier scripts say of them
     /// is history. A test compares it with the scripts, and with what a migration makes.
     static let functionsInForce: [String: [String]] = [
-        "accept": ["accept"],
         "bisect": ["bisect"],
         "logs": ["positions", "restart_positions"],
         "openBatch": ["look", "open_batch"],
@@ -54,6 +53,7 @@ extension LedgerSchema {
         "repeats": ["reopenable"],
         "revisions": ["commit_outcomes", "snapshots"],
         "seal": ["seal"],
+        "traces": ["accept"],
         "upkeep": ["end_pending", "purge", "summary"],
         "waits": ["claim"],
     ]
@@ -71,6 +71,7 @@ extension LedgerSchema {
         ],
         "cases": [
             "case_no", "accepted_at", "deadline", "key", "digest", "stage", "attempt", "parameters",
+            "trace",
         ],
         "pending": ["case_no", "accepted_at", "due", "deadline", "stage"],
         "batches": [
