@@ -66,6 +66,7 @@ let package = Package(
 
         layer("Transport", "Protobuf", ["Calendar"]),
         layer("Transport", "ReportMessages", ["Protobuf"]),
+        layer("Transport", "AdminMessages", ["Protobuf"]),
         layer(
             "Transport", "GRPCTransport",
             ["Protobuf", "CGRPC", "Metrics", "Calendar", "Concurrency"]),
@@ -166,8 +167,8 @@ let package = Package(
                 "StandardCatalogue", "DryRun", "PipelineRuntime", "PipelineConfiguration",
                 "PipelineCore", "Logging", "Metrics", "AdminHTTP", "ConversionReports",
                 "ReportService",
-                "GRPCTransport", "ReportMessages", "Protobuf", "Ledger", "Files", "Calendar",
-                "DryRunRendering", "DryRunReport", "CommandLineInterface",
+                "GRPCTransport", "ReportMessages", "AdminMessages", "Protobuf", "Ledger", "Files",
+                "Calendar", "DryRunRendering", "DryRunReport", "CommandLineInterface",
                 "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON", "Concurrency",
             ]),
         .executableTarget(

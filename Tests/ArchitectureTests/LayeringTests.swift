@@ -14,7 +14,9 @@ struct LayeringTests {
     private static let tooling = Set(configuration).union(["Logging", "Metrics", "AdminHTTP"])
     /// What a stage has settings with; command lines are for the program alone.
     private static let settings = Set(configuration.dropLast())
-    private static let transport: Set = ["Protobuf", "ReportMessages", "GRPCTransport"]
+    private static let transport: Set = [
+        "Protobuf", "ReportMessages", "AdminMessages", "GRPCTransport",
+    ]
     private static let pipeline: Set = [
         "PipelineCore", "PipelineConfiguration", "Batching", "PipelineRuntime",
         "PipelineSimulation",

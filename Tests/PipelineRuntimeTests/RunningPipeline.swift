@@ -23,13 +23,13 @@ struct RunningPipeline: Sendable {
     /// A pipeline of these parts; the barrier's tail has the generator and the sinks.
     func graph(
         sources: [ScriptedSource], head: [PipelineGraph.Node<PipelineGraph.HeadStage>] = [],
-        ledger: FakeLedger? = nil, generator: ScriptedGenerator? = nil,
-        sinks: [(id: String, sink: RecordingSink)] = []
+        ledger: FakeLedger? = nil, poll: Duration = .hours(10_000),
+        generator: ScriptedGenerator? = nil, sinks: [(id: String, sink: RecordingSink)] = []
     ) -> PipelineGraph {
         var tail: PipelineGraph.Tail?
         if let ledger {
             tail = PipelineGraph.Tail(
-                barrier: .init(id: "batch", role: .testing(ledger)),
+                barrier: .init(id: "batch", role: .testing(ledger, poll: poll)),
                 generator: generator.map { .init(id: "reports", role: $0) },
                 sinks: sinks.map { .init(id: $0.id, role: $0.sink) })
         }
@@ -62,8 +62,10 @@ struct RunningPipeline: Sendable {
 
 extension Barrier {
     /// Its rule never fires, and it never looks by itself for what others have done.
-    static func testing(_ ledger: FakeLedger, lease: Duration = .seconds(30)) -> Barrier {
-        Barrier(ledger: ledger, sla: .hours(24), lease: lease, poll: .hours(10_000)) { _, _ in
+    static func testing(
+        _ ledger: FakeLedger, lease: Duration = .seconds(30), poll: Duration = .hours(10_000)
+    ) -> Barrier {
+        Barrier(ledger: ledger, sla: .hours(24), lease: lease, poll: poll) { _, _ in
             .wait(until: nil)
         }
     }

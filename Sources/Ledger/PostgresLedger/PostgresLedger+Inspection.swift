@@ -118,6 +118,58 @@ extension PostgresLedger {
     }
 }
 
+extension PostgresLedger {
+    public func note(_ action: String, by actor: String) async throws {
+        try await withStage { connection, stage in
+            _ = try connection.query(
+                "insert into penstock.changes(stage, actor, action) values ($1, $2, $3)"
+            ) {
+                $0.add(int2: stage)
+                $0.add(text: actor.storable)
+                $0.add(text: action.storable)
+            }
+        }
+    }
+
+    public func changes(after number: Int64?, limit: Int) async throws -> [LedgerChange] {
+        try await withStage(for: .reading) { connection, stage in
+            let answer = try connection.query(
+                """
+                select change_no, at, actor, action from penstock.changes
+                where stage = $1 and change_no > $2 order by change_no desc limit $3
+                """
+            ) {
+                $0.add(int2: stage)
+                $0.add(int8: number ?? 0)
+                $0.add(int8: Int64(limit))
+            }
+            return (0..<answer.rowCount).reversed().map { row in
+                LedgerChange(
+                    number: answer.int64(row, 0), at: answer.timestamp(row, 1),
+                    actor: answer.text(row, 2), action: answer.text(row, 3))
+            }
+        }
+    }
+
+    public func logPositions() async throws -> [LogPositions] {
+        try await withStage(for: .reading) { connection, stage in
+            let answer = try connection.query(
+                """
+                select log, source, part, next_offset from penstock.positions
+                where stage = $1 and log is not null order by log, source, part
+                """
+            ) { $0.add(int2: stage) }
+            var logs: [LogPositions] = []
+            for row in 0..<answer.rowCount {
+                logs.add(
+                    answer.text(row, 0), answer.text(row, 1), Int32(answer.int(row, 2)),
+                    answer.int64(row, 3))
+            }
+            return logs
+        }
+    }
+}
+
 extension PostgresConnection {
     func isPaused(_ part: LedgerPart, _ stage: Int16) throws -> Bool {
         try query(

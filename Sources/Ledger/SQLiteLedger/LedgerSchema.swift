@@ -9,7 +9,9 @@ internal import SQLite
 enum LedgerSchema {
     static let migration = SQLiteMigration(
         component: "ledger",
-        steps: [stages, cases, batches, revisions, refusals, logs, pauses, traces])
+        steps: [
+            stages, cases, batches, revisions, refusals, logs, pauses, changes, traces,
+        ])
 
     private static let stages = """
         CREATE TABLE ledger_stages(
@@ -117,6 +119,14 @@ enum LedgerSchema {
 
     /// The trace context of a case's request, where it has one.
     private static let traces = "ALTER TABLE ledger_cases ADD COLUMN trace TEXT;"
+
+    /// What operators have changed, and who they were.
+    private static let changes = """
+        CREATE TABLE ledger_changes(
+          change_no INTEGER PRIMARY KEY AUTOINCREMENT, stage_no INTEGER NOT NULL,
+          at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL);
+        CREATE INDEX ledger_changes_stage ON ledger_changes(stage_no, change_no);
+        """
 
     /// Positions belong to logs, no longer to topics: rows without a log are of earlier versions.
     private static let logs = """

@@ -122,6 +122,50 @@ extension SQLiteLedger {
     }
 }
 
+extension SQLiteLedger {
+    public func note(_ action: String, by actor: String) async throws {
+        let stage = try await registered().number
+        try await database.write { [clock] connection in
+            _ = try connection.run(
+                "INSERT INTO ledger_changes(stage_no, at, actor, action) VALUES(?1, ?2, ?3, ?4)",
+                stage, clock.timestamp, actor, action)
+        }
+    }
+
+    public func changes(after number: Int64?, limit: Int) async throws -> [LedgerChange] {
+        let stage = try await registered().number
+        return try await database.read { connection in
+            var changes: [LedgerChange] = []
+            try connection.forEach(
+                """
+                SELECT change_no, at, actor, action FROM ledger_changes
+                WHERE stage_no = ?1 AND change_no > ?2 ORDER BY change_no DESC LIMIT ?3
+                """, stage, number ?? 0, limit
+            ) { row in
+                changes.append(
+                    LedgerChange(
+                        number: row.int64(0), at: Timestamp(microseconds: row.int64(1)),
+                        actor: row.text(2), action: row.text(3)))
+            }
+            return changes.reversed()
+        }
+    }
+
+    public func logPositions() async throws -> [LogPositions] {
+        let stage = try await registered().number
+        return try await database.read { connection in
+            var logs: [LogPositions] = []
+            try connection.forEach(
+                """
+                SELECT log, source, partition, next_offset FROM ledger_positions
+                WHERE stage_no = ?1 AND log IS NOT NULL ORDER BY log, source, partition
+                """, stage
+            ) { logs.add($0.text(0), $0.text(1), Int32(clamping: $0.int64(2)), $0.int64(3)) }
+            return logs
+        }
+    }
+}
+
 extension SQLiteConnection {
     func isPaused(_ part: LedgerPart, _ stage: Int64) throws -> Bool {
         try first(

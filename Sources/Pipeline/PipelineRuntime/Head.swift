@@ -20,6 +20,8 @@ struct Head: Sendable {
     let graph: PipelineGraph
     /// Settles what has passed the head; without it, a chunk settles then.
     let barrier: RunningBarrier?
+    /// Where there is a barrier.
+    let gate: IntakeGate?
     let environment: RunEnvironment
 
     /// Returns when every source has ended, by itself or by the stop, and what it sent has settled.
@@ -86,6 +88,7 @@ struct Head: Sendable {
                 for (id, source) in sources {
                     group.addTask {
                         let outlet = Outlet { chunk in
+                            try await gate?.pass(id)
                             environment.observer.passed(
                                 stage: id, records: chunk.records.count, took: .zero)
                             try await channel.send(Item(chunk: withDeadlines(chunk)))
@@ -179,7 +182,10 @@ struct Head: Sendable {
     /// Tells every source what keeps the pipeline from taking in what it sends.
     func blocked(by error: PipelineError?) {
         environment.condition.blocked(by: error)
-        for source in graph.sources.flatMap(\.role) { source.blocked(by: error) }
+        for node in graph.sources {
+            let error = error ?? gate?.error(of: node.id)
+            for source in node.role { source.blocked(by: error) }
+        }
     }
 }
 

@@ -23,6 +23,7 @@ public struct PipelineRun: Sendable {
     private let environment: RunEnvironment
     private let processStop: AsyncEvent
     private let barrier: RunningBarrier?
+    private let gate: IntakeGate?
 
     public init(_ graph: PipelineGraph, role: RunRole, environment: RunEnvironment) {
         self.graph = graph
@@ -31,7 +32,9 @@ public struct PipelineRun: Sendable {
         var own = environment
         own.stop = AsyncEvent()
         self.environment = own
-        barrier = graph.tail.map { RunningBarrier($0.barrier, environment: own) }
+        let barrier = graph.tail.map { RunningBarrier($0.barrier, environment: own) }
+        self.barrier = barrier
+        gate = barrier.map { IntakeGate(graph, barrier: $0, environment: own) }
     }
 
     /// Runs until the stop, or until every input has ended and everything is delivered.
@@ -88,7 +91,7 @@ public struct PipelineRun: Sendable {
     public func stop() { processStop.set() }
 
     private func work() async throws {
-        guard let tail = graph.tail, let barrier else {
+        guard let tail = graph.tail, let barrier, let gate else {
             environment.condition.prepared()
             guard graph.deadLetters != nil, role != .api else {
                 return try await named("head") { try await head.run() }
@@ -105,7 +108,7 @@ public struct PipelineRun: Sendable {
             }
         }
         do {
-            guard try await prepare(barrier) else { return await head.close() }
+            guard try await prepare(barrier, gate) else { return await head.close() }
             environment.condition.prepared()
         } catch {
             // Nothing was read, but callers may wait at a source already.
@@ -114,8 +117,10 @@ public struct PipelineRun: Sendable {
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await named("head") { try await head.run() }
-                if role != .api { try await stopWhenIdle(barrier) }
+                try await gate.watching {
+                    try await named("head") { try await head.run() }
+                    if role != .api { try await stopWhenIdle(barrier) }
+                }
             }
             if role != .api { addTail(tail, behind: barrier, to: &group) }
             try await group.waitForAllOrFirstFailure()
@@ -123,11 +128,16 @@ public struct PipelineRun: Sendable {
     }
 
     /// Answers whether the barrier is ready; not if the stop came first.
-    private func prepare(_ barrier: RunningBarrier) async throws -> Bool {
+    private func prepare(
+        _ barrier: RunningBarrier, _ gate: IntakeGate
+    ) async throws -> Bool {
         let prepared: Bool? = try await environment.unlessStopped {
             try await environment.retrying(
                 "stage \(barrier.id): prepare", whileBlocked: head.blocked
-            ) { tell(try await barrier.ledger.register(), by: barrier.id) }
+            ) {
+                tell(try await barrier.ledger.register(), by: barrier.id)
+                try await gate.look()
+            }
             return true
         }
         return prepared != nil
@@ -145,7 +155,9 @@ public struct PipelineRun: Sendable {
         }
     }
 
-    private var head: Head { Head(graph: graph, barrier: barrier, environment: environment) }
+    private var head: Head {
+        Head(graph: graph, barrier: barrier, gate: gate, environment: environment)
+    }
 
     private func addTail(
         _ tail: PipelineGraph.Tail, behind barrier: RunningBarrier,

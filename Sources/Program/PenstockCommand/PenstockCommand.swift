@@ -37,7 +37,8 @@ public enum PenstockCommand {
             commands: [
                 run(catalogue), generate(catalogue), migrate(catalogue), sampleData(catalogue),
                 report, batches(catalogue), showCase(catalogue), top(catalogue), flush(catalogue),
-                cancel(catalogue), pause(catalogue), resume(catalogue), deadLetters(catalogue),
+                cancel(catalogue), pause(catalogue), resume(catalogue), positions(catalogue),
+                changes(catalogue), deadLetters(catalogue),
                 validate(catalogue), dryRun(catalogue), explainError(catalogue),
                 stages(catalogue), schema(catalogue), metrics(catalogue),
                 health, .completion,

@@ -145,6 +145,13 @@ struct RecordingLedger: Ledger {
     }
     func resume(_ parts: Set<LedgerPart>) async throws { try await inner.resume(parts) }
     func pauses() async throws -> [LedgerPart: LedgerPause] { try await inner.pauses() }
+    func note(_ action: String, by actor: String) async throws {
+        try await inner.note(action, by: actor)
+    }
+    func changes(after number: Int64?, limit: Int) async throws -> [LedgerChange] {
+        try await inner.changes(after: number, limit: limit)
+    }
+    func logPositions() async throws -> [LogPositions] { try await inner.logPositions() }
     func positions(
         of log: LogName, initial: [Int32: Int64]
     ) async throws -> StoredPositions {

@@ -169,4 +169,13 @@ extension LedgerSchema {
           stage smallint, part text, since timestamptz not null default clock_timestamp(),
           reason text not null, primary key(stage, part));
         """
+
+    /// What operators have changed, and who they were.
+    static let changes: PostgresScript = """
+        create table penstock.changes(
+          change_no bigint generated always as identity primary key, stage smallint not null,
+          at timestamptz not null default clock_timestamp(), actor text not null,
+          action text not null);
+        create index changes_stage on penstock.changes(stage, change_no);
+        """
 }

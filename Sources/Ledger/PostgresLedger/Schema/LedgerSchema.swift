@@ -22,7 +22,8 @@ enum LedgerSchema {
             \(snapshots)
             \(upkeep)
             """,
-            renewal, revisions, refusals, logs, repeats, waits, pauses, traces,
+            renewal, revisions, refusals, logs, repeats, waits, pauses, changes,
+            traces,
         ], tables: columns)
 
     /// Builds of the first step's early days made functions of an older text, and one column less.
@@ -92,6 +93,7 @@ extension LedgerSchema {
             "is_due",
         ],
         "pauses": ["stage", "part", "since", "reason"],
+        "changes": ["change_no", "stage", "at", "actor", "action"],
         "dead_letters": [
             "letter_no", "pipeline", "stage", "code", "reason", "attempts", "kept_at", "refusal",
             "resource", "source", "part", "record_no", "recorded_at", "key", "payload",

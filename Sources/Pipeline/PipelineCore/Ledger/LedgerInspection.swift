@@ -7,23 +7,74 @@ public protocol LedgerInspection: Sendable {
     func batches(_ selection: BatchSelection, limit: Int) async throws -> [BatchRecord]
     /// The life of a case; `nil` when the ledger does not know it (any more).
     func history(of id: UUID) async throws -> CaseHistory?
+    /// Where the stage's inputs are read from next, by log.
+    func logPositions() async throws -> [LogPositions]
+}
+
+/// A change that an operator has made, as the ledger keeps it.
+public struct LedgerChange: Sendable, Hashable {
+    /// Rises with each change of a store; not without gaps.
+    public var number: Int64
+    public var at: Timestamp
+    /// Who: `user@host`, or what a caller of the admin service is known as.
+    public var actor: String
+    /// What: `paused delivery to ready: the bus is being moved`.
+    public var action: String
+    public init(number: Int64, at: Timestamp, actor: String, action: String) {
+        self.number = number
+        self.at = at
+        self.actor = actor
+        self.action = action
+    }
+}
+
+/// The positions of a log that a ledger keeps.
+public struct LogPositions: Sendable, Hashable {
+    /// What the log is called: `kafka:<cluster id>/<topic>`, `file:<path>`.
+    public var log: String
+    /// What advances have to name it by.
+    public var source: String
+    /// For each partition the offset to read next.
+    public var next: [Int32: Int64]
+    public init(log: String, source: String, next: [Int32: Int64]) {
+        self.log = log
+        self.source = source
+        self.next = next
+    }
+}
+
+extension [LogPositions] {
+    /// Adds a row of a table that is sorted by log and source.
+    public mutating func add(_ log: String, _ source: String, _ partition: Int32, _ next: Int64) {
+        if last?.log != log || last?.source != source {
+            append(LogPositions(log: log, source: source, next: [:]))
+        }
+        self[endIndex - 1].next[partition] = next
+    }
 }
 
 /// What operators may hold up: it holds for every process that works on the ledger, across
 /// restarts, until it is ended.
 ///
-/// Whoever is at work goes on to the end; nothing new is sealed, claimed or handed over. Cases are
-/// accepted as before.
+/// Whoever is at work goes on to the end; nothing new is taken in, sealed, claimed or handed over.
 public protocol LedgerPauses: Sendable {
     /// Holds the parts up; one that is held up already keeps its time and its reason.
     func pause(_ parts: Set<LedgerPart>, reason: String) async throws
     /// Lets the parts go on; others stay as they are.
     func resume(_ parts: Set<LedgerPart>) async throws
     func pauses() async throws -> [LedgerPart: LedgerPause]
+    /// Keeps what somebody has changed, for whoever asks later, and for the logs of all processes.
+    func note(_ action: String, by actor: String) async throws
+    /// The latest changes, the oldest of them first.
+    ///
+    /// - Parameter number: only later ones; `nil`: any.
+    func changes(after number: Int64?, limit: Int) async throws -> [LedgerChange]
 }
 
 /// A part of what is done with a ledger's cases.
 public enum LedgerPart: Sendable, Hashable {
+    /// What an ingest stage reads, by its id.
+    case intake(String)
     case sealing
     case generation
     /// By the sink's id.
@@ -32,6 +83,7 @@ public enum LedgerPart: Sendable, Hashable {
     /// How ledgers write it.
     public var text: String {
         switch self {
+        case .intake(let stage): "intake:\(stage)"
         case .sealing: "seal"
         case .generation: "generate"
         case .delivery(let sink): "deliver:\(sink)"
@@ -44,9 +96,13 @@ public enum LedgerPart: Sendable, Hashable {
         case "seal": self = .sealing
         case "generate": self = .generation
         default:
-            let prefix = "deliver:"
-            guard text.hasPrefix(prefix) else { return nil }
-            self = .delivery(String(text.dropFirst(prefix.count)))
+            guard let colon = text.firstIndex(of: ":") else { return nil }
+            let stage = String(text[text.index(after: colon)...])
+            switch text[..<colon] {
+            case "intake": self = .intake(stage)
+            case "deliver": self = .delivery(stage)
+            default: return nil
+            }
         }
     }
 }

@@ -2,58 +2,7 @@ internal import CommandLineInterface
 internal import ConfigurationFields
 internal import Glibc
 internal import LocatedJSON
-internal import PipelineConfiguration
 internal import PipelineCore
-
-/// Which accumulate stage a command looks into.
-struct StageChoice: Sendable {
-    let stage: String?
-    let pipeline: String
-
-    init(_ field: Fields) {
-        stage = field.optional(
-            "stage", "The accumulate stage; the pipeline's only one without.", example: "batch")
-        pipeline = .pipelineFile(field)
-    }
-
-    /// Opens the stage's barrier beside whoever runs it, and closes it after `body`.
-    ///
-    /// - Throws: ``CommandFailure``.
-    func using<T>(
-        _ catalogue: Catalogue, _ console: Console,
-        _ body: (BarrierAccess, _ pipeline: String, _ stage: String) async throws -> T
-    ) async throws -> T {
-        let definition = try PipelineFiles.read(
-            [pipeline], catalogue: catalogue, console: console)[0]
-        let stage = try stage ?? definition.onlyBarrier
-        let access = try await BarrierAccess.open(definition, stage: stage, catalogue: catalogue)
-        do {
-            let result = try await body(access, definition.name, stage)
-            await access.resources.close()
-            return result
-        } catch let error as PipelineError {
-            throw CommandFailure(error.exitCode, error.description)
-        }
-    }
-}
-
-extension PipelineDefinition {
-    /// - Throws: ``CommandFailure`` `usage` when there is none, or more than one.
-    fileprivate var onlyBarrier: String {
-        get throws {
-            let barriers = stages.filter { $0.role == .barrier }.map(\.id)
-            guard barriers.count == 1 else {
-                throw CommandFailure(
-                    .usage,
-                    barriers.isEmpty
-                        ? "\(file) has no accumulate stage, and so no batches"
-                        : "\(file) has several accumulate stages: choose by --stage \(barriers.joined(separator: "|"))"
-                )
-            }
-            return barriers[0]
-        }
-    }
-}
 
 private struct BatchesOptions: Settings {
     enum Format: String, Choice { case text, json }
@@ -107,9 +56,8 @@ extension PenstockCommand {
             ]
         ) { options, console in
             let view = try await options.choice.using(catalogue, console) {
-                access, pipeline, stage in
-                try await StageView(
-                    access, of: pipeline, stage: stage,
+                operations in
+                try await operations.view(
                     BatchSelection(isUnfinishedOnly: options.unfinished), limit: options.limit)
             }
             switch options.format {
@@ -133,11 +81,10 @@ extension PenstockCommand {
                     "--count 1 Pipelines/conversion-reports.json", "One look, and the end."),
             ]
         ) { options, console in
-            try await options.choice.using(catalogue, console) { access, pipeline, stage in
+            try await options.choice.using(catalogue, console) { operations in
                 var looks = 0
                 while true {
-                    let view = try await StageView(
-                        access, of: pipeline, stage: stage, BatchSelection(), limit: 15)
+                    let view = try await operations.view(BatchSelection(), limit: 15)
                     console.out(frame(view, isFirst: looks == 0, on: console))
                     looks += 1
                     if let count = options.count, looks >= count { return }

@@ -53,14 +53,13 @@ extension PenstockCommand {
             ]
         ) { options, console in
             let id = try UUID.argument(options.id)
-            return try await options.choice.using(catalogue, console) { access, pipeline, stage in
-                guard let history = try await access.barrier.ledger.history(of: id) else {
+            return try await options.choice.using(catalogue, console) { operations in
+                guard let found = try await operations.history(of: id) else {
+                    let stage = operations.stage.isEmpty ? "" : "/\(operations.stage)"
                     throw CommandFailure(
-                        .failure, "\(pipeline)/\(stage) knows no case \(id), or no more")
+                        .failure, "\(operations.pipeline)\(stage) knows no case \(id), or no more")
                 }
-                let view = try await StageView(
-                    access, of: pipeline, stage: stage, BatchSelection(numbers: []), limit: 0)
-                let life = CaseLife(history: history, view: view)
+                let life = CaseLife(history: found.history, view: found.view)
                 switch options.format {
                 case .text: console.out(life.lines.joined(separator: "\n") + "\n")
                 case .json: console.out(life.json.written(.pretty) + "\n")
@@ -85,20 +84,14 @@ extension PenstockCommand {
             ]
         ) { options, console in
             let ids = try options.ids.map { try UUID.argument($0) }
-            return try await options.choice.using(catalogue, console) { access, pipeline, stage in
-                let ledger = access.barrier.ledger
-                let count = try await ledger.end(ids, as: .cancelled, reason: options.reason)
-                console.out("\(count.counting("case", "cases")) cancelled\n")
-                let snapshots = try await ledger.snapshots(of: ids)
-                var left = 0
-                for id in Set(ids).sorted(by: { "\($0)" < "\($1)" }) {
-                    let state = snapshots[id]?.state
-                    if state == .cancelled { continue }
-                    left += 1
+            return try await options.choice.using(catalogue, console) { operations in
+                let result = try await operations.cancel(ids, reason: options.reason)
+                console.out("\(result.cancelled.counting("case", "cases")) cancelled\n")
+                for (id, state) in result.others.sorted(by: { "\($0.key)" < "\($1.key)" }) {
                     console.err(
                         "\(id): \(state.map { "is \($0.rawValue) already" } ?? "is not known")\n")
                 }
-                return left == 0 ? .success : .failure
+                return result.others.isEmpty ? .success : .failure
             }
         }
     }

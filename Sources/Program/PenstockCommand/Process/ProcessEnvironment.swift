@@ -135,12 +135,20 @@ enum ProcessEnvironment {
         let lock = Mutex(())
     }
 
+    /// Who has started this process: `user@host`.
+    static var user: String {
+        let name = unsafe getpwuid(getuid()).map { unsafe String(cString: $0.pointee.pw_name) }
+        return "\(name ?? "uid \(getuid())")@\(host)"
+    }
+
     /// Names this process in leases: `host:pid`.
-    static var worker: String {
+    static var worker: String { "\(host):\(getpid())" }
+
+    private static var host: String {
         var name = [CChar](repeating: 0, count: 256)
         unsafe gethostname(&name, name.count - 1)
         let host = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-        return "\(String(decoding: host, as: UTF8.self)):\(getpid())"
+        return String(decoding: host, as: UTF8.self)
     }
 }
 

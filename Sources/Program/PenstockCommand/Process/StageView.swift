@@ -21,6 +21,22 @@ struct StageView: Sendable {
     /// What an operator holds up.
     let pauses: [LedgerPart: LedgerPause]
 
+    init(
+        pipeline: String, stage: String, overview: LedgerOverview,
+        next: (at: Timestamp, closedBy: String)?, fullBatch: Int?, isManual: Bool,
+        batches: [BatchRecord], parked: [String: Int], pauses: [LedgerPart: LedgerPause]
+    ) {
+        self.pipeline = pipeline
+        self.stage = stage
+        self.overview = overview
+        self.next = next
+        self.fullBatch = fullBatch
+        self.isManual = isManual
+        self.batches = batches
+        self.parked = parked
+        self.pauses = pauses
+    }
+
     /// - Throws: ``PipelineError`` when the store can't be read.
     init(
         _ access: BarrierAccess, of pipeline: String, stage: String, _ selection: BatchSelection,
@@ -222,6 +238,7 @@ extension LedgerPart {
     /// For people.
     var spoken: String {
         switch self {
+        case .intake(let stage): "intake of \(stage)"
         case .sealing: "sealing"
         case .generation: "generation"
         case .delivery(let sink): "delivery to \(sink)"

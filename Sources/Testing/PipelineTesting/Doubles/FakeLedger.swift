@@ -17,6 +17,8 @@ public final class FakeLedger: Ledger {
         var deliveries: [String: [OutcomeBatch]] = [:]
         var claimedDeliveries: [String: OutcomeBatch] = [:]
         var open = 0
+        var paused: [LedgerPart: LedgerPause] = [:]
+        var changes: [LedgerChange] = []
     }
 
     // MARK: What was asked for
@@ -180,9 +182,28 @@ public final class FakeLedger: Ledger {
         []
     }
     public func history(of id: UUID) async throws -> CaseHistory? { nil }
-    public func pause(_ parts: Set<LedgerPart>, reason: String) async throws {}
-    public func resume(_ parts: Set<LedgerPart>) async throws {}
-    public func pauses() async throws -> [LedgerPart: LedgerPause] { [:] }
+    public func logPositions() async throws -> [LogPositions] { [] }
+    public func pause(_ parts: Set<LedgerPart>, reason: String) async throws {
+        let pause = LedgerPause(since: storeTime, reason: reason)
+        state.withLock { state in
+            for part in parts where state.paused[part] == nil { state.paused[part] = pause }
+        }
+    }
+    public func resume(_ parts: Set<LedgerPart>) async throws {
+        state.withLock { state in for part in parts { state.paused[part] = nil } }
+    }
+    public func pauses() async throws -> [LedgerPart: LedgerPause] { state.withLock(\.paused) }
+    public func note(_ action: String, by actor: String) async throws {
+        let at = storeTime
+        state.withLock { state in
+            state.changes.append(
+                LedgerChange(
+                    number: Int64(state.changes.count + 1), at: at, actor: actor, action: action))
+        }
+    }
+    public func changes(after number: Int64?, limit: Int) async throws -> [LedgerChange] {
+        state.withLock { $0.changes.filter { $0.number > number ?? 0 }.suffix(limit) }
+    }
 }
 
 extension FakeLedger {

@@ -5,6 +5,8 @@ internal import Synchronization
 /// A source that does what a test says.
 public final class ScriptedSource: Source {
     public let closings = Journal<Void>()
+    /// What it was told keeps the pipeline from taking in; `nil` when nothing does any more.
+    public let obstacles = Journal<PipelineError?>()
     private let body: @Sendable (Outlet) async throws -> Void
 
     public init(_ body: @escaping @Sendable (Outlet) async throws -> Void) { self.body = body }
@@ -16,6 +18,7 @@ public final class ScriptedSource: Source {
 
     public func run(into outlet: Outlet) async throws { try await body(outlet) }
     public func close() async { closings.note(()) }
+    public func blocked(by error: PipelineError?) { obstacles.note(error) }
 }
 
 /// A transform that does what a test says.

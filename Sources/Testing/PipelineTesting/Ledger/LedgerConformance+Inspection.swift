@@ -1,3 +1,4 @@
+internal import Ledger
 internal import Batching
 internal import PipelineCore
 
@@ -131,6 +132,11 @@ extension LedgerConformance {
             try await beside.resume([.sealing])
             try requireEqual(try await ledger.sealAll().count, 2, "sealed")
 
+            try await ledger.pause([.intake("orders")], reason: "moved")
+            try requireEqual(
+                try await beside.pauses().mapValues(\.reason), [.intake("orders"): "moved"],
+                "paused intake")
+            try await beside.resume([.intake("orders")])
             try await ledger.pause([.generation, .delivery("a")], reason: "inventory")
             try require(try await beside.claim(worker: "w", lease: .hours(1)) == nil, "claimed")
             let paused = try await beside.pauses()
@@ -151,6 +157,43 @@ extension LedgerConformance {
             _ = try requireValue(
                 try await ledger.claimDelivery(sink: "a", worker: "w", lease: .hours(1)),
                 "delivery")
+        },
+        check("keeps who changed what, in order, for each stage") { fixture in
+            let ledger = try await fixture.ledger(.count(2), maxBatch: 2)
+            try requireEqual(try await ledger.changes(after: nil, limit: 10), [], "changes")
+            let before = try await fixture.clock(of: ledger)
+            for number in 1...3 { try await ledger.note("did \(number)\u{0}", by: "ann@a") }
+            let beside = try await fixture.ledger(.count(2), maxBatch: 2)
+            let changes = try await beside.changes(after: nil, limit: 10)
+            try requireEqual(changes.map { $0.action.prefix(5) }, ["did 1", "did 2", "did 3"], "")
+            try requireEqual(Set(changes.map(\.actor)), ["ann@a"], "actors")
+            try require(changes.allSatisfy { $0.at >= before }, "times")
+            try requireEqual(
+                try await ledger.changes(after: changes[1].number, limit: 10), [changes[2]],
+                "after the second")
+            try requireEqual(
+                try await ledger.changes(after: nil, limit: 2), Array(changes[1...]), "latest")
+            var stage = fixture.stage(.count(2), maxBatch: 2)
+            stage.stage = "other"
+            let other = try await fixture.ledger(stage)
+            try requireEqual(try await other.changes(after: nil, limit: 10), [], "of another stage")
+        },
+        check("lists the positions of its inputs, by log") { fixture in
+            let ledger = try await fixture.ledger(.count(2), maxBatch: 2)
+            try requireEqual(try await ledger.logPositions(), [], "positions")
+            let log = LogName("kafka:c/orders")
+            _ = try await ledger.positions(of: log, initial: [1: 20, 0: 10])
+            _ = try await ledger.positions(of: LogName("file:/a"), initial: [0: 5])
+            try requireEqual(
+                try await ledger.logPositions(),
+                [
+                    LogPositions(log: "file:/a", source: "file:/a", next: [0: 5]),
+                    LogPositions(log: log.key, source: log.key, next: [0: 10, 1: 20]),
+                ], "positions")
+            try await ledger.restart(log, after: log.key, at: [0: 3, 1: 4])
+            let moved = try await ledger.logPositions()[1]
+            try requireEqual(moved.next, [0: 3, 1: 4], "positions that were set")
+            try require(moved.source != log.key, "the old source is still in force")
         },
         check("a claim tells when its cases were accepted") { fixture in
             let ledger = try await fixture.ledger(.count(2), maxBatch: 2)

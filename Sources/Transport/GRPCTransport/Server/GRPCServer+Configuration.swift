@@ -6,6 +6,9 @@ extension GRPCServer {
         /// Calls are not encrypted and clients not authenticated, hence the loopback address by
         /// default.
         public var address = "127.0.0.1:0"
+        /// Who may connect to a Unix socket, as the mode of its file; `nil`: as the process's mask
+        /// has it.
+        public var unixSocketMode: UInt32?
         /// Completion queues, each with a thread of its own.
         public var queues = 2
         /// The longest request message, in bytes. Longer ones are refused with RESOURCE_EXHAUSTED.

@@ -5,12 +5,15 @@ internal import Glibc
 /// An address to listen on.
 struct ListenAddress {
     private let text: String
+    /// Of a Unix socket's file.
+    private let socketMode: UInt32?
     /// `nil` for a Unix socket.
     let endpoint: (host: String, port: String)?
 
     /// - Throws: `invalidAddress` unless it is `host:port`, `[IPv6]:port` or `unix:path`.
-    init(_ text: String) throws(GRPCError) {
+    init(_ text: String, socketMode: UInt32? = nil) throws(GRPCError) {
         self.text = text
+        self.socketMode = socketMode
         if text.hasPrefix("unix:") {
             endpoint = nil
             return
@@ -184,9 +187,16 @@ extension ListenAddress {
         return UInt16(bigEndian: place.sin6_port)
     }
 
-    /// A peer's address as gRPC writes it: `ipv4:127.0.0.1:40000`, `ipv6:[::1]:40000`.
-    static func text(of peer: sockaddr_storage, length: socklen_t) -> String {
-        guard peer.ss_family != AF_UNIX else { return "unix:" }
+    /// A peer's address as gRPC writes it: `ipv4:127.0.0.1:40000`, `ipv6:[::1]:40000`; of a Unix
+    /// socket who it is: `unix:uid=1000,pid=4711`.
+    static func text(
+        of peer: sockaddr_storage, length: socklen_t, on descriptor: Int32
+    ) -> String {
+        guard peer.ss_family != AF_UNIX else {
+            var (user, process): (uid_t, pid_t) = (0, 0)
+            guard unsafe penstock_peer(descriptor, &user, &process) == 0 else { return "unix:" }
+            return "unix:uid=\(user),pid=\(process)"
+        }
         var peer = peer
         var host = [CChar](repeating: 0, count: 64)
         var port = [CChar](repeating: 0, count: 8)
@@ -225,6 +235,8 @@ extension ListenAddress {
             SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         let descriptor = socket(AF_UNIX, kind, 0)
         guard descriptor >= 0 else { throw .noDescriptor() }
+        // Before it is bound, the file is made with this mode: nobody else slips in meanwhile.
+        if let socketMode { fchmod(descriptor, socketMode) }
         let length = socklen_t(MemoryLayout<sockaddr_un>.size)
         func trying(
             _ call: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32, _ descriptor: Int32

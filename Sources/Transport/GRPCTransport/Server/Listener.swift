@@ -34,7 +34,8 @@ final class Listener: Sendable {
     init(
         _ configuration: GRPCServer.Configuration, _ metrics: ServerMetrics
     ) throws(GRPCError) {
-        let address = try ListenAddress(configuration.address)
+        let address = try ListenAddress(
+            configuration.address, socketMode: configuration.unixSocketMode)
         self.metrics = metrics
         self.address = address
         keepaliveTimeout = configuration.keepaliveTimeout
@@ -161,7 +162,8 @@ final class Listener: Sendable {
         var yes: Int32 = 1
         unsafe setsockopt(
             descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
-        connections.add(descriptor, peer: ListenAddress.text(of: peer, length: length))
+        connections.add(
+            descriptor, peer: ListenAddress.text(of: peer, length: length, on: descriptor))
         shard.handle.add(connection: descriptor)
         return 0
     }

@@ -1,0 +1,158 @@
+internal import CommandLineInterface
+internal import DryRunReport
+internal import PipelineConfiguration
+internal import PipelineCore
+
+/// What operators do, done on the stage's ledger. Each change is noted there before it is made,
+/// with who asked for it: whoever runs the pipeline logs it.
+struct LedgerOperations: StageOperations {
+    let definition: PipelineDefinition
+    let stage: String
+    private let actor: String
+    private let access: BarrierAccess
+
+    var pipeline: String { definition.name }
+    private var ledger: any Ledger { access.barrier.ledger }
+
+    /// - Parameters:
+    ///   - stage: the accumulate stage; the pipeline's only one where it is `nil`.
+    ///   - actor: who asks: `user@host`, or what an admin service knows of its caller.
+    /// - Throws: ``CommandFailure`` when there is no such stage, or its ledger does not know it.
+    init(
+        _ definition: PipelineDefinition, stage: String?, by actor: String, catalogue: Catalogue
+    ) async throws {
+        self.definition = definition
+        self.stage = try stage ?? definition.onlyBarrier
+        self.actor = actor
+        access = try await BarrierAccess.open(definition, stage: self.stage, catalogue: catalogue)
+    }
+
+    func close() async { await access.resources.close() }
+
+    func view(_ selection: BatchSelection, limit: Int) async throws -> StageView {
+        try await StageView(access, of: pipeline, stage: stage, selection, limit: limit)
+    }
+
+    func history(of id: UUID) async throws -> (history: CaseHistory, view: StageView)? {
+        guard let history = try await ledger.history(of: id) else { return nil }
+        return (history, try await view(BatchSelection(numbers: []), limit: 0))
+    }
+
+    func cancel(_ ids: [UUID], reason: String) async throws -> Cancellation {
+        let named = ids.prefix(5).map(\.description).joined(separator: ", ")
+        let more = ids.count > 5 ? " and \(ids.count - 5) more" : ""
+        try await note(
+            "cancellation of \(ids.count.counting("case", "cases")) (\(named)\(more)): \(reason)")
+        let cancelled = try await ledger.end(ids, as: .cancelled, reason: reason)
+        let snapshots = try await ledger.snapshots(of: ids)
+        var others: [UUID: CaseState?] = [:]
+        for id in ids where snapshots[id]?.state != .cancelled {
+            others.updateValue(snapshots[id]?.state, forKey: id)
+        }
+        return Cancellation(cancelled: cancelled, others: others)
+    }
+
+    func flush() async throws {
+        try await access.barrier.flush(stage)
+        try await note("flush of \(stage)")
+    }
+
+    func pause(_ target: PauseTarget, reason: String) async throws -> [String] {
+        let parts = try target.parts(of: definition.stages, in: definition.file)
+        try await note("pause of \(parts.spoken.joined(separator: ", ")): \(reason)")
+        try await ledger.pause(parts, reason: "\(reason) (\(actor))")
+        return parts.spoken
+    }
+
+    func resume(_ target: PauseTarget) async throws -> [String] {
+        let parts = try target.parts(of: definition.stages, in: definition.file)
+        try await note("end of the pause of \(parts.spoken.joined(separator: ", "))")
+        try await ledger.resume(parts)
+        return parts.spoken
+    }
+
+    func positions() async throws -> [LogPositions] { try await ledger.logPositions() }
+
+    func setPositions(_ wanted: [Int32: Int64], of log: String) async throws -> LogPositions {
+        let stored = try await stored(log, [Int32](wanted.keys))
+        try await refuseReading()
+        let all = stored.next.merging(wanted) { $1 }
+        let said = wanted.sorted { $0.key < $1.key }
+            .map { "\($0.key) = \($0.value) (was \(stored.next[$0.key] ?? 0))" }
+        try await note("positions of \(stored.log): \(said.joined(separator: ", "))")
+        // Under another source: whoever still reads from the old ones is fenced.
+        try await ledger.restart(LogName(stored.log), after: stored.source, at: all)
+        guard let moved = try await ledger.logPositions().last(where: { $0.log == stored.log }),
+            moved.next == all
+        else {
+            throw CommandFailure(
+                .failure, "the positions of \(stored.log) were changed by somebody else meanwhile")
+        }
+        return moved
+    }
+
+    /// The log of that name, or with a topic of that name.
+    private func stored(_ log: String, _ partitions: [Int32]) async throws -> LogPositions {
+        let all = try await ledger.logPositions()
+        let found = all.filter { $0.log == log || $0.log.hasSuffix("/\(log)") }
+        guard Set(found.map(\.log)).count == 1, let stored = found.last else {
+            let known = Set(all.map(\.log)).sorted().joined(separator: ", ")
+            throw CommandFailure(
+                .usage,
+                "\(pipeline)/\(stage) reads no log \"\(log)\""
+                    + (known.isEmpty ? ": it has no positions yet" : "; there is \(known)"))
+        }
+        let unknown = partitions.filter { stored.next[$0] == nil }.sorted()
+        guard unknown.isEmpty else {
+            let known = stored.next.keys.sorted().map(String.init).joined(separator: ", ")
+            throw CommandFailure(
+                .usage,
+                "\(stored.log) has no partition \(unknown[0]) that was ever read: there is \(known)"
+            )
+        }
+        return stored
+    }
+
+    private func refuseReading() async throws {
+        let paused = try await ledger.pauses()
+        let reading = definition.stages.filter {
+            $0.role == .source && paused[.intake($0.id)] == nil
+        }
+        guard let first = reading.first else { return }
+        throw CommandFailure(
+            .failure,
+            "stage \(first.id) is not paused: positions are set while nothing is taken in. First: penstock pause \(definition.file) \(reading.map(\.id).joined(separator: " "))"
+        )
+    }
+
+    func changes(limit: Int) async throws -> [LedgerChange] {
+        try await ledger.changes(after: nil, limit: limit)
+    }
+
+    private func note(_ action: String) async throws {
+        try await ledger.note(String(action.prefix(2_000)), by: actor)
+    }
+}
+
+extension Set<LedgerPart> {
+    /// For people, in order.
+    fileprivate var spoken: [String] { map(\.spoken).sorted() }
+}
+
+extension PipelineDefinition {
+    /// - Throws: ``CommandFailure`` `usage` when there is none, or more than one.
+    var onlyBarrier: String {
+        get throws {
+            let barriers = stages.filter { $0.role == .barrier }.map(\.id)
+            guard barriers.count == 1 else {
+                throw CommandFailure(
+                    .usage,
+                    barriers.isEmpty
+                        ? "\(file) has no accumulate stage, and so no batches"
+                        : "\(file) has several accumulate stages: choose by --stage \(barriers.joined(separator: "|"))"
+                )
+            }
+            return barriers[0]
+        }
+    }
+}
