@@ -8,7 +8,7 @@ struct TraceContextTests {
     private static let valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
     @Test("is read and written as W3C says")
-    func valid() throws {
+    func written() throws {
         let context = try #require(TraceContext(Self.valid))
         #expect(context.description == Self.valid)
         #expect(context.traceID == Self.trace)
@@ -34,7 +34,7 @@ struct TraceContextTests {
             "0x-\(trace)-00f067aa0ba902b7-01", "00-\(trace)-00f067aa0ba902b7-é",
             "cc-\(trace)-00f067aa0ba902b7-01-" + String(repeating: "x", count: 458),
         ])
-    func invalid(_ text: String) { #expect(TraceContext(text) == nil) }
+    func notValid(_ text: String) { #expect(TraceContext(text) == nil) }
 
     @Test("is that of a record's header, and of no record without one")
     func records() {
