@@ -73,6 +73,9 @@ public struct PipelineRun: Sendable {
     /// Why it does not run, or not as it should; `nil` while all is well.
     public var problem: String? { environment.condition.problem(at: environment.clock.now) }
 
+    /// Whether its ledger has taken note of it; so that it can work once everything is there.
+    public var isPrepared: Bool { environment.condition.isPrepared }
+
     /// What answers batches in this role, by its stage.
     public var generators: [(stage: String, generator: any Generator)] {
         var found = graph.head.compactMap { node in

@@ -4,7 +4,7 @@ internal import Glibc
 
 /// An address to listen on.
 struct ListenAddress {
-    private let text: String
+    let text: String
     /// `nil` for a Unix socket.
     let endpoint: (host: String, port: String)?
 
