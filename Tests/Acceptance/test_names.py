@@ -2,10 +2,13 @@
 
 import json
 import os
+import pathlib
 import re
+import signal
 import uuid
 
 import grpc
+import pytest
 
 from events import check, requests
 from stack import eventually
@@ -54,15 +57,25 @@ def refused(stack, path, *wanted):
 
 
 def goes_on_under_other_names(stack, events, old, new, renaming, wanted):
-    """Five cases wait under the file `old`; after a renaming they are answered under `new`."""
+    """Twenty cases wait under the file `old`; after a renaming they are answered under `new`."""
     process = stack.start(old)
-    cases = requests(events, 5, seed=4)
+    right = pathlib.Path(old).read_text()
+    cases = requests(events, 20, seed=4)
     for request in cases:
-        create(stack, request)
-    stack.stop(process)
+        stack.api()("CreateReport", request=request)
     path = new()
-    refused(stack, path, "5 waiting cases", *wanted)
-    for expected in ("5 waiting cases", "nothing is kept under"):
+    assert path == old
+    process.send_signal(signal.SIGHUP)
+    [told] = eventually(lambda: [e for e in stack.logged_all(process) if e["message"].startswith("reload undone")], "it is refused")
+    for text in ("20 waiting cases", *wanted):
+        assert text in told["metadata"]["error"], told
+    # Those go on whose cases they are.
+    stack.ready()
+    assert "Pending" in report(stack, cases[0]).stdout
+    assert right != pathlib.Path(path).read_text()
+    stack.stop(process)
+    refused(stack, path, "20 waiting cases", *wanted)
+    for expected in ("20 waiting cases", "nothing is kept under"):
         assert expected in stack.call("migrate", "--rename", renaming, path).stderr
     process = stack.start(path)
     assert "Pending" in report(stack, cases[0]).stdout
@@ -73,11 +86,24 @@ def goes_on_under_other_names(stack, events, old, new, renaming, wanted):
     stack.stop(process)
 
 
-def test_a_pipeline_of_another_name_is_refused_until_its_state_is_moved(embedded):
-    events = sample(embedded)
+@pytest.fixture(params=["embedded", "real"])
+def stack(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_a_pipeline_of_another_name_is_refused_until_its_state_is_moved(stack):
+    events = sample_real(stack) if stack.kafka else sample(stack)
     goes_on_under_other_names(
-        embedded, events, embedded.write(change=manual), lambda: embedded.write(change=named("answers")),
+        stack, events, stack.write(change=manual), lambda: stack.write(change=named("answers")),
         "conversion-reports=answers", ["conversion-reports/batch", "--rename conversion-reports=answers"])
+
+
+def test_a_stage_of_another_name_is_refused_until_its_state_is_moved(stack):
+    events = sample_real(stack) if stack.kafka else sample(stack)
+    goes_on_under_other_names(
+        stack, events, stack.write(change=manual), lambda: stack.write(change=named("conversion-reports", batch="collect")),
+        "conversion-reports/batch=conversion-reports/collect",
+        ["conversion-reports/batch", "--rename conversion-reports/batch=conversion-reports/collect"])
 
 
 def test_a_pipeline_and_its_stage_of_other_names_in_postgres(real):

@@ -1,10 +1,15 @@
 """What operators see of a running pipeline and change in it, on servers and on nothing but a disk alike."""
 
 import contextlib
+import fcntl
 import json
+import os
+import pathlib
 import re
 import sqlite3
+import struct
 import subprocess
+import termios
 import time
 import urllib.request
 import uuid
@@ -298,3 +303,41 @@ def test_every_metric_is_listed_and_those_that_count_are_there_from_the_start(st
     for name in metrics(port):
         labels = set(re.findall(r"(\w+)=", name)) - {"le"}
         assert labels == set(listed[base(name)]["labels"]), name
+
+
+def test_top_fits_a_terminal_of_eighty_columns(embedded):
+    path, process, _ = started(embedded)
+    create(embedded.api(), 13)
+    eventually(lambda: len(batches(embedded, path)["batches"]) == 2, "two batches are sealed")
+    embedded.call("pause", path, "ready", "--reason", "the topic is being moved to another cluster, which takes until the evening")
+    main, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    top = subprocess.Popen([PENSTOCK, "top", path, "--count", "2", "--interval", "100ms"], cwd=embedded.folder,
+                           env={**embedded.environment, "TERM": "xterm"}, stdin=terminal, stdout=terminal)
+    os.close(terminal)
+    shown = b""
+    while chunk := read(main):
+        shown += chunk
+    assert top.wait(LIMIT) == 0
+    text = shown.decode().replace("\r\n", "\n")
+    # Each look erases the one before and begins at home; a line that is longer would wrap.
+    looks = text.split("\x1b[H")
+    assert len(looks) == 3 and looks[0] == "\x1b[2J", looks[0]
+    lines = re.sub(r"\x1b\[[0-9]*[A-Z]", "", looks[2]).split("\n")
+    assert all(len(line) <= 80 for line in lines) and len(lines) <= 24, lines
+    assert any("3 of 5 wait" in line for line in lines) and any("█" in line for line in lines), lines
+    # Nothing of what is said is cut off.
+    said = " ".join(" ".join(lines).split())
+    assert "takes until the evening" in said and "by max_age, or by `penstock flush`" in said, lines
+    assert [line for line in lines if " done " in line or " delivering " in line], lines
+    if place := os.environ.get("PENSTOCK_TEST_TOP"):
+        pathlib.Path(place).write_text("\n".join(lines))
+    embedded.stop(process)
+
+
+def read(terminal):
+    """What comes next; nothing at the end, which Linux reports as an error."""
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:
+        return b""

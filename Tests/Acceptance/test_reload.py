@@ -3,6 +3,7 @@
 import json
 import pathlib
 import signal
+import socket
 import threading
 import time
 import urllib.request
@@ -154,6 +155,90 @@ def test_files_that_cannot_run_here_give_way_to_the_old_ones(stack):
     for case_id in ids:
         assert answered(stack, case_id)
     assert process.poll() is None
+
+
+def test_an_undone_reload_has_one_answer_and_the_next_one_its_own(stack):
+    path, process, port = started(stack)
+    case_id = create(stack)
+    right = pathlib.Path(path).read_text()
+
+    def rename(document):
+        accumulate(document)["id"] = "other"
+    for count in (1, 2):
+        edit(path, rename)
+        reload(stack, process, port, "undone")
+        assert (reloads(port, "done"), reloads(port, "undone"), reloads(port, "refused")) == (count - 1, count, 0)
+        pathlib.Path(path).write_text(right)
+        reload(stack, process, port)
+        assert (reloads(port, "done"), reloads(port, "undone"), reloads(port, "refused")) == (count, count, 0)
+    told = [event["message"] for event in stack.logged_all(process) if event["message"].startswith("reload")]
+    assert [line for line in told if "goes on" in line or "go on" in line] == 2 * [
+        "reload undone: the new files can't run here, the old ones go on", "reload: goes on with the new files"], told
+    assert view(stack, path)["open"]["cases"] == 1, case_id
+
+
+def test_gauges_of_what_is_not_named_any_more_go(stack):
+    path, process, port = started(stack)
+
+    def more(document):
+        document["resources"]["more"] = {"url": "memory:3MiB"}
+        document["stages"].append({"id": "more", "type": "cache", "in": "more", "key": "report:{case_id}", "ttl": "1h"})
+
+    def gauges():
+        """Names with labels; a counter that has counted stays."""
+        text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=LIMIT).read().decode()
+        kinds = dict(line.split(" ")[2:4] for line in text.splitlines() if line.startswith("# TYPE"))
+        return {line.rsplit(" ", 1)[0] for line in text.splitlines() if kinds.get(line.split("{")[0]) == "gauge"}
+
+    def of_more():
+        return {name for name in gauges() if "memory:3MiB" in name or 'stage="more"' in name}
+
+    assert of_more() == set()
+    right = pathlib.Path(path).read_text()
+    edit(path, more)
+    reload(stack, process, port)
+    wanted = {'penstock_resource_up{resource="memory:3MiB"}',
+              'penstock_undelivered_batches{pipeline="conversion-reports",stage="more"}'}
+    eventually(lambda: wanted <= of_more(), "the new ones are there")
+    pathlib.Path(path).write_text(right)
+    reload(stack, process, port)
+    eventually(lambda: of_more() == set(), "they are gone", limit=20)
+
+
+def test_who_connects_during_a_reload_waits_and_is_not_turned_away(stack):
+    path, process, port = started(stack, count=1000)
+    over, errors, made = threading.Event(), [], []
+
+    def load():
+        while not over.is_set():
+            # A connection of its own each time.
+            with grpc.insecure_channel(f"127.0.0.1:{stack.port}") as channel:
+                try:
+                    grpc.channel_ready_future(channel).result(LIMIT)
+                    made.append(1)
+                except grpc.FutureTimeoutError as error:
+                    errors.append(error)
+
+    def connect():
+        while not over.is_set():
+            try:
+                socket.create_connection(("127.0.0.1", stack.port), LIMIT).close()
+            except OSError as error:
+                errors.append(error)
+            time.sleep(0.002)
+    threads = [threading.Thread(target=work) for work in (load, connect)]
+    for thread in threads:
+        thread.start()
+    for count in range(1001, 1006):
+        edit(path, rule(count))
+        reload(stack, process, port)
+    over.set()
+    for thread in threads:
+        thread.join(LIMIT)
+    assert errors == [] and made, errors[:3]
+    stack.stop(process)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", stack.port), LIMIT)
 
 
 def test_watching(embedded):

@@ -47,7 +47,7 @@ struct LivenessTests {
         let registry = MetricRegistry()
         let monitor = ReadinessMonitor(
             resources: [("store", store)], runs: [run], stop: stop, clock: time.clock,
-            logger: log.logger())
+            logger: log.logger(), outages: outages)
         monitor.expose(in: registry)
         let gauge = "penstock_pipeline_stuck{pipeline=\"events\"} "
         await withThrowingTaskGroup(of: Void.self) { group in
@@ -86,7 +86,8 @@ struct LivenessTests {
     func suspension() async throws {
         let (run, stop) = (pipeline(RecordingSink(isOpen: false)), AsyncEvent())
         let monitor = ReadinessMonitor(
-            resources: [], runs: [run], stop: stop, clock: time.clock, logger: log.logger())
+            resources: [], runs: [run], stop: stop, clock: time.clock, logger: log.logger(),
+            outages: outages)
         await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await run.run() }
             group.addTask { await monitor.run() }
@@ -99,7 +100,7 @@ struct LivenessTests {
             group.cancelAll()
         }
         let blocked = ReadinessMonitor(
-            resources: [], runs: [], stop: AsyncEvent(), clock: time.clock)
+            resources: [], runs: [], stop: AsyncEvent(), clock: time.clock, outages: outages)
         time.advance(by: .seconds(301))
         #expect(blocked.liveness == .stuck(reason: "nothing runs for 301 s"))
     }

@@ -30,7 +30,7 @@ struct PostgresDeadLetters: DeadLetterStore {
                 """
                 select letter_no, stage, code, reason, attempts, refusal, resource, source, part,
                   record_no, recorded_at, key, payload, header_names, header_values, kept_at
-                from penstock.dead_letters where \(Self.condition) order by letter_no limit $5
+                from penstock.dead_letters where \(Self.condition) order by letter_no limit $8
                 """
             ) {
                 add(selection, to: $0)
@@ -63,6 +63,9 @@ struct PostgresDeadLetters: DeadLetterStore {
     private static let condition = """
         pipeline = $1 and ($2::text is null or stage = $2) and ($3::text is null or code = $3)
         and ($4::bigint[] is null or letter_no = any($4))
+        and ($5::bigint is null or letter_no > $5)
+        and ($6::timestamptz is null or kept_at >= $6)
+        and ($7::timestamptz is null or kept_at < $7)
         """
 
     private func add(_ selection: DeadLetterSelection, to parameters: PostgresParameters) {
@@ -74,6 +77,9 @@ struct PostgresDeadLetters: DeadLetterStore {
         } else {
             parameters.addNull(arrayOf: .int8)
         }
+        parameters.add(int8: selection.after)
+        parameters.add(timestamptz: selection.keptFrom)
+        parameters.add(timestamptz: selection.keptBefore)
     }
 }
 

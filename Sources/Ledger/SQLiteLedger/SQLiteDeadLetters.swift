@@ -38,8 +38,9 @@ struct SQLiteDeadLetters: DeadLetterStore {
                 """
                 SELECT letter_no, stage, code, reason, attempts, kept_at, refusal, resource, source,
                   partition, record_no, recorded_at, key, payload, headers
-                FROM ledger_dead_letters WHERE \(Self.condition) ORDER BY letter_no LIMIT ?5
-                """, pipeline, selection.stage, selection.code, Self.array(selection.numbers), limit
+                FROM ledger_dead_letters WHERE \(Self.condition) ORDER BY letter_no LIMIT ?8
+                """, pipeline, selection.stage, selection.code, Self.array(selection.numbers),
+                selection.after, selection.keptFrom, selection.keptBefore, limit
             ) { found.append(Self.letter($0)) }
             return found
         }
@@ -60,13 +61,16 @@ struct SQLiteDeadLetters: DeadLetterStore {
         try await database.write { [pipeline] connection in
             try connection.run(
                 "DELETE FROM ledger_dead_letters WHERE \(Self.condition)", pipeline,
-                selection.stage, selection.code, Self.array(selection.numbers))
+                selection.stage, selection.code, Self.array(selection.numbers), selection.after,
+                selection.keptFrom, selection.keptBefore)
         }
     }
 
     private static let condition = """
         pipeline = ?1 AND (?2 IS NULL OR stage = ?2) AND (?3 IS NULL OR code = ?3)
         AND (?4 IS NULL OR letter_no IN (SELECT value FROM json_each(?4)))
+        AND (?5 IS NULL OR letter_no > ?5)
+        AND (?6 IS NULL OR kept_at >= ?6) AND (?7 IS NULL OR kept_at < ?7)
         """
 
     private static func array(_ numbers: [Int64]?) -> String? {

@@ -84,6 +84,9 @@ public struct PipelineRun: Sendable {
         environment.progress.stuck(at: now, reachableSince: since)
     }
 
+    /// Whether its ledger has taken note of it; so that it can work once everything is there.
+    public var isPrepared: Bool { environment.condition.isPrepared }
+
     /// What answers batches in this role, by its stage.
     public var generators: [(stage: String, generator: any Generator)] {
         var found = graph.head.compactMap { node in

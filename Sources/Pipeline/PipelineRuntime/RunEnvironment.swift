@@ -195,6 +195,8 @@ final class RunCondition: Sendable {
 
     private let state = Mutex(State())
 
+    var isPrepared: Bool { state.withLock { $0.isPrepared } }
+
     func prepared() { state.withLock { $0.isPrepared = true } }
 
     /// Something fails and is tried again; `nil` when it has succeeded.

@@ -39,10 +39,13 @@ extension StandardStore {
         let store = reports.owned(
             byPipeline: context.pipeline, stage: context.stage, beside: context.owners)
         let refusals = Outage.ofRefusals(at: context.stage, among: context.outages)
-        let unfolded = metrics.gauge(.unfoldedDeltas, context.pipeline, context.stage)
+        let unfolded = UnfoldedDeltas()
+        metrics.setGauge(.unfoldedDeltas, context.pipeline, context.stage) { [weak unfolded] in
+            unfolded.map { Double($0.count.load(ordering: .relaxed)) }
+        }
         return EventStoreSink(
             store: store, stage: context.stage, clock: context.clock,
-            onUnfolded: { unfolded.set(Double($0)) },
+            onUnfolded: { unfolded.count.store($0, ordering: .relaxed) },
             onRefusals: { error in
                 if let error { refusals.failed(error) } else { refusals.succeeded() }
             }
@@ -50,6 +53,11 @@ extension StandardStore {
             if let error { folding.failed(error) } else { folding.succeeded() }
         }
     }
+}
+
+/// Lives as long as the sink that counts them.
+private final class UnfoldedDeltas: Sendable {
+    let count = Atomic(0)
 }
 
 extension MetricDeclaration {

@@ -31,6 +31,9 @@ public final class ReportAPI: RequestService {
     private let boundPort = Mutex(0)
     private let health = HealthService()
     private let server = Mutex<GRPCServer?>(nil)
+    private let isAddressKept = Mutex<@Sendable () -> Bool>({ false })
+    /// What this service has from another one, and then what it leaves.
+    private let sockets = Mutex<ListeningSockets?>(nil)
 
     public init(
         configuration: Configuration, encoder: any OutcomeEncoder, clock: PipelineClock,
@@ -84,7 +87,9 @@ public final class ReportAPI: RequestService {
         server.add(health)
         server.addReflection(of: ReportDescriptors.files)
         methods.add(to: server)
-        do { try server.start() } catch { throw PipelineError.cannotListen(error) }
+        do { try server.start(on: sockets.withLock { $0.take() }) } catch {
+            throw PipelineError.cannotListen(error)
+        }
         boundPort.withLock { $0 = server.port }
         self.server.withLock { $0 = server }
         logger.notice(
@@ -104,11 +109,12 @@ public final class ReportAPI: RequestService {
     ) async {
         let asked = AsyncEvent()
         await withTaskCancellationHandler {
-            await withoutCancellation { [health] in
+            await withoutCancellation { [self] in
                 await withTaskGroup(of: Void.self) { group in
                     addHelpers(&group)
                     try? await asked.wait()
                     health.setAllNotServing()
+                    leaveAddress(of: server)
                     await server.shutdown(grace: grace)
                     group.cancelAll()
                 }
@@ -116,6 +122,24 @@ public final class ReportAPI: RequestService {
         } onCancel: {
             asked.set()
         }
+    }
+
+    private func leaveAddress(of server: GRPCServer) {
+        guard isAddressKept.withLock({ $0 })() else { return }
+        let left = server.stopAccepting()
+        sockets.withLock { $0 = left }
+    }
+
+    public func keepAddress(if isWanted: @escaping @Sendable () -> Bool) {
+        isAddressKept.withLock { $0 = isWanted }
+    }
+
+    public func takeOver(from former: any RequestService) {
+        guard let former = former as? ReportAPI,
+            former.configuration.address == configuration.address
+        else { return }
+        let left = former.sockets.withLock { $0.take() }
+        sockets.withLock { $0 = left }
     }
 
     public func setReady(_ isReady: Bool) {
@@ -149,5 +173,9 @@ public final class ReportAPI: RequestService {
         return [ResourceFinding(.ok, "the address is free")]
     }
 
-    public func close() async {}
+    /// Lets the pipeline go, which knows the API: the two would keep each other for ever.
+    public func close() async {
+        attached.withLock { $0 = nil }
+        server.withLock { $0 = nil }
+    }
 }

@@ -2,6 +2,7 @@ internal import CRdKafka
 internal import Concurrency
 internal import Glibc
 internal import PipelineCore
+internal import Synchronization
 
 /// Owns an `rd_kafka_t`.
 ///
@@ -12,7 +13,8 @@ internal import PipelineCore
     static var libraryVersion: String { unsafe String(cString: rd_kafka_version_str()) }
 
     private let handle: OpaquePointer
-    private let isConsumer: Bool
+    /// Set by whoever takes part in a group.
+    let isMember = Atomic(false)
     /// What the handle's callbacks reach; lives as long as the handle.
     let events: ClientEvents
 
@@ -23,7 +25,6 @@ internal import PipelineCore
         var configuration = configuration
         unsafe configuration.withConf { unsafe events.install(on: $0, type) }
         self.events = events
-        isConsumer = type == RD_KAFKA_CONSUMER
         unsafe handle = try configuration.makeClient(type)
         if type == RD_KAFKA_PRODUCER { unsafe Self.serveInBackground(handle) }
         if type == RD_KAFKA_CONSUMER { unsafe rd_kafka_poll_set_consumer(handle) }
@@ -49,9 +50,11 @@ internal import PipelineCore
 
     /// librdkafka before 2.3.0 aborts the process when a member of a group is destroyed before its
     /// first assignment ([#4312](https://github.com/confluentinc/librdkafka/issues/4312)): such a
-    /// handle stays to the process's end.
+    /// handle stays to the process's end. Those that have never joined can go: who only asks for
+    /// metadata, say.
     private var abortsWhenDestroyed: Bool {
-        isConsumer && rd_kafka_version() < 0x0203_00ff && !events.rebalances.hasBegun
+        isMember.load(ordering: .acquiring) && rd_kafka_version() < 0x0203_00ff
+            && !events.rebalances.hasBegun
     }
 
     func withHandle<T>(_ body: (OpaquePointer) throws -> T) rethrows -> T {

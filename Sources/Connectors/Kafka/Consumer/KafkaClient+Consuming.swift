@@ -1,11 +1,13 @@
 internal import CRdKafka
 internal import Glibc
 internal import PipelineCore
+internal import Synchronization
 
 /// The blocking calls of a consumer: for worker threads only.
 extension KafkaClient {
     func subscribe(to topic: String) throws(PipelineError) {
         let list = OffsetList(topic, partitions: [RD_KAFKA_PARTITION_UA])
+        isMember.store(true, ordering: .releasing)
         let code = unsafe withHandle { handle in
             unsafe list.withList { unsafe rd_kafka_subscribe(handle, $0) }
         }

@@ -8,6 +8,14 @@ public protocol RequestService: Resource {
     ///
     /// - Parameter grace: how long calls in flight may take after that; then they are ended.
     func run(grace: Duration) async throws
+    /// Has the address kept when the service ends, for one that takes over: new callers wait for
+    /// that one, and are not turned away.
+    ///
+    /// - Parameter isWanted: asked at the end.
+    func keepAddress(if isWanted: @escaping @Sendable () -> Bool)
+    /// Goes on with the address that another service has kept, if it is the same. Called before
+    /// ``run(grace:)``.
+    func takeOver(from former: any RequestService)
     /// Says whether what the service needs is there, for those who ask it.
     func setReady(_ isReady: Bool)
     /// Why new callers can't come in, or not all; `nil` while all is well.
@@ -16,6 +24,8 @@ public protocol RequestService: Resource {
 
 extension RequestService {
     public func setReady(_ isReady: Bool) {}
+    public func keepAddress(if isWanted: @escaping @Sendable () -> Bool) {}
+    public func takeOver(from former: any RequestService) {}
     public var problem: String? { nil }
 }
 

@@ -31,6 +31,11 @@ public struct DeadLetterSelection: Sendable, Hashable {
     public var stage: String?
     public var code: String?
     public var numbers: [Int64]?
+    /// Their numbers are larger: for going through them in steps.
+    public var after: Int64?
+    /// When they were kept: from the first time on, and before the second.
+    public var keptFrom: Timestamp?
+    public var keptBefore: Timestamp?
     public init(stage: String? = nil, code: String? = nil, numbers: [Int64]? = nil) {
         self.stage = stage
         self.code = code

@@ -139,8 +139,10 @@ extension PenstockCommand {
             return (isFirst ? "" : "\n") + (view.summary + view.table).joined(separator: "\n")
                 + "\n"
         }
-        let width = StandardOutput.width
-        let lines = (view.summary + view.gauge(width: width) + view.table).map {
+        let (width, height) = StandardOutput.size
+        let whole = view.summary.flatMap { $0.wrapped(to: width) } + view.gauge(width: width)
+        // The cursor stands below; one line more, and the first would be pushed out.
+        let lines = (whole + view.table).prefix(height - 1).map {
             String($0.prefix(width)) + "\u{1B}[K"
         }
         return (isFirst ? "\u{1B}[2J" : "") + "\u{1B}[H" + lines.joined(separator: "\n")

@@ -7,14 +7,8 @@ internal import PipelineCore
 struct DeadLetterChoice: Sendable {
     let stage: String?
     let code: String?
-
-    /// No conditions.
-    static let none = DeadLetterChoice(stage: nil, code: nil)
-
-    private init(stage: String?, code: String?) {
-        self.stage = stage
-        self.code = code
-    }
+    let olderThan: Duration?
+    let newerThan: Duration?
 
     init(_ field: Fields) {
         stage = field.optional(
@@ -22,6 +16,14 @@ struct DeadLetterChoice: Sendable {
             "Only those of this stage: the one that refused a record, the sink of an outcome.",
             example: "ready")
         code = field.optional("code", "Only those refused for this.", example: "record-too-large")
+        olderThan = field.optional(
+            "older_than", "Only those kept for longer than this.", example: .hours(24))
+        newerThan = field.optional(
+            "newer_than", "Only those kept for no longer than this.", example: .hours(1))
+    }
+
+    fileprivate var isEverything: Bool {
+        stage == nil && code == nil && olderThan == nil && newerThan == nil
     }
 }
 
@@ -64,7 +66,8 @@ private struct MoveDeadLettersOptions: Settings {
 
     init(_ field: Fields) {
         choice = DeadLetterChoice(field)
-        all = field("all", "All of them, or all of that stage and that code.", default: false)
+        all = field(
+            "all", "All of them, or all of that stage, that code and that age.", default: false)
         pipeline = .pipelineFile(field)
         ids = field.arguments("ID", "As `list` names them.", example: ["17"], default: [])
     }
@@ -120,7 +123,9 @@ extension PenstockCommand {
         ) { options, console in
             let access = try await DeadLetterAccess.open(options.pipeline, catalogue, console)
             return try await access.using {
-                for letter in try await access.letters(options.choice, limit: options.limit) {
+                for letter in try await access.letters(
+                    .init(options.choice), limit: options.limit)
+                {
                     console.out(
                         options.format == .json
                             ? letter.json.written(.compact) + "\n" : letter.line + "\n")
@@ -147,7 +152,9 @@ extension PenstockCommand {
             details: """
                 An outcome is delivered again with the same event id and the same bytes. A record \
                 is sent to the topic that it came from, with the place where it stood in headers, \
-                and then removed here.
+                goes through the pipeline's stages as if it were new, and is removed here once the \
+                topic has it. A replay that was killed half-way is repeated: what had been sent \
+                and not yet removed is sent again, and the ledger takes a case once.
                 """,
             examples: [
                 .init("Pipelines/conversion-reports.json --all", "Everything."),
@@ -197,9 +204,11 @@ extension MoveDeadLettersOptions {
                 all ? "either ids or --all, not both" : "name ids, or --all with or without filters"
             )
         }
-        if !ids.isEmpty, choice.stage != nil || choice.code != nil {
-            throw CommandFailure(.usage, "--stage and --code go with --all; ids need neither")
+        if !ids.isEmpty, !choice.isEverything {
+            throw CommandFailure(
+                .usage,
+                "--stage, --code, --older-than and --newer-than go with --all; ids need none")
         }
-        return try DeadLetterAccess.Selected(choice, ids: all ? nil : ids)
+        return all ? .init(choice) : try .init(ids: ids)
     }
 }

@@ -59,9 +59,13 @@ extension PenstockCommand {
 
                 SIGHUP reloads: the files are read and checked, and what is not in order changes \
                 nothing. Then inputs end, what is in flight settles within the grace, and the \
-                pipelines go on as the files now say, with what waits in the ledger; callers are \
-                turned away for that moment. If the new files can't run here, the old ones go on. \
-                The log says which, and penstock_reloads_total counts it.
+                pipelines go on as the files now say, with what waits in the ledger; callers who \
+                connect meanwhile wait for that. If the new files can't run here, the old ones go \
+                on. The log says which, and penstock_reloads_total counts it, 27 seconds after the \
+                grace at the latest, whatever is away: 5 for questions to stores and caches, 2 for \
+                connections to close, 20 for the new pipelines to be ready. By then they stay, \
+                ready or not, if their ledgers know them, and give way to the old ones otherwise. \
+                The next reload begins after that.
 
                 /readyz tells whether the process can work now; /healthz whether it gets on by \
                 itself: it turns 503, says why, and systemd's watchdog hears nothing more, when a \
@@ -81,8 +85,9 @@ extension PenstockCommand {
             do {
                 let stop = try ProcessStop(grace: options.service.grace, logger: logger)
                 try await ReloadingRun(
-                    files: options.files, catalogue: catalogue, options: options, logger: logger,
-                    stop: stop
+                    files: options.files,
+                    process: ProcessContext(
+                        catalogue: catalogue, options: options, logger: logger, stop: stop)
                 ).run(first)
             } catch let error as PipelineError {
                 // Whoever closes a pipe has seen enough, and is not told.

@@ -18,14 +18,21 @@ struct DeadLetterAccess: Sendable {
         fileprivate var records: DeadLetterSelection?
         /// One for each sink, or one for all.
         fileprivate var outcomes: [ParkedSelection]
+        /// When outcomes were parked.
+        fileprivate var parked: (from: Timestamp?, before: Timestamp?) = (nil, nil)
+
+        init(_ choice: DeadLetterChoice) {
+            let now = PipelineClock.system.timestamp
+            var records = DeadLetterSelection(stage: choice.stage, code: choice.code)
+            records.keptFrom = choice.newerThan.map { now.advanced(by: .zero - $0) }
+            records.keptBefore = choice.olderThan.map { now.advanced(by: .zero - $0) }
+            self.records = records
+            outcomes = [ParkedSelection(sink: choice.stage, code: choice.code)]
+            parked = (records.keptFrom, records.keptBefore)
+        }
 
         /// - Throws: ``CommandFailure`` `usage` for what is no id.
-        init(_ choice: DeadLetterChoice, ids: [String]?) throws {
-            guard let ids else {
-                records = DeadLetterSelection(stage: choice.stage, code: choice.code)
-                outcomes = [ParkedSelection(sink: choice.stage, code: choice.code)]
-                return
-            }
+        init(ids: [String]) throws {
             var numbers: [Int64] = []
             var cases: [String: [UUID]] = [:]
             for id in ids {
@@ -44,6 +51,11 @@ struct DeadLetterAccess: Sendable {
             }
         }
     }
+
+    /// How many outcomes are looked through by their age, at most.
+    private static let mostOutcomes = 100_000
+    /// Records that are replayed between two removals.
+    private static let step = 64
 
     private let definition: PipelineDefinition
     private let resources: [ResourceName: any Resource]
@@ -91,14 +103,10 @@ struct DeadLetterAccess: Sendable {
         return .success
     }
 
-    func letters(_ choice: DeadLetterChoice, limit: Int) async throws -> [Letter] {
-        try await letters(Selected(choice, ids: nil), limit: limit)
-    }
-
-    private func letters(_ selected: Selected, limit: Int) async throws -> [Letter] {
+    func letters(_ selected: Selected, limit: Int) async throws -> [Letter] {
         var found: [Letter] = []
-        for selection in selected.outcomes {
-            for ledger in barriers.map(\.barrier.ledger) {
+        for ledger in barriers.map(\.barrier.ledger) {
+            for selection in try await selections(selected, in: ledger) {
                 found += try await ledger.parked(selection, limit: limit).map(Letter.outcome)
             }
         }
@@ -110,9 +118,26 @@ struct DeadLetterAccess: Sendable {
         return found
     }
 
+    /// What is selected, with cases named where an age is asked for.
+    private func selections(
+        _ selected: Selected, in ledger: any ParkedOutcomes
+    ) async throws -> [ParkedSelection] {
+        let (from, before) = selected.parked
+        if from == nil, before == nil { return selected.outcomes }
+        var cases: [String: [UUID]] = [:]
+        for selection in selected.outcomes {
+            for outcome in try await ledger.parked(selection, limit: Self.mostOutcomes)
+            where from.map({ outcome.parkedAt >= $0 }) ?? true
+                && before.map({ outcome.parkedAt < $0 }) ?? true
+            { cases[outcome.sink, default: []].append(outcome.caseID) }
+        }
+        return cases.sorted { $0.key < $1.key }.map { sink, ids in
+            ParkedSelection(sink: sink, code: selected.outcomes.first?.code, cases: ids)
+        }
+    }
+
     func letter(_ id: String) async throws -> Letter {
-        let choice = try Selected(DeadLetterChoice.none, ids: [id])
-        guard let letter = try await letters(choice, limit: 1).first else {
+        guard let letter = try await letters(Selected(ids: [id]), limit: 1).first else {
             throw CommandFailure(.failure, "there is no letter \(id)")
         }
         return letter
@@ -121,42 +146,38 @@ struct DeadLetterAccess: Sendable {
     /// - Throws: ``CommandFailure`` when some could not be replayed: after all others were.
     func replay(_ selected: Selected) async throws -> Int {
         var count = 0
-        var stuck: [CommandFailure] = []
-        for selection in selected.outcomes {
-            for ledger in barriers.map(\.barrier.ledger) {
+        for ledger in barriers.map(\.barrier.ledger) {
+            for selection in try await selections(selected, in: ledger) {
                 count += try await ledger.replayParked(selection)
             }
         }
-        guard let selection = selected.records else { return count }
+        guard var selection = selected.records else { return count }
+        let replay = DeadLetterReplay(resources: resources, file: definition.file)
         for store in stores {
-            // Not all at once: payloads are large.
-            var last: Int64 = 0
-            let numbers = try await store.deadLetters(selection, limit: 100_000).map(\.number)
-            for number in numbers where number > last {
-                last = number
-                let one = DeadLetterSelection(numbers: [number])
-                guard let letter = try await store.deadLetters(one, limit: 1).first else {
-                    continue
+            selection.after = 0
+            while true {
+                let letters = try await store.deadLetters(selection, limit: Self.step)
+                guard let last = letters.last else { break }
+                let sent = try await replay.send(letters)
+                if !sent.isEmpty {
+                    count += try await store.removeDeadLetters(DeadLetterSelection(numbers: sent))
                 }
-                do { try await send(letter) } catch let failure as CommandFailure {
-                    stuck.append(failure)
-                    continue
-                }
-                count += try await store.removeDeadLetters(one)
+                selection.after = last.number
             }
         }
-        if let first = stuck.first {
-            let others = stuck.count == 1 ? "" : "; nor can \(stuck.count - 1) others"
-            throw CommandFailure(
-                first.code, "\(count) replayed; \(first.message)\(others)")
+        await replay.close()
+        if let first = replay.stuck.first {
+            let others =
+                replay.stuck.count == 1 ? "" : "; nor can \(replay.stuck.count - 1) others"
+            throw CommandFailure(.failure, "\(count) replayed; \(first)\(others)")
         }
         return count
     }
 
     func drop(_ selected: Selected) async throws -> Int {
         var count = 0
-        for selection in selected.outcomes {
-            for ledger in barriers.map(\.barrier.ledger) {
+        for ledger in barriers.map(\.barrier.ledger) {
+            for selection in try await selections(selected, in: ledger) {
                 count += try await ledger.dropParked(selection)
             }
         }
@@ -164,41 +185,74 @@ struct DeadLetterAccess: Sendable {
         for store in stores { count += try await store.removeDeadLetters(selection) }
         return count
     }
+}
 
-    /// Hands a record to the topic that it came from.
-    private func send(_ letter: StoredDeadLetter) async throws {
-        let record = letter.rejection.record
-        let topic = record.origin.source
-        guard let resource = ResourceName.named(letter.resource, in: resources),
-            let bus = resources[resource] as? any Bus
-        else {
-            throw CommandFailure(
-                .failure,
-                "letter \(letter.number) can't be replayed: \(definition.file) has no bus \"\(letter.resource)\", from which it came"
-            )
+/// Hands records to the topics that they came from.
+private final class DeadLetterReplay {
+    private let resources: [ResourceName: any Resource]
+    private let file: String
+    private var producers: [String: any BusProducer] = [:]
+    /// Why letters can't be replayed: a sentence each.
+    private(set) var stuck: [String] = []
+
+    init(resources: [ResourceName: any Resource], file: String) {
+        self.resources = resources
+        self.file = file
+    }
+
+    /// Answers the numbers of those that their topics have.
+    func send(_ letters: [StoredDeadLetter]) async throws -> [Int64] {
+        var sent: [Int64] = []
+        let places = Dictionary(grouping: letters) { letter in
+            [letter.resource, letter.rejection.record.origin.source]
         }
+        for (place, letters) in places {
+            guard let producer = try await producer(of: place[0]) else {
+                stuck += letters.map {
+                    "letter \($0.number) can't be replayed: \(file) has no bus \"\(place[0])\", from which it came"
+                }
+                continue
+            }
+            let refused = try await producer.send(letters.map(\.again), to: place[1])
+            for (index, letter) in letters.enumerated() {
+                if let error = refused[index] {
+                    stuck.append(
+                        "letter \(letter.number) can't be replayed: \(place[1]) refuses it: \(error)"
+                    )
+                } else {
+                    sent.append(letter.number)
+                }
+            }
+        }
+        return sent
+    }
+
+    /// `nil` for what is no bus of the pipeline's.
+    private func producer(of resource: String) async throws -> (any BusProducer)? {
+        if let known = producers[resource] { return known }
+        guard let name = resources.keys.first(where: { $0.text == resource }),
+            let bus = resources[name] as? any Bus
+        else { return nil }
         let producer = try await bus.producer()
-        let message = OutgoingRecord(
+        producers[resource] = producer
+        return producer
+    }
+
+    func close() async { for producer in producers.values { await producer.close() } }
+}
+
+extension StoredDeadLetter {
+    /// The record as it came, with the place where it stood.
+    fileprivate var again: OutgoingRecord {
+        let record = rejection.record
+        return OutgoingRecord(
             key: record.key, payload: record.payload, isTombstone: record.isTombstone,
             headers: record.headers + [
-                Header("penstock-replayed-topic", topic),
+                Header("penstock-replayed-topic", record.origin.source),
                 Header("penstock-replayed-partition", "\(record.origin.partition)"),
                 Header("penstock-replayed-offset", "\(record.origin.offset)"),
             ])
-        let refused = try await producer.send([message], to: topic)
-        await producer.close()
-        if let error = refused[0] {
-            throw CommandFailure(
-                .failure, "letter \(letter.number) can't be replayed: \(topic) refuses it: \(error)"
-            )
-        }
     }
-}
-
-extension ResourceName {
-    fileprivate static func named(
-        _ text: String, in resources: [ResourceName: any Resource]
-    ) -> ResourceName? { resources.keys.first { $0.text == text } }
 }
 
 extension DeadLetterAccess.Letter {

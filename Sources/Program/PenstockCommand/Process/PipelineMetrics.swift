@@ -13,6 +13,8 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
     private let clock: PipelineClock
     private let stages: [String]
     private let latest = Mutex<WaitingFigures?>(nil)
+    /// Partitions that rest, by input.
+    private let resting = Mutex<[String: Int]>([:])
 
     /// Whatever is known to be counted is zero from the start.
     init(
@@ -71,7 +73,10 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
     }
 
     func paused(_ partitions: [Int32], of input: String, because: PipelineError?) {
-        registry.gauge(.pausedPartitions, pipeline, input).set(Double(partitions.count))
+        resting.withLock { $0[input] = partitions.count }
+        registry.setGauge(.pausedPartitions, pipeline, input) { [weak self] in
+            self?.resting.withLock { $0[input] }.map(Double.init)
+        }
     }
 
     func retried(_ what: String) { registry.counter(.retries, pipeline).increment() }

@@ -1,3 +1,4 @@
+internal import AdminHTTP
 internal import Concurrency
 internal import Logging
 internal import Metrics
@@ -9,58 +10,60 @@ internal import Synchronization
 
 /// Pipelines and their request services in this process.
 struct ProcessRun: Sendable {
-    let definitions: [PipelineDefinition]
-    let catalogue: Catalogue
-    let options: RunOptions
-    let logger: Logger
-    let stop: ProcessStop
-    let registry: MetricRegistry
-    /// What is away is away for all pipelines, and over reloads.
-    let outages: Outages
-    /// Whoever asks for the readiness of the process asks there.
-    let monitor: CurrentMonitor
-    /// Others have run here before, and will again if these can't.
-    let isReload: Bool
+    /// How long new files may take to be ready before it is said whether they run here.
+    private static let trialTime = Duration.seconds(20)
 
-    /// Told the pipelines' names when everything that is needed was there.
-    var isReadyForReload: @Sendable ([String]) -> Void = { _ in }
+    /// Why a run came to its end.
+    enum End: Sendable {
+        /// By the process's stop, or since every input has ended.
+        case stopped
+        /// These take over.
+        case reload([PipelineDefinition])
+        /// A ledger has not taken note of these new pipelines in time: the old ones shall go on.
+        case gaveWay(reason: String)
+    }
+
+    private let definitions: [PipelineDefinition]
+    private let process: ProcessContext
+    /// Others have run here before, and will again if these can't.
+    private let isReload: Bool
 
     /// Set when these pipelines shall end: by the process's stop, or for a reload.
     private let end = AsyncEvent()
     private let ready = AsyncEvent()
+    private let accepted = AsyncEvent()
 
-    init(
-        definitions: [PipelineDefinition], catalogue: Catalogue, options: RunOptions,
-        logger: Logger, stop: ProcessStop, registry: MetricRegistry, outages: Outages,
-        monitor: CurrentMonitor, isReload: Bool
-    ) {
+    init(_ definitions: [PipelineDefinition], in process: ProcessContext, isReload: Bool) {
         self.definitions = definitions
-        self.catalogue = catalogue
-        self.options = options
-        self.logger = logger
-        self.stop = stop
-        self.registry = registry
-        self.outages = outages
-        self.monitor = monitor
+        self.process = process
         self.isReload = isReload
+        if !isReload { accepted.set() }
     }
 
-    /// Whether everything that is needed was there at some time.
-    var wasReady: Bool { ready.isSet }
+    private var options: RunOptions { process.options }
+    private var stop: ProcessStop { process.stop }
+    private var logger: Logger { process.logger }
 
-    /// Runs until the stop, until every input has ended, or for a reload, whose files it answers.
+    /// Whether these pipelines stay, whatever becomes of them.
+    var isAccepted: Bool { accepted.isSet }
+
+    /// Runs until the stop, until every input has ended, or for a reload.
     ///
-    /// - Parameter reload: waits for one.
+    /// - Parameters:
+    ///   - reload: waits for one. Not called before these pipelines are accepted.
+    ///   - tellAccepted: told once that the pipelines of a reload stay, and why they are not ready
+    ///     yet.
     func run(
-        reload: @escaping @Sendable () async throws -> [PipelineDefinition]
-    ) async throws -> [PipelineDefinition]? {
+        reload: @escaping @Sendable () async throws -> [PipelineDefinition],
+        accepted tellAccepted: @escaping @Sendable (_ problem: String?) -> Void
+    ) async throws -> End {
         let clock = PipelineClock.system
         let random = RandomSource()
         var resources = OpenResources(
-            catalogue: catalogue,
+            catalogue: process.catalogue,
             context: ResourceContext(
                 clock: clock, random: random, logger: logger, isRunning: true,
-                metrics: registry, outages: outages))
+                metrics: process.registry, outages: process.outages))
         var runs: [PipelineRun] = []
         var refusals: [RefusalLog] = []
         var observers: [(pipeline: String, metrics: PipelineMetrics)] = []
@@ -71,7 +74,7 @@ struct ProcessRun: Sendable {
             let refused = RefusalLog(logger: logger, clock: clock)
             refusals.append(refused)
             let metrics = PipelineMetrics(
-                registry: registry, pipeline: definition.name, stages: definition.stages,
+                registry: process.registry, pipeline: definition.name, stages: definition.stages,
                 log: refused, clock: clock)
             observers.append((definition.name, metrics))
             runs.append(
@@ -83,42 +86,64 @@ struct ProcessRun: Sendable {
         let services =
             options.role == .worker
             ? [] : resources.all.compactMap { $0 as? any RequestService }
+        process.takeOver(by: services)
         let monitor = ReadinessMonitor(
             resources: resources.named, runs: runs, services: services, stop: end,
-            clock: clock, logger: logger, outages: outages,
-            isReady: {
-                ready.set()
-                isReadyForReload(definitions.map(\.name))
-            })
-        monitor.expose(in: registry)
-        self.monitor.replace(by: monitor) { [observers] in Self.status(of: observers) }
+            clock: clock, logger: logger, outages: process.outages, isReady: { ready.set() })
+        monitor.expose(in: process.registry)
+        process.monitor.replace(by: monitor) { [observers] in Self.status(of: observers) }
         logger.notice(
             "running",
             metadata: [
                 "pipelines": "\(definitions.map(\.name).joined(separator: ","))",
                 "role": "\(options.role.rawValue)", "version": "\(PenstockCommand.version)",
             ])
-        let next = Mutex<[PipelineDefinition]?>(nil)
+        let reason = Mutex(End.stopped)
+        @Sendable func finish(_ end: End) {
+            reason.withLock { $0 = end }
+            self.end.set()
+        }
         do {
-            try await run(runs, refusals, services, monitor, asking: resources.all) {
-                let definitions = try await reload()
-                next.withLock { $0 = definitions }
-                end.set()
+            try await run(runs, refusals, services, monitor, asking: resources.all) { [runs] in
+                if isReload {
+                    try await ready(within: Self.trialTime)
+                    var problem: String?
+                    if !ready.isSet, case .notReady(let reason) = monitor.readiness {
+                        problem = reason
+                        // Whether what waits there is theirs is not known.
+                        if !runs.allSatisfy(\.isPrepared) {
+                            return finish(.gaveWay(reason: reason))
+                        }
+                    }
+                    accepted.set()
+                    tellAccepted(problem)
+                }
+                finish(.reload(try await reload()))
             }
         } catch {
             // The process ends, and what is left to do must end in time as well; unless others
             // take over, who need the addresses.
-            if stop.event.isSet || wasReady || !isReload {
-                stop.request()
-            } else {
-                await close(resources)
-            }
+            if stop.event.isSet || isAccepted { stop.request() } else { await close(resources) }
             throw error
         }
         await close(resources)
-        let reloaded = stop.event.isSet ? nil : next.withLock { $0 }
-        logger.notice(reloaded == nil ? "stopped" : "reload: goes on with the new files")
-        return reloaded
+        let end = stop.event.isSet ? .stopped : reason.withLock { $0 }
+        switch end {
+        case .stopped: logger.notice("stopped")
+        case .reload: logger.notice("reload: the new files take over")
+        case .gaveWay: break
+        }
+        return end
+    }
+
+    /// Returns once these pipelines have been ready, or their time is over.
+    private func ready(within limit: Duration) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await ready.wait() }
+            group.addTask { try await PipelineClock.system.sleep(for: limit) }
+            try await group.next()
+            group.cancelAll()
+        }
     }
 
     /// What does not close in time closes meanwhile: a stop ends by force then, a reload goes on.
@@ -156,8 +181,8 @@ struct ProcessRun: Sendable {
         var context = StageContext(
             pipeline: definition.name, stage: "", sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
-            catalogue: catalogue, resources: opened, servesCallers: options.role != .worker)
-        let outages = outages.scoped(to: definition.name, logger: logger)
+            catalogue: process.catalogue, resources: opened, servesCallers: options.role != .worker)
+        let outages = process.outages.scoped(to: definition.name, logger: logger)
         context.outages = outages
         context.refusals = metrics
         context.owners = definitions.flatMap(\.stateOwners)

@@ -8,50 +8,88 @@ internal import PipelineConfiguration
 internal import PipelineCore
 internal import Synchronization
 
+/// What the runs of a process share, one after the other.
+struct ProcessContext: Sendable {
+    let catalogue: Catalogue
+    let options: RunOptions
+    let logger: Logger
+    let stop: ProcessStop
+    let registry = MetricRegistry()
+    /// What is away is away for all pipelines, and over reloads.
+    let outages: Outages
+    /// Whoever asks whether the process is ready asks the one that runs.
+    let monitor = CurrentMonitor()
+    private let services = RequestServices()
+
+    init(catalogue: Catalogue, options: RunOptions, logger: Logger, stop: ProcessStop) {
+        self.catalogue = catalogue
+        self.options = options
+        self.logger = logger
+        self.stop = stop
+        outages = Outages(clock: .system, logger: logger)
+    }
+
+    /// Gives the services of a run the addresses of the run before, so that no caller is turned
+    /// away between the two. An address that is not named any more is closed.
+    func takeOver(by services: [any RequestService]) {
+        let former = self.services.replace(by: services)
+        for service in services {
+            service.keepAddress(if: { [stop] in !stop.event.isSet })
+            for other in former { service.takeOver(from: other) }
+        }
+    }
+
+    private final class RequestServices: Sendable {
+        private let current = Mutex<[any RequestService]>([])
+
+        func replace(by services: [any RequestService]) -> [any RequestService] {
+            current.withLock { current in
+                defer { current = services }
+                return current
+            }
+        }
+    }
+}
+
 /// Runs pipelines until the process's stop, and anew from their files at each reload.
 ///
 /// A reload reads and checks the files and asks their stores and caches first; what is not in order
 /// changes nothing. Then sources end, what is in flight settles within the grace, everything is
 /// built anew and goes on from the ledger: what waits there keeps its place and its deadline. If
 /// the new files turn out not to run here before they have become ready once, the old ones go on.
+/// Each reload has one answer, in the log and in `penstock_reloads_total`; the next one begins
+/// after it.
 struct ReloadingRun: Sendable {
-    let files: [String]
-    let catalogue: Catalogue
-    let options: RunOptions
-    let logger: Logger
-    let stop: ProcessStop
+    /// How long stores and caches are asked for mistakes; what does not answer is none.
+    private static let questionTime = Duration.seconds(5)
 
-    private static let registry = MetricRegistry()
-    /// Whoever is asked whether the process is ready asks the one that runs.
-    private let current = CurrentMonitor()
+    let files: [String]
+    let process: ProcessContext
+
     /// What the admin service works on, and whom a reload answers.
     private let running = RunningDefinitions()
     private let requests = ReloadRequests()
     private let watched: WatchedFiles
-    private let outages: Outages
 
-    init(
-        files: [String], catalogue: Catalogue, options: RunOptions, logger: Logger,
-        stop: ProcessStop
-    ) {
+    init(files: [String], process: ProcessContext) {
         self.files = files
-        self.catalogue = catalogue
-        self.options = options
-        self.logger = logger
-        self.stop = stop
-        outages = Outages(clock: .system, logger: logger)
+        self.process = process
         watched = WatchedFiles(files.filter { $0 != "-" })
     }
+
+    private enum Answer: String, CaseIterable { case done, refused, undone }
+
+    private var stop: ProcessStop { process.stop }
 
     /// - Throws: ``PipelineError`` when the first pipelines can't run here, or those that run can't
     ///   go on.
     func run(_ first: [PipelineDefinition]) async throws {
-        logger.takeGRPCLog()
-        for result in ["done", "refused", "undone"] { _ = Self.registry.counter(.reloads, result) }
+        process.logger.takeGRPCLog()
+        for answer in Answer.allCases { _ = process.registry.counter(.reloads, answer.rawValue) }
         let admin = try AdminServer(
-            options.service.admin, registry: Self.registry,
-            readiness: { readiness }, liveness: { current.liveness },
-            details: { current.details })
+            process.options.service.admin, registry: process.registry,
+            readiness: { readiness }, liveness: { process.monitor.liveness },
+            details: { process.monitor.details })
         defer { withExtendedLifetime(admin) {} }
         let service = try adminService()
         defer { requests.end() }
@@ -65,47 +103,67 @@ struct ReloadingRun: Sendable {
     }
 
     private func adminService() throws -> AdminService? {
-        guard let address = options.adminService else { return nil }
+        guard let address = process.options.adminService else { return nil }
         let service = try AdminService(
-            address, catalogue: catalogue, definitions: { [running] in running.all },
+            address, catalogue: process.catalogue, definitions: { [running] in running.all },
             reload: { [requests] () throws(GRPCStatusError) in try await requests.ask() })
-        try service.start(logger)
+        try service.start(process.logger)
         return service
     }
 
     private func runPipelines(_ first: [PipelineDefinition]) async throws {
         let manager = ServiceManager(ProcessEnvironment.variables)
         async let _ = manager?.tell(
-            { readiness }, { current.liveness }, stop: stop.event, clock: .system,
-            status: { current.status })
+            { readiness }, { process.monitor.liveness }, stop: stop.event, clock: .system,
+            status: { process.monitor.status })
         var definitions = first
         var former: [PipelineDefinition]?
         while true {
             running.replace(by: definitions)
-            var run = ProcessRun(
-                definitions: definitions, catalogue: catalogue, options: options, logger: logger,
-                stop: stop, registry: Self.registry, outages: outages, monitor: current,
-                isReload: former != nil)
-            run.isReadyForReload = { [requests] in requests.done($0) }
+            let run = ProcessRun(definitions, in: process, isReload: former != nil)
             do {
-                guard let next = try await run.run(reload: { try await reread() }) else { return }
-                former = definitions
-                definitions = next
+                let end = try await run.run(reload: { try await reread() }) { accepted(unless: $0) }
+                switch end {
+                case .stopped: return
+                case .reload(let next): (former, definitions) = (definitions, next)
+                case .gaveWay(let reason):
+                    undone(because: reason)
+                    (former, definitions) = (nil, former ?? definitions)
+                }
             } catch let error as PipelineError {
-                guard let old = former, !run.wasReady, !stop.event.isSet else { throw error }
-                Self.registry.counter(.reloads, "undone").increment()
-                requests.refused(because: "the new files can't run here: \(error)")
-                logger.error(
-                    "reload undone: the new files can't run here, the old ones go on",
-                    metadata: ["error": "\(error)"])
-                definitions = old
-                former = nil
+                guard let old = former, !run.isAccepted, !stop.event.isSet else { throw error }
+                undone(because: "\(error)")
+                (former, definitions) = (nil, old)
             }
         }
     }
 
     private var readiness: Readiness {
-        stop.event.isSet ? .notReady(reason: "stopping") : current.readiness
+        stop.event.isSet ? .notReady(reason: "stopping") : process.monitor.readiness
+    }
+
+    private func count(_ answer: Answer) {
+        process.registry.counter(.reloads, answer.rawValue).increment()
+    }
+
+    /// - Parameter problem: what keeps them from being ready.
+    private func accepted(unless problem: String?) {
+        count(.done)
+        requests.done(running.all.map(\.name))
+        guard let problem else {
+            return process.logger.notice("reload: goes on with the new files")
+        }
+        process.logger.warning(
+            "reload: goes on with the new files, which are not ready yet",
+            metadata: ["reason": "\(problem)"])
+    }
+
+    private func undone(because reason: String) {
+        count(.undone)
+        requests.refused(because: "the new files can't run here: \(reason)")
+        process.logger.error(
+            "reload undone: the new files can't run here, the old ones go on",
+            metadata: ["error": "\(reason)"])
     }
 
     /// Waits for a reload whose files are in order. Those that are not are told of.
@@ -114,23 +172,23 @@ struct ReloadingRun: Sendable {
             try await asked()
             requests.begin()
             watched.look()
-            logger.notice("reload: reading the files anew")
+            process.logger.notice("reload: reading the files anew")
             do {
                 guard !files.contains("-") else {
                     throw CommandFailure(.usage, "standard input can't be read a second time")
                 }
-                let next = try PipelineFiles.reread(files, catalogue: catalogue)
+                let next = try PipelineFiles.reread(files, catalogue: process.catalogue)
                 try await look(at: next)
-                Self.registry.counter(.reloads, "done").increment()
                 return next
             } catch let error as CancellationError {
                 throw error
             } catch {
-                Self.registry.counter(.reloads, "refused").increment()
-                requests.refused(because: (error as? CommandFailure)?.message ?? "\(error)")
-                logger.error(
+                let reason = (error as? CommandFailure)?.message ?? "\(error)"
+                count(.refused)
+                requests.refused(because: reason)
+                process.logger.error(
                     "reload refused: the pipelines go on as before",
-                    metadata: ["error": "\((error as? CommandFailure)?.message ?? "\(error)")"])
+                    metadata: ["error": "\(reason)"])
             }
         }
     }
@@ -140,7 +198,7 @@ struct ReloadingRun: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await stop.reload.wait() }
             group.addTask { try await requests.asked.wait() }
-            if options.watch { group.addTask { try await watched.change() } }
+            if process.options.watch { group.addTask { try await watched.change() } }
             try await group.next()
             group.cancelAll()
         }
@@ -149,17 +207,23 @@ struct ReloadingRun: Sendable {
     /// - Throws: ``PipelineError``, fatal, for an address or a login that will not do.
     private func look(at definitions: [PipelineDefinition]) async throws {
         var resources = OpenResources(
-            catalogue: catalogue,
+            catalogue: process.catalogue,
             context: ResourceContext(
-                clock: .system, random: RandomSource(), logger: logger, isRunning: false))
+                clock: .system, random: RandomSource(), logger: process.logger, isRunning: false))
         for definition in definitions { _ = try resources.open(definition) }
-        do {
-            try await OpenResources.refuseMistakes(in: resources.all, until: stop.event)
-        } catch {
-            await resources.close()
-            throw error
+        let opened = resources
+        let found: Result<Void, any Error>? = await abandoned(
+            after: { try await PipelineClock.system.sleep(for: Self.questionTime) }
+        ) {
+            let result: Result<Void, any Error>
+            do {
+                result = .success(
+                    try await OpenResources.refuseMistakes(in: opened.all, until: stop.event))
+            } catch { result = .failure(error) }
+            await opened.close()
+            return result
         }
-        await resources.close()
+        try found?.get()
     }
 }
 
@@ -232,6 +296,6 @@ extension MetricDeclaration {
 
     fileprivate static let reloads = counter(
         "penstock_reloads_total",
-        "Reloads of the pipeline files: done, refused (files not in order, nothing changed) or undone (they could not run here).",
+        "Reloads of the pipeline files, one answer each: done (the new files run here), refused (not in order, nothing changed) or undone (they could not run here, the old ones go on).",
         labels: "result")
 }

@@ -105,7 +105,7 @@ struct StageView: Sendable {
         for (sink, waiting) in overview.undelivered.sorted(by: { $0.key < $1.key }) {
             let since = waiting.oldest.duration(to: overview.clock).spoken
             lines.append(
-                "  to \(sink.padded(to: 9)) \(waiting.count.counting("batch", "batches")), the oldest for \(since)"
+                "  \("to \(sink)".padded(to: 11)) \(waiting.count.counting("batch", "batches")), the oldest for \(since)"
             )
         }
         for (sink, outcomes) in parked.sorted(by: { $0.key < $1.key }) {
@@ -302,6 +302,22 @@ extension Duration? {
 }
 
 extension String {
+    /// The line in pieces of at most so many characters, between words where there are any; the
+    /// second stands under what the first says.
+    func wrapped(to width: Int) -> [String] {
+        let indent = String(repeating: " ", count: 14)
+        var lines: [String] = []
+        var rest = self[...]
+        while rest.count > width {
+            let piece = rest.prefix(width + 1)
+            guard let cut = piece.lastIndex(of: " "), piece[..<cut].contains(where: { $0 != " " })
+            else { break }
+            lines.append(String(rest[..<cut]))
+            rest = (indent + rest[rest.index(after: cut)...])[...]
+        }
+        return lines + [String(rest)]
+    }
+
     fileprivate func padded(to width: Int) -> String {
         self + String(repeating: " ", count: max(0, width - count))
     }

@@ -39,10 +39,15 @@ enum StandardOutput {
     }
 
     /// Columns of the terminal; 80 where there is none.
-    static var width: Int {
+    static var width: Int { size.columns }
+
+    /// Of the terminal; 80 by 24 where there is none.
+    static var size: (columns: Int, rows: Int) {
         var size = winsize()
-        let isKnown = unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0
-        return isKnown && size.ws_col >= 40 ? Int(size.ws_col) : 80
+        guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 else { return (80, 24) }
+        return (
+            size.ws_col >= 40 ? Int(size.ws_col) : 80, size.ws_row >= 8 ? Int(size.ws_row) : 24
+        )
     }
 
     fileprivate static func write(_ text: String, to descriptor: Int32) {

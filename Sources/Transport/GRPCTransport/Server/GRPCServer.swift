@@ -117,14 +117,15 @@ public final class GRPCServer: Sendable {
 
     /// Listens and begins to serve. To be called once; again only if it has failed.
     ///
+    /// - Parameter kept: what ``stopAccepting()`` of the server before has left.
     /// - Throws: ``GRPCError`` when the address is in use, refused or no address, or when there is
     ///   no thread to be had.
-    public func start() throws(GRPCError) {
+    public func start(on kept: ListeningSockets? = nil) throws(GRPCError) {
         try state.withLock { state throws(GRPCError) in
             guard case .configuring(let methods) = state else {
                 preconditionFailure("a server is started once")
             }
-            let listener = try Listener(configuration, metrics)
+            let listener = try Listener(configuration, metrics, on: kept)
             let times = methods.unary.map { metrics.times(of: $0.path) }
             let shards = (0..<max(1, configuration.queues)).map { _ in
                 ServerShard(
@@ -179,6 +180,16 @@ public final class GRPCServer: Sendable {
             cancelled.set()
         }
         await shutdown(grace: grace)
+    }
+
+    /// Accepts no more connections, for another server to go on with the address: who connects
+    /// meanwhile waits for it. Then comes ``shutdown(grace:)``. Blocks for a moment.
+    ///
+    /// - Returns: `nil` unless it is running.
+    public func stopAccepting() -> ListeningSockets? {
+        state.withLock { state in
+            if case .running(let running) = state { running.listener.release() } else { nil }
+        }
     }
 
     /// Takes no more calls, lets those in flight finish, and ends the server's threads.

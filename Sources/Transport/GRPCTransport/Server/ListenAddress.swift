@@ -4,7 +4,7 @@ internal import Glibc
 
 /// An address to listen on.
 struct ListenAddress {
-    private let text: String
+    let text: String
     /// Of a Unix socket's file.
     private let socketMode: UInt32?
     /// `nil` for a Unix socket.
