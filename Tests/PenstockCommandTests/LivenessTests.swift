@@ -15,6 +15,7 @@ import Testing
 struct LivenessTests {
     private let time = ManualClock()
     private let log = LogCapture()
+    private var outages: Outages { Outages(clock: time.clock, logger: log.logger()) }
 
     /// A pipeline whose input never ends, and whose sink answers when its gate opens.
     private func pipeline(_ sink: RecordingSink) -> PipelineRun {
