@@ -19,6 +19,7 @@ struct MigrationTests {
                 "e893259c0f4181bdf6051b1902630097", "1a76f203c1b61ed1828582c6f368eab0",
                 "36f47874a0b977f73739dacfa4f141f0", "5ec623deee8ddebf1168c9533f3ff834",
                 "2baaf1c2092a73356ea60e234dbfcc03", "519926f68fe75960be6204acb88623cf",
+                "5fc9b6faef40a6ac54d951ef14e2bdcf",
             ])
     }
 
@@ -33,7 +34,7 @@ struct MigrationTests {
             ("upkeep", LedgerSchema.upkeep), ("revisions", LedgerSchema.revisions),
             ("refusals", LedgerSchema.refusals), ("logs", LedgerSchema.logs),
             ("repeats", LedgerSchema.repeats), ("waits", LedgerSchema.waits),
-            ("pauses", LedgerSchema.pauses),
+            ("pauses", LedgerSchema.pauses), ("turns", LedgerSchema.turns),
         ]
         var makers: [String: String] = [:]
         for (name, script) in scripts {

@@ -22,7 +22,7 @@ enum LedgerSchema {
             \(snapshots)
             \(upkeep)
             """,
-            renewal, revisions, refusals, logs, repeats, waits, pauses,
+            renewal, revisions, refusals, logs, repeats, waits, pauses, turns,
         ], tables: columns)
 
     /// Builds of the first step's early days made functions of an older text, and one column less.
@@ -55,7 +55,7 @@ extension LedgerSchema {
         "revisions": ["commit_outcomes", "snapshots"],
         "seal": ["seal"],
         "upkeep": ["end_pending", "purge", "summary"],
-        "waits": ["claim"],
+        "turns": ["claim"],
     ]
 
     /// The columns of each table; a test compares them with what a migration makes.
@@ -91,6 +91,7 @@ extension LedgerSchema {
             "is_due",
         ],
         "pauses": ["stage", "part", "since", "reason"],
+        "claim_turns": ["stage", "worker", "asked_at", "seen_at"],
         "dead_letters": [
             "letter_no", "pipeline", "stage", "code", "reason", "attempts", "kept_at", "refusal",
             "resource", "source", "part", "record_no", "recorded_at", "key", "payload",
