@@ -19,6 +19,7 @@ public struct GenerateStage: GeneratingStage {
     public let generator: String
     private let store: ResourceName?
     private let timeout: Duration
+    public let maxRunning: Int?
 
     public init(_ field: Fields) {
         generator = field("generator", "What makes the answers.", example: "conversion")
@@ -26,6 +27,10 @@ public struct GenerateStage: GeneratingStage {
         timeout = field(
             "timeout", "A run that takes longer is given up and tried again.",
             default: .seconds(300), in: .seconds(1) ... .seconds(86_400))
+        maxRunning = field.optional(
+            "max_running",
+            "Most runs at a time, over all processes; as many as there are workers without. Behind an accumulate with a store.",
+            unit: "runs", example: 2, in: 1...10_000)
     }
 
     public func contract(in catalogue: Catalogue) -> StageContract {
@@ -81,7 +86,9 @@ public struct GenerateStage: GeneratingStage {
         var context = context
         context.timeout = timeout
         let made = try registration.make(generator, resource, context)
-        return .worker(TimedGenerator(inner: made, timeout: timeout, clock: context.clock))
+        return .worker(
+            TimedGenerator(
+                inner: made, timeout: timeout, maxRunning: maxRunning, clock: context.clock))
     }
 }
 
@@ -89,6 +96,7 @@ public struct GenerateStage: GeneratingStage {
 struct TimedGenerator: Generator {
     let inner: any Generator
     let timeout: Duration
+    var maxRunning: Int?
     let clock: PipelineClock
 
     func probe() async throws { try await inner.probe() }

@@ -40,11 +40,16 @@ def problems(expression, spoken, listed):
     """What an expression, and the texts beside it, say of metrics that is not so."""
     bare = re.sub(r'"[^"]*"', '""', expression)
     used = set(spoken) | set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", bare))
-    for labels in re.findall(r"\b(?:by|without|on|ignoring)\s*\(([^)]*)\)", bare):
-        used |= {label.strip() for label in labels.split(",") if label.strip()}
+    dropped = set()
+    for word, labels in re.findall(r"\b(by|without|on|ignoring)\s*\(([^)]*)\)", bare):
+        (dropped if word == "without" else used).update(label.strip() for label in labels.split(",") if label.strip())
     names = set(re.findall(r"\b(?:penstock_\w+|up)\b", bare))
     if not names:
         yield "it names no metric"
+    # What is dropped has to be there somewhere in the expression.
+    anywhere = EVERYWHERE.union(*(listed[name]["labels"] for name in names if name in listed))
+    if names <= set(listed) and dropped - anywhere:
+        yield f"nothing has {sorted(dropped - anywhere)}"
     for name in names - {"up"}:
         base = re.sub(r"_(bucket|sum|count)$", "", name)
         metric = listed.get(name) or listed.get(base)
@@ -127,6 +132,7 @@ def test_rules_do_what_they_say_and_each_is_tried_both_ways():
     ("penstock_open_cases_count > 0", [], "no metric"),
     ("sum by (topic) (penstock_open_cases)", [], "has no"),
     ('penstock_open_cases{code="a"}', [], "has no"),
+    ("max without (instance, code) (penstock_open_cases)", [], "nothing has"),
     ("penstock_open_cases", ["sink"], "has no"),
     ("rate(penstock_open_cases[5m])", [], "is asked for"),
     ("penstock_late_cases_total > 0", [], "not asked for"),

@@ -71,6 +71,11 @@ def values(port, name, **labels):
 
 def test_the_open_batch_and_the_life_of_a_case(stack):
     path, process, port = started(stack)
+    for reason in ("count", "max_age", "manual"):
+        assert values(port, "penstock_sealed_batches_total", closed_by=reason) == [0]
+        assert values(port, "penstock_sealed_cases_total", closed_by=reason) == [0]
+    assert values(port, "penstock_pipeline_stuck") == [0] and values(port, "penstock_leases_held") == [0, 0, 0]
+    eventually(lambda: values(port, "penstock_rule_outdated") == [0], "this process seals")
     ids = create(stack.api(), 3)
     view = batches(stack, path)
     assert (view["open"]["cases"], view["open"]["full_at"], view["open"]["fires_by"]) == (3, 5, "max_age"), view
@@ -126,8 +131,11 @@ def test_cancelling(stack):
 
 
 def test_pausing(stack):
-    path, process, _ = started(stack)
+    path, process, port = started(stack)
+    paused = [f"penstock_{part}_paused" for part in ("sealing", "generation", "delivery")]
+    eventually(lambda: [values(port, name) for name in paused] == [[0], [0], [0, 0]], "nothing is paused")
     stack.call("pause", path, "--reason", "inventory")
+    eventually(lambda: [values(port, name) for name in paused] == [[1], [1], [1, 1]], "everything is paused")
     ids = create(stack.api(), 5)
     view = batches(stack, path)
     assert {p["part"] for p in view["paused"]} == {"seal", "generate", "deliver:ready", "deliver:answers"}, view

@@ -140,6 +140,17 @@ struct BatchingRuleTests {
         #expect(full(.maxAge(.hours(1))) == 512)
     }
 
+    @Test("names beforehand what can close its batches")
+    func reasons() {
+        #expect(
+            Trigger.any([.count(5), .any([.maxAge(.hours(1)), .manual]), .count(9)]).reasons
+                == ["count", "max_age", "manual"])
+        let both = Trigger.all([.count(5), .any([.maxAge(.hours(1)), .idle(.seconds(1))])])
+        #expect(both.reasons == ["count+max_age", "count+idle"])
+        let wide = Trigger.any([.count(1), .maxAge(.hours(1)), .idle(.hours(1)), .manual])
+        #expect(Trigger.all(Array(repeating: wide, count: 20)).reasons.count == 64)
+    }
+
     @Test("counts no further than makes a difference")
     func bound() {
         let rule = BatchingRule(

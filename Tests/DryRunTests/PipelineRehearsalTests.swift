@@ -54,6 +54,26 @@ struct PipelineRehearsalTests {
         #expect(report.generation?.single == .seconds(20 * 61))
     }
 
+    @Test("has no more runs at a time than the file allows, however many workers there are")
+    func maxRunning() throws {
+        func runs(_ generate: String) throws -> SimulationReport {
+            try Rehearsal.run(
+                Rehearsal.definition(changing: [
+                    (#""default": 512 }"#, #""default": 10 }"#),
+                    (#""type": "generate""#, #""type": "generate"\#(generate)"#),
+                ]), Rehearsal.trace("burst 40 at 1h"), cost: "60s + 1s*n", workers: 4)
+        }
+        #expect(try runs("").waits.last == .seconds(70))
+        let report = try runs(#", "max_running": 2"#)
+        #expect(report.waits.last == .seconds(140))
+        let times = report.batches.map(\.generation)
+        #expect(times.allSatisfy { run in times.count { $0.contains(run.lowerBound) } <= 2 })
+        #expect(
+            report.assumptions.contains(
+                "4 workers, which hear of each other at once, at most 2 runs at a time; nothing fails"
+            ))
+    }
+
     @Test("shares the batches among workers")
     func workers() throws {
         let report = try Rehearsal.run(

@@ -5,19 +5,22 @@ public import PipelineCore
 internal import Postgres
 
 extension PostgresLedger {
-    public func claim(worker: String, lease: Duration) async throws -> Batch? {
+    public func claim(
+        worker: String, lease: Duration, atMost limit: Int?
+    ) async throws -> Batch? {
         let answer = try await claiming(
             .generation,
             """
             select batch_no, token, attempts, closed_by, sealed_at, case_no, key, deadline,
               parameters, accepted_at,
               (select trace from penstock.cases c where c.case_no = x.case_no)
-            from penstock.claim($1, $2, $3 * interval '1 microsecond') x
+            from penstock.claim($1, $2, $3 * interval '1 microsecond', $4::int) x
             """
         ) { parameters, stage in
             parameters.add(int2: stage)
             parameters.add(text: worker)
             parameters.add(int8: lease.wholeMicroseconds)
+            parameters.add(int8: limit.map(Int64.init))
         }
         guard let answer, answer.rowCount > 0 else { return nil }
         return Batch(

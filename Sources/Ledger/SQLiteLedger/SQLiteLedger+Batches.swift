@@ -3,7 +3,9 @@ public import PipelineCore
 internal import SQLite
 
 extension SQLiteLedger {
-    public func claim(worker: String, lease: Duration) async throws -> Batch? {
+    public func claim(
+        worker: String, lease: Duration, atMost limit: Int?
+    ) async throws -> Batch? {
         let stage = try await registered().number
         return try await database.write { [clock] connection in
             if try connection.isPaused(.generation, stage) { return nil }
@@ -16,8 +18,12 @@ extension SQLiteLedger {
                   SELECT batch_no FROM ledger_batches
                   WHERE stage_no = ?1 AND committed_at IS NULL AND available_at <= ?3
                   ORDER BY batch_no LIMIT 1)
+                  AND (?5 IS NULL OR ?5 > (
+                    SELECT count(*) FROM ledger_batches
+                    WHERE stage_no = ?1 AND committed_at IS NULL AND worker IS NOT NULL
+                      AND available_at > ?3))
                 RETURNING batch_no, token, attempts, closed_by, sealed_at, cases
-                """, stage, worker, now, now.advanced(by: lease)
+                """, stage, worker, now, now.advanced(by: lease), limit
             ) { row in
                 (
                     batch: Batch(

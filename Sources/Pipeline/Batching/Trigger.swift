@@ -57,6 +57,27 @@ public indirect enum Trigger: Sendable, Hashable {
         return parts.contains(where: \.isManual)
     }
 
+    /// The reasons that it can give for a firing, as `closed_by` keeps them; of very many, some.
+    public var reasons: [String] {
+        var found: [String] = []
+        switch self {
+        case .any(let triggers): found = triggers.flatMap(\.reasons)
+        case .all(let triggers):
+            for part in triggers.map(\.reasons) {
+                found =
+                    found.isEmpty
+                    ? part
+                    : found.flatMap { head in part.map { "\(head)+\($0)" } }
+                        .prefix(Self.mostReasons).map(\.self)
+            }
+        case .count, .maxAge, .idle, .every, .cron, .deadlineMargin, .manual: found = [name]
+        }
+        var seen: Set<String> = []
+        return found.filter { seen.insert($0).inserted }
+    }
+
+    private static let mostReasons = 64
+
     /// What it is composed of.
     var parts: [Trigger] {
         switch self {

@@ -105,11 +105,16 @@ public protocol Generator: Sendable {
     func probe() async throws
     /// No run takes longer: a pipeline whose generator is minutes over it is stuck.
     var longestRun: Duration { get }
+    /// How many batches are in work at a time at most, over all processes; `nil`: as many as there
+    /// are workers.
+    var maxRunning: Int? { get }
 }
 
 extension Generator {
     /// Whatever has no limit of its own is given a day.
     public var longestRun: Duration { .hours(24) }
+
+    public var maxRunning: Int? { nil }
 
     /// One in this process needs what its store tells.
     public func probe() async throws {}

@@ -72,7 +72,7 @@ struct DeliveryLoop: Sendable {
         let (ledger, lease) = (barrier.ledger, barrier.deliveryLease)
         let (number, token) = (batch.number, batch.token)
         let keeper = LeaseKeeper(
-            lease: lease, environment: environment.beside,
+            stage: stage, lease: lease, environment: environment.beside,
             extend: {
                 try await ledger.extendDelivery(
                     batch: number, sink: stage, token: token, lease: lease)

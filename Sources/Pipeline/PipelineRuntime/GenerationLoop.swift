@@ -27,6 +27,8 @@ struct GenerationLoop: Sendable {
                 environment.observer.generationFailed(stage: stage, error)
                 log(claim.batch, "batch given up: its lease was lost", error)
             }
+            // Others may have been kept from one by this.
+            if generator.maxRunning != nil { barrier.hasSealed() }
         }
     }
 
@@ -36,7 +38,7 @@ struct GenerationLoop: Sendable {
         while true {
             environment.loop?.begins(what)
             if let batch = try await barrier.ledger.claim(
-                worker: environment.worker, lease: barrier.lease)
+                worker: environment.worker, lease: barrier.lease, atMost: generator.maxRunning)
             {
                 return Claim(
                     batch: batch, outcomeIDs: batch.cases.map { _ in environment.random.uuid() })
@@ -51,7 +53,7 @@ struct GenerationLoop: Sendable {
         let (ledger, lease) = (barrier.ledger, barrier.lease)
         let (batch, token) = (claim.batch.number, claim.batch.token)
         let keeper = LeaseKeeper(
-            lease: lease, environment: environment.beside,
+            stage: stage, lease: lease, environment: environment.beside,
             extend: { try await ledger.extend(batch: batch, token: token, lease: lease) },
             handBack: { try await ledger.handBack(batch: batch, token: token) })
         try await keeper.holding {

@@ -8,6 +8,7 @@ struct LeaseKeeper: Sendable {
     /// after that: together less than what a process has left when its grace is over.
     private static let patience: Duration = .milliseconds(700)
 
+    let stage: String
     let lease: Duration
     let environment: RunEnvironment
     let extend: @Sendable () async throws -> Void
@@ -23,6 +24,8 @@ struct LeaseKeeper: Sendable {
     ///   cancelled then.
     func holding<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
         let work = Work()
+        environment.observer.holds(stage: stage, more: 1)
+        defer { environment.observer.holds(stage: stage, more: -1) }
         return try await withThrowingTaskGroup(of: T?.self) { group in
             group.addTask {
                 defer { work.ended.set() }

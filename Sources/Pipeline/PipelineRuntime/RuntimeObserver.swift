@@ -18,6 +18,10 @@ public protocol RuntimeObserver: Sendable {
     func generationFailed(stage: String, _ error: PipelineError)
     /// A sink has delivered a committed batch.
     func delivered(stage: String, outcomes: Int, took: Duration)
+    /// This process holds so many leases more, or less, on batches or on deliveries.
+    func holds(stage: String, more leases: Int)
+    /// Whether another process has a newer rule, so that this one does not seal.
+    func seals(stage: String, isOutdated: Bool)
     /// Another process has taken over a delivery.
     func deliveryLost(stage: String)
     /// A sink has refused outcomes of a committed batch for good.
@@ -30,6 +34,8 @@ public protocol RuntimeObserver: Sendable {
 
 extension RuntimeObserver {
     public func sealed(stage: String, _ batch: SealedBatch, fullBatch: Int?) {}
+    public func holds(stage: String, more leases: Int) {}
+    public func seals(stage: String, isOutdated: Bool) {}
     public func deliveryLost(stage: String) {}
     public func parked(stage: String, code: ErrorCode, outcomes: Int) {}
     public var hearsFigures: Bool { false }
@@ -56,6 +62,8 @@ public struct WaitingFigures: Sendable {
         public var next: (at: Timestamp, closedBy: String)?
         /// How many cases are sealed for their number alone.
         public var fullBatch: Int?
+        /// What an operator holds up.
+        public var paused: Set<LedgerPart>
     }
     /// `nil` where there is no ledger.
     public var barrier: Barrier?
@@ -102,7 +110,8 @@ struct FiguresLoop: Sendable {
         let overview = try await barrier.ledger.overview()
         figures.barrier = WaitingFigures.Barrier(
             stage: tail.barrier.id, overview: overview,
-            next: overview.nextFiring(barrier.decide), fullBatch: barrier.fullBatch)
+            next: overview.nextFiring(barrier.decide), fullBatch: barrier.fullBatch,
+            paused: Set(try await barrier.ledger.pauses().keys))
         figures.readAt = environment.clock.now
         return figures
     }

@@ -20,6 +20,8 @@ struct SealingLoop: Sendable {
             let result = try await barrier.ledger.seal()
             let now = environment.clock.now
             barrier.looked(result, at: now)
+            environment.observer.seals(
+                stage: barrier.id, isOutdated: result.outdatedBy != nil)
             if (result.outdatedBy != nil) != isOutdated {
                 isOutdated = result.outdatedBy != nil
                 logOutdated(result.outdatedBy)

@@ -67,6 +67,7 @@ public struct AccumulateStage: SealingStage {
     }
 
     public var fullBatch: Int { rule.fullBatch }
+    public var closingReasons: [String] { trigger.reasons }
 
     private var rule: BatchingRule {
         BatchingRule(trigger: trigger, maxBatch: maxBatch, minInterval: minInterval)

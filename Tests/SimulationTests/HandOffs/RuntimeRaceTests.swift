@@ -59,7 +59,8 @@ struct RuntimeRaceTests {
                 let lostAt = clock.now.advanced(by: .milliseconds(simulator.below(40)))
                 let work = Duration.milliseconds(simulator.below(40))
                 let keeper = LeaseKeeper(
-                    lease: .milliseconds(9), environment: RunEnvironment(simulated: process),
+                    stage: "stage", lease: .milliseconds(9),
+                    environment: RunEnvironment(simulated: process),
                     extend: {
                         try await clock.sleep(for: .microseconds(100))
                         if simulator.chance(0.2) {

@@ -45,10 +45,10 @@ struct RecordingLedger: Ledger {
     }
     func requestFlush() async throws { try await inner.requestFlush() }
 
-    func claim(worker: String, lease: Duration) async throws -> Batch? {
+    func claim(worker: String, lease: Duration, atMost limit: Int?) async throws -> Batch? {
         try fault("claim")
         let batch = try await observed(.claim) {
-            try await inner.claim(worker: worker, lease: lease)
+            try await inner.claim(worker: worker, lease: lease, atMost: limit)
         }
         if let batch {
             process.simulator.log("\(process.name) claims \(batch.number)/\(batch.token)")

@@ -179,4 +179,69 @@ extension LedgerSchema {
               limit 1) p on true;
         end $$;
         """
+
+    /// A claim can be told how many batches may be under living leases. Where that keeps a worker
+    /// from one, it queues: whoever asked first gets the next, and whoever has not asked for some
+    /// seconds has given up its turn. Processes of an earlier version claim without a limit.
+    static let turns: PostgresScript = """
+        create table penstock.claim_turns(
+          stage smallint, worker text, asked_at timestamptz not null, seen_at timestamptz not null,
+          primary key(stage, worker));
+        drop function penstock.claim(smallint, text, interval);
+        create function penstock.claim(
+          p_stage smallint, p_worker text, p_lease interval, p_most int default null)
+        returns table(
+          batch_no bigint, token bigint, attempts int, closed_by text, sealed_at timestamptz,
+          case_no bigint, key uuid, deadline timestamptz, parameters bytea, accepted_at timestamptz)
+        language plpgsql set enable_seqscan = off set jit = off as $$
+        #variable_conflict use_column
+        declare b penstock.batches; v_now timestamptz; v_free bigint; v_before bigint;
+        begin
+          if p_most is not null then
+            if not exists (
+              select from penstock.batches
+              where stage = p_stage and committed_at is null
+                and (lease_until is null or lease_until < clock_timestamp())
+                and (not_before is null or not_before <= clock_timestamp()))
+            then return; end if;
+            -- What follows sees what those before have claimed.
+            perform pg_advisory_xact_lock(1346720766, p_stage);
+            v_now := clock_timestamp();
+            select p_most - count(*) into v_free from penstock.batches
+              where stage = p_stage and committed_at is null and lease_until >= v_now;
+            select count(*) into v_before from penstock.claim_turns o
+              where o.stage = p_stage and o.worker <> p_worker
+                and o.seen_at > v_now - interval '5 seconds'
+                and o.asked_at < coalesce(
+                  (select m.asked_at from penstock.claim_turns m
+                   where m.stage = p_stage and m.worker = p_worker
+                     and m.seen_at > v_now - interval '5 seconds'), v_now);
+            if v_before >= v_free then
+              insert into penstock.claim_turns as m values (p_stage, p_worker, v_now, v_now)
+                on conflict (stage, worker) do update set seen_at = v_now, asked_at =
+                  case when m.seen_at > v_now - interval '5 seconds' then m.asked_at else v_now end;
+              return;
+            end if;
+            delete from penstock.claim_turns where stage = p_stage
+              and (worker = p_worker or seen_at < v_now - interval '1 minute');
+          end if;
+          update penstock.batches x set
+            token = x.token + 1, attempts = x.attempts + 1, worker = p_worker,
+            lease_until = clock_timestamp() + p_lease, not_before = null
+            where x.batch_no = (
+              select batch_no from penstock.batches
+              where stage = p_stage and committed_at is null
+                and (lease_until is null or lease_until < clock_timestamp())
+                and (not_before is null or not_before <= clock_timestamp())
+              order by batch_no limit 1 for update skip locked)
+            returning * into b;
+          if not found then return; end if;
+          return query
+            select b.batch_no, b.token, b.attempts, b.closed_by, b.sealed_at,
+              c.case_no, c.key, c.deadline, c.parameters, c.accepted_at
+            from unnest(b.cases) with ordinality u(no, ord)
+            cross join lateral (select * from penstock.cases c where c.case_no = u.no limit 1) c
+            order by u.ord;
+        end $$;
+        """
 }

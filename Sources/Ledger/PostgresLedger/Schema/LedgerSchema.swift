@@ -23,6 +23,7 @@ enum LedgerSchema {
             \(upkeep)
             """,
             renewal, revisions, refusals, logs, repeats, waits, pauses, changes, traces, replays,
+            turns,
         ], tables: columns)
 
     /// Builds of the first step's early days made functions of an older text, and one column less.
@@ -56,7 +57,7 @@ extension LedgerSchema {
         "seal": ["seal"],
         "traces": ["accept"],
         "upkeep": ["end_pending", "purge", "summary"],
-        "waits": ["claim"],
+        "turns": ["claim"],
     ]
 
     /// The columns of each table; a test compares them with what a migration makes.
@@ -94,6 +95,7 @@ extension LedgerSchema {
         ],
         "pauses": ["stage", "part", "since", "reason"],
         "changes": ["change_no", "stage", "at", "actor", "action"],
+        "claim_turns": ["stage", "worker", "asked_at", "seen_at"],
         "dead_letters": [
             "letter_no", "pipeline", "stage", "code", "reason", "attempts", "kept_at", "refusal",
             "resource", "source", "part", "record_no", "recorded_at", "key", "payload",

@@ -95,6 +95,13 @@ public protocol DecodingStage: StagePlugin {
 public protocol SealingStage: StagePlugin {
     /// How many cases it then hands on at once.
     var fullBatch: Int { get }
+    /// The reasons that its rule can have for a batch, as `closed_by` keeps them, as far as they
+    /// are known beforehand.
+    var closingReasons: [String] { get }
+}
+
+extension SealingStage {
+    public var closingReasons: [String] { [] }
 }
 
 /// A stage whose answers a generator makes, which can be looked at beforehand where it is
@@ -102,6 +109,12 @@ public protocol SealingStage: StagePlugin {
 public protocol GeneratingStage: StagePlugin {
     /// The generator as written.
     var generator: String { get }
+    /// How many batches it has in work at a time at most, see ``Generator/maxRunning``.
+    var maxRunning: Int? { get }
+}
+
+extension GeneratingStage {
+    public var maxRunning: Int? { nil }
 }
 
 /// A built stage.

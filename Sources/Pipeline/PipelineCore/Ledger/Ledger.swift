@@ -46,7 +46,10 @@ public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes, LedgerInspect
 
     /// Claims the oldest batch that is sealed, not committed, and under no living lease; `nil` if
     /// there is none.
-    func claim(worker: String, lease: Duration) async throws -> Batch?
+    ///
+    /// - Parameter limit: how many batches may be under living leases, over all processes; where
+    ///   that keeps a worker from a batch, it gets one before those that ask later.
+    func claim(worker: String, lease: Duration, atMost limit: Int?) async throws -> Batch?
     func extend(batch: Int64, token: Int64, lease: Duration) async throws
     /// Writes the outcomes, the batch's end and a delivery for each sink in one transaction under
     /// the token.
@@ -94,6 +97,11 @@ public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes, LedgerInspect
 }
 
 extension Ledger {
+    /// Claims the oldest batch, however many are in work.
+    public func claim(worker: String, lease: Duration) async throws -> Batch? {
+        try await claim(worker: worker, lease: lease, atMost: nil)
+    }
+
     /// Ends the delivery of a batch of which the sink has taken everything.
     public func delivered(batch: Int64, sink: String, token: Int64) async throws {
         try await delivered(batch: batch, sink: sink, token: token, refused: [])

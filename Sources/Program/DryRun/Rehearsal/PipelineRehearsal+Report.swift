@@ -52,10 +52,14 @@ extension RehearsalWorld {
             found.append(
                 "a generation run of n cases takes \(plan.cost.text); every case succeeds")
         }
+        let limit = plan.definition.stages.lazy.compactMap {
+            ($0.settings as? any GeneratingStage)?.maxRunning
+        }.first
+        let runs = limit.map { ", at most \($0 == 1 ? "1 run" : "\($0) runs") at a time" } ?? ""
         found.append(
             plan.workers == 1
-                ? "1 worker; nothing fails"
-                : "\(plan.workers) workers, which hear of each other at once; nothing fails")
+                ? "1 worker\(runs); nothing fails"
+                : "\(plan.workers) workers, which hear of each other at once\(runs); nothing fails")
         found.append("buses, stores and caches answer at once")
         return found
     }

@@ -127,3 +127,14 @@ extension MetricDeclaration {
     fileprivate static let runSeconds = histogram(
         "penstock_generator_run_seconds", "Time of a run.", labels: "outcome", buckets: .run)
 }
+
+extension Histogram.Buckets {
+    /// Seconds, from a hundredth to ten minutes: what a batch takes.
+    static let run = Self([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600])
+    /// Seconds, from one to two days: what a case waits.
+    static let wait = Self([
+        1, 5, 15, 60, 300, 900, 3600, 7200, 14_400, 21_600, 28_800, 43_200, 57_600, 86_400, 172_800,
+    ])
+    /// Seconds, from in time to a day too late.
+    static let lateness = Self([0, 1, 10, 60, 300, 900, 3600, 14_400, 86_400])
+}

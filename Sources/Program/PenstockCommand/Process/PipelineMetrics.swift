@@ -15,6 +15,9 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
     private let latest = Mutex<WaitingFigures?>(nil)
     /// Partitions that rest, by input.
     private let resting = Mutex<[String: Int]>([:])
+    private let leases = Mutex<[String: Int]>([:])
+    /// Whether another process has a newer rule; `nil` before it was looked at.
+    private let isOutdated = Mutex<Bool?>(nil)
 
     /// Whatever is known to be counted is zero from the start.
     init(
@@ -32,7 +35,7 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
             for code in stage.contract.rejectionCodes { countRejected(stage.id, code, by: 0) }
             for counter in type(of: stage.settings).counters { _ = self.counter(stage.id, counter) }
             switch stage.role {
-            case .barrier: if hasBatches { prepareBarrier(stage.id) }
+            case .barrier: if hasBatches { prepareBarrier(stage) }
             case .worker: prepareWorker(stage.id)
             case .sink: if hasBatches { prepareSink(stage.id) }
             case .source, .transform: break
@@ -115,6 +118,14 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
         if error.disposition == .fenced { count(.leasesLost, stage) }
     }
 
+    func holds(stage: String, more leases: Int) {
+        self.leases.withLock { $0[stage, default: 0] += leases }
+    }
+
+    func seals(stage: String, isOutdated: Bool) {
+        self.isOutdated.withLock { $0 = isOutdated }
+    }
+
     func deliveryLost(stage: String) { count(.leasesLost, stage) }
 
     func delivered(stage: String, outcomes: Int, took: Duration) {
@@ -163,7 +174,19 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
         return "\(fill), fires \(isSoon ? "" : "\(time.date) ")\(time.minutes) (\(next.closedBy))"
     }
 
-    private func prepareBarrier(_ stage: String) {
+    private func prepareBarrier(_ definition: StageDefinition) {
+        let stage = definition.id
+        for reason in (definition.settings as? any SealingStage)?.closingReasons ?? [] {
+            _ = registry.counter(.sealedBatches, pipeline, stage, reason)
+            _ = registry.counter(.sealedCases, pipeline, stage, reason)
+        }
+        registry.setGauge(.ruleOutdated, pipeline, stage) { [weak self] in
+            self?.isOutdated.withLock { $0 }.map { $0 ? 1 : 0 }
+        }
+        gauge(.sealingPaused, stage) { barrier, _ in barrier.paused.contains(.sealing) ? 1 : 0 }
+        gauge(.generationPaused, stage) { barrier, _ in
+            barrier.paused.contains(.generation) ? 1 : 0
+        }
         _ = registry.histogram(.fullness, pipeline, stage)
         gauge(.openCases, stage) { barrier, _ in Double(barrier.overview.open.count) }
         gauge(.openFill, stage) { barrier, _ in
@@ -183,12 +206,23 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
         for metric: MetricDeclaration in [.batches, .cases, .lateCases, .failedRuns, .leasesLost] {
             count(metric, stage, by: 0)
         }
+        prepareLeases(stage)
         for metric: MetricDeclaration in [.generationSeconds, .caseWait, .caseLateness] {
             _ = registry.histogram(metric, pipeline, stage)
         }
     }
 
+    private func prepareLeases(_ stage: String) {
+        registry.setGauge(.leasesHeld, pipeline, stage) { [weak self] in
+            self.map { Double($0.leases.withLock { $0[stage] ?? 0 }) }
+        }
+    }
+
     private func prepareSink(_ stage: String) {
+        prepareLeases(stage)
+        gauge(.deliveryPaused, stage) { barrier, _ in
+            barrier.paused.contains(.delivery(stage)) ? 1 : 0
+        }
         count(.deliveredOutcomes, stage, by: 0)
         count(.leasesLost, stage, by: 0)
         _ = registry.histogram(.deliverySeconds, pipeline, stage)
@@ -241,12 +275,18 @@ extension MetricDeclaration {
     /// Those of a running pipeline.
     static let ofPipelines: [MetricDeclaration] = [
         stageRecords, stageSeconds, rejectedRecords, keptElsewhere, pausedPartitions, retries,
-        openCases, openFill, openAge, deadlineSlack, nextFiring, revision, sealedBatches,
+        openCases, openFill, openAge, deadlineSlack, nextFiring, revision, ruleOutdated,
+        sealingPaused, generationPaused,
+        deliveryPaused, leasesHeld, sealedBatches,
         sealedCases, fullness, sealedWaiting, sealedAge, running, batches, cases, lateCases,
         generationSeconds, failedRuns, leasesLost, caseWait, caseLateness, undelivered,
         undeliveredAge, deliveredOutcomes, deliverySeconds, parkedOutcomesTotal, parkedOutcomes,
         storedDeadLetters,
     ]
+
+    private static func ofStage(_ name: String, _ help: String) -> MetricDeclaration {
+        gauge(name, help, labels: "pipeline", "stage")
+    }
 
     fileprivate static let stageRecords = counter(
         "penstock_stage_records_total", "Records that left a stage.", labels: "pipeline", "stage")
@@ -269,27 +309,37 @@ extension MetricDeclaration {
         "penstock_retries_total", "Operations that failed and were tried again.",
         labels: "pipeline")
 
-    fileprivate static let openCases = gauge(
-        "penstock_open_cases", "Cases that wait in the open batch, counted up to 100,000.",
-        labels: "pipeline", "stage")
-    fileprivate static let openFill = gauge(
+    fileprivate static let openCases = ofStage(
+        "penstock_open_cases", "Cases that wait in the open batch, counted up to 100,000.")
+    fileprivate static let openFill = ofStage(
         "penstock_open_batch_fill_ratio",
-        "Waiting cases as a part of those that are sealed for their number alone.",
-        labels: "pipeline", "stage")
-    fileprivate static let openAge = gauge(
+        "Waiting cases as a part of those that are sealed for their number alone.")
+    fileprivate static let openAge = ofStage(
         "penstock_open_oldest_case_age_seconds",
-        "How long the oldest case of the open batch has waited.", labels: "pipeline", "stage")
-    fileprivate static let deadlineSlack = gauge(
+        "How long the oldest case of the open batch has waited.")
+    fileprivate static let deadlineSlack = ofStage(
         "penstock_open_earliest_deadline_seconds",
-        "Time up to the earliest deadline in the open batch; negative once it is over.",
-        labels: "pipeline", "stage")
+        "Time up to the earliest deadline in the open batch; negative once it is over.")
     fileprivate static let nextFiring = gauge(
         "penstock_next_firing_timestamp_seconds",
         "When the rule seals the open batch if nothing more arrives, since 1970; absent while it waits for arrivals or an operator.",
         labels: "pipeline", "stage", "closed_by")
-    fileprivate static let revision = gauge(
-        "penstock_rule_revision", "The revision of the batching rule in force.",
-        labels: "pipeline", "stage")
+    fileprivate static let revision = ofStage(
+        "penstock_rule_revision", "The revision of the batching rule in force.")
+    fileprivate static let ruleOutdated = ofStage(
+        "penstock_rule_outdated",
+        "1 while this process does not seal, since another one has a newer rule; 0 while it does.")
+    fileprivate static let sealingPaused = ofStage(
+        "penstock_sealing_paused", "1 while an operator holds up sealing; 0 otherwise.")
+    fileprivate static let generationPaused = ofStage(
+        "penstock_generation_paused",
+        "1 while an operator holds up the generation of the batches that the stage seals; 0 otherwise."
+    )
+    fileprivate static let deliveryPaused = ofStage(
+        "penstock_delivery_paused", "1 while an operator holds up the sink; 0 otherwise.")
+    fileprivate static let leasesHeld = ofStage(
+        "penstock_leases_held",
+        "Batches that this process answers, by the generator's stage, or delivers, by the sink's.")
     fileprivate static let sealedBatches = counter(
         "penstock_sealed_batches_total", "Batches that this process sealed, by the trigger.",
         labels: "pipeline", "stage", "closed_by")
@@ -300,15 +350,13 @@ extension MetricDeclaration {
         "Cases of a sealed batch as a part of those that are sealed for their number alone.",
         labels: "pipeline", "stage",
         buckets: .init([0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1]))
-    fileprivate static let sealedWaiting = gauge(
-        "penstock_waiting_batches", "Sealed batches that no worker holds.",
-        labels: "pipeline", "stage")
-    fileprivate static let sealedAge = gauge(
+    fileprivate static let sealedWaiting = ofStage(
+        "penstock_waiting_batches", "Sealed batches that no worker holds.")
+    fileprivate static let sealedAge = ofStage(
         "penstock_waiting_oldest_batch_age_seconds",
-        "How long the oldest of them has been sealed.", labels: "pipeline", "stage")
-    fileprivate static let running = gauge(
-        "penstock_running_batches", "Batches that a worker of any process holds.",
-        labels: "pipeline", "stage")
+        "How long the oldest of them has been sealed.")
+    fileprivate static let running = ofStage(
+        "penstock_running_batches", "Batches that a worker of any process holds.")
 
     fileprivate static let batches = counter(
         "penstock_batches_total", "Batches generated.", labels: "pipeline", "stage")
@@ -334,12 +382,11 @@ extension MetricDeclaration {
         "How long after its deadline a case got its outcome; 0 for one in time.",
         labels: "pipeline", "stage", buckets: .lateness)
 
-    fileprivate static let undelivered = gauge(
-        "penstock_undelivered_batches", "Batches that the sink has not delivered.",
-        labels: "pipeline", "stage")
-    fileprivate static let undeliveredAge = gauge(
+    fileprivate static let undelivered = ofStage(
+        "penstock_undelivered_batches", "Batches that the sink has not delivered.")
+    fileprivate static let undeliveredAge = ofStage(
         "penstock_undelivered_oldest_batch_age_seconds",
-        "How long the oldest of them has had its outcomes.", labels: "pipeline", "stage")
+        "How long the oldest of them has had its outcomes.")
     fileprivate static let deliveredOutcomes = counter(
         "penstock_delivered_outcomes_total", "Outcomes delivered.", labels: "pipeline", "stage")
     fileprivate static let deliverySeconds = histogram(
@@ -348,22 +395,10 @@ extension MetricDeclaration {
     fileprivate static let parkedOutcomesTotal = counter(
         "penstock_parked_outcomes_total", "Outcomes that a sink has refused for good.",
         labels: "pipeline", "stage", "code")
-    fileprivate static let parkedOutcomes = gauge(
+    fileprivate static let parkedOutcomes = ofStage(
         "penstock_parked_outcomes",
-        "Outcomes that a sink has refused, waiting for an operator.", labels: "pipeline", "stage")
-    fileprivate static let storedDeadLetters = gauge(
+        "Outcomes that a sink has refused, waiting for an operator.")
+    fileprivate static let storedDeadLetters = ofStage(
         "penstock_stored_dead_letters",
-        "Dead letters that the store keeps, waiting for an operator.",
-        labels: "pipeline", "stage")
-}
-
-extension Histogram.Buckets {
-    /// Seconds, from a hundredth to ten minutes: what a batch takes.
-    static let run = Self([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600])
-    /// Seconds, from one to two days: what a case waits.
-    static let wait = Self([
-        1, 5, 15, 60, 300, 900, 3600, 7200, 14_400, 21_600, 28_800, 43_200, 57_600, 86_400, 172_800,
-    ])
-    /// Seconds, from in time to a day too late.
-    static let lateness = Self([0, 1, 10, 60, 300, 900, 3600, 14_400, 86_400])
+        "Dead letters that the store keeps, waiting for an operator.")
 }

@@ -12,7 +12,7 @@ internal import Synchronization
 /// who wants to know.
 ///
 /// A cache is not needed, it costs hits; whatever else the role uses has to answer, its pipelines
-/// have to run, and its API has to take new clients. It also knows what is stuck, said only
+/// have to run, and its API has to take new clients. It also knows what is stuck, and says so only
 /// while everything can be reached: an outage ends by itself.
 final class ReadinessMonitor: Sendable {
     private static let interval: Duration = .seconds(5)

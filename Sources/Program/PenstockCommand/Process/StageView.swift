@@ -154,6 +154,9 @@ struct StageView: Sendable {
 
     private func notes(of batch: BatchRecord) -> [String] {
         var notes: [String] = []
+        if batch.revision != overview.revision {
+            notes.append("sealed under rule revision \(batch.revision)")
+        }
         if let lease = batch.leaseUntil {
             notes.append("attempt \(batch.attempts), under a lease until \(lease.toSeconds)")
         }
@@ -165,7 +168,8 @@ struct StageView: Sendable {
             if delivery.deliveredAt == nil {
                 notes.append(
                     "not delivered to \(delivery.sink) yet"
-                        + (delivery.attempts > 0 ? ", tried \(delivery.attempts) ×" : ""))
+                        + (delivery.attempts > 0 ? ", tried \(delivery.attempts) ×" : "")
+                        + (delivery.worker.map { ", last by \($0)" } ?? ""))
             }
             if delivery.parked > 0 {
                 notes.append(

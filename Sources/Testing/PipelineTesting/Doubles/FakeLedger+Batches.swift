@@ -45,7 +45,9 @@ extension FakeLedger {
 
     // MARK: Batches
 
-    public func claim(worker: String, lease: Duration) async throws -> Batch? {
+    public func claim(
+        worker: String, lease: Duration, atMost limit: Int?
+    ) async throws -> Batch? {
         while true {
             let next: Batch? = state.withLock { state in
                 if state.batches.isEmpty { return nil }

@@ -28,6 +28,45 @@ extension LedgerConformance {
                 try requireEqual(item.parameters, parameters[item.id] ?? [], "parameters")
             }
         },
+        check("no more batches are in work than is allowed, whoever asks") { fixture in
+            let (ledger, _) = try await fixture.sealed(5)
+            func claim(_ worker: String, _ limit: Int? = 2) async throws -> Batch? {
+                try await ledger.claim(worker: worker, lease: .hours(1), atMost: limit)
+            }
+            let first = try requireValue(try await claim("a"), "the first")
+            let second = try requireValue(try await claim("b"), "the second")
+            try require(try await claim("c") == nil, "a third is in work")
+            try await ledger.commit(fixture.commit(first))
+            let third = try requireValue(try await claim("c"), "the place of the first")
+            try require(try await claim("a") == nil, "a fourth is in work")
+            try await ledger.handBack(batch: second.number, token: second.token)
+            try requireEqual(try await claim("a")?.number, second.number, "what was handed back")
+            try await ledger.release(
+                batch: third.number, token: third.token, after: .hours(1), reason: "x")
+            // A lease that is over holds nothing up.
+            _ = try requireValue(
+                try await ledger.claim(worker: "b", lease: .seconds(-1), atMost: 2), "a place")
+            try require(try await claim("c") != nil, "an expired lease counts")
+            try require(try await claim("d", nil) != nil, "there is no limit")
+        },
+        check("however many ask at once, no more batches are in work than is allowed") {
+            fixture in
+            let (ledger, _) = try await fixture.sealed(12)
+            let claimed = try await withThrowingTaskGroup(of: Int64?.self) { group in
+                for worker in 0..<8 {
+                    group.addTask {
+                        try await ledger.claim(
+                            worker: "w\(worker)", lease: .hours(1), atMost: 3)?.number
+                    }
+                }
+                var numbers: Set<Int64> = []
+                while let number = try await group.next() {
+                    if let number { numbers.insert(number) }
+                }
+                return numbers
+            }
+            try requireEqual(claimed.count, 3, "batches in work")
+        },
         check("an expired lease is claimed again, under a larger token") { fixture in
             let (ledger, _) = try await fixture.sealed(1)
             let first = try requireValue(
