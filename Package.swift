@@ -288,7 +288,8 @@ let package = Package(
             [
                 "PenstockCommand", "StandardCatalogue", "PipelineTesting", "PipelineCore",
                 "PipelineConfiguration", "DryRunReport", "CommandLineInterface",
-                "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON",
+                "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON", "AdminHTTP",
+                "Concurrency", "Logging", "Metrics", "PipelineRuntime",
             ], exclude: ["Golden"]),
     ]
 )

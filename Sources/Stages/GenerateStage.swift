@@ -93,6 +93,8 @@ struct TimedGenerator: Generator {
 
     func probe() async throws { try await inner.probe() }
 
+    var longestRun: Duration { timeout }
+
     func generate(_ batch: Batch) async throws -> GeneratedBatch {
         try await withThrowingTaskGroup(of: GeneratedBatch?.self) { group in
             group.addTask { try await inner.generate(batch) }

@@ -105,14 +105,14 @@ class Stack:
             assert result.returncode == 0, f"{arguments}: {result.returncode}\n{result.stdout}{result.stderr}"
         return result
 
-    def start(self, *arguments, command="run", serving=True, **more):
+    def start(self, *arguments, command="run", serving=True, stdin=None, **more):
         """Starts `penstock run` (or another command that serves) and waits until it runs (and serves)."""
         self.logs += 1
         log = self.folder / f"run-{self.logs}.log"
         with open(log, "w") as out:
             process = subprocess.Popen(
                 [PENSTOCK, command, "--log-format", "json", *map(str, arguments)], cwd=self.folder,
-                env={**self.environment, **more}, stdout=out, stderr=subprocess.STDOUT)
+                env={**self.environment, **more}, stdin=stdin, stdout=out, stderr=subprocess.STDOUT)
         process.log = log
         self.processes.append(process)
         wanted = '"serving"' if serving else '"running"'

@@ -126,7 +126,7 @@ def test_pausing(stack):
     ids = create(stack.api(), 5)
     view = batches(stack, path)
     assert {p["part"] for p in view["paused"]} == {"seal", "generate", "deliver:ready", "deliver:answers"}, view
-    assert all(p["reason"] == "inventory" for p in view["paused"]) and view["open"]["cases"] == 5 and view["batches"] == []
+    assert all(p["reason"].startswith("inventory (") for p in view["paused"]) and view["open"]["cases"] == 5 and view["batches"] == []
     assert "paused      delivery to ready since" in stack.call("batches", path).stdout
     # A new process keeps to it.
     stack.stop(process)
@@ -139,8 +139,8 @@ def test_pausing(stack):
     stack.call("resume", path)
     eventually(lambda: [b["state"] for b in batches(stack, path)["batches"]] == ["done"], "it is delivered")
     assert batches(stack, path)["paused"] == []
-    result = stack.call("pause", path, "requests", check=False)
-    assert result.returncode == 64 and "there is answers, batch, ready, reports" in result.stderr, result.stderr
+    result = stack.call("pause", path, "unique", check=False)
+    assert result.returncode == 64 and "there is answers, batch, ready, reports, requests" in result.stderr, result.stderr
 
 
 def ready(stack, count):
@@ -208,6 +208,21 @@ def test_a_batch_is_replayed_once_its_data_is_mended(stack):
             assert int(new.get(count, 0)) == 2 * int(old.get(count, 0)), (old, new)
         assert announced[case_id, 2]["report"].get("views_count") == new.get("views_count"), announced[case_id, 2]
     assert any(int(before[case_id]["report"].get("views_count", 0)) for case_id in ids)
+
+
+def test_a_replay_through_the_admin_service(embedded):
+    path = embedded.write(change=rule)
+    embedded.start("--admin-service", "unix:admin.sock", path)
+    embedded.ready()
+    create(embedded.api(), 5)
+    eventually(lambda: [b["state"] for b in batches(embedded, path)["batches"]] == ["done"], "five cases seal")
+    embedded.call("pause", path, "reports")
+    remote = ["replay-batch", "--server", "unix:admin.sock", "conversion-reports"]
+    assert embedded.call(*remote, 1).stdout == "5 cases of batch 1 opened again, as batch 2\n"
+    assert embedded.call(*remote, 1).stdout == embedded.call("replay-batch", path, 1).stdout
+    result = embedded.call(*remote, 2, check=False)
+    assert result.returncode == 1 and "[batch-unfinished]" in result.stderr, result.stderr
+    assert embedded.call("changes", path).stdout.count("replay of batch 1") == 3
 
 
 def test_top_shows_one_look_after_the_other(embedded):

@@ -64,6 +64,33 @@ struct IntakeGateTests {
         #expect(ledger.accepted.count == 0)
     }
 
+    @Test("is paused with everything else from the start, if that is asked for")
+    func fromTheStart() async throws {
+        ledger.seal([1])
+        let generator = ScriptedGenerator()
+        var environment = world.environment()
+        environment.pauseAtStart = ("started with --paused", "ann@a")
+        let run = PipelineRun(
+            world.graph(
+                sources: [source(2)], ledger: ledger, poll: .seconds(1), generator: generator,
+                sinks: [("ready", RecordingSink())]),
+            role: .all, environment: environment)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await run.run() }
+            try await world.time.sleepers()
+            #expect(ledger.accepted.count == 0)
+            #expect(
+                try await Set(ledger.pauses().keys) == [
+                    .intake("in"), .sealing, .generation, .delivery("ready"),
+                ])
+            #expect(try await ledger.changes(after: nil, limit: 9).map(\.actor) == ["ann@a"])
+            try await ledger.resume([.intake("in")])
+            try await world.advance(by: .seconds(1)) { ledger.accepted.count == 1 }
+            run.stop()
+            try await group.waitForAll()
+        }
+    }
+
     @Test("logs who has changed what, and nothing of what was before it began")
     func changes() async throws {
         try await ledger.note("paused everything", by: "ann@a")

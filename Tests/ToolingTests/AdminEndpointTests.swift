@@ -31,6 +31,17 @@ struct AdminEndpointTests {
         #expect(fetch(endpoint.port, "/readyz").hasPrefix("HTTP/1.1 200"))
     }
 
+    @Test func tellsWhyOnlyANewStartHelps() throws {
+        let liveness = Mutable(Liveness.alive)
+        let endpoint = try AdminEndpoint(
+            port: 0, registry: registry, liveness: { liveness.value })
+        #expect(fetch(endpoint.port, "/healthz").hasSuffix("\r\n\r\nalive\n"))
+        liveness.value = .stuck(reason: "reports: hangs")
+        let stuck = fetch(endpoint.port, "/healthz")
+        #expect(stuck.hasPrefix("HTTP/1.1 503") && stuck.hasSuffix("stuck: reports: hangs\n"))
+        #expect(fetch(endpoint.port, "/readyz").hasPrefix("HTTP/1.1 200"))
+    }
+
     @Test func refusesOtherPathsAndMethods() throws {
         let endpoint = try AdminEndpoint(port: 0, registry: registry)
         #expect(fetch(endpoint.port, "/other").hasPrefix("HTTP/1.1 404"))

@@ -7,11 +7,16 @@ public protocol Source: Sendable {
     /// Hears what keeps the pipeline from taking in what was sent; `nil` when nothing does any
     /// more.
     func blocked(by error: PipelineError?)
+    /// The stored positions may be others than those that it reads from: what it has not sent yet
+    /// is read from there.
+    func positionsMayHaveMoved()
 }
 
 extension Source {
     /// Most sources simply wait.
     public func blocked(by error: PipelineError?) {}
+    /// Most sources find out by the next chunk that they send.
+    public func positionsMayHaveMoved() {}
 }
 
 /// Where a stage hands on chunks. Sending suspends while the next stage is busy, so that a slow
@@ -98,9 +103,14 @@ public protocol Generator: Sendable {
     ///
     /// - Throws: ``PipelineError`` with the reason why not.
     func probe() async throws
+    /// No run takes longer: a pipeline whose generator is minutes over it is stuck.
+    var longestRun: Duration { get }
 }
 
 extension Generator {
+    /// Whatever has no limit of its own is given a day.
+    public var longestRun: Duration { .hours(24) }
+
     /// One in this process needs what its store tells.
     public func probe() async throws {}
 }

@@ -16,8 +16,11 @@ struct AcceptLoop: Sendable {
     private struct Settler: Sendable {
         let barrier: RunningBarrier
         let refusals: Outage
+        let loop: LoopProgress?
+        let accepting: String
 
         func settle(_ chunk: Chunk, accepting records: [Record], _ counts: AcceptedCounts) {
+            loop?.begins(accepting)
             chunk.acknowledgement.settle(.acknowledged)
             if !records.isEmpty { refusals.succeeded() }
             barrier.accepted(counts, of: records)
@@ -37,7 +40,8 @@ struct AcceptLoop: Sendable {
         logger[metadataKey: "stage"] = "\(barrier.id)"
         let settler = Settler(
             barrier: barrier,
-            refusals: .ofRefusals(at: barrier.id, clock: environment.clock, logger: logger))
+            refusals: .ofRefusals(at: barrier.id, clock: environment.clock, logger: logger),
+            loop: environment.loop, accepting: "stage \(barrier.id): accept")
         self.settler = settler
         window = ChunkWindow {
             guard let chunk = ready() else { return nil }
@@ -51,12 +55,14 @@ struct AcceptLoop: Sendable {
     /// - Parameter receive: waits for the next chunk; `nil` at the end.
     func run(receiving receive: () async throws -> Chunk?) async throws {
         while let chunk = try await receive() {
+            defer { environment.loop?.rests() }
             guard chunk.acknowledgement.isAwaited else {
                 chunk.acknowledgement.settle(.failed(Self.abandoned))
                 continue
             }
             Self.observe(chunk, at: barrier.id, environment)
             window.add(chunk)
+            environment.loop?.begins(settler.accepting)
             do {
                 try await barrier.ledger.accept(from: window)
                 if let failure = window.failure { throw failure }

@@ -54,14 +54,17 @@ struct DeliveryLoop: Sendable {
 
     /// Claims the next committed batch that the sink has not got, waiting for one.
     private func claim() async throws -> OutcomeBatch {
+        let what = "stage \(stage): claim a delivery"
         while true {
+            environment.loop?.begins(what)
             if let batch = try await barrier.ledger.claimDelivery(
                 sink: stage, worker: environment.worker, lease: barrier.deliveryLease)
             {
                 return batch
             }
-            try await barrier.committed(for: stage).wait(
-                until: barrier.nextLook, clock: environment.clock)
+            let next = barrier.nextLook
+            environment.loop?.begins(what, within: environment.clock.now.duration(to: next))
+            try await barrier.committed(for: stage).wait(until: next, clock: environment.clock)
         }
     }
 
@@ -69,7 +72,7 @@ struct DeliveryLoop: Sendable {
         let (ledger, lease) = (barrier.ledger, barrier.deliveryLease)
         let (number, token) = (batch.number, batch.token)
         let keeper = LeaseKeeper(
-            lease: lease, environment: environment,
+            lease: lease, environment: environment.beside,
             extend: {
                 try await ledger.extendDelivery(
                     batch: number, sink: stage, token: token, lease: lease)

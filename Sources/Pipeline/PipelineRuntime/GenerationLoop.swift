@@ -32,14 +32,18 @@ struct GenerationLoop: Sendable {
 
     /// Claims the next sealed batch, waiting for one.
     private func claim() async throws -> Claim {
+        let what = "stage \(stage): claim a batch"
         while true {
+            environment.loop?.begins(what)
             if let batch = try await barrier.ledger.claim(
                 worker: environment.worker, lease: barrier.lease)
             {
                 return Claim(
                     batch: batch, outcomeIDs: batch.cases.map { _ in environment.random.uuid() })
             }
-            try await barrier.sealed.wait(until: barrier.nextLook, clock: environment.clock)
+            let next = barrier.nextLook
+            environment.loop?.begins(what, within: environment.clock.now.duration(to: next))
+            try await barrier.sealed.wait(until: next, clock: environment.clock)
         }
     }
 
@@ -47,11 +51,13 @@ struct GenerationLoop: Sendable {
         let (ledger, lease) = (barrier.ledger, barrier.lease)
         let (batch, token) = (claim.batch.number, claim.batch.token)
         let keeper = LeaseKeeper(
-            lease: lease, environment: environment,
+            lease: lease, environment: environment.beside,
             extend: { try await ledger.extend(batch: batch, token: token, lease: lease) },
             handBack: { try await ledger.handBack(batch: batch, token: token) })
         try await keeper.holding {
             let start = environment.clock.now
+            environment.loop?.begins(
+                "\(generating) batch \(batch)", within: generator.longestRun)
             let generated: GeneratedBatch
             do {
                 generated = try await generator.generate(claim.batch).checked(against: claim.batch)
@@ -177,6 +183,7 @@ struct DirectGeneration: Sendable {
         if cases.isEmpty { return GeneratedBatch(results: [], dataAsOf: sealedAt) }
         let batch = Batch(
             number: 0, token: 0, attempts: 1, closedBy: "none", sealedAt: sealedAt, cases: cases)
+        environment.loop?.begins("stage \(stage): generate", within: generator.longestRun)
         do {
             return try await generator.generate(batch).checked(against: batch)
         } catch let error as PipelineError where error.disposition == .permanent {

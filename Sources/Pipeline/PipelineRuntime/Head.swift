@@ -56,10 +56,17 @@ struct Head: Sendable {
             for (index, node) in graph.head.enumerated() {
                 group.addTask {
                     defer { channels[index + 1].finish() }
-                    try await run(node, from: channels[index], into: channels[index + 1])
+                    try await environment.watched(node.id) { environment in
+                        try await run(
+                            node, environment, from: channels[index], into: channels[index + 1])
+                    }
                 }
             }
-            group.addTask { try await settle(from: channels[graph.head.count]) }
+            group.addTask {
+                try await environment.watched("accept") {
+                    try await settle(from: channels[graph.head.count], $0)
+                }
+            }
             try await group.waitForAllOrFirstFailure()
         }
     }
@@ -116,8 +123,8 @@ struct Head: Sendable {
     }
 
     private func run(
-        _ node: PipelineGraph.Node<PipelineGraph.HeadStage>, from input: Channel<Item>,
-        into output: Channel<Item>
+        _ node: PipelineGraph.Node<PipelineGraph.HeadStage>, _ environment: RunEnvironment,
+        from input: Channel<Item>, into output: Channel<Item>
     ) async throws {
         if case .buffer(let buffer) = node.role {
             let outlet = Outlet { try await output.send(Item(chunk: $0)) }
@@ -126,10 +133,15 @@ struct Head: Sendable {
         }
         while let item = try await input.receive() {
             let start = environment.clock.now
+            // A transform may wait for what came before to settle, which others decide.
+            var environment = environment
+            if case .transform = node.role { environment = environment.beside }
+            defer { environment.loop?.rests() }
             do {
                 let passed = try await environment.retrying("stage \(node.id)") {
-                    try await pass(item, through: node)
+                    try await pass(item, through: node, environment)
                 }
+                environment.loop?.rests()
                 environment.observer.passed(
                     stage: node.id, records: passed.chunk.records.count,
                     took: start.duration(to: environment.clock.now))
@@ -141,7 +153,8 @@ struct Head: Sendable {
     }
 
     private func pass(
-        _ item: Item, through node: PipelineGraph.Node<PipelineGraph.HeadStage>
+        _ item: Item, through node: PipelineGraph.Node<PipelineGraph.HeadStage>,
+        _ environment: RunEnvironment
     ) async throws -> Item {
         var item = item
         switch node.role {
@@ -166,7 +179,9 @@ struct Head: Sendable {
         return item
     }
 
-    private func settle(from channel: Channel<Item>) async throws {
+    private func settle(
+        from channel: Channel<Item>, _ environment: RunEnvironment
+    ) async throws {
         guard let barrier else {
             while let item = try await channel.receive() {
                 item.chunk.acknowledgement.settle(.acknowledged)

@@ -65,7 +65,11 @@ final class IntakeGate: Sendable {
                 defer { state.paused[id] = error }
                 return (state.paused[id] == nil) != (error == nil)
             }
-            if isNews { for source in sources { source.blocked(by: error) } }
+            guard isNews else { continue }
+            for source in sources {
+                source.blocked(by: error)
+                if error == nil { source.positionsMayHaveMoved() }
+            }
         }
     }
 

@@ -76,6 +76,14 @@ public struct PipelineRun: Sendable {
     /// Why it does not run, or not as it should; `nil` while all is well.
     public var problem: String? { environment.condition.problem(at: environment.clock.now) }
 
+    /// What does not get on although work waits for it, and for how long; `nil` while all does.
+    ///
+    /// - Parameter since: what the pipeline uses can be reached since then: an outage is not its
+    ///   own fault.
+    public func stuck(at now: Instant, reachableSince since: Instant) -> String? {
+        environment.progress.stuck(at: now, reachableSince: since)
+    }
+
     /// What answers batches in this role, by its stage.
     public var generators: [(stage: String, generator: any Generator)] {
         var found = graph.head.compactMap { node in
@@ -94,11 +102,11 @@ public struct PipelineRun: Sendable {
         guard let tail = graph.tail, let barrier, let gate else {
             environment.condition.prepared()
             guard graph.deadLetters != nil, role != .api else {
-                return try await named("head") { try await head.run() }
+                return try await named("head") { _ in try await head.run() }
             }
             return try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    try await named("head") { try await head.run() }
+                    try await named("head") { _ in try await head.run() }
                     environment.stop.set()
                 }
                 group.addTask {
@@ -118,7 +126,7 @@ public struct PipelineRun: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await gate.watching {
-                    try await named("head") { try await head.run() }
+                    try await named("head") { _ in try await head.run() }
                     if role != .api { try await stopWhenIdle(barrier) }
                 }
             }
@@ -136,11 +144,23 @@ public struct PipelineRun: Sendable {
                 "stage \(barrier.id): prepare", whileBlocked: head.blocked
             ) {
                 tell(try await barrier.ledger.register(), by: barrier.id)
+                try await holdUp(barrier)
                 try await gate.look()
             }
             return true
         }
         return prepared != nil
+    }
+
+    /// Before anything is begun, if that was asked for.
+    private func holdUp(_ barrier: RunningBarrier) async throws {
+        guard let pause = environment.pauseAtStart, let tail = graph.tail else { return }
+        var parts: Set<LedgerPart> = [.sealing]
+        parts.formUnion(graph.sources.map { .intake($0.id) })
+        if tail.generator != nil { parts.insert(.generation) }
+        parts.formUnion(tail.sinks.map { .delivery($0.id) })
+        try await barrier.ledger.note("pause of everything: \(pause.reason)", by: pause.actor)
+        try await barrier.ledger.pause(parts, reason: "\(pause.reason) (\(pause.actor))")
     }
 
     private func tell(_ elsewhere: [StageState], by stage: String) {
@@ -163,9 +183,10 @@ public struct PipelineRun: Sendable {
         _ tail: PipelineGraph.Tail, behind barrier: RunningBarrier,
         to group: inout ThrowingTaskGroup<Void, any Error>
     ) {
-        let sealing = SealingLoop(barrier: barrier, environment: environment)
+        let upkeep = SealingLoop(barrier: barrier, environment: environment)
         group.addTask {
-            _ = try await named("stage \(barrier.id)") {
+            _ = try await named("stage \(barrier.id)") { environment in
+                let sealing = SealingLoop(barrier: barrier, environment: environment)
                 try await environment.unlessStopped {
                     try await environment.restarting("stage \(barrier.id): seal") {
                         try await sealing.run()
@@ -176,28 +197,39 @@ public struct PipelineRun: Sendable {
         group.addTask {
             _ = try await environment.unlessStopped {
                 try await environment.restarting("stage \(barrier.id): upkeep") {
-                    try await sealing.runUpkeep()
+                    try await upkeep.runUpkeep()
                 }
             }
         }
         group.addTask { try await FiguresLoop(graph: graph, environment: environment).run() }
         if let generator = tail.generator {
-            let loop = GenerationLoop(
-                stage: generator.id, barrier: barrier, generator: generator.role,
-                sinks: tail.sinks.map(\.id), environment: environment)
-            group.addTask { try await named("stage \(generator.id)") { try await loop.run() } }
+            group.addTask {
+                try await named("stage \(generator.id)") { environment in
+                    try await GenerationLoop(
+                        stage: generator.id, barrier: barrier, generator: generator.role,
+                        sinks: tail.sinks.map(\.id), environment: environment
+                    ).run()
+                }
+            }
         }
         for sink in tail.sinks {
-            let loop = DeliveryLoop(
-                stage: sink.id, barrier: barrier, sink: sink.role, environment: environment)
-            group.addTask { try await named("stage \(sink.id)") { try await loop.run() } }
+            group.addTask {
+                try await named("stage \(sink.id)") { environment in
+                    try await DeliveryLoop(
+                        stage: sink.id, barrier: barrier, sink: sink.role, environment: environment
+                    ).run()
+                }
+            }
         }
     }
 
+    /// Runs a loop whose name is told where it hangs.
     private func named<T: Sendable>(
-        _ part: String, _ body: () async throws -> T
+        _ part: String, _ body: (RunEnvironment) async throws -> T
     ) async throws -> T {
-        try await environment.openWork.during("\(graph.name), \(part)", body)
+        try await environment.openWork.during("\(graph.name), \(part)") {
+            try await environment.watched(part, body)
+        }
     }
 
     /// Every input has ended: nothing more will come, so the end of the work is the end of the run.

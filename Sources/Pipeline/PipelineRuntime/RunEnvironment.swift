@@ -20,9 +20,15 @@ public struct RunEnvironment: Sendable {
     public var openWork: OpenWork
     /// Whom this process tells what it has done, where all who work on the same stores can be told.
     public var peers: BarrierPeers?
+    /// Everything is held up before anything is begun, until an operator ends it: why, and who says
+    /// so. What has no ledger can't be held up.
+    public var pauseAtStart: (reason: String, actor: String)?
     /// What fails and is tried again: told of when it begins and when it ends, not at each try.
     let outages = Outages()
     let condition = RunCondition()
+    let progress = PipelineProgress()
+    /// The loop that works with this, if somebody asks how it gets on.
+    var loop: LoopProgress?
 
     public init(
         clock: PipelineClock, random: RandomSource, logger: Logger, worker: String,
@@ -53,6 +59,7 @@ public struct RunEnvironment: Sendable {
     ) async throws -> T {
         var attempt = 0
         while true {
+            loop?.begins(what)
             do {
                 let result = try await body()
                 outages.succeeded(what)
@@ -66,7 +73,9 @@ public struct RunEnvironment: Sendable {
                     metadata: ["attempt": "\(attempt)"])
                 tell(error)
                 if attempt >= limit || !isWanted() { throw error }
-                try await clock.sleep(for: retry.pause(after: attempt, random: random))
+                let pause = retry.pause(after: attempt, random: random)
+                loop?.begins(what, within: pause)
+                try await clock.sleep(for: pause)
                 if !isWanted() { throw error }
             }
         }
@@ -96,7 +105,9 @@ public struct RunEnvironment: Sendable {
                 outages.failed(
                     what, error, clock: clock, logger: logger,
                     metadata: ["attempt": "\(attempt)"])
-                try await clock.sleep(for: policy.pause(after: attempt, random: random))
+                let pause = policy.pause(after: attempt, random: random)
+                loop?.begins(what, within: pause)
+                try await clock.sleep(for: pause)
             }
         }
     }

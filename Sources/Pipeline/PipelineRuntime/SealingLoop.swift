@@ -14,7 +14,9 @@ struct SealingLoop: Sendable {
     /// for those elsewhere. Until cancelled.
     func run() async throws {
         var isOutdated = false
+        let what = "stage \(barrier.id): seal"
         while true {
+            environment.loop?.begins(what)
             let result = try await barrier.ledger.seal()
             let now = environment.clock.now
             barrier.looked(result, at: now)
@@ -29,6 +31,7 @@ struct SealingLoop: Sendable {
             }
             let untilNext = result.next.map { result.clock.duration(to: $0) } ?? barrier.poll
             let pause = min(barrier.pollWithJitter, max(untilNext, .milliseconds(1)))
+            environment.loop?.begins("stage \(barrier.id): look at the rule", within: pause)
             try await barrier.ruleMayFire.wait(
                 until: now.advanced(by: pause), clock: environment.clock)
         }

@@ -38,7 +38,7 @@ public enum PenstockCommand {
                 run(catalogue), generate(catalogue), migrate(catalogue), sampleData(catalogue),
                 report, batches(catalogue), showCase(catalogue), top(catalogue), flush(catalogue),
                 cancel(catalogue), replayBatch(catalogue), pause(catalogue), resume(catalogue),
-                positions(catalogue), changes(catalogue), deadLetters(catalogue),
+                positions(catalogue), changes(catalogue), reload, deadLetters(catalogue),
                 validate(catalogue), dryRun(catalogue), explainError(catalogue),
                 stages(catalogue), schema(catalogue), metrics(catalogue),
                 health, .completion,

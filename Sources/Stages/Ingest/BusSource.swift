@@ -91,6 +91,8 @@ final class BusSource: Source {
         return new
     }
 
+    func positionsMayHaveMoved() { consumer.withLock { $0 }?.rewindAll() }
+
     func close() async {
         let consumer = consumer.withLock { $0 }
         await withTaskGroup(of: Void.self) { group in

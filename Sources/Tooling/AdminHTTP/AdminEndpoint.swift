@@ -5,9 +5,10 @@ public import Metrics
 /// Serves metrics and health over HTTP from one thread of
 /// [libmicrohttpd](https://www.gnu.org/software/libmicrohttpd/manual/libmicrohttpd.html)'s own.
 ///
-/// `/metrics` answers in Prometheus' text format, `/healthz` whenever the process lives, `/readyz`
-/// with 200 or with 503 and the reason; `/readyz?verbose` says it of each part. There is no
-/// authentication: it listens on loopback unless told otherwise.
+/// `/metrics` answers in Prometheus' text format, `/healthz` with 503 and the reason where only a
+/// new start of the process helps, `/readyz` with 200 or with 503 and the reason;
+/// `/readyz?verbose` says it of each part. There is no authentication: it listens on loopback
+/// unless told otherwise.
 @safe public final class AdminEndpoint: Sendable {
     /// The port it listens on.
     public let port: UInt16
@@ -30,16 +31,19 @@ public import Metrics
     ///   - connectionLimit: further connections wait until one is closed.
     ///   - timeoutSeconds: a connection that is silent for so long is closed.
     ///   - readiness: called on the endpoint's thread; must not block.
+    ///   - liveness: as `readiness`.
     ///   - details: how each part is, a line each; as `readiness`.
     public init(
         host: String = "127.0.0.1", port: UInt16, registry: MetricRegistry,
         connectionLimit: UInt32 = 64, timeoutSeconds: UInt32 = 10,
         readiness: @escaping @Sendable () -> Readiness = { .ready },
+        liveness: @escaping @Sendable () -> Liveness = { .alive },
         details: @escaping @Sendable () -> String = { "" }
     ) throws(AdminEndpointError) {
         let socket = try ListeningSocket(host: host, port: port)
         let context = Context(
-            AdminRoutes(registry: registry, readiness: readiness, details: details))
+            AdminRoutes(
+                registry: registry, readiness: readiness, liveness: liveness, details: details))
         let daemon = unsafe Self.start(
             socket.descriptor, connectionLimit: connectionLimit, timeoutSeconds: timeoutSeconds,
             context: Unmanaged.passUnretained(context).toOpaque())
@@ -142,6 +146,13 @@ public enum Readiness: Sendable, Hashable {
     case notReady(reason: String)
 }
 
+/// Whether the process gets on by itself.
+public enum Liveness: Sendable, Hashable {
+    case alive
+    /// Only a new start helps. One sentence for a person.
+    case stuck(reason: String)
+}
+
 /// What a request to the admin port is answered with.
 struct AdminResponse: Sendable, Hashable {
     var status: UInt32
@@ -153,6 +164,7 @@ struct AdminResponse: Sendable, Hashable {
 struct AdminRoutes: Sendable {
     var registry: MetricRegistry
     var readiness: @Sendable () -> Readiness
+    var liveness: @Sendable () -> Liveness
     var details: @Sendable () -> String = { "" }
 
     /// - Parameter isVerbose: whether `/readyz` shall say how each part is.
@@ -166,7 +178,10 @@ struct AdminRoutes: Sendable {
                 status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8",
                 body: registry.exposition())
         case "/healthz":
-            return AdminResponse(status: 200, body: "alive\n")
+            switch liveness() {
+            case .alive: return AdminResponse(status: 200, body: "alive\n")
+            case .stuck(let reason): return AdminResponse(status: 503, body: "stuck: \(reason)\n")
+            }
         case "/readyz":
             switch readiness() {
             case .ready:

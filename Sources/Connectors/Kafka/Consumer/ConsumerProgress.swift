@@ -85,6 +85,8 @@ struct ConsumerProgress: Sendable {
         if partitions[partition] != nil { rewinding.insert(partition) }
     }
 
+    mutating func rewindAll() { rewinding.formUnion(partitions.keys) }
+
     /// Rewinds a partition that is paused until then.
     mutating func rewind(_ partition: Int32, notBefore: Instant) {
         guard partitions[partition] != nil else { return }

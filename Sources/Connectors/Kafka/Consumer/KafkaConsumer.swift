@@ -109,6 +109,11 @@ final class KafkaConsumer: BusConsumer {
         signal.send()
     }
 
+    func rewindAll() {
+        progress.withLock { $0.rewindAll() }
+        signal.send()
+    }
+
     func rewind(_ advances: [PositionAdvance], after pause: Duration) {
         let end = clock.now.advanced(by: pause)
         progress.withLock { progress in

@@ -100,6 +100,13 @@ final class EmbeddedConsumer: BusConsumer {
         signal.send()
     }
 
+    func rewindAll() {
+        state.withLock { state in
+            for partition in state.progress.indices { state.progress[partition].rewind() }
+        }
+        signal.send()
+    }
+
     func rewind(_ advances: [PositionAdvance], after pause: Duration) {
         let end = bus.clock.now.advanced(by: pause)
         state.withLock { state in

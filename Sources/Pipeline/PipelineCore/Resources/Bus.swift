@@ -77,6 +77,8 @@ public protocol BusConsumer: Sendable {
     /// These did not settle and will not for a while: hand nothing out of their partitions until
     /// then.
     func rewind(_ advances: [PositionAdvance], after pause: Duration)
+    /// Reads the stored positions of all its partitions again, and goes on from there.
+    func rewindAll()
     /// Commits what has settled and leaves the group.
     func close() async
 }

@@ -159,6 +159,11 @@ final class SimulatedConsumer: BusConsumer {
         signal.send()
     }
 
+    func rewindAll() {
+        state.withLock { $0.positions.removeAll() }
+        signal.send()
+    }
+
     func close() async {
         state.withLock { $0.isClosed = true }
         leave()

@@ -18,6 +18,8 @@ struct RunOptions: Settings {
     let role: Role
     let service: ServiceOptions
     let watch: Bool
+    let paused: Bool
+    let adminService: String?
     fileprivate let files: [String]
 
     init(_ field: Fields) {
@@ -29,6 +31,15 @@ struct RunOptions: Settings {
         watch = field(
             "watch", "Reloads the files when one of them has changed, as SIGHUP does.",
             default: false)
+        paused = field(
+            "paused",
+            "Holds up everything that has a ledger before anything is begun, as `penstock pause --intake` does.",
+            default: false)
+        adminService = field.optional(
+            "admin_service",
+            "Where penstock.admin.v1 listens, for `--server` of other commands: a socket that only this user may open, or host:port of loopback.",
+            example: "unix:/run/penstock/admin.sock"
+        ) { AdminService.objection(to: $0) }
         files = field.arguments(
             "FILE", "Pipeline files; any *.schema.json among them is passed over.",
             example: ["Pipelines/conversion-reports.json"],
@@ -51,6 +62,11 @@ extension PenstockCommand {
                 pipelines go on as the files now say, with what waits in the ledger; callers are \
                 turned away for that moment. If the new files can't run here, the old ones go on. \
                 The log says which, and penstock_reloads_total counts it.
+
+                /readyz tells whether the process can work now; /healthz whether it gets on by \
+                itself: it turns 503, says why, and systemd's watchdog hears nothing more, when a \
+                step is five minutes late (a generation run beyond its timeout, a look at the rule, \
+                a statement, a delivery) while everything that the process uses can be reached.
                 """,
             examples: [
                 .init("Pipelines/*.json", "Everything in one process."),
@@ -66,7 +82,7 @@ extension PenstockCommand {
                 let stop = try ProcessStop(grace: options.service.grace, logger: logger)
                 try await ReloadingRun(
                     files: options.files, catalogue: catalogue, options: options, logger: logger,
-                    stop: stop, console: console
+                    stop: stop
                 ).run(first)
             } catch let error as PipelineError {
                 // Whoever closes a pipe has seen enough, and is not told.

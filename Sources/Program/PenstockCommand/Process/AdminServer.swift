@@ -12,12 +12,13 @@ struct AdminServer {
     init(_ address: String?, registry: MetricRegistry, monitor: ReadinessMonitor) throws {
         try self.init(
             address, registry: registry, readiness: { monitor.readiness },
-            details: { monitor.details })
+            liveness: { monitor.liveness }, details: { monitor.details })
     }
 
     init(
         _ address: String?, registry: MetricRegistry,
-        readiness: @escaping @Sendable () -> Readiness, details: @escaping @Sendable () -> String
+        readiness: @escaping @Sendable () -> Readiness,
+        liveness: @escaping @Sendable () -> Liveness, details: @escaping @Sendable () -> String
     ) throws {
         guard let address else {
             endpoint = nil
@@ -32,7 +33,7 @@ struct AdminServer {
         do {
             endpoint = try AdminEndpoint(
                 host: host.isEmpty ? "127.0.0.1" : host, port: port, registry: registry,
-                readiness: readiness, details: details)
+                readiness: readiness, liveness: liveness, details: details)
         } catch {
             let error = PipelineError(error)
             throw CommandFailure(error.exitCode, error.description)

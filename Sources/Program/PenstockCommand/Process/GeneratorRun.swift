@@ -50,7 +50,8 @@ struct GeneratorRun: Sendable {
         try await OpenResources.refuseMistakes(in: [store], until: stop.event)
         let manager = ServiceManager(ProcessEnvironment.variables)
         async let _ = manager?.tell(
-            { monitor.readiness }, stop: stop.event, clock: clock, status: { nil })
+            { monitor.readiness }, { monitor.liveness }, stop: stop.event, clock: clock,
+            status: { nil })
         do { try await serve(server, monitor) } catch {
             stop.request()
             throw error

@@ -57,9 +57,25 @@ enum PipelineFiles {
                     as: .text, source: console.isTerminal ? reading.source : nil,
                     colours: console.isTerminal && console.allowsColour))
         }
+        return try valid(readings) { _ in "nothing was started: see the errors above" }
+    }
+
+    /// As ``read(_:catalogue:console:)``, for whoever is told of it in one message.
+    ///
+    /// - Throws: ``CommandFailure`` `configuration` with every error.
+    static func reread(_ files: [String], catalogue: Catalogue) throws -> [PipelineDefinition] {
+        try valid(readings(of: files, catalogue: catalogue, missing: .error)) { readings in
+            readings.flatMap { $0.diagnostics.list.filter { $0.severity == .error } }
+                .map(\.description).joined(separator: "; ")
+        }
+    }
+
+    private static func valid(
+        _ readings: [PipelineReading], otherwise message: ([PipelineReading]) -> String
+    ) throws -> [PipelineDefinition] {
         let definitions = readings.compactMap { $0.isValid ? $0.definition : nil }
         if definitions.count < readings.count {
-            throw CommandFailure(.configuration, "nothing was started: see the errors above")
+            throw CommandFailure(.configuration, message(readings))
         }
         return definitions
     }

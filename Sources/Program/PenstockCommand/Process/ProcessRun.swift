@@ -20,6 +20,9 @@ struct ProcessRun: Sendable {
     /// Others have run here before, and will again if these can't.
     let isReload: Bool
 
+    /// Told the pipelines' names when everything that is needed was there.
+    var isReadyForReload: @Sendable ([String]) -> Void = { _ in }
+
     /// Set when these pipelines shall end: by the process's stop, or for a reload.
     private let end = AsyncEvent()
     private let ready = AsyncEvent()
@@ -79,7 +82,11 @@ struct ProcessRun: Sendable {
             ? [] : resources.all.compactMap { $0 as? any RequestService }
         let monitor = ReadinessMonitor(
             resources: resources.named, runs: runs, services: services, stop: end,
-            clock: clock, isReady: { ready.set() })
+            clock: clock, logger: logger,
+            isReady: {
+                ready.set()
+                isReadyForReload(definitions.map(\.name))
+            })
         monitor.expose(in: registry)
         self.monitor.replace(by: monitor) { [observers] in Self.status(of: observers) }
         logger.notice(
@@ -153,11 +160,14 @@ struct ProcessRun: Sendable {
         let graph = try PipelineGraph(
             stages: definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },
             context: context)
-        let environment = RunEnvironment(
+        var environment = RunEnvironment(
             clock: clock, random: random, logger: logger, worker: context.worker,
             stop: AsyncEvent(),
             grace: options.service.grace,
             observer: metrics, openWork: stop.openWork)
+        if options.paused, !isReload {
+            environment.pauseAtStart = ("started with --paused", ProcessEnvironment.user)
+        }
         return PipelineRun(graph, role: options.role.ofRun, environment: environment)
     }
 

@@ -1,6 +1,7 @@
-internal import Metrics
 internal import AdminHTTP
 internal import Concurrency
+internal import Logging
+internal import Metrics
 internal import PipelineCore
 internal import PipelineRuntime
 internal import ReportService
@@ -11,11 +12,14 @@ internal import Synchronization
 /// who wants to know.
 ///
 /// A cache is not needed, it costs hits; whatever else the role uses has to answer, its pipelines
-/// have to run, and its API has to take new clients.
+/// have to run, and its API has to take new clients. It also knows what is stuck, said only
+/// while everything can be reached: an outage ends by itself.
 final class ReadinessMonitor: Sendable {
     private static let interval: Duration = .seconds(5)
     /// A resource that has not answered for so long is out of reach.
     private static let patience: Duration = .seconds(3)
+    /// Between two looks of one that runs there is less; more is a suspended machine.
+    private static let longestBeat: Duration = .seconds(30)
 
     /// One thing that the process uses.
     private struct Part: Sendable {
@@ -34,6 +38,16 @@ final class ReadinessMonitor: Sendable {
     private struct Answer {
         var problem: String? = "has not been asked yet"
         var askedAt: Instant?
+        /// When it was first well after it was not.
+        var reachableSince: Instant?
+    }
+    /// Looks of the monitor itself.
+    private struct Beat {
+        var last: Instant
+        /// Time that the process has run without being suspended counts from there.
+        var since: Instant
+        /// Pipelines that are stuck, and were told of.
+        var told: Set<String> = []
     }
     private let asked: [Asked]
     private let stores: [String: any StandardStore]
@@ -44,12 +58,15 @@ final class ReadinessMonitor: Sendable {
     /// Told whenever the process is ready.
     private let isReady: @Sendable () -> Void
     private let clock: PipelineClock
+    private let logger: Logger?
     private let answers: Mutex<[String: Answer]>
+    private let beat: Mutex<Beat>
 
     init(
         resources: [(name: String, resource: any Resource)], runs: [PipelineRun] = [],
         services: [any RequestService] = [], generator: ReportGeneratorServer? = nil,
-        stop: AsyncEvent, clock: PipelineClock, isReady: @escaping @Sendable () -> Void = {}
+        stop: AsyncEvent, clock: PipelineClock, logger: Logger? = nil,
+        isReady: @escaping @Sendable () -> Void = {}
     ) {
         self.isReady = isReady
         asked =
@@ -76,6 +93,8 @@ final class ReadinessMonitor: Sendable {
         self.generator = generator
         self.stop = stop
         self.clock = clock
+        self.logger = logger
+        beat = Mutex(Beat(last: clock.now, since: clock.now))
         answers = Mutex(Dictionary(asked.map { ($0.name, Answer()) }) { first, _ in first })
     }
 
@@ -96,6 +115,7 @@ final class ReadinessMonitor: Sendable {
                     // Whoever waits for a process that starts is told at once.
                     try await clock.sleep(
                         for: readiness == .ready ? Self.interval / 5 : Self.interval / 50)
+                    look()
                     tellServices()
                 }
             }
@@ -111,7 +131,63 @@ final class ReadinessMonitor: Sendable {
         do { try await asked.probe() } catch {
             problem = (error as? PipelineError)?.message ?? "\(error)"
         }
-        answers.withLock { $0[asked.name] = Answer(problem: problem) }
+        let now = clock.now
+        answers.withLock { answers in
+            let last = answers[asked.name]
+            let wasQuick = last?.askedAt.map { $0.duration(to: now) <= Self.patience } ?? false
+            let since = wasQuick ? last?.reachableSince ?? now : now
+            answers[asked.name] = Answer(
+                problem: problem, reachableSince: problem == nil ? since : nil)
+        }
+    }
+
+    /// Takes note that the process runs, and tells of pipelines that are stuck now, or no longer.
+    private func look() {
+        let now = clock.now
+        beat.withLock { beat in
+            if beat.last.duration(to: now) > Self.longestBeat { beat.since = now }
+            beat.last = now
+        }
+        for run in runs {
+            let reason = stuck(run)
+            let isNews = beat.withLock { beat in
+                reason == nil
+                    ? beat.told.remove(run.name) != nil : beat.told.insert(run.name).inserted
+            }
+            guard isNews else { continue }
+            if let reason {
+                logger?.error(
+                    "the pipeline is stuck: only a new start of the process helps",
+                    metadata: ["pipeline": "\(run.name)", "reason": "\(reason)"])
+            } else {
+                logger?.notice(
+                    "the pipeline gets on again", metadata: ["pipeline": "\(run.name)"])
+            }
+        }
+    }
+
+    /// Why the pipeline is stuck; `nil` while it is not, or while something is out of reach.
+    private func stuck(_ run: PipelineRun) -> String? {
+        let now = clock.now
+        var since = beat.withLock { $0.since }
+        for answer in answers.withLock({ Array($0.values) }) {
+            let isOverdue = answer.askedAt.map { $0.duration(to: now) > Self.patience } ?? false
+            guard let reachable = answer.reachableSince, !isOverdue else { return nil }
+            since = max(since, reachable)
+        }
+        return run.stuck(at: now, reachableSince: since)
+    }
+
+    /// Whether the process gets on by itself.
+    var liveness: Liveness {
+        if stop.isSet { return .alive }
+        // What blocks the threads blocks probes as well: then nobody is asked whether he is there.
+        let silence = beat.withLock { $0.last.duration(to: clock.now) }
+        if silence > PipelineProgress.patience {
+            return .stuck(reason: "nothing runs for \(silence.components.seconds) s")
+        }
+        let reasons = runs.compactMap { run in stuck(run).map { "\(run.name): \($0)" } }
+        return reasons.isEmpty ? .alive : .stuck(reason: reasons.joined(separator: "; "))
     }
 
     private func tellServices() {
@@ -133,7 +209,10 @@ final class ReadinessMonitor: Sendable {
             }
             return part
         }
-        parts += runs.map { Part(name: $0.name, isNeeded: true, problem: $0.problem) }
+        parts += runs.map { run in
+            let problem = run.problem ?? stuck(run).map { "is stuck: \($0)" }
+            return Part(name: run.name, isNeeded: true, problem: problem)
+        }
         parts += services.map { Part(name: "api", isNeeded: true, problem: $0.problem) }
         if let generator {
             parts.append(Part(name: "listener", isNeeded: true, problem: generator.problem))
@@ -159,6 +238,11 @@ final class ReadinessMonitor: Sendable {
                     let isUp = monitor.parts.allSatisfy { $0.name != name || $0.problem == nil }
                     return isUp ? 1 : 0
                 }
+            }
+        }
+        for run in runs {
+            registry.setGauge(.pipelineStuck, run.name) { [weak self] in
+                self.map { $0.stop.isSet || $0.stuck(run) == nil ? 0 : 1 }
             }
         }
         for (name, store) in stores where store.disk != nil {
@@ -189,7 +273,7 @@ extension Resource {
 extension MetricDeclaration {
     /// Those of every process that serves metrics.
     static let ofReadiness: [MetricDeclaration] = [
-        ready, resourceUp, storeBytes, storeFreeBytes,
+        ready, resourceUp, pipelineStuck, storeBytes, storeFreeBytes,
     ]
 
     fileprivate static let ready = gauge(
@@ -198,6 +282,10 @@ extension MetricDeclaration {
         "penstock_resource_up",
         "1 while a part of the process is well, as /readyz?verbose says: a resource by its address, a remote generator, a pipeline, the API.",
         labels: "resource")
+    fileprivate static let pipelineStuck = gauge(
+        "penstock_pipeline_stuck",
+        "1 while a pipeline does not get on although work waits, as /healthz says; 0 otherwise.",
+        labels: "pipeline")
     fileprivate static let storeBytes = gauge(
         "penstock_store_size_bytes", "What an embedded store's file takes, its log included.",
         labels: "resource")

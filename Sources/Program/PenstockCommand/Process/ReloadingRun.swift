@@ -1,6 +1,7 @@
 internal import AdminHTTP
 internal import CommandLineInterface
 internal import Concurrency
+internal import GRPCTransport
 internal import Logging
 internal import Metrics
 internal import PipelineConfiguration
@@ -19,23 +20,24 @@ struct ReloadingRun: Sendable {
     let options: RunOptions
     let logger: Logger
     let stop: ProcessStop
-    let console: Console
 
     private static let registry = MetricRegistry()
     /// Whoever is asked whether the process is ready asks the one that runs.
     private let current = CurrentMonitor()
+    /// What the admin service works on, and whom a reload answers.
+    private let running = RunningDefinitions()
+    private let requests = ReloadRequests()
     private let watched: WatchedFiles
 
     init(
         files: [String], catalogue: Catalogue, options: RunOptions, logger: Logger,
-        stop: ProcessStop, console: Console
+        stop: ProcessStop
     ) {
         self.files = files
         self.catalogue = catalogue
         self.options = options
         self.logger = logger
         self.stop = stop
-        self.console = console
         watched = WatchedFiles(files.filter { $0 != "-" })
     }
 
@@ -46,17 +48,42 @@ struct ReloadingRun: Sendable {
         for result in ["done", "refused", "undone"] { _ = Self.registry.counter(.reloads, result) }
         let admin = try AdminServer(
             options.service.admin, registry: Self.registry,
-            readiness: { readiness }, details: { current.details })
+            readiness: { readiness }, liveness: { current.liveness },
+            details: { current.details })
         defer { withExtendedLifetime(admin) {} }
+        let service = try adminService()
+        defer { requests.end() }
+        do {
+            try await runPipelines(first)
+        } catch {
+            await service?.shutdown()
+            throw error
+        }
+        await service?.shutdown()
+    }
+
+    private func adminService() throws -> AdminService? {
+        guard let address = options.adminService else { return nil }
+        let service = try AdminService(
+            address, catalogue: catalogue, definitions: { [running] in running.all },
+            reload: { [requests] () throws(GRPCStatusError) in try await requests.ask() })
+        try service.start(logger)
+        return service
+    }
+
+    private func runPipelines(_ first: [PipelineDefinition]) async throws {
         let manager = ServiceManager(ProcessEnvironment.variables)
         async let _ = manager?.tell(
-            { readiness }, stop: stop.event, clock: .system, status: { current.status })
+            { readiness }, { current.liveness }, stop: stop.event, clock: .system,
+            status: { current.status })
         var definitions = first
         var former: [PipelineDefinition]?
         while true {
-            let run = ProcessRun(
+            running.replace(by: definitions)
+            var run = ProcessRun(
                 definitions: definitions, catalogue: catalogue, options: options, logger: logger,
                 stop: stop, registry: Self.registry, monitor: current, isReload: former != nil)
+            run.isReadyForReload = { [requests] in requests.done($0) }
             do {
                 guard let next = try await run.run(reload: { try await reread() }) else { return }
                 former = definitions
@@ -64,6 +91,7 @@ struct ReloadingRun: Sendable {
             } catch let error as PipelineError {
                 guard let old = former, !run.wasReady, !stop.event.isSet else { throw error }
                 Self.registry.counter(.reloads, "undone").increment()
+                requests.refused(because: "the new files can't run here: \(error)")
                 logger.error(
                     "reload undone: the new files can't run here, the old ones go on",
                     metadata: ["error": "\(error)"])
@@ -81,13 +109,14 @@ struct ReloadingRun: Sendable {
     private func reread() async throws -> [PipelineDefinition] {
         while true {
             try await asked()
+            requests.begin()
             watched.look()
             logger.notice("reload: reading the files anew")
             do {
                 guard !files.contains("-") else {
                     throw CommandFailure(.usage, "standard input can't be read a second time")
                 }
-                let next = try PipelineFiles.read(files, catalogue: catalogue, console: console)
+                let next = try PipelineFiles.reread(files, catalogue: catalogue)
                 try await look(at: next)
                 Self.registry.counter(.reloads, "done").increment()
                 return next
@@ -95,6 +124,7 @@ struct ReloadingRun: Sendable {
                 throw error
             } catch {
                 Self.registry.counter(.reloads, "refused").increment()
+                requests.refused(because: (error as? CommandFailure)?.message ?? "\(error)")
                 logger.error(
                     "reload refused: the pipelines go on as before",
                     metadata: ["error": "\((error as? CommandFailure)?.message ?? "\(error)")"])
@@ -104,10 +134,10 @@ struct ReloadingRun: Sendable {
 
     /// Waits for SIGHUP, or with `--watch` for another content of the files.
     private func asked() async throws {
-        guard options.watch else { return try await stop.reload.wait() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await stop.reload.wait() }
-            group.addTask { try await watched.change() }
+            group.addTask { try await requests.asked.wait() }
+            if options.watch { group.addTask { try await watched.change() } }
             try await group.next()
             group.cancelAll()
         }
@@ -128,6 +158,13 @@ struct ReloadingRun: Sendable {
         }
         await resources.close()
     }
+}
+
+/// The pipelines that run now.
+private final class RunningDefinitions: Sendable {
+    private let definitions = Mutex<[PipelineDefinition]>([])
+    var all: [PipelineDefinition] { definitions.withLock { $0 } }
+    func replace(by new: [PipelineDefinition]) { definitions.withLock { $0 = new } }
 }
 
 /// What pipeline files held when they were last looked at.
@@ -181,6 +218,7 @@ final class CurrentMonitor: Sendable {
     var readiness: Readiness {
         state.withLock { $0.monitor }?.readiness ?? .notReady(reason: "is starting")
     }
+    var liveness: Liveness { state.withLock { $0.monitor }?.liveness ?? .alive }
     var details: String { state.withLock { $0.monitor }?.details ?? "" }
     var status: String? { state.withLock { $0.status }() }
 }

@@ -33,10 +33,11 @@ struct ServiceManager: Sendable {
     ///
     /// - Parameters:
     ///   - readiness: asked now and then.
+    ///   - liveness: while it is stuck, the watchdog hears nothing.
     ///   - status: what waits, in a few words; `nil` while nobody knows.
     func tell(
-        _ readiness: @Sendable () -> Readiness, stop: AsyncEvent, clock: PipelineClock,
-        status: @Sendable () -> String?
+        _ readiness: @Sendable () -> Readiness, _ liveness: @Sendable () -> Liveness,
+        stop: AsyncEvent, clock: PipelineClock, status: @Sendable () -> String?
     ) async {
         var (isStarting, isStopping, told) = (true, false, "")
         var lastSign: Instant?
@@ -51,13 +52,16 @@ struct ServiceManager: Sendable {
                 isStopping = true
                 lines.append("STOPPING=1")
             }
-            let now = isStopping ? "stopping" : Self.words(readiness, status())
+            let liveness = isStopping ? .alive : liveness()
+            let now = isStopping ? "stopping" : Self.words(liveness, readiness, status())
             if now != told {
                 told = now
                 lines.append("STATUS=\(now)")
             }
             let time = clock.now
-            if let watchdog, lastSign.map({ $0.duration(to: time) >= watchdog }) ?? true {
+            if let watchdog, liveness == .alive,
+                lastSign.map({ $0.duration(to: time) >= watchdog }) ?? true
+            {
                 lastSign = time
                 lines.append("WATCHDOG=1")
             }
@@ -79,11 +83,15 @@ struct ServiceManager: Sendable {
         }
     }
 
-    private static func words(_ readiness: Readiness, _ status: String?) -> String {
+    private static func words(
+        _ liveness: Liveness, _ readiness: Readiness, _ status: String?
+    ) -> String {
         let text =
-            switch readiness {
-            case .ready: status ?? "running"
-            case .notReady(let reason): reason == "stopping" ? "reloading" : "not ready: \(reason)"
+            switch (liveness, readiness) {
+            case (.stuck(let reason), _): "stuck: \(reason)"
+            case (.alive, .ready): status ?? "running"
+            case (.alive, .notReady("stopping")): "reloading"
+            case (.alive, .notReady(let reason)): "not ready: \(reason)"
             }
         return text.split(whereSeparator: \.isNewline).joined(separator: " ")
     }

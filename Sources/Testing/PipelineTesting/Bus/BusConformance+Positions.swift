@@ -93,6 +93,12 @@ extension BusConformance {
                 try await suite.checkRewind(bus, topic, FakePositions())
             }
         },
+        Check("positions that are set while nothing comes are read from, once all is rewound") {
+            suite in
+            try await suite.withTopic { bus, topic in
+                try await suite.checkSetPositions(bus, topic, FakePositions())
+            }
+        },
         Check("the store knows the log before a record is handed out; while it can't, none is") {
             suite in
             try await suite.withTopic { bus, topic in
@@ -147,6 +153,27 @@ extension BusConformance {
         }
         await second.close()
         try requireEqual(again.numbers, Array(open..<20), "the records after the restart")
+    }
+
+    private func checkSetPositions(
+        _ bus: any Bus, _ topic: String, _ store: FakePositions
+    ) async throws {
+        try await send(numbered(0..<20), to: topic, bus)
+        let subscription = Subscription(topic: topic, group: topic)
+        let consumer = try await bus.consumer(subscription, positions: store)
+        var reading = BusReading(subscription)
+        try await read(20, consumer, into: &reading)
+        try store.advance(reading.advances)
+        consumer.settled(reading.advances)
+        let first = reading.advances[0]
+        try await store.restart(
+            LogName(first.source), after: first.source, at: [0: first.expected + 12])
+        consumer.rewindAll()
+        reading.forget([0])
+        try await read(28, consumer, into: &reading)
+        await consumer.close()
+        try requireEqual(
+            reading.records[20...].map(\.number), Array(12..<20), "the records read again")
     }
 
     private func checkRewind(

@@ -145,7 +145,7 @@ struct BusReading: Sendable {
         for advance in fetch.advances {
             let place = "\(advance.source)[\(advance.partition)]"
             try require(
-                advance.source.hasSuffix("/\(subscription.topic)"),
+                advance.source.prefix { $0 != "#" }.hasSuffix("/\(subscription.topic)"),
                 "the advance's source is \(advance.source), which does not say where the topic lies"
             )
             if let wanted = next[advance.partition] {

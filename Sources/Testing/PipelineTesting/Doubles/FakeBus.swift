@@ -61,6 +61,7 @@ private struct FakeConsumer: BusConsumer {
     func rewind(_ advances: [PositionAdvance], after pause: Duration) {
         bus.pauses.note((advances.map(\.partition), pause))
     }
+    func rewindAll() { bus.consumerCalls.note("rewindAll") }
     func close() async { bus.consumerCalls.note("close") }
 }
 

@@ -1,0 +1,36 @@
+internal import AdminMessages
+internal import CommandLineInterface
+internal import ConfigurationFields
+
+private struct ReloadOptions: Settings {
+    static let summary =
+        "Makes a running process read its pipeline files anew, and says how it went."
+    let server: String
+    let timeout: Duration
+
+    init(_ field: Fields) {
+        server = field.argument(
+            "SERVER", "The process's admin service, as its --admin-service says.",
+            example: "unix:/run/penstock/admin.sock")
+        timeout = field(
+            "timeout", "How long to wait for the answer.", default: .seconds(120),
+            in: .seconds(1) ... .seconds(3600))
+    }
+}
+
+extension PenstockCommand {
+    static let reload = Command(
+        "reload", ReloadOptions.self,
+        details: """
+            As SIGHUP, with an answer: 0 when the new files are in force; 1 when they are not in \
+            order or can't run there, and the old ones go on.
+            """,
+        examples: [.init("unix:/run/penstock/admin.sock", "After the files were edited.")]
+    ) { options, console in
+        let response = try await AdminClient(options.server).call(
+            AdminAdminServiceMethods.reloadPipelines, AdminReloadPipelinesRequest(),
+            timeout: options.timeout)
+        console.out("reloaded: \(response.pipelines.joined(separator: ", "))\n")
+        return .success
+    }
+}

@@ -1,0 +1,185 @@
+import AdminHTTP
+import Concurrency
+import Glibc
+import Logging
+import Metrics
+import PipelineCore
+import PipelineTesting
+import Synchronization
+import Testing
+
+@testable import PenstockCommand
+@testable import PipelineRuntime
+
+@Suite("A process that is stuck", .timeLimit(.minutes(5)))
+struct LivenessTests {
+    private let time = ManualClock()
+    private let log = LogCapture()
+
+    /// A pipeline whose input never ends, and whose sink answers when its gate opens.
+    private func pipeline(_ sink: RecordingSink) -> PipelineRun {
+        let source = ScriptedSource { outlet in
+            try await outlet.send(Chunk.testing([1]).chunk)
+            do { try await AsyncEvent().wait() } catch is CancellationError {}
+        }
+        let graph = PipelineGraph(
+            name: "events", sources: [.init(id: "in", role: [source])],
+            head: [.init(id: "out", role: .recordSink(sink))], tail: nil)
+        return PipelineRun(
+            graph, role: .all,
+            environment: RunEnvironment(
+                clock: time.clock, random: RandomSource(seed: 1), logger: log.logger(),
+                worker: "host:1", grace: .zero))
+    }
+
+    /// Moves time on by a second at a time; who waits for it may go on.
+    private func pass(_ seconds: Int) async {
+        for _ in 0..<seconds {
+            time.advance(by: .seconds(1))
+            for _ in 0..<500 { await Task.yield() }
+        }
+    }
+
+    @Test("says so while its backends are there, and not for an outage, nor for minutes after it")
+    func backends() async throws {
+        let (store, sink) = (SwitchedResource(), RecordingSink(isOpen: false))
+        let (run, stop) = (pipeline(sink), AsyncEvent())
+        let registry = MetricRegistry()
+        let monitor = ReadinessMonitor(
+            resources: [("store", store)], runs: [run], stop: stop, clock: time.clock,
+            logger: log.logger())
+        monitor.expose(in: registry)
+        let gauge = "penstock_pipeline_stuck{pipeline=\"events\"} "
+        await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await run.run() }
+            group.addTask { await monitor.run() }
+            await pass(290)
+            #expect(monitor.liveness == .alive && monitor.readiness == .ready)
+            #expect(
+                registry.exposition().contains(gauge + "0"))
+            await pass(30)
+            var reason = ""
+            if case .stuck(let told) = monitor.liveness { reason = told }
+            #expect(reason.hasPrefix("events: stage out has not ended for 3"))
+            #expect(
+                registry.exposition().contains(gauge + "1"))
+            #expect(
+                monitor.readiness == .notReady(reason: "events: is stuck: " + reason.dropFirst(8)))
+            #expect(log.events.filter { $0.message.hasPrefix("the pipeline is stuck") }.count == 1)
+            store.isThere.withLock { $0 = false }
+            await pass(10)
+            #expect(monitor.liveness == .alive)
+            store.isThere.withLock { $0 = true }
+            await pass(280)
+            #expect(monitor.liveness == .alive)
+            await pass(40)
+            #expect(monitor.liveness != .alive)
+            sink.gate.set()
+            await pass(1)
+            #expect(monitor.liveness == .alive && monitor.readiness == .ready)
+            stop.set()
+            group.cancelAll()
+        }
+    }
+
+    @Test("is not one that was suspended; one whose threads are all blocked is")
+    func suspension() async throws {
+        let (run, stop) = (pipeline(RecordingSink(isOpen: false)), AsyncEvent())
+        let monitor = ReadinessMonitor(
+            resources: [], runs: [run], stop: stop, clock: time.clock, logger: log.logger())
+        await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await run.run() }
+            group.addTask { await monitor.run() }
+            await pass(10)
+            time.advance(by: .hours(1))
+            for _ in 0..<500 { await Task.yield() }
+            await pass(1)
+            #expect(monitor.liveness == .alive)
+            stop.set()
+            group.cancelAll()
+        }
+        let blocked = ReadinessMonitor(
+            resources: [], runs: [], stop: AsyncEvent(), clock: time.clock)
+        time.advance(by: .seconds(301))
+        #expect(blocked.liveness == .stuck(reason: "nothing runs for 301 s"))
+    }
+
+    @Test("does not feed the watchdog of its service manager, and tells it why")
+    func watchdog() async throws {
+        let socket = try ManagerSocket()
+        let manager = try #require(
+            ServiceManager(["NOTIFY_SOCKET": socket.name, "WATCHDOG_USEC": "10000000"]))
+        let liveness = SwitchedLiveness()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await manager.tell(
+                    { .ready }, { liveness.value.withLock { $0 } }, stop: AsyncEvent(),
+                    clock: time.clock, status: { nil })
+            }
+            for _ in 0..<500 { await Task.yield() }
+            await pass(12)
+            #expect(socket.heard().filter { $0 == "WATCHDOG=1" }.count == 3)
+            liveness.value.withLock { $0 = .stuck(reason: "reports: hangs") }
+            await pass(60)
+            #expect(socket.heard() == ["STATUS=stuck: reports: hangs"])
+            liveness.value.withLock { $0 = .alive }
+            await pass(2)
+            #expect(socket.heard() == ["STATUS=running", "WATCHDOG=1"])
+            group.cancelAll()
+        }
+    }
+}
+
+/// What a process says of itself.
+private final class SwitchedLiveness: Sendable {
+    let value = Mutex(Liveness.alive)
+}
+
+/// A resource that is there or not.
+private final class SwitchedResource: Resource {
+    let isThere = Mutex(true)
+    func probe() async throws {
+        guard isThere.withLock({ $0 }) else {
+            throw PipelineError.retryable("store-unavailable", "is away")
+        }
+    }
+    func inspect(
+        for needs: [ResourceNeed], timeout: Duration
+    ) async throws -> [ResourceFinding] { [] }
+    func close() async {}
+}
+
+/// Where a service manager listens, under a name of its own that is no path.
+private final class ManagerSocket: Sendable {
+    let name = "@penstock-test-\(RandomSource().uuid())"
+    private let descriptor: Int32
+
+    init() throws {
+        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        var place = sockaddr_un()
+        place.sun_family = sa_family_t(AF_UNIX)
+        let bytes = [0] + Array(name.utf8.dropFirst())
+        unsafe withUnsafeMutableBytes(of: &place.sun_path) { unsafe $0.copyBytes(from: bytes) }
+        let length = MemoryLayout<sockaddr_un>.offset(of: \.sun_path)! + bytes.count
+        let isBound = unsafe withUnsafePointer(to: &place) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(descriptor, $0, socklen_t(length)) == 0
+            }
+        }
+        try #require(isBound)
+    }
+
+    deinit { close(descriptor) }
+
+    /// The lines that have come since the last time.
+    func heard() -> [String] {
+        var lines: [String] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = unsafe recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+            if count <= 0 { return lines }
+            lines += String(decoding: buffer[..<count], as: UTF8.self)
+                .split(separator: "\n").map(String.init)
+        }
+    }
+}
