@@ -60,7 +60,7 @@ let package = Package(
         layer(
             "Tooling", "CommandLineInterface",
             ["ConfigurationFields", "ConfigurationDiagnostics", "LocatedJSON"]),
-        layer("Tooling", "Logging", ["Calendar"]),
+        layer("Tooling", "Logging", ["Calendar", "Concurrency"]),
         layer("Tooling", "Metrics", ["Concurrency"]),
         layer("Tooling", "AdminHTTP", ["CMicrohttpd", "Metrics"]),
 

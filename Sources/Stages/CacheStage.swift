@@ -158,12 +158,11 @@ struct CachedOutcomes: OutcomeCache {
         countForeign = context.counter(.foreignCacheEntries)
         outage = Outage(
             "stage \(context.stage): look up",
-            "the cache can't be reached: reads are answered by the store", clock: context.clock,
-            logger: context.logger)
+            "the cache can't be reached: reads are answered by the store", among: context.outages)
         foreign = Outage(
-            "stage \(context.stage): look up",
+            "stage \(context.stage): check what is found",
             "the cache holds something else under a case's key: it is not answered",
-            clock: context.clock, logger: context.logger)
+            among: context.outages)
     }
 
     /// A cache that does not answer is not waited for: the store does.

@@ -233,7 +233,9 @@ extension OutcomeEncoder {
         var refused: [OutcomeRefusal] = []
         for outcome in outcomes {
             do {
-                records.append((outcome, try announcement(outcome)))
+                var record = try announcement(outcome)
+                if let trace = outcome.trace { record.headers.append(trace.header) }
+                records.append((outcome, record))
             } catch let error as PipelineError where error.disposition == .permanent {
                 refused.append(OutcomeRefusal(outcome, error))
             }

@@ -20,9 +20,9 @@ private struct ThinStage: StagePlugin {
     func contract(in catalogue: Catalogue) -> StageContract {
         StageContract { $0.map { .yields($0) } ?? .refuses("a thin stands behind an ingest") }
     }
-    func build(_ context: StageContext) throws -> StageInstance { .transform(Thinner()) }
+    func build(_ context: StageContext) throws -> StageInstance { .transform(ScriptedThinning()) }
 
-    struct Thinner: Transform {
+    struct ScriptedThinning: Transform {
         func process(_ chunk: Chunk) async throws -> Chunk {
             var chunk = chunk
             chunk.records = Array(chunk.records.prefix(1))
@@ -42,9 +42,11 @@ private struct AnswerStage: StagePlugin {
     func contract(in catalogue: Catalogue) -> StageContract {
         StageContract { $0 == .batches ? .yields(.outcomes) : .refuses("an answer takes batches") }
     }
-    func build(_ context: StageContext) throws -> StageInstance { .worker(Elsewhere()) }
+    func build(_ context: StageContext) throws -> StageInstance {
+        .worker(ScriptedRemoteGenerator())
+    }
 
-    struct Elsewhere: Generator {
+    struct ScriptedRemoteGenerator: Generator {
         func generate(_ batch: Batch) async throws -> GeneratedBatch {
             throw PipelineError.fatal("asked", "a rehearsal has asked the world outside")
         }
@@ -63,9 +65,11 @@ private struct ShoutStage: StagePlugin {
     func contract(in catalogue: Catalogue) -> StageContract {
         StageContract { $0 == .outcomes ? .yields(.outcomes) : .refuses("a shout takes outcomes") }
     }
-    func build(_ context: StageContext) throws -> StageInstance { .outcomeSink(Voice()) }
+    func build(_ context: StageContext) throws -> StageInstance {
+        .outcomeSink(ScriptedAnnouncer())
+    }
 
-    struct Voice: OutcomeSink {
+    struct ScriptedAnnouncer: OutcomeSink {
         func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] { [] }
     }
 }

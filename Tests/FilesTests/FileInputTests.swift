@@ -134,20 +134,20 @@ final class FileInputTests {
     @Test("leaves a last line that is half written until it has its end")
     func halfWritten() async throws {
         try write("{}\n{\"a\":")
-        #expect(try await run(decoder: Braces()) == ["{}"])
+        #expect(try await run(decoder: ScriptedDecoder()) == ["{}"])
         #expect(positions.stored(name) == [0: 3])
         #expect(logs.text.contains("the last line has no end"))
         try append("1}\n")
-        #expect(try await run(decoder: Braces()) == ["{\"a\":1}"])
+        #expect(try await run(decoder: ScriptedDecoder()) == ["{\"a\":1}"])
         #expect(!FileManager.default.fileExists(atPath: "\(path.path).dead-letters"))
     }
 
     @Test("has its last line taken without an end if it can be read")
     func withoutEnd() async throws {
         try write("{}\n{\"a\":1}")
-        #expect(try await run(decoder: Braces()) == ["{}", "{\"a\":1}"])
+        #expect(try await run(decoder: ScriptedDecoder()) == ["{}", "{\"a\":1}"])
         try append("\n{\"b\":2}\n")
-        #expect(try await run(decoder: Braces()) == ["{\"b\":2}"])
+        #expect(try await run(decoder: ScriptedDecoder()) == ["{\"b\":2}"])
     }
 
     @Test("has refused lines kept beside it with the reason, which is counted and told of as any")
@@ -156,7 +156,7 @@ final class FileInputTests {
         var bytes = try Data(contentsOf: path)
         bytes += [0xFF, 0x00, 0x0A]
         try bytes.write(to: path)
-        #expect(try await run(decoder: Braces()) == ["{}"])
+        #expect(try await run(decoder: ScriptedDecoder()) == ["{}"])
         let kept = try String(contentsOfFile: "\(path.path).dead-letters", encoding: .utf8)
         let lines = kept.split(separator: "\n").map(String.init)
         #expect(lines.count == 2)
@@ -210,7 +210,7 @@ extension Bool {
 }
 
 /// Reads what stands in braces.
-private struct Braces: RecordDecoder {
+private struct ScriptedDecoder: RecordDecoder {
     func decode(_ records: inout [Record], stage: String, now: Timestamp) -> [Rejection] {
         let (read, refused) = (
             records.filter { $0.payload.last == 0x7D }, records.filter { $0.payload.last != 0x7D }

@@ -19,7 +19,8 @@ struct MigrationTests {
                 "e893259c0f4181bdf6051b1902630097", "1a76f203c1b61ed1828582c6f368eab0",
                 "36f47874a0b977f73739dacfa4f141f0", "5ec623deee8ddebf1168c9533f3ff834",
                 "2baaf1c2092a73356ea60e234dbfcc03", "519926f68fe75960be6204acb88623cf",
-                "1831c03610350977c14417e2d7703486", "b81bc5b46934b700e981f0ac2b36e3e7",
+                "1831c03610350977c14417e2d7703486", "0b331ec91a9bb6702d0b59fc9bc51f09",
+                "b81bc5b46934b700e981f0ac2b36e3e7",
             ])
     }
 
@@ -35,7 +36,7 @@ struct MigrationTests {
             ("refusals", LedgerSchema.refusals), ("logs", LedgerSchema.logs),
             ("repeats", LedgerSchema.repeats), ("waits", LedgerSchema.waits),
             ("pauses", LedgerSchema.pauses), ("changes", LedgerSchema.changes),
-            ("replays", LedgerSchema.replays),
+            ("traces", LedgerSchema.traces), ("replays", LedgerSchema.replays),
         ]
         var makers: [String: String] = [:]
         for (name, script) in scripts {

@@ -114,7 +114,7 @@ struct DeliveryLoopTests {
             ([2, 2], "stage ready refuses case 2 twice"),
         ])
     func foreignRefusal(_ refused: [Int64], _ sentence: String) async throws {
-        struct Foreign: OutcomeSink {
+        struct ScriptedOutcomeSink: OutcomeSink {
             let refused: [Int64]
             func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
                 refused.map {
@@ -126,7 +126,7 @@ struct DeliveryLoopTests {
         let environment = world.environment()
         let loop = DeliveryLoop(
             stage: "ready", barrier: world.barrier(ledger, environment),
-            sink: Foreign(refused: refused), environment: environment)
+            sink: ScriptedOutcomeSink(refused: refused), environment: environment)
         let error = await #expect(throws: PipelineError.self) { try await loop.run() }
         #expect(error?.code == "sink-mismatch" && error?.disposition == .fatal)
         #expect(error?.message == sentence)

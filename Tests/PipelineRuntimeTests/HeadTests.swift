@@ -41,7 +41,7 @@ struct HeadTests {
 
     @Test("lets a transform work beside its chunks, and ends that with the last of them")
     func besides() async throws {
-        struct Working: Transform {
+        struct RecordingTransform: Transform {
             let started = AsyncEvent()
             let ended = AsyncEvent()
             func process(_ chunk: Chunk) async throws -> Chunk {
@@ -54,7 +54,7 @@ struct HeadTests {
                 try await AsyncEvent().wait()
             }
         }
-        let working = Working()
+        let working = RecordingTransform()
         let graph = world.graph(
             sources: [ScriptedSource([Chunk.testing([1]).chunk])],
             head: [.init(id: "unique", role: .transform(working)), .sink(sink)])
@@ -334,7 +334,7 @@ struct HeadTests {
 
     @Test("ends with a sentence when a sink refuses a case that it was not given")
     func foreignRefusal() async throws {
-        struct Foreign: OutcomeSink {
+        struct ScriptedOutcomeSink: OutcomeSink {
             func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
                 [OutcomeRefusal(caseNumber: 7, code: "record-too-large", reason: "too large")]
             }
@@ -344,7 +344,7 @@ struct HeadTests {
             sources: [ScriptedSource([chunk])],
             head: [
                 .init(id: "reports", role: .worker(ScriptedGenerator())),
-                .init(id: "out", role: .outcomeSink(Foreign())),
+                .init(id: "out", role: .outcomeSink(ScriptedOutcomeSink())),
             ])
         let error = await #expect(throws: PipelineError.self) {
             try await world.run(graph).run()

@@ -8,7 +8,7 @@ import Testing
 @Suite("The stages keep what their roles promise", .timeLimit(.minutes(5)))
 struct RoleConformanceTests {
     /// Keeps the lines in memory.
-    private struct Lines: LineOutput {
+    private struct FakeLineOutput: LineOutput {
         let written = Journal<Bytes>()
         func append(_ records: [OutgoingRecord]) async throws {
             for record in records { written.note(record.payload) }
@@ -19,7 +19,7 @@ struct RoleConformanceTests {
 
     private let time = ManualClock()
     private let bus = FakeBus()
-    private let lines = Lines()
+    private let lines = FakeLineOutput()
 
     private var producer: TopicProducer {
         TopicProducer(bus: bus, topic: "ready", partitions: nil)

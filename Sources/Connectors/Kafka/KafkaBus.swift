@@ -53,7 +53,9 @@ public final class KafkaBus: Bus {
             held = prober
             return prober
         }
-        try await WorkerThread().runAbandonably { try prober.probe() }
+        try await settings.blaming {
+            try await WorkerThread().runAbandonably { try prober.probe() }
+        }
     }
 
     /// Asks a broker for its cluster and all its topics; creates none, joins no group, reads and
@@ -67,8 +69,10 @@ public final class KafkaBus: Bus {
     }
 
     public func ensureTopic(_ name: String, partitions: Int?) async throws {
-        try await blocking { [settings, log] in
-            try KafkaAdmin(settings, log).ensureTopic(name, partitions: partitions)
+        try await settings.blaming {
+            try await blocking { [settings, log] in
+                try KafkaAdmin(settings, log).ensureTopic(name, partitions: partitions)
+            }
         }
     }
 

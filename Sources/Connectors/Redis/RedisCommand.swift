@@ -159,11 +159,14 @@ struct RedisServerError: Error, Sendable, Equatable {
     func pipelineError(_ server: String) -> PipelineError {
         switch code {
         case "LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "CLUSTERDOWN":
-            .retryable(.cacheUnavailable, "Redis at \(server) is not ready: \(text)", cause: self)
+            PipelineError.retryable(
+                .cacheUnavailable, "Redis at \(server) is not ready: \(text)", cause: self
+            ).of(Backend(.cache, "Redis at \(server)"))
         case "READONLY":
-            .retryable(
+            PipelineError.retryable(
                 .cacheUnavailable,
-                "Redis at \(server) is a read-only replica; name its primary", cause: self)
+                "Redis at \(server) is a read-only replica; name its primary", cause: self
+            ).of(Backend(.cache, "Redis at \(server)"))
         case "OOM":
             .retryable(
                 .cacheFull,

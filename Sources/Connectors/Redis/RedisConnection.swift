@@ -139,8 +139,9 @@ internal import PipelineCore
     }
 
     private func unavailable(_ reason: String) -> PipelineError {
-        .retryable(
-            .cacheUnavailable, "Redis at \(configuration.name) is unavailable: \(reason)")
+        PipelineError.retryable(
+            .cacheUnavailable, "Redis at \(configuration.name) is unavailable: \(reason)"
+        ).of(Backend(.cache, "Redis at \(configuration.name)"))
     }
 }
 

@@ -10,8 +10,9 @@ extension PostgresLedger {
             .generation,
             """
             select batch_no, token, attempts, closed_by, sealed_at, case_no, key, deadline,
-              parameters, accepted_at
-            from penstock.claim($1, $2, $3 * interval '1 microsecond')
+              parameters, accepted_at,
+              (select trace from penstock.cases c where c.case_no = x.case_no)
+            from penstock.claim($1, $2, $3 * interval '1 microsecond') x
             """
         ) { parameters, stage in
             parameters.add(int2: stage)
@@ -26,7 +27,7 @@ extension PostgresLedger {
                 Case(
                     number: answer.int64(row, 5), id: answer.uuid(row, 6),
                     acceptedAt: answer.timestamp(row, 9), deadline: answer.timestamp(row, 7),
-                    parameters: answer.bytes(row, 8))
+                    parameters: answer.bytes(row, 8), trace: answer.trace(row, 10))
             })
     }
 
@@ -175,8 +176,9 @@ extension PostgresLedger {
             .delivery(sink),
             """
             select batch_no, token, attempts, outcome_id, case_no, key, state, reason, report,
-              data_as_of, written_at, deadline, parameters, attempt
-            from penstock.claim_delivery($1, $2, $3, $4 * interval '1 microsecond')
+              data_as_of, written_at, deadline, parameters, attempt,
+              (select trace from penstock.cases c where c.case_no = x.case_no)
+            from penstock.claim_delivery($1, $2, $3, $4 * interval '1 microsecond') x
             """
         ) { parameters, stage in
             parameters.add(int2: stage)
@@ -197,7 +199,8 @@ extension PostgresLedger {
                     reason: answer.textOrNil(row, 7), report: answer.bytesOrNil(row, 8),
                     dataAsOf: answer.timestampOrNil(row, 9),
                     writtenAt: answer.timestamp(row, 10),
-                    deadline: answer.timestamp(row, 11), parameters: answer.bytes(row, 12))
+                    deadline: answer.timestamp(row, 11), parameters: answer.bytes(row, 12),
+                    trace: answer.trace(row, 14))
             })
     }
 
@@ -264,6 +267,12 @@ extension PostgresLedger {
             $0.add(int8: token)
             $0.add(int8: delay.wholeMicroseconds)
         }
+    }
+}
+
+extension PostgresResult {
+    func trace(_ row: Int, _ column: Int) -> TraceContext? {
+        textOrNil(row, column).flatMap { TraceContext($0) }
     }
 }
 

@@ -41,7 +41,7 @@ extension PostgresLedger {
             let answer = try connection.query(
                 """
                 select c.attempt, c.accepted_at, c.deadline, coalesce(o.batch_no, b.batch_no),
-                  o.outcome_id, o.written_at, o.data_as_of, o.reason, o.state
+                  o.outcome_id, o.written_at, o.data_as_of, o.reason, o.state, c.trace
                 from penstock.cases c
                 left join penstock.outcomes o on o.case_no = c.case_no
                 left join lateral (
@@ -63,7 +63,8 @@ extension PostgresLedger {
                     acceptedAt: answer.timestamp(row, 1), deadline: answer.timestamp(row, 2),
                     batch: answer.int64OrNil(row, 3), outcomeID: answer.uuidOrNil(row, 4),
                     writtenAt: answer.timestampOrNil(row, 5),
-                    dataAsOf: answer.timestampOrNil(row, 6), reason: answer.textOrNil(row, 7))
+                    dataAsOf: answer.timestampOrNil(row, 6), reason: answer.textOrNil(row, 7),
+                    trace: answer.trace(row, 9))
             }
             let numbers = attempts.compactMap(\.batch)
             let batches = try connection.batches(

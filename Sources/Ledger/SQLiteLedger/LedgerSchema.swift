@@ -9,7 +9,9 @@ internal import SQLite
 enum LedgerSchema {
     static let migration = SQLiteMigration(
         component: "ledger",
-        steps: [stages, cases, batches, revisions, refusals, logs, pauses, changes, replays])
+        steps: [
+            stages, cases, batches, revisions, refusals, logs, pauses, changes, traces, replays,
+        ])
 
     private static let stages = """
         CREATE TABLE ledger_stages(
@@ -114,6 +116,9 @@ enum LedgerSchema {
           stage_no INTEGER NOT NULL, part TEXT NOT NULL, since INTEGER NOT NULL,
           reason TEXT NOT NULL, PRIMARY KEY(stage_no, part)) WITHOUT ROWID;
         """
+
+    /// The trace context of a case's request, where it has one.
+    private static let traces = "ALTER TABLE ledger_cases ADD COLUMN trace TEXT;"
 
     /// What operators have changed, and who they were.
     private static let changes = """

@@ -67,8 +67,8 @@ private struct Acceptor {
         let insert = try connection.statement(
             """
             INSERT INTO ledger_cases(
-              case_no, stage_no, accepted_at, deadline, id, digest, parameters, attempt)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING
+              case_no, stage_no, accepted_at, deadline, id, digest, parameters, attempt, trace)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING
             """)
         let latest = now.advanced(by: sla)
         for index in 0..<submissions.count {
@@ -76,7 +76,8 @@ private struct Acceptor {
                 try insert.run(
                     number, stage, now, submissions.deadlines[index] ?? latest,
                     submissions.ids[index], submissions.digests[index],
-                    submissions.parameters[index], attempt) == 1
+                    submissions.parameters[index], attempt,
+                    submissions.traces.isEmpty ? nil : submissions.traces[index]?.description) == 1
             }
             if try add(nextCase, 1) {
                 nextCase += 1

@@ -42,14 +42,14 @@ extension SQLiteLedger {
         // CROSS JOIN keeps SQLite from turning the loops round.
         try connection.forEach(
             """
-            SELECT c.case_no, c.id, c.deadline, c.parameters, c.accepted_at
+            SELECT c.case_no, c.id, c.deadline, c.parameters, c.accepted_at, c.trace
             FROM json_each(?1) n CROSS JOIN ledger_cases c ON c.case_no = n.value
             """, numbers
         ) { row in
             let found = Case(
                 number: row.int64(0), id: try row.id(1, of: row.int64(0)),
                 acceptedAt: row.timestamp(4), deadline: Timestamp(microseconds: row.int64(2)),
-                parameters: [])
+                parameters: [], trace: row.trace(5))
             rows.append((found, row.append(3, to: &parameters)))
         }
         return rows.map { row in

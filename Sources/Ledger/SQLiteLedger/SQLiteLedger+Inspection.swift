@@ -58,7 +58,8 @@ extension SQLiteLedger {
                     SELECT b.batch_no FROM ledger_batches b CROSS JOIN json_each(b.cases) n
                     WHERE o.case_no IS NULL AND b.stage_no = ?2 AND b.committed_at IS NULL
                       AND n.value = c.case_no LIMIT 1)),
-                  o.outcome_id, o.written_at, o.data_as_of, o.reason, o.state, c.case_no
+                  o.outcome_id, o.written_at, o.data_as_of, o.reason, o.state, c.case_no,
+                  c.trace
                 FROM ledger_cases c LEFT JOIN ledger_outcomes o ON o.case_no = c.case_no
                 WHERE c.id = ?1 AND c.stage_no = ?2 ORDER BY c.attempt
                 """, id, stage
@@ -71,7 +72,7 @@ extension SQLiteLedger {
                         deadline: Timestamp(microseconds: row.int64(2)),
                         batch: row.isNull(3) ? nil : row.int64(3), outcomeID: row.uuid(4),
                         writtenAt: row.timestamp(5), dataAsOf: row.timestamp(6),
-                        reason: row.isNull(7) ? nil : row.text(7)))
+                        reason: row.isNull(7) ? nil : row.text(7), trace: row.trace(10)))
             }
             if attempts.isEmpty { return nil }
             let numbers = attempts.compactMap(\.batch)

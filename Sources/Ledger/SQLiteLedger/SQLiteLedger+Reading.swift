@@ -107,7 +107,7 @@ extension SQLiteLedger {
 enum OutcomeRow {
     static let columns = """
         o.outcome_id, c.case_no, c.id, o.batch_no, o.state, o.reason, o.report, o.data_as_of, \
-        o.written_at, c.deadline, c.parameters, c.attempt
+        o.written_at, c.deadline, c.parameters, c.attempt, c.trace
         """
 
     /// - Parameter first: the column at which ``columns`` begin.
@@ -123,7 +123,7 @@ enum OutcomeRow {
             dataAsOf: row.timestamp(first + 7),
             writtenAt: Timestamp(microseconds: row.int64(first + 8)),
             deadline: Timestamp(microseconds: row.int64(first + 9)),
-            parameters: row.blob(first + 10))
+            parameters: row.blob(first + 10), trace: row.trace(first + 12))
     }
 }
 
@@ -137,6 +137,10 @@ extension SQLiteRow {
             throw PipelineError.damagedRow(of: "number \(number)", "an id of it is not one")
         }
         return id
+    }
+
+    func trace(_ column: Int) -> TraceContext? {
+        isNull(column) ? nil : TraceContext(text(column))
     }
 
     func state(_ column: Int, of number: Int64) throws -> CaseState {

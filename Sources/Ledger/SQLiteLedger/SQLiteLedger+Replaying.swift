@@ -72,8 +72,8 @@ private struct Replayer {
         let insert = try connection.statement(
             """
             INSERT INTO ledger_cases(
-              case_no, stage_no, accepted_at, deadline, id, digest, parameters, attempt)
-            SELECT ?2, stage_no, ?3, ?4, id, digest, parameters, attempt + 1
+              case_no, stage_no, accepted_at, deadline, id, digest, parameters, trace, attempt)
+            SELECT ?2, stage_no, ?3, ?4, id, digest, parameters, trace, attempt + 1
             FROM ledger_cases WHERE case_no = ?1
             """)
         let numbers = Array(first..<first + Int64(chosen.count))

@@ -76,7 +76,7 @@ struct Sealer {
 
     /// The revision of the rule in force.
     var revisionInForce: Int64 { row.revision }
-    /// The reason of a drain that is under way.
+    /// The reason of a drain that goes on over several transactions.
     var draining: String? { row.drain?.reason }
 
     /// When the rule will have sealed what waits, if nothing more arrives.

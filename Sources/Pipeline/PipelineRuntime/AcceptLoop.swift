@@ -40,7 +40,8 @@ struct AcceptLoop: Sendable {
         logger[metadataKey: "stage"] = "\(barrier.id)"
         let settler = Settler(
             barrier: barrier,
-            refusals: .ofRefusals(at: barrier.id, clock: environment.clock, logger: logger),
+            refusals: .ofRefusals(
+                at: barrier.id, among: environment.outages.scoped(to: "", logger: logger)),
             loop: environment.loop, accepting: "stage \(barrier.id): accept")
         self.settler = settler
         window = ChunkWindow {

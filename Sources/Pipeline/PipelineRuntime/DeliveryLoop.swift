@@ -113,13 +113,15 @@ struct DeliveryLoop: Sendable {
             environment.observer.parked(stage: stage, code: code, outcomes: group.count)
         }
         let item = batch.outcomes.first { $0.caseNumber == first.caseNumber }
+        var metadata: Logger.Metadata = [
+            "stage": "\(stage)", "batch": "\(batch.number)", "refused": "\(refused.count)",
+            "outcomes": "\(batch.outcomes.count)", "code": "\(first.code)",
+            "reason": "\(first.reason)", "case_id": "\(item?.caseID.description ?? "")",
+        ]
+        if let trace = item?.trace { metadata["trace_id"] = "\(trace.traceID)" }
         environment.logger.warning(
             "the sink refuses outcomes for good: they are parked (penstock dead-letters)",
-            metadata: [
-                "stage": "\(stage)", "batch": "\(batch.number)", "refused": "\(refused.count)",
-                "outcomes": "\(batch.outcomes.count)", "code": "\(first.code)",
-                "reason": "\(first.reason)", "case_id": "\(item?.caseID.description ?? "")",
-            ])
+            metadata: metadata)
     }
 
     private func tell(

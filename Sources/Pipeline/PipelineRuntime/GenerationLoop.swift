@@ -112,8 +112,7 @@ struct GenerationLoop: Sendable {
         case .retryable:
             let pause = environment.retry.pause(after: batch.attempts, random: environment.random)
             environment.outages.failed(
-                generating, error, "batch failed; it will be tried again",
-                clock: environment.clock, logger: environment.logger, metadata: about(batch))
+                generating, error, "batch failed; it will be tried again", metadata: about(batch))
             try await environment.retrying("stage \(stage): release a batch") {
                 try await barrier.ledger.release(
                     batch: batch.number, token: batch.token, after: pause,
@@ -142,10 +141,15 @@ struct GenerationLoop: Sendable {
     }
 
     private func about(_ batch: Batch) -> Logger.Metadata {
-        [
+        var metadata: Logger.Metadata = [
             "stage": "\(stage)", "batch": "\(batch.number)", "cases": "\(batch.cases.count)",
             "attempt": "\(batch.attempts)",
         ]
+        if batch.cases.count == 1 {
+            metadata["case_id"] = "\(batch.cases[0].id)"
+            if let trace = batch.cases[0].trace { metadata["trace_id"] = "\(trace.traceID)" }
+        }
+        return metadata
     }
 }
 
@@ -161,7 +165,8 @@ struct DirectGeneration: Sendable {
             record.id.map {
                 Case(
                     number: Int64(index), id: $0, acceptedAt: now,
-                    deadline: record.deadline ?? now, parameters: record.body)
+                    deadline: record.deadline ?? now, parameters: record.body,
+                    trace: record.trace)
             }
         }
         let start = environment.clock.now

@@ -24,7 +24,7 @@ public struct RunEnvironment: Sendable {
     /// so. What has no ledger can't be held up.
     public var pauseAtStart: (reason: String, actor: String)?
     /// What fails and is tried again: told of when it begins and when it ends, not at each try.
-    let outages = Outages()
+    public var outages: Outages
     let condition = RunCondition()
     let progress = PipelineProgress()
     /// The loop that works with this, if somebody asks how it gets on.
@@ -45,6 +45,7 @@ public struct RunEnvironment: Sendable {
         self.grace = grace
         self.observer = observer
         self.openWork = openWork
+        outages = Outages(clock: clock, logger: logger)
     }
 
     /// Runs `body` until it succeeds or fails for another reason than a retryable one.
@@ -68,12 +69,10 @@ public struct RunEnvironment: Sendable {
             } catch let error as PipelineError where error.disposition == .retryable {
                 attempt += 1
                 observer.retried(what)
-                outages.failed(
-                    what, error, clock: clock, logger: logger,
-                    metadata: ["attempt": "\(attempt)"])
+                outages.failed(what, error, metadata: ["attempt": "\(attempt)"])
                 tell(error)
                 if attempt >= limit || !isWanted() { throw error }
-                let pause = retry.pause(after: attempt, random: random)
+                let pause = retry.pause(after: attempt, of: error, random: random)
                 loop?.begins(what, within: pause)
                 try await clock.sleep(for: pause)
                 if !isWanted() { throw error }
@@ -102,10 +101,8 @@ public struct RunEnvironment: Sendable {
                 if start.duration(to: clock.now) >= policy.longest { attempt = 0 }
                 attempt += 1
                 observer.retried(what)
-                outages.failed(
-                    what, error, clock: clock, logger: logger,
-                    metadata: ["attempt": "\(attempt)"])
-                let pause = policy.pause(after: attempt, random: random)
+                outages.failed(what, error, metadata: ["attempt": "\(attempt)"])
+                let pause = policy.pause(after: attempt, of: error, random: random)
                 loop?.begins(what, within: pause)
                 try await clock.sleep(for: pause)
             }
@@ -161,6 +158,16 @@ public struct RetryPolicy: Sendable {
     public init(first: Duration = .milliseconds(100), longest: Duration = .seconds(30)) {
         self.first = first
         self.longest = longest
+    }
+
+    /// However long a backend is away, it is tried again so often: what waits for it goes on soon
+    /// after it is back.
+    static let longestForBackend = Duration.seconds(5)
+
+    /// The pause after the `attempt`th failure, counted from 1, which was that error.
+    func pause(after attempt: Int, of error: PipelineError, random: RandomSource) -> Duration {
+        let pause = pause(after: attempt, random: random)
+        return error.backend == nil ? pause : min(pause, Self.longestForBackend)
     }
 
     /// The pause after the `attempt`th failure, counted from 1.

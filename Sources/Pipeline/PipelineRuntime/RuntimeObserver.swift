@@ -200,12 +200,12 @@ public final class RefusalLog: Sendable {
     }
 
     private func tell(_ message: Logger.Message, _ rejection: Rejection, _ records: Int) {
-        logger.warning(
-            message,
-            metadata: [
-                "stage": "\(rejection.stage)", "code": "\(rejection.code)",
-                "records": "\(records)", "reason": "\(rejection.reason)",
-                "origin": "\(rejection.record.origin)",
-            ])
+        var metadata: Logger.Metadata = [
+            "stage": "\(rejection.stage)", "code": "\(rejection.code)",
+            "records": "\(records)", "reason": "\(rejection.reason)",
+            "origin": "\(rejection.record.origin)",
+        ]
+        if let trace = rejection.record.trace { metadata["trace_id"] = "\(trace.traceID)" }
+        logger.warning(message, metadata: metadata)
     }
 }

@@ -80,11 +80,9 @@ extension Catalogue {
                 }
             }
         ) { written, _, context in
-            var logger = context.logger
-            logger[metadataKey: "stage"] = "\(context.stage)"
-            return try RemoteGenerator(
+            try RemoteGenerator(
                 GeneratorAddresses(written), timeout: context.timeout ?? .seconds(300),
-                clock: context.clock, random: context.random, logger: logger)
+                clock: context.clock, random: context.random, outages: context.outages)
         }
     }
 }
@@ -107,9 +105,10 @@ extension Catalogue {
             example: "kafka://broker-1:9092,broker-2:9092", kinds: [.bus],
             check: { address in objection { try KafkaBus(address) } }
         ) { address, context in
-            let logger = context.logger
+            let log = LibraryLog("librdkafka", clock: context.clock, logger: context.logger)
+            let outages = context.outages
             return try KafkaBus(address, clock: context.clock, metrics: context.metrics) { line in
-                logger.log(line)
+                log.log(line, outages)
             }
         }
         connector.identity = { identity(ofHosts: $0, port: 9092) }
@@ -141,9 +140,9 @@ extension Catalogue {
             example: "postgres://penstock@db:5432/penstock", kinds: [.store],
             check: { address in objection { try PostgresPool(address) } }
         ) { address, context in
-            let logger = context.logger
+            let log = LibraryLog("PostgreSQL", clock: context.clock, logger: context.logger)
             return try PostgresStore(address, among: directory, metrics: context.metrics) { line in
-                logger.log(line)
+                log.log(line)
             }
         }
     }
@@ -240,21 +239,23 @@ extension Catalogue {
     }
 }
 
-extension Logger {
+extension LibraryLog {
+    /// Each sentence is a kind: they tell of changes.
     fileprivate func log(_ line: PostgresLogLine) {
-        let level: Level =
+        let level: Logger.Level =
             switch line.severity {
             case .notice: .notice
             case .warning: .warning
             case .error: .error
             }
-        log(level: level, "\(line.message)")
+        log(level, line.message, line.message)
     }
 
     /// What librdkafka has to say; its own news are details to us.
-    fileprivate func log(_ line: KafkaLogLine) {
+    fileprivate func log(_ line: KafkaLogLine, _ outages: Outages) {
         log(
-            level: line.severity <= 3 ? .error : line.severity <= 4 ? .warning : .debug,
-            "librdkafka: \(line.message)", metadata: ["facility": "\(line.facility)"])
+            line.severity <= 3 ? .error : line.severity <= 4 ? .warning : .debug,
+            line.facility, line.message,
+            mayBeOutage: ["FAIL", "ERROR"].contains(line.facility), isKnown: outages.isAway(.bus))
     }
 }

@@ -35,12 +35,10 @@ extension StandardStore {
                 .wrongKind, "stage \(context.stage): a store takes events, not \(kind)")
         }
         let folding = Outage(
-            "stage \(context.stage): fold", "deltas were not folded", clock: context.clock,
-            logger: context.logger)
+            "stage \(context.stage): fold", "deltas were not folded", among: context.outages)
         let store = reports.owned(
             byPipeline: context.pipeline, stage: context.stage, beside: context.owners)
-        let refusals = Outage.ofRefusals(
-            at: context.stage, clock: context.clock, logger: context.logger)
+        let refusals = Outage.ofRefusals(at: context.stage, among: context.outages)
         let unfolded = metrics.gauge(.unfoldedDeltas, context.pipeline, context.stage)
         return EventStoreSink(
             store: store, stage: context.stage, clock: context.clock,

@@ -23,11 +23,14 @@ extension ErrorCode {
         "generator-unavailable", .passing, "No generator of the stage's addresses can be reached.",
         remedy: "Start `penstock generate` there, or correct the addresses; batches wait meanwhile."
     )
+    package static let noDescriptor = ErrorCode(
+        "no-descriptor", .passing, "The process has no file descriptor left to listen with.",
+        remedy: "Raise the limit of open files (ulimit -n).")
     package static let invalidGenerator = ErrorCode(diagnostic: "invalid-generator", .failure)
 
     /// All of these, for the catalogue.
     package static let ofReportService: [ErrorCode] = [
         .ambiguousAPI, .generatorBroken, .generatorError, .generatorMisplaced, .generatorRefused,
-        .generatorUnavailable, .invalidGenerator,
+        .generatorUnavailable, .invalidGenerator, .noDescriptor,
     ]
 }

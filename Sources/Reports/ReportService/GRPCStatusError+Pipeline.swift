@@ -71,9 +71,12 @@ extension PipelineError {
 
 extension PipelineError {
     /// Why a service can't be served: `address-in-use` where another process has the port,
-    /// `no-thread`, `cannot-listen` otherwise.
+    /// `no-thread` and `no-descriptor` where the system has none left, `cannot-listen` otherwise.
     static func cannotListen(_ error: GRPCError) -> PipelineError {
         if error.code == .noThread { return .retryable(.noThread, error.message, cause: error) }
+        if error.code == .noDescriptor {
+            return .retryable(.noDescriptor, error.message, cause: error)
+        }
         guard error.code == .addressInUse else {
             return .fatal(.cannotListen, error.message, cause: error)
         }

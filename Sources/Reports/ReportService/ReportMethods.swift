@@ -17,11 +17,14 @@ struct ReportMethods: Sendable {
 
     func add(to server: GRPCServer) {
         server.unary(ReportServiceMethods.createReport) {
-            request, _ throws(GRPCStatusError) -> UnaryAnswer<CreateReportResponse> in
+            request, context throws(GRPCStatusError) -> UnaryAnswer<CreateReportResponse> in
             guard let wanted = request.request else {
                 throw .badRequest([FieldViolation(field: "request", description: "is missing")])
             }
-            return .async { () throws(GRPCStatusError) in try await create(wanted) }
+            let trace = context.metadataBytes(TraceContext.headerName).flatMap {
+                TraceContext($0[...])
+            }
+            return .async { () throws(GRPCStatusError) in try await create(wanted, trace) }
         }
         server.unary(ReportServiceMethods.getReport) {
             request, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
@@ -41,15 +44,16 @@ struct ReportMethods: Sendable {
     // MARK: CreateReport
 
     private func create(
-        _ request: ReportRequest
+        _ request: ReportRequest, _ trace: TraceContext?
     ) async throws(GRPCStatusError) -> CreateReportResponse {
         do {
             // By the store's clock it is decided whether a deadline has passed already.
             let now = request.deadline == nil ? clock.timestamp : await answers.storeTime()
-            let record = Record(
+            var record = Record(
                 payload: try request.serializedBytes()[...],
                 headers: [Header("content-type", "application/x-protobuf")],
                 timestamp: now, origin: Origin(source: source, offset: 0))
+            if let trace { record.headers.append(trace.header) }
             switch try await port.submit(record) {
             case .rejected(let rejection): throw GRPCStatusError(rejection)
             case .accepted: return await accepted(request)

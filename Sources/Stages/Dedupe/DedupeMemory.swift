@@ -133,7 +133,7 @@ final class CacheDedupeMemory: DedupeMemory {
         outage = Outage(
             "stage \(context.stage): remember keys",
             "the cache of keys can't be reached: repeats go on to the ledger",
-            clock: context.clock, logger: context.logger)
+            among: context.outages)
     }
 
     func remember(_ entries: [(key: DedupeKey, digest: Digest)]) {

@@ -197,7 +197,7 @@ private struct ZshCompletion {
         var lines = ["\(path.identifier)() {"]
         if path.command.commands.isEmpty {
             lines.append("    _arguments \\")
-            for option in path.options { lines.append("        \(specification(option)) \\") }
+            for option in path.options { lines.append("        \(completion(of: option)) \\") }
             lines.append("        '--help[\(quoted("Shows this help."))]' \\")
             for argument in path.arguments { lines.append("        \(position(argument)) \\") }
             lines[lines.count - 1].removeLast(2)
@@ -225,7 +225,7 @@ private struct ZshCompletion {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private func specification(_ option: Field) -> String {
+    private func completion(of option: Field) -> String {
         // With = the value may follow in the same word or in the next.
         let name = option.isFlag ? option.option : "\(option.option)="
         let head = "--\(name)[\(quoted(option.documentation))]"

@@ -1,4 +1,5 @@
 internal import Calendar
+internal import Concurrency
 internal import Glibc
 internal import Synchronization
 
@@ -83,16 +84,28 @@ enum LineFormat: Sendable, Hashable {
 }
 
 /// A file descriptor that takes whole lines from any thread.
+///
+/// A paced one writes no more than two a second once a process has started, whatever goes wrong:
+/// further ones wait for their turn.
 public final class LogStream: Sendable {
-    /// The process's standard error.
-    public static let standardError = LogStream(descriptor: STDERR_FILENO)
+    /// The process's standard error, paced.
+    public static let standardError = LogStream(descriptor: STDERR_FILENO, isPaced: true)
 
+    private struct State {
+        var pace: LogPace?
+        var isDraining = false
+        /// Says how many lines were left out, in the form of the line before.
+        var leftOut: @Sendable (Int) -> [UInt8] = { _ in [] }
+    }
     private let descriptor: Int32
     // One writer at a time: a line longer than a pipe's buffer is written in parts.
-    private let turn = Mutex(())
+    private let state: Mutex<State>
 
     /// Writes to `descriptor`, which stays the caller's to close.
-    public init(descriptor: Int32) { self.descriptor = descriptor }
+    public init(descriptor: Int32, isPaced: Bool = false) {
+        self.descriptor = descriptor
+        state = Mutex(State(pace: isPaced ? LogPace() : nil))
+    }
 
     /// Whether a person is looking.
     public var isTerminal: Bool { isatty(descriptor) == 1 }
@@ -104,24 +117,83 @@ public final class LogStream: Sendable {
             && !["", "dumb"].contains(Self.environment("TERM") ?? "")
     }
 
+    /// Writes a line, or has it wait for its turn.
+    ///
+    /// - Parameters:
+    ///   - level: what is critical does not wait, and neither does what waited before it.
+    ///   - leftOut: the line that says how many were left out.
+    fileprivate func write(
+        _ line: [UInt8], _ level: Logger.Level, leftOut: @escaping @Sendable (Int) -> [UInt8]
+    ) {
+        state.withLock { state in
+            guard state.pace != nil else { return put(line) }
+            state.leftOut = leftOut
+            state.pace!.add(line, isImportant: level >= .notice)
+            if level == .critical { return flush(&state) }
+            if state.isDraining || writeDue(&state) == nil { return }
+            // Without a thread nothing waits.
+            do { try drain(&state) } catch { flush(&state) }
+        }
+    }
+
+    /// Writes a line that does not wait.
+    fileprivate func writeNow(_ line: [UInt8]) { state.withLock { _ in put(line) } }
+
+    /// Writes everything that waits, for a process that ends.
+    func flush() { state.withLock { flush(&$0) } }
+
+    private func flush(_ state: inout State) {
+        guard let (lines, leftOut) = state.pace?.takeAll() else { return }
+        for line in lines { put(line) }
+        if leftOut > 0 { put(state.leftOut(leftOut)) }
+    }
+
+    /// Writes what may go now.
+    /// - Returns: how long the rest has to wait, in nanoseconds; `nil` without a rest.
+    private func writeDue(_ state: inout State) -> Int64? {
+        while let step = state.pace?.next(now: Int64(MonotonicTime.nanosecondsNow)) {
+            switch step {
+            case .write(let line): put(line)
+            case .tell(let count): put(state.leftOut(count))
+            case .wait(let nanoseconds): return nanoseconds
+            }
+        }
+        return nil
+    }
+
+    /// Has a thread write what waits, until nothing does.
+    private func drain(_ state: inout State) throws {
+        _ = Self.atExit
+        _ = try NativeThread(name: "log") { [self] in
+            while let rest = self.state.withLock({ state in
+                let rest = writeDue(&state)
+                state.isDraining = rest != nil
+                return rest
+            }) { usleep(UInt32(rest / 1000 + 1)) }
+        }
+        state.isDraining = true
+    }
+
+    private static let atExit: Void = {
+        _ = atexit { LogStream.standardError.flush() }
+    }()
+
     /// Writes the line with one `write(2)`, unless the descriptor takes only part of it. What can't
     /// be written is lost: logging never stops what it tells about.
-    fileprivate func write(_ line: [UInt8]) {
-        turn.withLock { _ in
-            var written = 0
-            while written < line.count {
-                let count = unsafe line.withUnsafeBytes { bytes in
-                    unsafe Glibc.write(
-                        descriptor, bytes.baseAddress! + written, bytes.count - written)
-                }
-                if count >= 0 {
-                    written += count
-                } else if errno == EAGAIN {
-                    var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                    guard unsafe poll(&waiting, 1, 1000) == 1 else { return }
-                } else if errno != EINTR {
-                    return
-                }
+    private func put(_ line: [UInt8]) {
+        var written = 0
+        while written < line.count {
+            let count = unsafe line.withUnsafeBytes { bytes in
+                unsafe Glibc.write(
+                    descriptor, bytes.baseAddress! + written, bytes.count - written)
+            }
+            if count >= 0 {
+                written += count
+            } else if errno == EAGAIN {
+                var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                guard unsafe poll(&waiting, 1, 1000) == 1 else { return }
+            } else if errno != EINTR {
+                return
             }
         }
     }
@@ -171,7 +243,16 @@ public struct StreamLogHandler: LogHandler {
         let event = LogEvent(
             microseconds: now(), level: level, label: label, message: message.description,
             metadata: metadata.map { self.metadata.merging($0) { $1 } } ?? self.metadata)
-        stream.write(format.line(event))
+        let line = format.line(event)
+        // Whoever looks for a fault wants to see everything.
+        if logLevel < .info { return stream.writeNow(line) }
+        stream.write(line, level) { [now, label, format] count in
+            format.line(
+                LogEvent(
+                    microseconds: now(), level: .warning, label: label,
+                    message: "log lines were left out: too many at once",
+                    metadata: ["lines": .stringConvertible(count)]))
+        }
     }
 }
 

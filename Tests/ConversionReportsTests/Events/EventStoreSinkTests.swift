@@ -9,7 +9,7 @@ import Testing
 @Suite("Publishing events to a store")
 struct EventStoreSinkTests {
     /// Remembers what was refused.
-    final class Handler: AcknowledgementHandler {
+    final class RecordingHandler: AcknowledgementHandler {
         let rejections = Mutex<[Rejection]>([])
         func reject(_ rejections: [Rejection]) async throws {
             self.rejections.withLock { $0 += rejections }
@@ -57,7 +57,9 @@ struct EventStoreSinkTests {
         }
     }
 
-    static func chunk(_ range: Range<Int64>, handler: Handler = Handler()) -> Chunk {
+    static func chunk(_ range: Range<Int64>, handler: RecordingHandler = RecordingHandler())
+        -> Chunk
+    {
         var records = range.map { offset in
             Record.of(
                 """
@@ -104,7 +106,7 @@ struct EventStoreSinkTests {
         try await StoreKind.sqlite.withStore { store in
             let sink = EventStoreSink(store: store, stage: "counts", clock: .system)
             _ = try await store.positions(of: "events", initial: [0: 0])
-            let handler = Handler()
+            let handler = RecordingHandler()
             var chunk = Self.chunk(0..<5, handler: handler)
             chunk.records[2].body = [0xFF]
             chunk.records[3].body = []
@@ -153,7 +155,7 @@ struct EventStoreSinkTests {
     private func refused(_ store: any ReportStore, code: ErrorCode) async throws {
         let sink = EventStoreSink(store: store, stage: "counts", clock: .system)
         _ = try await store.positions(of: "events", initial: [0: 0])
-        let handler = Handler()
+        let handler = RecordingHandler()
         try await sink.deliver(Self.chunk(0..<6, handler: handler))
         // The same again, after a lost answer.
         try await sink.deliver(Self.chunk(0..<6))
@@ -174,7 +176,7 @@ struct EventStoreSinkTests {
                 store: store, stage: "counts", clock: .system,
                 onRefusals: { error in told.withLock { $0.append(error?.code) } })
             _ = try await base.positions(of: "events", initial: [0: 0])
-            let handler = Handler()
+            let handler = RecordingHandler()
             try await sink.deliver(Self.chunk(0..<6, handler: handler))
             #expect(handler.rejections.withLock { $0 }.count == 6)
             #expect(told.withLock { $0 } == ["store-constraint"])

@@ -149,7 +149,8 @@ enum GeneratorKind: String, CaseIterable, CustomTestStringConvertible {
                 try await body(
                     RemoteGenerator(
                         addresses, timeout: .seconds(120), clock: PipelineClock(FakeJumpingTime()),
-                        random: RandomSource(seed: 1), logger: LogCapture().logger()))
+                        random: RandomSource(seed: 1),
+                        outages: Outages(clock: .system, logger: LogCapture().logger())))
             }
         }
     }

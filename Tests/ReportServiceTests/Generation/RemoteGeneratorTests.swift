@@ -19,7 +19,8 @@ struct RemoteGeneratorTests {
     ) -> RemoteGenerator {
         RemoteGenerator(
             endpoints: endpoints, timeout: timeout, clock: time.clock,
-            random: RandomSource(seed: 1), logger: capture.logger())
+            random: RandomSource(seed: 1),
+            outages: Outages(clock: time.clock, logger: capture.logger()))
     }
 
     /// Generates while pauses pass by themselves.

@@ -176,7 +176,7 @@ struct RecordingLedger: Ledger {
 }
 
 /// Hands out ledgers of one process.
-struct ObservedLedgerProvider: LedgerProvider {
+struct RecordingLedgerProvider: LedgerProvider {
     let inner: any LedgerProvider
     let process: SimulatedProcess
     let stall: @Sendable () async -> Void

@@ -135,7 +135,7 @@ final class World: Sendable {
     }
 
     private func worker(in process: SimulatedProcess) throws -> Worker {
-        var provider = ObservedLedgerProvider(inner: provider, process: process) {
+        var provider = RecordingLedgerProvider(inner: provider, process: process) {
             [simulator, plan] in
             guard simulator.now.nanoseconds < plan.horizon.wholeNanoseconds,
                 simulator.chance(plan.stalls)

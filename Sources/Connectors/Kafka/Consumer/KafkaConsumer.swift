@@ -69,7 +69,9 @@ final class KafkaConsumer: BusConsumer {
         try client.subscribe(to: subscription.topic)
     }
 
-    func next() async throws -> Fetch {
+    func next() async throws -> Fetch { try await settings.blaming { try await nextFetch() } }
+
+    private func nextFetch() async throws -> Fetch {
         while true {
             try Task.checkCancellation()
             if progress.withLock(\.isClosed) {

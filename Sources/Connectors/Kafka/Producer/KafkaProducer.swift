@@ -30,6 +30,12 @@ final class KafkaProducer: BusProducer {
     func send(
         _ records: [OutgoingRecord], to topic: String
     ) async throws -> [Int: PipelineError] {
+        try await settings.blaming { try await deliver(records, to: topic) }
+    }
+
+    private func deliver(
+        _ records: [OutgoingRecord], to topic: String
+    ) async throws -> [Int: PipelineError] {
         if records.isEmpty { return [:] }
         let session = try await session(for: topic)
         let all = records.enumerated().map { (index: $0.offset, record: $0.element) }

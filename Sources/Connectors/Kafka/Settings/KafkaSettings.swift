@@ -45,6 +45,16 @@ struct KafkaSettings: Sendable {
         self.properties = properties
     }
 
+    /// The same error, as the brokers' fault where it is theirs.
+    func blaming(_ error: PipelineError) -> PipelineError {
+        error.code == .busUnavailable ? error.of(Backend(.bus, "Kafka at \(brokers)")) : error
+    }
+
+    /// Runs `body`, whose errors are the brokers' fault where they are.
+    func blaming<T>(_ body: () async throws -> T) async throws -> T {
+        do { return try await body() } catch let error as PipelineError { throw blaming(error) }
+    }
+
     /// How long a consumer may be silent before its group expels it.
     var maxPollInterval: Duration {
         let value = properties["max.poll.interval.ms"].flatMap(Int64.init)

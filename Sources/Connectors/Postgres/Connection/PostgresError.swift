@@ -33,8 +33,15 @@ extension PostgresError {
     func pipelineError(server: String, isConnecting: Bool = false) -> PipelineError {
         let (code, advice) = (isConnecting ? refusal : nil) ?? classification
         let sentence = "PostgreSQL at \(server): \(description)\(advice.map { "; \($0)" } ?? "")"
-        return PipelineError(code, sentence, cause: self)
+        let error = PipelineError(code, sentence, cause: self)
+        return Self.serversFaults.contains(code)
+            ? error.of(Backend(.store, "PostgreSQL at \(server)")) : error
     }
+
+    /// What is wrong for everybody, whatever they ask for.
+    private static let serversFaults: Set<ErrorCode> = [
+        .storeUnavailable, .storeFull, .storeReadOnly,
+    ]
 
     /// Whether the server, and not the statement, is what is wrong: another one may have taken its
     /// place, and its other sessions are of no use either.

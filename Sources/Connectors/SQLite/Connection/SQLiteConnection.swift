@@ -125,7 +125,12 @@ enum SQLiteFailure {
     /// What the connection says about its last call.
     static func last(of handle: OpaquePointer, while doing: String) -> PipelineError {
         let code = unsafe sqlite3_extended_errcode(handle)
-        return error(code, unsafe String(cString: sqlite3_errmsg(handle)), while: doing)
+        let error = error(code, unsafe String(cString: sqlite3_errmsg(handle)), while: doing)
+        guard [.storeFull, .storeIOError, .storeUnavailable].contains(error.code) else {
+            return error
+        }
+        let path = unsafe sqlite3_db_filename(handle, "main").map { unsafe String(cString: $0) }
+        return error.of(Backend(.store, "SQLite at \(path ?? "")"))
     }
 
     /// - Parameter code: primary or extended; the low byte decides.

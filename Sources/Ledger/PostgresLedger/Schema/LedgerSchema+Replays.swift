@@ -89,7 +89,8 @@ extension LedgerSchema {
           if is_committed is not true then return; end if;
           v_now := clock_timestamp(); v_deadline := v_now + p_sla;
           with item as materialized (
-              select u.ord, c.case_no, c.key, c.digest, c.attempt, c.parameters, o.state,
+              select u.ord, c.case_no, c.key, c.digest, c.attempt, c.parameters, c.trace,
+                o.state,
                 n.case_no <> c.case_no as is_reopened, exists (
                   select from penstock.outcomes x where x.case_no = n.case_no) as is_answered
               from unnest(v_cases) with ordinality u(no, ord)
@@ -102,8 +103,9 @@ extension LedgerSchema {
             -- In key order, as `accept` does.
             again as (
               insert into penstock.cases(
-                accepted_at, deadline, key, digest, stage, attempt, parameters)
-              select v_now, v_deadline, i.key, i.digest, p_stage, i.attempt + 1, i.parameters
+                accepted_at, deadline, key, digest, stage, attempt, parameters, trace)
+              select v_now, v_deadline, i.key, i.digest, p_stage, i.attempt + 1, i.parameters,
+                i.trace
               from item i where not i.is_reopened and i.state in ('s', 'f') order by i.key
               on conflict do nothing returning case_no, key)
           select array_agg(a.case_no order by i.ord) filter (where a.case_no is not null),

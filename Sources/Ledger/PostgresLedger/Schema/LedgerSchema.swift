@@ -22,7 +22,7 @@ enum LedgerSchema {
             \(snapshots)
             \(upkeep)
             """,
-            renewal, revisions, refusals, logs, repeats, waits, pauses, changes, replays,
+            renewal, revisions, refusals, logs, repeats, waits, pauses, changes, traces, replays,
         ], tables: columns)
 
     /// Builds of the first step's early days made functions of an older text, and one column less.
@@ -42,7 +42,6 @@ extension LedgerSchema {
     /// Which functions have their present text from which script; what earlier scripts say of them
     /// is history. A test compares it with the scripts, and with what a migration makes.
     static let functionsInForce: [String: [String]] = [
-        "accept": ["accept"],
         "bisect": ["bisect"],
         "logs": ["positions", "restart_positions"],
         "openBatch": ["look", "open_batch"],
@@ -55,6 +54,7 @@ extension LedgerSchema {
         "replays": ["finished", "replay_batch", "snapshots"],
         "revisions": ["commit_outcomes"],
         "seal": ["seal"],
+        "traces": ["accept"],
         "upkeep": ["end_pending", "purge", "summary"],
         "waits": ["claim"],
     ]
@@ -72,6 +72,7 @@ extension LedgerSchema {
         ],
         "cases": [
             "case_no", "accepted_at", "deadline", "key", "digest", "stage", "attempt", "parameters",
+            "trace",
         ],
         "pending": ["case_no", "accepted_at", "due", "deadline", "stage"],
         "batches": [

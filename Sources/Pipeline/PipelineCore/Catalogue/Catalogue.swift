@@ -111,10 +111,13 @@ public struct ResourceContext: Sendable {
     /// Where a resource registers what it has to tell of itself. Whoever serves no metrics hands
     /// in nothing: the resource counts all the same, and nobody looks.
     public var metrics: MetricRegistry
+    /// What is away: whoever's library tells of that needs not tell of it again.
+    public var outages: Outages
     public init(
         clock: PipelineClock, random: RandomSource, logger: Logger, isRunning: Bool,
-        metrics: MetricRegistry = MetricRegistry()
+        metrics: MetricRegistry = MetricRegistry(), outages: Outages? = nil
     ) {
+        self.outages = outages ?? Outages(clock: clock, logger: logger)
         self.clock = clock
         self.random = random
         self.logger = logger

@@ -18,7 +18,7 @@ public enum StageRole: String, Sendable, CaseIterable {
 
 /// A stage of pipelines: its settings, what it needs and yields, and how it is built.
 ///
-/// The conforming type *is* the stage's field specification (``Settings``): decoded from the
+/// The conforming type *is* the description of the stage's fields (``Settings``): decoded from the
 /// stage's object in the pipeline file, `id` and `type` left out. A third party adds a stage by
 /// conforming a type in a module that depends on PipelineCore, and handing it to the command's
 /// catalogue.
@@ -154,6 +154,13 @@ public struct StageContext: Sendable {
     public var retention: Duration?
     /// The stages of all files at hand that keep state in a store; empty where that plays no part.
     public var owners: [StateOwner] = []
+    /// Where it is told of what fails again and again: what the process has in common, or else this
+    /// stage's alone.
+    public var outages: Outages {
+        get { commonOutages ?? Outages(clock: clock, logger: logger) }
+        set { commonOutages = newValue }
+    }
+    private var commonOutages: Outages?
     /// Makes the counters that stages count with, see ``counter(_:)``.
     public var meter:
         @Sendable (_ stage: String, _ counter: StageCounter) -> @Sendable (Int) -> Void =

@@ -16,6 +16,9 @@ public struct PipelineError: Error, Sendable, CustomStringConvertible {
     /// One sentence for a person, saying what to do where something can be done. Never a secret.
     public var message: String
     public var cause: (any Error)?
+    /// The server that is out of reach or of no use, where it and not what was asked of it is what
+    /// is wrong: one ``Outage`` tells of it for all who need it.
+    public var backend: Backend?
 
     public init(
         _ disposition: Disposition, code: ErrorCode, _ message: String, cause: (any Error)? = nil
@@ -54,6 +57,48 @@ public struct PipelineError: Error, Sendable, CustomStringConvertible {
     }
 
     public var description: String { "\(message) [\(code)]" }
+
+    /// The same error, as the fault of a backend.
+    public func of(_ backend: Backend?) -> Self {
+        var error = self
+        error.backend = backend
+        return error
+    }
+}
+
+/// What stages need and what may be away: a server, a file's disk.
+public struct Backend: Sendable, Hashable, CustomStringConvertible {
+    public enum Kind: Sendable {
+        case bus, cache, generator, store
+
+        /// Whether errors of that code are about such a backend, of which a process has one as a
+        /// rule.
+        func has(_ code: ErrorCode) -> Bool {
+            self != .generator && code.name.hasPrefix("\(self)-")
+        }
+
+        /// What goes on without it, as the end of a sentence.
+        var meanwhile: String {
+            switch self {
+            case .bus:
+                "nothing is read from it or announced; callers are served, and outcomes wait"
+            case .cache: "reads are answered by the store, and repeats go on to it"
+            case .generator: "batches go to others, or wait"
+            case .store:
+                "nothing is accepted, generated or delivered; what was accepted is kept there"
+            }
+        }
+    }
+    public var kind: Kind
+    /// What it is and where, without credentials: `PostgreSQL at db:5432`.
+    public var name: String
+
+    public init(_ kind: Kind, _ name: String) {
+        self.kind = kind
+        self.name = name
+    }
+
+    public var description: String { name }
 }
 
 /// One record that a stage refuses for good; it goes to the dead letters, the rest of its chunk

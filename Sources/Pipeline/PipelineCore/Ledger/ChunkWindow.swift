@@ -175,6 +175,8 @@ public struct Submissions: Sendable {
     /// `nil`: the stage's SLA from now.
     public var deadlines: [Timestamp?]
     public var parameters: [Bytes]
+    /// Empty if there is none.
+    public private(set) var traces: [TraceContext?] = []
     public var advances: [PositionAdvance]
     /// The steps of the chunks that this process has handed in without hearing what became of them,
     /// of this one and those behind it; empty for a chunk that is handed in for the first time.
@@ -196,8 +198,13 @@ public struct Submissions: Sendable {
     }
 
     public mutating func append(
-        id: UUID, digest: Digest, deadline: Timestamp?, parameters: Bytes
+        id: UUID, digest: Digest, deadline: Timestamp?, parameters: Bytes,
+        trace: TraceContext? = nil
     ) {
+        if trace != nil || !traces.isEmpty {
+            if traces.isEmpty { traces = Array(repeating: nil, count: ids.count) }
+            traces.append(trace)
+        }
         ids.append(id)
         digests.append(digest)
         deadlines.append(deadline)
@@ -221,7 +228,7 @@ public struct Submissions: Sendable {
             }
             append(
                 id: id, digest: record.digest ?? Digest(of: record.body),
-                deadline: record.deadline, parameters: record.body)
+                deadline: record.deadline, parameters: record.body, trace: record.trace)
         }
     }
 

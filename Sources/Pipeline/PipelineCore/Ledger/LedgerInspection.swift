@@ -334,10 +334,12 @@ public struct CaseAttempt: Sendable, Hashable {
     public var dataAsOf: Timestamp?
     /// Of an outcome that is no report.
     public var reason: String?
+    /// The request's.
+    public var trace: TraceContext?
     public init(
         revision: Int, state: CaseState, acceptedAt: Timestamp, deadline: Timestamp,
         batch: Int64?, outcomeID: UUID? = nil, writtenAt: Timestamp? = nil,
-        dataAsOf: Timestamp? = nil, reason: String? = nil
+        dataAsOf: Timestamp? = nil, reason: String? = nil, trace: TraceContext? = nil
     ) {
         self.revision = revision
         self.state = state
@@ -348,6 +350,7 @@ public struct CaseAttempt: Sendable, Hashable {
         self.writtenAt = writtenAt
         self.dataAsOf = dataAsOf
         self.reason = reason
+        self.trace = trace
     }
 }
 

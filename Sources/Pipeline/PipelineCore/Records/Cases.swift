@@ -43,11 +43,13 @@ public struct Outcome: Sendable, Hashable {
     public var deadline: Timestamp
     /// The request's canonical encoding.
     public var parameters: Bytes
+    /// The request's.
+    public var trace: TraceContext?
 
     public init(
         id: UUID, caseNumber: Int64, caseID: UUID, revision: Int = 1, batch: Int64,
         state: CaseState, reason: String?, report: Bytes?, dataAsOf: Timestamp?,
-        writtenAt: Timestamp, deadline: Timestamp, parameters: Bytes
+        writtenAt: Timestamp, deadline: Timestamp, parameters: Bytes, trace: TraceContext? = nil
     ) {
         self.id = id
         self.caseNumber = caseNumber
@@ -61,6 +63,7 @@ public struct Outcome: Sendable, Hashable {
         self.writtenAt = writtenAt
         self.deadline = deadline
         self.parameters = parameters
+        self.trace = trace
     }
 }
 
@@ -130,7 +133,7 @@ extension Outcome {
         self.init(
             id: id, caseNumber: item.number, caseID: item.id, batch: batch, state: .failed,
             reason: nil, report: nil, dataAsOf: dataAsOf, writtenAt: writtenAt,
-            deadline: item.deadline, parameters: item.parameters)
+            deadline: item.deadline, parameters: item.parameters, trace: item.trace)
         switch result {
         case .report(let bytes):
             state = .succeeded
@@ -224,15 +227,18 @@ public struct Case: Sendable, Hashable {
     public var deadline: Timestamp
     /// The request's canonical encoding, as its codec wrote it.
     public var parameters: Bytes
+    /// The request's.
+    public var trace: TraceContext?
     public init(
         number: Int64, id: UUID, acceptedAt: Timestamp? = nil, deadline: Timestamp,
-        parameters: Bytes
+        parameters: Bytes, trace: TraceContext? = nil
     ) {
         self.number = number
         self.id = id
         self.acceptedAt = acceptedAt
         self.deadline = deadline
         self.parameters = parameters
+        self.trace = trace
     }
 }
 

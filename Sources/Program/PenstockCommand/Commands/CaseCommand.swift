@@ -118,6 +118,7 @@ private struct CaseLife {
             lines.append("  attempt \(attempt.revision)   \(attempt.state.rawValue)")
             lines.append("    accepted  \(attempt.acceptedAt.toSeconds)")
             lines.append("    deadline  \(attempt.deadline.toSeconds)")
+            if let trace = attempt.trace { lines.append("    trace     \(trace.traceID)") }
             if let batch = history.batch(of: attempt) {
                 lines.append(
                     "    batch     \(batch.number), sealed \(batch.sealedAt.toSeconds) by \(batch.closedBy), \(batch.cases.counting("case", "cases"))"
@@ -184,6 +185,7 @@ private struct CaseLife {
                             ("written_at", attempt.writtenAt.json),
                             ("data_as_of", attempt.dataAsOf.json),
                             ("reason", attempt.reason.map { .string($0) } ?? .null),
+                            ("traceparent", attempt.trace.map { .string("\($0)") } ?? .null),
                             ("waits", .array(waits(attempt).map { .string($0) })),
                         ])
                     })

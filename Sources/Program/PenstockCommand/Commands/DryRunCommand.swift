@@ -145,7 +145,7 @@ extension PenstockCommand {
             let wanted = try options.simulation(console)
             let run = DryRun(
                 catalogue: catalogue,
-                environment: ProcessEnvironment.specification(missing: .error),
+                environment: ProcessEnvironment.ofFiles(missing: .error),
                 context: inspection, isOffline: options.offline, timeout: options.timeout,
                 options: wanted
             ) { try DryRun.simulate($0, $1, $2) }

@@ -128,8 +128,9 @@ struct ServiceOptions: Sendable {
 extension Logger {
     /// Logs what the gRPC library has to say from now on.
     func takeGRPCLog() {
+        let log = LibraryLog("gRPC", clock: .system, logger: self)
         GRPCLog.receive { line in
-            log(level: line.isError ? .warning : .debug, "gRPC: \(line.message)")
+            log.log(line.isError ? .warning : .debug, "core", line.message)
         }
     }
 }

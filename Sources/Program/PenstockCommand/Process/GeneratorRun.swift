@@ -40,7 +40,8 @@ struct GeneratorRun: Sendable {
             configuration: settings, generator: ConversionGenerator(store: store.reports),
             clock: clock, logger: logger, metrics: registry, observe: metrics.observe)
         let monitor = ReadinessMonitor(
-            resources: resources.named, generator: server, stop: stop.event, clock: clock)
+            resources: resources.named, generator: server, stop: stop.event, clock: clock,
+            outages: Outages(clock: clock, logger: logger))
         monitor.expose(in: registry)
         let admin = try AdminServer(
             options.service.admin, registry: registry, monitor: monitor)

@@ -16,7 +16,7 @@ enum PipelineFiles {
         of files: [String], catalogue: Catalogue, missing: Environment.Missing
     ) -> [PipelineReading] {
         let reader = PipelineReader(
-            catalogue: catalogue, environment: ProcessEnvironment.specification(missing: missing))
+            catalogue: catalogue, environment: ProcessEnvironment.ofFiles(missing: missing))
         let files = withoutSchemas(files)
         var unreadable: [Int: PipelineReading] = [:]
         var texts: [(name: String, bytes: [UInt8])] = []

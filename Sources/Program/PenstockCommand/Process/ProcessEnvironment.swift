@@ -75,7 +75,8 @@ enum ProcessEnvironment {
         Diagnostic(.unreadableFile, unsafe String(cString: strerror(errno)))
     }
 
-    static func specification(missing: Environment.Missing) -> Environment {
+    /// What pipeline files may ask for: variables and files.
+    static func ofFiles(missing: Environment.Missing) -> Environment {
         Environment(variables: variables, missing: missing) { path in
             String(decoding: try bytes(of: path), as: UTF8.self)
         }

@@ -15,6 +15,8 @@ struct ProcessRun: Sendable {
     let logger: Logger
     let stop: ProcessStop
     let registry: MetricRegistry
+    /// What is away is away for all pipelines, and over reloads.
+    let outages: Outages
     /// Whoever asks for the readiness of the process asks there.
     let monitor: CurrentMonitor
     /// Others have run here before, and will again if these can't.
@@ -29,8 +31,8 @@ struct ProcessRun: Sendable {
 
     init(
         definitions: [PipelineDefinition], catalogue: Catalogue, options: RunOptions,
-        logger: Logger, stop: ProcessStop, registry: MetricRegistry, monitor: CurrentMonitor,
-        isReload: Bool
+        logger: Logger, stop: ProcessStop, registry: MetricRegistry, outages: Outages,
+        monitor: CurrentMonitor, isReload: Bool
     ) {
         self.definitions = definitions
         self.catalogue = catalogue
@@ -38,6 +40,7 @@ struct ProcessRun: Sendable {
         self.logger = logger
         self.stop = stop
         self.registry = registry
+        self.outages = outages
         self.monitor = monitor
         self.isReload = isReload
     }
@@ -57,7 +60,7 @@ struct ProcessRun: Sendable {
             catalogue: catalogue,
             context: ResourceContext(
                 clock: clock, random: random, logger: logger, isRunning: true,
-                metrics: registry))
+                metrics: registry, outages: outages))
         var runs: [PipelineRun] = []
         var refusals: [RefusalLog] = []
         var observers: [(pipeline: String, metrics: PipelineMetrics)] = []
@@ -82,7 +85,7 @@ struct ProcessRun: Sendable {
             ? [] : resources.all.compactMap { $0 as? any RequestService }
         let monitor = ReadinessMonitor(
             resources: resources.named, runs: runs, services: services, stop: end,
-            clock: clock, logger: logger,
+            clock: clock, logger: logger, outages: outages,
             isReady: {
                 ready.set()
                 isReadyForReload(definitions.map(\.name))
@@ -154,6 +157,8 @@ struct ProcessRun: Sendable {
             pipeline: definition.name, stage: "", sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
             catalogue: catalogue, resources: opened, servesCallers: options.role != .worker)
+        let outages = outages.scoped(to: definition.name, logger: logger)
+        context.outages = outages
         context.refusals = metrics
         context.owners = definitions.flatMap(\.stateOwners)
         context.meter = metrics.counter
@@ -168,6 +173,7 @@ struct ProcessRun: Sendable {
         if options.paused, !isReload {
             environment.pauseAtStart = ("started with --paused", ProcessEnvironment.user)
         }
+        environment.outages = outages
         return PipelineRun(graph, role: options.role.ofRun, environment: environment)
     }
 

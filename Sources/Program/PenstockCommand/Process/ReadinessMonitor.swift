@@ -59,13 +59,15 @@ final class ReadinessMonitor: Sendable {
     private let isReady: @Sendable () -> Void
     private let clock: PipelineClock
     private let logger: Logger?
+    /// Told of what is away, also where nobody works with it just now.
+    private let outages: Outages
     private let answers: Mutex<[String: Answer]>
     private let beat: Mutex<Beat>
 
     init(
         resources: [(name: String, resource: any Resource)], runs: [PipelineRun] = [],
         services: [any RequestService] = [], generator: ReportGeneratorServer? = nil,
-        stop: AsyncEvent, clock: PipelineClock, logger: Logger? = nil,
+        stop: AsyncEvent, clock: PipelineClock, logger: Logger? = nil, outages: Outages,
         isReady: @escaping @Sendable () -> Void = {}
     ) {
         self.isReady = isReady
@@ -95,6 +97,7 @@ final class ReadinessMonitor: Sendable {
         self.clock = clock
         self.logger = logger
         beat = Mutex(Beat(last: clock.now, since: clock.now))
+        self.outages = outages
         answers = Mutex(Dictionary(asked.map { ($0.name, Answer()) }) { first, _ in first })
     }
 
@@ -128,8 +131,14 @@ final class ReadinessMonitor: Sendable {
     private func ask(_ asked: Asked) async {
         answers.withLock { $0[asked.name]?.askedAt = clock.now }
         var problem: String?
-        do { try await asked.probe() } catch {
-            problem = (error as? PipelineError)?.message ?? "\(error)"
+        do {
+            try await asked.probe()
+            outages.succeeded("probe \(asked.name)")
+        } catch {
+            let known = error as? PipelineError
+            problem = known?.message ?? "\(error)"
+            // What else may be wrong is told of by whoever needs it.
+            if known?.backend != nil { outages.failed("probe \(asked.name)", error) }
         }
         let now = clock.now
         answers.withLock { answers in

@@ -7,7 +7,7 @@ final class ReloadRequests: Sendable {
     private struct State {
         /// Not looked at yet.
         var waiting: [FirstResult<[String]>] = []
-        /// Whose reload is under way.
+        /// Whose reload is being made.
         var current: [FirstResult<[String]>] = []
         var isOver = false
     }

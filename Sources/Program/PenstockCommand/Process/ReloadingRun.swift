@@ -28,6 +28,7 @@ struct ReloadingRun: Sendable {
     private let running = RunningDefinitions()
     private let requests = ReloadRequests()
     private let watched: WatchedFiles
+    private let outages: Outages
 
     init(
         files: [String], catalogue: Catalogue, options: RunOptions, logger: Logger,
@@ -38,6 +39,7 @@ struct ReloadingRun: Sendable {
         self.options = options
         self.logger = logger
         self.stop = stop
+        outages = Outages(clock: .system, logger: logger)
         watched = WatchedFiles(files.filter { $0 != "-" })
     }
 
@@ -82,7 +84,8 @@ struct ReloadingRun: Sendable {
             running.replace(by: definitions)
             var run = ProcessRun(
                 definitions: definitions, catalogue: catalogue, options: options, logger: logger,
-                stop: stop, registry: Self.registry, monitor: current, isReload: former != nil)
+                stop: stop, registry: Self.registry, outages: outages, monitor: current,
+                isReload: former != nil)
             run.isReadyForReload = { [requests] in requests.done($0) }
             do {
                 guard let next = try await run.run(reload: { try await reread() }) else { return }

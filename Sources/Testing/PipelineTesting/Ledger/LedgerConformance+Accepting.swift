@@ -15,6 +15,34 @@ extension LedgerConformance {
                 .accepted(AcceptedCounts(new: 0, reopened: 0, repeated: 20)))
             try requireEqual(try await ledger.overview().open.count, 20, "pending")
         },
+        check("a case keeps its request's trace, to its end and after a new attempt") { fixture in
+            let ledger = try await fixture.ledger(.count(3))
+            var cases = fixture.cases(3)
+            let traces = (1...2).map {
+                TraceContext("00-4bf92f3577b34da6a3ce929d0e0e473\($0)-00f067aa0ba902b7-01")
+            }
+            cases[1].trace = traces[0]
+            try await ledger.add(cases)
+            _ = try await ledger.sealAll()
+            let claimed = try await ledger.claim(worker: "w", lease: .seconds(60))
+            let batch = try requireValue(claimed, "a batch")
+            func trace(of id: UUID) -> TraceContext? { id == cases[1].id ? traces[0] : nil }
+            for item in batch.cases { try requireEqual(item.trace, trace(of: item.id)) }
+            _ = try await ledger.commit(
+                fixture.commit(batch, sinks: ["s"], failing: [cases[1].id]))
+            let delivery = try requireValue(
+                try await ledger.claimDelivery(sink: "s", worker: "w", lease: .seconds(60)),
+                "a delivery")
+            for outcome in delivery.outcomes {
+                try requireEqual(outcome.trace, trace(of: outcome.caseID))
+            }
+            cases[1].trace = traces[1]
+            _ = try await ledger.accept(Submissions([cases[1]]))
+            let history = try await ledger.history(of: cases[1].id)
+            try requireEqual(history?.attempts.map(\.trace), traces)
+            try requireEqual(
+                try await ledger.history(of: cases[0].id)?.attempts.map(\.trace), [nil])
+        },
         check("positions start as given, once") { fixture in
             let ledger = try await fixture.ledger(.manual)
             try requireEqual(

@@ -68,6 +68,7 @@ struct LedgerTestCase: Sendable {
     var id: UUID
     var deadline: Timestamp?
     var parameters: Bytes
+    var trace: TraceContext?
 
     var digest: Digest { Digest(of: parameters) }
 
@@ -84,7 +85,7 @@ extension Submissions {
         for item in cases {
             append(
                 id: item.id, digest: item.digest, deadline: item.deadline,
-                parameters: item.parameters)
+                parameters: item.parameters, trace: item.trace)
         }
     }
 }

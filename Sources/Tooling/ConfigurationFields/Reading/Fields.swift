@@ -58,7 +58,7 @@ public final class Fields {
     }
 }
 
-/// A type whose initializer is its specification.
+/// A type whose initializer describes its fields.
 ///
 /// Run against a document or a command line it decodes; run against nothing it describes, and
 /// help, schema, reference and completion come of that. A forgotten field is a compile error. The

@@ -193,9 +193,12 @@ extension ListenAddress {
         of peer: sockaddr_storage, length: socklen_t, on descriptor: Int32
     ) -> String {
         guard peer.ss_family != AF_UNIX else {
-            var (user, process): (uid_t, pid_t) = (0, 0)
-            guard unsafe penstock_peer(descriptor, &user, &process) == 0 else { return "unix:" }
-            return "unix:uid=\(user),pid=\(process)"
+            // `struct ucred`: process, user, group.
+            var peer: [UInt32] = [0, 0, 0]
+            var size = socklen_t(12)
+            let failed = unsafe getsockopt(
+                descriptor, SOL_SOCKET, 17 /* SO_PEERCRED */, &peer, &size)
+            return failed == 0 ? "unix:uid=\(peer[1]),pid=\(peer[0])" : "unix:"
         }
         var peer = peer
         var host = [CChar](repeating: 0, count: 64)

@@ -1,5 +1,5 @@
 internal import GRPCTransport
-public import Logging
+internal import Logging
 public import PipelineCore
 internal import ReportMessages
 internal import Synchronization
@@ -42,19 +42,19 @@ public final class RemoteGenerator: Generator {
     /// - Throws: ``PipelineError`` `no-thread`, retryable, when there are no threads to be had.
     public convenience init(
         _ addresses: GeneratorAddresses, timeout: Duration, clock: PipelineClock,
-        random: RandomSource, logger: Logger
+        random: RandomSource, outages: Outages
     ) throws {
         let endpoints: [any GeneratorEndpoint]
         do { endpoints = try addresses.targets.map(GRPCGeneratorEndpoint.init) } catch {
             throw PipelineError.retryable(.noThread, "\(error)", cause: error)
         }
         self.init(
-            endpoints: endpoints, timeout: timeout, clock: clock, random: random, logger: logger)
+            endpoints: endpoints, timeout: timeout, clock: clock, random: random, outages: outages)
     }
 
     init(
         endpoints: [any GeneratorEndpoint], timeout: Duration, clock: PipelineClock,
-        random: RandomSource, logger: Logger
+        random: RandomSource, outages: Outages
     ) {
         precondition(!endpoints.isEmpty, "a generator has an address")
         self.endpoints = endpoints
@@ -62,10 +62,10 @@ public final class RemoteGenerator: Generator {
         self.timeout = timeout
         self.clock = clock
         self.random = random
-        outages = endpoints.map { endpoint in
+        self.outages = endpoints.map { endpoint in
             Outage(
                 endpoint.address, "a generator does not answer; batches go elsewhere",
-                clock: clock, logger: logger)
+                among: outages)
         }
     }
 
@@ -85,9 +85,7 @@ public final class RemoteGenerator: Generator {
                         throw PipelineError.permanent(failure.code, failure.message)
                     }
                     failures.append(failure)
-                    outages[index].failed(
-                        PipelineError.retryable(failure.code, failure.message),
-                        metadata: ["batch": "\(batch.number)"])
+                    failed(index, failure, metadata: ["batch": "\(batch.number)"])
                 }
                 if clock.now >= deadline { throw timeIsUp(failures) }
             }
@@ -149,6 +147,13 @@ public final class RemoteGenerator: Generator {
             }
             return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
         }
+        for index in endpoints.indices {
+            if let failure = said[index] {
+                failed(index, failure)
+            } else {
+                outages[index].succeeded()
+            }
+        }
         let failures = endpoints.indices.compactMap { said[$0] }
         if failures.count < endpoints.count { return }
         throw PipelineError.retryable(.generatorUnavailable, Self.text(failures))
@@ -176,6 +181,16 @@ public final class RemoteGenerator: Generator {
     }
 
     // MARK: Failing
+
+    private func failed(
+        _ index: Int, _ failure: EndpointFailure,
+        metadata: @autoclosure () -> Logger.Metadata = [:]
+    ) {
+        let backend = Backend(.generator, "generator \(endpoints[index].address)")
+        outages[index].failed(
+            PipelineError.retryable(failure.code, failure.message).of(backend),
+            metadata: metadata())
+    }
 
     private func timeIsUp(_ failures: [EndpointFailure]) -> PipelineError {
         .retryable(
