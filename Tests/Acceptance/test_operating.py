@@ -223,6 +223,21 @@ def test_a_batch_is_replayed_once_its_data_is_mended(stack):
     assert any(int(before[case_id]["report"].get("views_count", 0)) for case_id in ids)
 
 
+def test_a_replay_through_the_admin_service(embedded):
+    path = embedded.write(change=rule)
+    embedded.start("--admin-service", "unix:admin.sock", path)
+    embedded.ready()
+    create(embedded.api(), 5)
+    eventually(lambda: [b["state"] for b in batches(embedded, path)["batches"]] == ["done"], "five cases seal")
+    embedded.call("pause", path, "reports")
+    remote = ["replay-batch", "--server", "unix:admin.sock", "conversion-reports"]
+    assert embedded.call(*remote, 1).stdout == "5 cases of batch 1 opened again, as batch 2\n"
+    assert embedded.call(*remote, 1).stdout == embedded.call("replay-batch", path, 1).stdout
+    result = embedded.call(*remote, 2, check=False)
+    assert result.returncode == 1 and "[batch-unfinished]" in result.stderr, result.stderr
+    assert embedded.call("changes", path).stdout.count("replay of batch 1") == 3
+
+
 def test_top_shows_one_look_after_the_other(embedded):
     path, _, _ = started(embedded)
     create(embedded.api(), 1)
