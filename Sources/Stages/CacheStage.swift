@@ -168,7 +168,7 @@ struct CachedOutcomes: OutcomeCache {
     /// A cache that does not answer is not waited for: the store does.
     func lookup(_ ids: [UUID]) async -> [Bytes?] {
         do {
-            let found = try await cache.get(ids.map { key($0) })
+            let found = try await cache.values(of: ids.map { key($0) })
             outage.succeeded()
             let answers = zip(ids, found).map { id, bytes in bytes.flatMap { checked($0, id) } }
             let hits = answers.count { $0 != nil }

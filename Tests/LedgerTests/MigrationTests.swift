@@ -20,7 +20,7 @@ struct MigrationTests {
                 "36f47874a0b977f73739dacfa4f141f0", "5ec623deee8ddebf1168c9533f3ff834",
                 "2baaf1c2092a73356ea60e234dbfcc03", "519926f68fe75960be6204acb88623cf",
                 "1831c03610350977c14417e2d7703486", "0b331ec91a9bb6702d0b59fc9bc51f09",
-                "b81bc5b46934b700e981f0ac2b36e3e7", "5fc9b6faef40a6ac54d951ef14e2bdcf",
+                "e12fed4f57d517c1126099c6ee056a02", "5fc9b6faef40a6ac54d951ef14e2bdcf",
             ])
     }
 

@@ -157,7 +157,7 @@ final class CacheDedupeMemory: DedupeMemory {
         let missing = keys.indices.filter { found[$0] == nil }
         if missing.isEmpty { return found }
         do {
-            let values = try await cache.get(missing.map { prefix + keys[$0].text })
+            let values = try await cache.values(of: missing.map { prefix + keys[$0].text })
             outage.succeeded()
             // Anything else than a digest's 16 bytes is somebody else's, and nothing to us.
             for (index, value) in zip(missing, values) {

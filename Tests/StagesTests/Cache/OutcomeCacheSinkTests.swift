@@ -51,6 +51,16 @@ struct OutcomeCacheSinkTests {
         #expect(await sink.layout.lookup([.testing(1)]) == [nil])
     }
 
+    @Test("whose answer does not fit the question is a miss, and told of")
+    func mismatch() async throws {
+        let sink = sink(ScriptedCache())
+        #expect(await sink.layout.lookup([.testing(1), .testing(2)]) == [nil, nil])
+        #expect(
+            log.events.contains {
+                $0.metadata["error"]?.description.contains("[cache-mismatch]") == true
+            })
+    }
+
     @Test(
         "says once that the cache can't be reached, however often it is asked, and when it can again"
     )
@@ -138,6 +148,14 @@ struct OutcomeCacheSinkTests {
         #expect(seen == Array(repeating: "answers foreign_cache_entries 1", count: 3))
         #expect(log.events.map(\.level) == [.warning])
     }
+}
+
+/// A cache that answers one value, whatever it is asked for.
+struct ScriptedCache: Cache {
+    func get(_ keys: [String]) async throws -> [Bytes?] { [nil] }
+    func set(_ entries: [CacheEntry]) async throws {}
+    func probe() async throws {}
+    func close() async {}
 }
 
 /// A cache that fails as often as it is told.

@@ -119,6 +119,18 @@ struct CacheDedupeMemoryTests {
                 keys.dropFirst(3).map { "dedupe:p:s:\($0.text)" }))
     }
 
+    @Test("lets everything go on when the cache's answer does not fit, and tells of it")
+    func mismatch() async throws {
+        let dedupe = deduplicator(ScriptedCache())
+        try await working(dedupe) {
+            let passed = try await dedupe.process(Chunk.testing([1, 2]).chunk)
+            #expect(passed.numbers == [1, 2])
+            passed.acknowledgement.settle(.acknowledged)
+        }
+        let error = log.events.first?.metadata["error"]?.description
+        #expect(error?.contains("[cache-mismatch]") == true)
+    }
+
     @Test("lets everything go on while the cache can't be reached")
     func unreachable() async throws {
         let dedupe = deduplicator(FailingCache())

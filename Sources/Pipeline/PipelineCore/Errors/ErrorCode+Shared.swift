@@ -50,6 +50,9 @@ extension ErrorCode {
         "invalid-resource", .failure,
         "A resource's URL has a part that its connector does not take.",
         remedy: "Correct it; `penstock validate` says where.")
+    public static let cacheMismatch = ErrorCode(
+        "cache-mismatch", .failure, "A cache answered another number of values than it was asked.",
+        remedy: "Correct the cache: it answers each key, in order, a miss included.")
     public static let noManualTrigger = ErrorCode(
         "no-manual-trigger", .failure,
         "The stage's rule has no `manual` trigger, so that a flush would change nothing.",
@@ -139,7 +142,8 @@ extension ErrorCode {
         .addressInUse, .busAuthentication, .busUnavailable, .cacheEntryTooLarge, .cacheUnavailable,
         .cannotListen, .codecMismatch, .conflict, .deadLettersRefused, .dropped, .generationTimeout,
         .generatorMismatch, .invalidArgument, .invalidParameters,
-        .invalidResource, .noManualTrigger, .noThread, .overloaded, .positionMoved, .producerClosed,
+        .cacheMismatch, .invalidResource, .noManualTrigger, .noThread, .overloaded, .positionMoved,
+        .producerClosed,
         .recordTooLarge, .replicasMissing, .shuttingDown, .stateOwned, .stateUnowned, .storeBusy,
         .storeChanged, .storeConflict, .storeConstraint, .storeDamaged, .storeData, .storeFull,
         .storeSchema, .storeUnavailable, .tooLarge, .topicInvalid, .topicMissing, .topicRecreated,

@@ -91,6 +91,21 @@ public protocol Cache: Resource {
     func set(_ entries: [CacheEntry]) async throws
 }
 
+extension Cache {
+    /// As ``get(_:)``, of a cache that may be anybody's.
+    ///
+    /// - Throws: ``PipelineError`` `cache-mismatch`, fatal, when it answers another number of
+    ///   values.
+    public func values(of keys: [String]) async throws -> [Bytes?] {
+        let values = try await get(keys)
+        guard values.count == keys.count else {
+            throw PipelineError.fatal(
+                .cacheMismatch, "the cache answers \(keys.count) keys with \(values.count) values")
+        }
+        return values
+    }
+}
+
 public struct CacheEntry: Sendable {
     public var key: String
     public var value: Bytes

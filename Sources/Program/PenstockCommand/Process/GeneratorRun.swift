@@ -88,7 +88,9 @@ private struct GeneratorMetrics: Sendable {
     /// All are zero from the start.
     init(registry: MetricRegistry) {
         self.registry = registry
-        for metric: MetricDeclaration in [.runs, .cases, .caseErrors, .rows, .failedRuns] {
+        for metric: MetricDeclaration in [
+            .runs, .generatedCases, .caseErrors, .rows, .failedGenerations,
+        ] {
             _ = registry.counter(metric)
         }
     }
@@ -97,12 +99,12 @@ private struct GeneratorMetrics: Sendable {
         switch run {
         case .generated(let cases, let failures, let rowsRead, let took):
             registry.counter(.runs).increment()
-            registry.counter(.cases).increment(by: cases)
+            registry.counter(.generatedCases).increment(by: cases)
             registry.counter(.caseErrors).increment(by: failures)
             if let rowsRead { registry.counter(.rows).increment(by: Int(rowsRead)) }
             registry.histogram(.runSeconds, "generated").observe(took)
         case .failed(let took):
-            registry.counter(.failedRuns).increment()
+            registry.counter(.failedGenerations).increment()
             registry.histogram(.runSeconds, "failed").observe(took)
         }
     }
@@ -111,18 +113,18 @@ private struct GeneratorMetrics: Sendable {
 extension MetricDeclaration {
     /// Those of a process that serves generation.
     static let ofGenerators: [MetricDeclaration] = [
-        runs, cases, caseErrors, rows, failedRuns, runSeconds,
+        runs, generatedCases, caseErrors, rows, failedGenerations, runSeconds,
     ]
 
     fileprivate static let runs = counter(
         "penstock_generator_batches_total", "Batches generated.")
-    fileprivate static let cases = counter(
+    fileprivate static let generatedCases = counter(
         "penstock_generator_cases_total", "Cases answered, errors included.")
     fileprivate static let caseErrors = counter(
         "penstock_generator_case_errors_total", "Cases answered by an error.")
     fileprivate static let rows = counter(
         "penstock_generator_rows_total", "Rows read from the store.")
-    fileprivate static let failedRuns = counter(
+    fileprivate static let failedGenerations = counter(
         "penstock_generator_failed_runs_total", "Runs that failed.")
     fileprivate static let runSeconds = histogram(
         "penstock_generator_run_seconds", "Time of a run.", labels: "outcome", buckets: .run)

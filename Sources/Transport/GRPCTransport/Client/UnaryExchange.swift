@@ -191,7 +191,8 @@ public final class GRPCClientStream: Sendable {
 
 /// Waits for the status of a streaming call.
 ///
-/// `Sendable`: the status is written by the C core before the call is told to have ended, and read after.
+/// `Sendable`: the status is written by the C core before the call is told to have ended, and read
+/// after that.
 private final class StreamEnding: Completion, @unchecked Sendable {
     let status = ReceivedStatus()
     private let call: CallHandle
