@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import stat
 import subprocess
@@ -208,6 +209,17 @@ def test_begun_paused(stack):
     eventually(lambda: operator.view()["open"]["cases"] == 5, "requests are taken in")
     operator("resume")
     eventually(lambda: [b["state"] for b in operator.view()["batches"]] == ["done"], "they are answered")
+    # Once only: not when a reload is undone.
+    create(stack.api(), 1)
+    text = open(path).read()
+    with open(path, "w") as file:
+        file.write(text.replace('"batch"', '"renamed"'))
+    process.send_signal(signal.SIGHUP)
+    eventually(lambda: stack.logged(process, "reload undone: the new files can't run here, the old ones go on"), "undone")
+    stack.ready()
+    with open(path, "w") as file:
+        file.write(text)
+    assert operator.view()["paused"] == []
     stack.stop(process)
 
 
@@ -238,16 +250,37 @@ def test_a_reload_is_answered(stack):
     result = stack.call("reload", f"unix:{place}", check=False)
     assert result.returncode == 1 and "migrate --rename" in result.stderr, result.stderr
     assert attempts(operator, case_id) == ["pending"] and operator.view()["stage"] == "batch"
+    # Nor can this: another process has the API's address.
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        document = json.loads(good)
+        document["resources"]["api"]["url"] = f"grpc://127.0.0.1:{taken.getsockname()[1]}"
+        with open(path, "w") as file:
+            json.dump(document, file)
+        result = stack.call("reload", f"unix:{place}", check=False)
+        assert result.returncode == 1 and "address-in-use" in result.stderr, result.stderr
+    stack.ready()
+    assert attempts(operator, case_id) == ["pending"]
     stack.stop(process)
+    # What is logged last is written before the end.
+    assert stack.logged(process, "stopped"), process.log.read_text()
     result = stack.call("reload", f"unix:{place}", check=False)
     assert result.returncode == 69, result.stderr
 
 
 def test_who_may(embedded):
     path = embedded.write(change=rule)
-    for address in ("0.0.0.0:9000", "[::]:9000", "10.0.0.1:9000", ":9000"):
+    for address in ("0.0.0.0:9000", "[::]:9000", "10.0.0.1:9000", ":9000", "127.evil.example:9000", "127.0.0.1.nip.example:9000"):
         result = embedded.call("run", "--admin-service", address, path, check=False)
         assert result.returncode == 64 and "socket" in result.stderr and "loopback" in result.stderr, result.stderr
+    nowhere = embedded.call("run", "--admin-service", "unix:", path, check=False)
+    assert nowhere.returncode == 64 and "path is missing" in nowhere.stderr, nowhere.stderr
+    # Whatever else has the name is left alone.
+    precious = embedded.folder / "precious"
+    precious.write_text("data")
+    refused = embedded.call("run", "--admin-service", f"unix:{precious}", path, check=False)
+    assert refused.returncode == 69 and precious.read_text() == "data", refused.stderr
     place = embedded.folder / "admin.sock"
     process = embedded.start("--admin-service", f"unix:{place}", path)
     embedded.ready()

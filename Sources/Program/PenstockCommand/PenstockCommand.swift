@@ -1,5 +1,6 @@
 public import CommandLineInterface
 internal import Glibc
+internal import Logging
 public import PipelineCore
 internal import StandardCatalogue
 
@@ -52,6 +53,7 @@ public enum PenstockCommand {
     public static func main(_ arguments: [String], catalogue: Catalogue? = nil) async -> Never {
         StandardOutput.prepare()
         let code = await tree(catalogue ?? .standard).run(arguments, console: .standard)
+        LogStream.standardError.flush()
         _exit(StandardOutput.exitCode(after: code).rawValue)
     }
 }

@@ -139,8 +139,8 @@ public final class LogStream: Sendable {
     /// Writes a line that does not wait.
     fileprivate func writeNow(_ line: [UInt8]) { state.withLock { _ in put(line) } }
 
-    /// Writes everything that waits, for a process that ends.
-    func flush() { state.withLock { flush(&$0) } }
+    /// Writes everything that waits, for a process that ends without exit handlers.
+    public func flush() { state.withLock { flush(&$0) } }
 
     private func flush(_ state: inout State) {
         guard let (lines, leftOut) = state.pace?.takeAll() else { return }
@@ -163,7 +163,6 @@ public final class LogStream: Sendable {
 
     /// Has a thread write what waits, until nothing does.
     private func drain(_ state: inout State) throws {
-        _ = Self.atExit
         _ = try NativeThread(name: "log") { [self] in
             while let rest = self.state.withLock({ state in
                 let rest = writeDue(&state)
@@ -173,10 +172,6 @@ public final class LogStream: Sendable {
         }
         state.isDraining = true
     }
-
-    private static let atExit: Void = {
-        _ = atexit { LogStream.standardError.flush() }
-    }()
 
     /// Writes the line with one `write(2)`, unless the descriptor takes only part of it. What can't
     /// be written is lost: logging never stops what it tells about.

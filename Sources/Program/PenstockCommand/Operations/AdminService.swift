@@ -47,9 +47,10 @@ struct AdminService: Sendable {
         if let objection = GRPCServer.Configuration.objection(to: address) { return objection }
         if address.hasPrefix("unix:") { return nil }
         let host = address[..<(address.lastIndex(of: ":") ?? address.endIndex)]
-        let isLoopback =
-            host == "localhost" || host == "[::1]" || host.hasPrefix("127.")
-        return isLoopback
+        // A name that only looks like an address may be anywhere.
+        let numbers = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+        let isLoopback = numbers.count == 4 && numbers[0] == 127 && !numbers.contains(nil)
+        return isLoopback || host == "localhost" || host == "[::1]"
             ? nil
             : "everybody who reaches it may do everything: it listens on a socket (unix:/run/penstock/admin.sock) or on loopback"
     }

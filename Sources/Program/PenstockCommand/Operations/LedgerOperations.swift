@@ -3,8 +3,8 @@ internal import DryRunReport
 internal import PipelineConfiguration
 internal import PipelineCore
 
-/// What operators do, done on the stage's ledger. Each change is noted there before it is made,
-/// with who asked for it: whoever runs the pipeline logs it.
+/// What operators do, done on the stage's ledger. Each change is noted there with who asked for it:
+/// whoever runs the pipeline logs it.
 struct LedgerOperations: StageOperations {
     let definition: PipelineDefinition
     let stage: String
@@ -39,11 +39,13 @@ struct LedgerOperations: StageOperations {
     }
 
     func cancel(_ ids: [UUID], reason: String) async throws -> Cancellation {
+        let reason = reason.printable
+        let ids = Set(ids).sorted { "\($0)" < "\($1)" }
         let named = ids.prefix(5).map(\.description).joined(separator: ", ")
         let more = ids.count > 5 ? " and \(ids.count - 5) more" : ""
-        try await note(
-            "cancellation of \(ids.count.counting("case", "cases")) (\(named)\(more)): \(reason)")
         let cancelled = try await ledger.end(ids, as: .cancelled, reason: reason)
+        try await note(
+            "cancellation of \(cancelled.counting("case", "cases")) of \(named)\(more): \(reason)")
         let snapshots = try await ledger.snapshots(of: ids)
         var others: [UUID: CaseState?] = [:]
         for id in ids where snapshots[id]?.state != .cancelled {
@@ -53,8 +55,9 @@ struct LedgerOperations: StageOperations {
     }
 
     func replay(batch: Int64) async throws -> BatchReplay {
-        try await note("replay of batch \(batch)")
-        return try await ledger.replay(batch: batch)
+        let replay = try await ledger.replay(batch: batch)
+        try await note("replay of batch \(batch): \(replay.replayed.counting("case", "cases"))")
+        return replay
     }
 
     func flush() async throws {
@@ -64,6 +67,7 @@ struct LedgerOperations: StageOperations {
 
     func pause(_ target: PauseTarget, reason: String) async throws -> [String] {
         let parts = try target.parts(of: definition.stages, in: definition.file)
+        let reason = reason.printable
         try await note("pause of \(parts.spoken.joined(separator: ", ")): \(reason)")
         try await ledger.pause(parts, reason: "\(reason) (\(actor))")
         return parts.spoken
@@ -84,7 +88,6 @@ struct LedgerOperations: StageOperations {
         let all = stored.next.merging(wanted) { $1 }
         let said = wanted.sorted { $0.key < $1.key }
             .map { "\($0.key) = \($0.value) (was \(stored.next[$0.key] ?? 0))" }
-        try await note("positions of \(stored.log): \(said.joined(separator: ", "))")
         // Under another source: whoever still reads from the old ones is fenced.
         try await ledger.restart(LogName(stored.log), after: stored.source, at: all)
         guard let moved = try await ledger.logPositions().last(where: { $0.log == stored.log }),
@@ -93,6 +96,7 @@ struct LedgerOperations: StageOperations {
             throw CommandFailure(
                 .failure, "the positions of \(stored.log) were changed by somebody else meanwhile")
         }
+        try await note("positions of \(stored.log): \(said.joined(separator: ", "))")
         return moved
     }
 
@@ -136,6 +140,17 @@ struct LedgerOperations: StageOperations {
 
     private func note(_ action: String) async throws {
         try await ledger.note(String(action.prefix(2_000)), by: actor)
+    }
+}
+
+extension String {
+    /// Without what a terminal would obey or take for the end of a line, and of a bounded length.
+    fileprivate var printable: String {
+        String(
+            String.UnicodeScalarView(
+                unicodeScalars.prefix(1_000).map {
+                    $0.properties.generalCategory == .control ? " " : $0
+                }))
     }
 }
 

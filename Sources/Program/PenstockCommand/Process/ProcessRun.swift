@@ -28,12 +28,19 @@ struct ProcessRun: Sendable {
     /// Others have run here before, and will again if these can't.
     private let isReload: Bool
 
+    /// Everything is held up before anything is begun.
+    private let beginsPaused: Bool
+
     /// Set when these pipelines shall end: by the process's stop, or for a reload.
     private let end = AsyncEvent()
     private let ready = AsyncEvent()
     private let accepted = AsyncEvent()
 
-    init(_ definitions: [PipelineDefinition], in process: ProcessContext, isReload: Bool) {
+    init(
+        _ definitions: [PipelineDefinition], in process: ProcessContext, isReload: Bool,
+        beginsPaused: Bool
+    ) {
+        self.beginsPaused = beginsPaused
         self.definitions = definitions
         self.process = process
         self.isReload = isReload
@@ -195,7 +202,7 @@ struct ProcessRun: Sendable {
             stop: AsyncEvent(),
             grace: options.service.grace,
             observer: metrics, openWork: stop.openWork)
-        if options.paused, !isReload {
+        if beginsPaused {
             environment.pauseAtStart = ("started with --paused", ProcessEnvironment.user)
         }
         environment.outages = outages
@@ -234,8 +241,8 @@ struct ProcessRun: Sendable {
                     }
                     telling.cancelAll()
                 }
-                // Every input has ended, or it was asked to.
-                if !end.isSet { stop.request() }
+                // Every input has ended, or it was asked to; a failure beside it is told by that.
+                if !end.isSet, !Task.isCancelled { stop.request() }
             }
             try await group.waitForAllOrFirstFailure()
         }

@@ -118,9 +118,13 @@ struct ReloadingRun: Sendable {
             status: { process.monitor.status })
         var definitions = first
         var former: [PipelineDefinition]?
+        var isFirst = true
         while true {
             running.replace(by: definitions)
-            let run = ProcessRun(definitions, in: process, isReload: former != nil)
+            let run = ProcessRun(
+                definitions, in: process, isReload: former != nil,
+                beginsPaused: process.options.paused && isFirst)
+            isFirst = false
             do {
                 let end = try await run.run(reload: { try await reread() }) { accepted(unless: $0) }
                 switch end {

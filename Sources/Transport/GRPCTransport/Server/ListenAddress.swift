@@ -16,6 +16,10 @@ struct ListenAddress {
         self.socketMode = socketMode
         if text.hasPrefix("unix:") {
             endpoint = nil
+            // An empty one would be a socket without a file, which everybody may open.
+            guard text.utf8.count > "unix:".utf8.count else {
+                throw GRPCError(.invalidAddress, "cannot listen on \(text): the path is missing")
+            }
             return
         }
         guard let colon = text.lastIndex(of: ":"),
@@ -224,6 +228,11 @@ extension ListenAddress {
 extension ListenAddress {
     private var path: String { String(text.dropFirst("unix:".count)) }
 
+    private var isSocket: Bool {
+        var status = stat()
+        return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+    }
+
     /// A socket file that nobody listens at, left by a process that was killed, is replaced.
     private func listenOnPath() throws(GRPCError) -> Int32 {
         var place = sockaddr_un()
@@ -257,7 +266,8 @@ extension ListenAddress {
                 unsafe trying(connect, prober) != 0 && errno == ECONNREFUSED
             if prober >= 0 { Glibc.close(prober) }
             errno = EADDRINUSE
-            if isDead {
+            // Whatever else has that name is somebody's.
+            if isDead, isSocket {
                 unsafe unlink(path)
                 failed = unsafe trying(bind, descriptor)
             }
