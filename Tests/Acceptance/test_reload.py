@@ -171,9 +171,14 @@ def test_an_undone_reload_has_one_answer_and_the_next_one_its_own(stack):
         pathlib.Path(path).write_text(right)
         reload(stack, process, port)
         assert (reloads(port, "done"), reloads(port, "undone"), reloads(port, "refused")) == (count, count, 0)
-    told = [event["message"] for event in stack.logged_all(process) if event["message"].startswith("reload")]
-    assert [line for line in told if "goes on" in line or "go on" in line] == 2 * [
-        "reload undone: the new files can't run here, the old ones go on", "reload: goes on with the new files"], told
+
+    def told():
+        lines = [event["message"] for event in stack.logged_all(process) if event["message"].startswith("reload")]
+        return [line for line in lines if "goes on" in line or "go on" in line]
+    # Lines are written two a second.
+    eventually(lambda: len(told()) == 4, "the answers are logged")
+    assert told() == 2 * [
+        "reload undone: the new files can't run here, the old ones go on", "reload: goes on with the new files"]
     assert view(stack, path)["open"]["cases"] == 1, case_id
 
 

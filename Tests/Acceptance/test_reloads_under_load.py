@@ -1,6 +1,6 @@
 """Reloads of every kind while requests come in: nothing is lost, doubled, early or late, and each answer is true.
 
-PENSTOCK_TEST_RELOADS is their number (20 here, 200 in the long form), PENSTOCK_TEST_SEED repeats a run.
+PENSTOCK_TEST_RELOADS is their number (10 here, 200 in the long form), PENSTOCK_TEST_SEED repeats a run.
 """
 
 import collections
@@ -26,7 +26,7 @@ from tcp_proxy import Proxy
 from test_dead_letters import configure_topic, create_topic, metric
 from test_reload import MONTH, accumulate, edit, free_port, view
 
-RELOADS = int(os.environ.get("PENSTOCK_TEST_RELOADS", "20"))
+RELOADS = int(os.environ.get("PENSTOCK_TEST_RELOADS", "10"))
 GRACE = 3
 # What `penstock run --help` states: 5 s of questions, the grace and 2 s, 20 s until the new files are judged.
 BOUND = 5 + GRACE + 2 + 20
