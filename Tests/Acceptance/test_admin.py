@@ -106,6 +106,7 @@ def test_the_intake_is_paused_and_resumed(running):
     assert refused.value.code() == grpc.StatusCode.UNAVAILABLE, refused.value
     assert "paused stage requests: the bus is moved" in refused.value.details(), refused.value
     assert [attempts(operator, case_id) for case_id in ids] == [[], [], []]
+    assert operator("resume", "ready").stderr == "nothing of that is paused\n"
     # What is behind goes on.
     assert operator("resume").returncode == 0
     eventually(lambda: [attempts(operator, case_id) for case_id in ids] == [["pending"]] * 3, "the topic is read on")
@@ -274,6 +275,9 @@ def test_who_may(embedded):
     for address in ("0.0.0.0:9000", "[::]:9000", "10.0.0.1:9000", ":9000", "127.evil.example:9000", "127.0.0.1.nip.example:9000"):
         result = embedded.call("run", "--admin-service", address, path, check=False)
         assert result.returncode == 64 and "socket" in result.stderr and "loopback" in result.stderr, result.stderr
+    for server in ("", "bogus", "unix:", "admin.sock", "grpc://127.0.0.1"):
+        result = embedded.call("batches", "--server", server, "conversion-reports", check=False)
+        assert result.returncode == 64 and "expected unix:PATH or host:port" in result.stderr, result.stderr
     nowhere = embedded.call("run", "--admin-service", "unix:", path, check=False)
     assert nowhere.returncode == 64 and "path is missing" in nowhere.stderr, nowhere.stderr
     # Whatever else has the name is left alone.
@@ -300,6 +304,7 @@ def test_who_may(embedded):
             ("GetCase", {"pipeline": "conversion-reports", "case_id": str(uuid.uuid4())}, "NOT_FOUND"),
             ("CancelCases", {"pipeline": "conversion-reports", "reason": "x"}, "INVALID_ARGUMENT"),
             ("PauseStages", {"pipeline": "conversion-reports"}, "INVALID_ARGUMENT"),
+            ("PauseStages", {"pipeline": "conversion-reports", "reason": "  "}, "INVALID_ARGUMENT"),
             ("SetPositions", {"pipeline": "conversion-reports"}, "INVALID_ARGUMENT")]:
         with pytest.raises(grpc.RpcError) as refused:
             api(method, **fields)

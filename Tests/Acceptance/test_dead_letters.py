@@ -185,6 +185,7 @@ def test_what_its_topic_does_not_take_is_kept_in_the_store_and_replayed(real, tr
     assert [letter["code"] for letter in dead_letters(real, path)] == ["conflict"]
     assert "1" in real.call("dead-letters", "drop", path, "--all").stdout
     assert dead_letters(real, path) == []
+    assert "drop of dead letters: all" in real.call("changes", path).stdout
     real.stop(process)
 
 

@@ -243,6 +243,8 @@ def test_top_shows_one_look_after_the_other(embedded):
     create(embedded.api(), 1)
     looks = embedded.call("top", path, "--count", 3, "--interval", "100ms").stdout.split("\n\n")
     assert len(looks) == 3 and all("1 of 5 waits" in look for look in looks), looks
+    looks = embedded.call("top", path, "--count", 2, "--interval", "100ms", "--format", "json").stdout.splitlines()
+    assert [json.loads(look)["open"]["cases"] for look in looks] == [1, 1], looks
 
 
 def test_what_is_not_there_is_said(embedded):

@@ -27,9 +27,12 @@ private struct BatchesOptions: Settings {
 
 private struct TopOptions: Settings {
     static let summary = "Shows the open batch and the latest batches, again and again."
+    enum Format: String, Choice { case text, json }
+
     let choice: StageChoice
     let interval: Duration
     let count: Int?
+    let format: Format
 
     init(_ field: Fields) {
         choice = StageChoice(field)
@@ -38,6 +41,9 @@ private struct TopOptions: Settings {
             in: .milliseconds(100) ... .seconds(3600))
         count = field.optional(
             "count", "How often; until it is interrupted without.", example: 3, in: 1...)
+        format = field(
+            "format", "How a look is printed; json is an object a line, as `batches` has it.",
+            default: .text)
     }
 }
 
@@ -122,7 +128,10 @@ extension PenstockCommand {
                 var looks = 0
                 while true {
                     let view = try await operations.view(BatchSelection(), limit: 15)
-                    console.out(frame(view, isFirst: looks == 0, on: console))
+                    switch options.format {
+                    case .text: console.out(frame(view, isFirst: looks == 0, on: console))
+                    case .json: console.out(view.json.written(.compact) + "\n")
+                    }
                     looks += 1
                     if let count = options.count, looks >= count { return }
                     try await PipelineClock.system.sleep(for: options.interval)

@@ -78,7 +78,10 @@ extension PenstockCommand {
         ) { options, console in
             try await options.choice.using(catalogue, console) { operations in
                 let parts = try await operations.resume(options.target)
-                console.err("resumed: \(parts.joined(separator: ", "))\n")
+                console.err(
+                    parts.isEmpty
+                        ? "nothing of that is paused\n"
+                        : "resumed: \(parts.joined(separator: ", "))\n")
             }
             return .success
         }

@@ -225,7 +225,8 @@ struct AdminService: Sendable {
         guard let definition = running.first(where: { $0.name == name }) else {
             let names = running.map(\.name).sorted().joined(separator: ", ")
             throw GRPCStatusError(
-                .notFound, "this process runs no pipeline \"\(name)\": it runs \(names)")
+                .notFound,
+                "this process runs no pipeline \"\(name.prefix(100))\": it runs \(names)")
         }
         return definition
     }
@@ -238,8 +239,10 @@ struct AdminService: Sendable {
     }
 
     private static func text(_ text: String, _ field: String) throws(GRPCStatusError) -> String {
-        guard (1...1_000).contains(text.utf8.count) else {
-            throw GRPCStatusError(.invalidArgument, "\(field) has to have 1 to 1,000 bytes")
+        guard (1...1_000).contains(text.utf8.count), text.contains(where: { !$0.isWhitespace })
+        else {
+            throw GRPCStatusError(
+                .invalidArgument, "\(field) has to have 1 to 1,000 bytes, and to say something")
         }
         return text
     }

@@ -75,6 +75,8 @@ struct LedgerOperations: StageOperations {
 
     func resume(_ target: PauseTarget) async throws -> [String] {
         let parts = try target.parts(of: definition.stages, in: definition.file)
+            .intersection(try await ledger.pauses().keys)
+        if parts.isEmpty { return [] }
         try await note("end of the pause of \(parts.spoken.joined(separator: ", "))")
         try await ledger.resume(parts)
         return parts.spoken

@@ -169,6 +169,13 @@ struct AdminClient: Sendable {
     /// - Throws: ``CommandFailure`` `usage` for what is no address.
     init(_ server: String) throws {
         self.server = server
+        let isPort = server.split(separator: ":").last.flatMap { UInt16($0) } != nil
+        guard server.hasPrefix("unix:") ? server.utf8.count > 5 : isPort else {
+            throw CommandFailure(
+                .usage,
+                "\"\(server)\" is no admin service: expected unix:PATH or host:port, as the process's --admin-service says"
+            )
+        }
         do { client = try GRPCClient(target: try ServerTarget.of(server)) } catch let error
             as GRPCError
         {

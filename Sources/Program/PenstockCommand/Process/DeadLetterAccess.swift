@@ -1,4 +1,5 @@
 internal import CommandLineInterface
+internal import DryRunReport
 internal import LocatedJSON
 internal import Logging
 internal import PipelineConfiguration
@@ -20,8 +21,16 @@ struct DeadLetterAccess: Sendable {
         fileprivate var outcomes: [ParkedSelection]
         /// When outcomes were parked.
         fileprivate var parked: (from: Timestamp?, before: Timestamp?) = (nil, nil)
+        /// As it was asked for.
+        fileprivate let text: String
 
         init(_ choice: DeadLetterChoice) {
+            let filters = [
+                choice.stage.map { "of \($0)" }, choice.code.map { "refused for \($0)" },
+                choice.olderThan.map { "older than \($0.spoken)" },
+                choice.newerThan.map { "newer than \($0.spoken)" },
+            ].compactMap { $0 }
+            text = (["all"] + filters).joined(separator: " ")
             let now = PipelineClock.system.timestamp
             var records = DeadLetterSelection(stage: choice.stage, code: choice.code)
             records.keptFrom = choice.newerThan.map { now.advanced(by: .zero - $0) }
@@ -33,6 +42,9 @@ struct DeadLetterAccess: Sendable {
 
         /// - Throws: ``CommandFailure`` `usage` for what is no id.
         init(ids: [String]) throws {
+            text =
+                ids.prefix(5).joined(separator: ", ")
+                + (ids.count > 5 ? " and \(ids.count - 5) more" : "")
             var numbers: [Int64] = []
             var cases: [String: [UUID]] = [:]
             for id in ids {
@@ -145,6 +157,7 @@ struct DeadLetterAccess: Sendable {
 
     /// - Throws: ``CommandFailure`` when some could not be replayed: after all others were.
     func replay(_ selected: Selected) async throws -> Int {
+        try await note("replay of dead letters: \(selected.text)")
         var count = 0
         for ledger in barriers.map(\.barrier.ledger) {
             for selection in try await selections(selected, in: ledger) {
@@ -174,7 +187,15 @@ struct DeadLetterAccess: Sendable {
         return count
     }
 
+    /// Kept by every ledger of the pipeline; a chain without one keeps no changes.
+    private func note(_ action: String) async throws {
+        for barrier in barriers {
+            try await barrier.barrier.ledger.note(action, by: ProcessEnvironment.user)
+        }
+    }
+
     func drop(_ selected: Selected) async throws -> Int {
+        try await note("drop of dead letters: \(selected.text)")
         var count = 0
         for ledger in barriers.map(\.barrier.ledger) {
             for selection in try await selections(selected, in: ledger) {
