@@ -191,6 +191,14 @@ def test_on_a_disk_it_makes_no_file_and_names_who_runs(embedded):
     assert code == 0 and found["bus, store"]["detail"] == "embedded:data/penstock.sqlite: will be created"
     assert snapshot(embedded.folder) == before
     process = embedded.start(path)
+    embedded.ready()
+    seen = []
+
+    def begun():
+        """Whoever has just begun writes where it reads from: until nothing is written any more."""
+        seen.append({name: found for name, found in snapshot(embedded.folder).items() if name != str(process.log)})
+        return len(seen) > 1 and seen[-1] == seen[-2]
+    eventually(begun, "it waits for requests", every=1)
     before = snapshot(embedded.folder)
     code, found = dry_run(embedded, path)
     assert code == 1

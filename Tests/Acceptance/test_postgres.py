@@ -99,7 +99,8 @@ def test_with_few_connections_everything_accepted_is_answered(real, limit):
         said = [e["message"] for e in real.logged_all(process) if "gives this process" in e["message"]]
         # Of more it may never need the one that it can't have.
         assert len(said) == 1 or (limit > 2 and not said), said
-        assert all(f"gives this process {limit} of the 6 connections" in sentence for sentence in said)
+        # One that is being closed counts for the server a moment longer than for us.
+        assert all(re.search(rf"gives this process ({limit - 1}|{limit}) of the 6 connections", sentence) for sentence in said), said
         real.stop(process)
     finally:
         real.environment["PENSTOCK_STORE"] = store
