@@ -1,5 +1,6 @@
 """A stack under test: processes of the program, and what they talk to."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -160,6 +161,22 @@ class Stack:
         assert result.returncode == 0, result.stderr
         return [line.split("\t") for line in result.stdout.splitlines() if line]
 
+    @contextlib.contextmanager
+    def locked(self, table):
+        """A lock that another program keeps: whoever wants the table waits."""
+        process = subprocess.Popen(
+            ["psql", self.environment["PENSTOCK_STORE"], "-X", "-q"], stdin=subprocess.PIPE, text=True)
+        process.stdin.write(f"begin; lock table {table} in access exclusive mode;\n")
+        process.stdin.flush()
+        eventually(lambda: self.sql(
+            f"select 1 from pg_locks where relation = '{table}'::regclass and mode = 'AccessExclusiveLock' and granted"),
+            "the lock")
+        try:
+            yield
+        finally:
+            process.stdin.close()
+            process.wait(LIMIT)
+
     # Kafka, by confluent-kafka
 
     def produce(self, topic, messages, **more):
@@ -176,8 +193,9 @@ class Stack:
             producer.poll(0)
         assert producer.flush(LIMIT) == 0 and not failed, failed
 
-    def consume(self, topic, count=None, settled=None):
-        """Everything in a topic; waits until there are `count` messages or `settled(messages)` is true."""
+    def consume(self, topic, count=None, settled=None, distinct=None):
+        """Everything in a topic; waits until there are `count` messages, or as many for which `distinct` answers different
+        values where some may have been written twice, or until `settled(messages)` is true."""
         consumer = confluent_kafka.Consumer({
             "bootstrap.servers": self.kafka, "group.id": f"reader-{uuid.uuid4()}",
             "auto.offset.reset": "earliest", "enable.auto.commit": False})
@@ -188,7 +206,9 @@ class Stack:
             for message in consumer.consume(1000, 0.2):
                 if not message.error():
                     messages.append(message)
-            return settled(messages) if settled else len(messages) >= (count or 0)
+            if settled:
+                return settled(messages)
+            return len(set(map(distinct, messages)) if distinct else messages) >= (count or 0)
 
         try:
             eventually(enough, f"{count} messages in {topic}", every=0)

@@ -130,7 +130,10 @@ def test_names_of_one_address_share_its_connections(real):
     wanted = requests(events, 300, seed=7)
     real.produce("report-requests", [(None, json.dumps(r).encode(), []) for r in wanted])
     eventually(lambda: count() and real.sql("select count(*) from penstock.cases") == [["300"]], "all are accepted", every=0)
-    real.call("flush", path, "batch")
+    # As long as the events are locked, the connection that wants them is there to be seen.
+    with real.locked("conversion.events"):
+        real.call("flush", path, "batch")
+        eventually(lambda: count() and "events" in seen, "the events are asked for", every=0)
     eventually(lambda: count() and real.sql("select count(*) from penstock.outcomes") == [["300"]], "all are answered", every=0)
     assert seen == {"ledger", "events"}
     assert max(counts) <= 3, max(counts)

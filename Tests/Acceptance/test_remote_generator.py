@@ -64,7 +64,7 @@ def answered_right(stack, api, wanted, events):
     count = str(len(wanted))
     assert stack.sql("select count(*), count(distinct case_no) from penstock.outcomes") == [[count, count]]
     seen = {}
-    for announced in stack.consume("report-ready", count=len(wanted)):
+    for announced in stack.consume("report-ready", count=len(wanted), distinct=lambda m: m.key()):
         body = json.loads(announced.value())
         assert seen.setdefault(body["case_id"], announced.value()) == announced.value()
         check(body["report"], next(r for r in wanted if r["case_id"] == body["case_id"]), events)

@@ -19,7 +19,7 @@ from events import requests
 from postgres_servers import AS_POSTGRES, PostgresPair
 from stack import LIMIT, PENSTOCK, Reflected, eventually, free_port
 from test_real import sample
-from test_stop import idle, listening, locked, paused
+from test_stop import idle, listening, paused
 
 
 def create(api, request):
@@ -44,7 +44,7 @@ def test_a_create_on_a_locked_store_is_answered_within_two_seconds_and_may_be_re
     real.ready()
     api = real.api()
     request = requests(events, 1, seed=41)[0]
-    with locked(real, "penstock.cases"):
+    with real.locked("penstock.cases"):
         refused, took = create(api, request)
         assert refused.code() == grpc.StatusCode.UNAVAILABLE and took < 2, (refused, took)
         assert "is not known: repeat it with the same case_id" in refused.details()

@@ -22,22 +22,6 @@ FORCED = 70
 
 
 @contextlib.contextmanager
-def locked(stack, table):
-    """A lock that another program keeps."""
-    process = subprocess.Popen(
-        ["psql", stack.environment["PENSTOCK_STORE"], "-X", "-q"], stdin=subprocess.PIPE, text=True)
-    process.stdin.write(f"begin; lock table {table} in access exclusive mode;\n")
-    process.stdin.flush()
-    eventually(lambda: stack.sql(
-        f"select 1 from pg_locks where relation = '{table}'::regclass and mode = 'AccessExclusiveLock' and granted"), "the lock")
-    try:
-        yield
-    finally:
-        process.stdin.close()
-        process.wait(LIMIT)
-
-
-@contextlib.contextmanager
 def paused(*pids):
     """Processes that keep their sockets and do nothing."""
     for pid in pids:
@@ -101,7 +85,7 @@ def test_a_call_that_waits_for_a_locked_table_keeps_nobody(real):
     events = sample(real)
     process = real.start("--grace", f"{GRACE}s", real.write())
     real.ready()
-    with locked(real, "penstock.cases"):
+    with real.locked("penstock.cases"):
         call = waiting(real, requests(events, 1, seed=31)[0])
         assert ended(process) == 0
         assert call.code() == grpc.StatusCode.UNAVAILABLE, call
@@ -125,7 +109,7 @@ def test_a_second_pipeline_that_hangs_keeps_nobody(real):
     sample(real)
     reports, counted = real.write(), real.write("conversion-events")
     process = real.start("--grace", f"{GRACE}s", reports, counted)
-    with locked(real, "conversion.events"):
+    with real.locked("conversion.events"):
         real.produce("conversion-events", [(
             b"p", b'{"event_id": "6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11", "kind": "VIEW", "product_id": "p",'
                   b' "occurred_at": "2026-10-01T00:00:00Z"}', [])])
@@ -222,7 +206,7 @@ def test_a_generation_that_outlasts_the_grace_is_handed_back_at_once(real):
     path = real.write(change=seal(1))
     process = real.start("--grace", f"{GRACE}s", path)
     api = real.api()
-    with locked(real, "conversion.events"), locked(real, "conversion.rollup_day"):
+    with real.locked("conversion.events"), real.locked("conversion.rollup_day"):
         request = requests(events, 1, seed=36)[0]
         api("CreateReport", request=request)
         eventually(lambda: real.sql("select 1 from penstock.batches where lease_until is not null"), "the batch is claimed")
@@ -258,7 +242,7 @@ def test_a_second_signal_ends_it_at_once(real):
     events = sample(real)
     process = real.start("--grace", "60s", real.write())
     real.ready()
-    with locked(real, "penstock.cases"):
+    with real.locked("penstock.cases"):
         request = requests(events, 1, seed=37)[0]
         real.produce("report-requests", [(request["case_id"].encode(), json.dumps(request).encode(), [])])
         eventually(lambda: real.sql("select 1 from pg_locks where not granted"), "the record waits")
