@@ -200,7 +200,6 @@ struct CachedOutcomes: OutcomeCache {
     func store(_ outcomes: [Outcome]) async {
         do {
             _ = try await write(outcomes, for: min(timeToLive, Self.putBackTimeToLive))
-            outage.succeeded()
         } catch {
             note(error)
         }
@@ -230,7 +229,10 @@ struct CachedOutcomes: OutcomeCache {
                     refused.append(OutcomeRefusal(outcome, error))
                 }
             }
-            if !entries.isEmpty { try await cache.set(entries) }
+            if !entries.isEmpty {
+                try await cache.set(entries)
+                outage.succeeded()
+            }
             rest = rest.dropFirst(Self.batchSize)
         }
         return refused

@@ -26,7 +26,7 @@ struct ProcessContext: Sendable {
         self.options = options
         self.logger = logger
         self.stop = stop
-        outages = Outages(clock: .system, logger: logger)
+        outages = Outages(clock: .system, logger: logger, metrics: registry)
     }
 
     /// Gives the services of a run the addresses of the run before, so that no caller is turned
