@@ -44,6 +44,7 @@ final class Listener: Sendable {
         keepaliveTimeout = configuration.keepaliveTimeout
         connections = try Connections(
             limit: min(configuration.maxConnections, Self.affordableConnections),
+            leastIdle: configuration.leastIdle,
             handshakeTimeout: configuration.handshakeTimeout)
         let listening =
             if let kept = kept?.take(for: address) { kept } else {
