@@ -66,6 +66,7 @@ struct LedgerOperations: StageOperations {
     }
 
     func pause(_ target: PauseTarget, reason: String) async throws -> [String] {
+        try target.refuseContradiction()
         let parts = try target.parts(of: definition.stages, in: definition.file)
         let reason = reason.printable
         try await note("pause of \(parts.spoken.joined(separator: ", ")): \(reason)")
