@@ -271,6 +271,14 @@ extension EmbeddedStore: LogInspection, PositionInspection {
         }
     }
 
+    func logName(of topic: String, timeout: Duration) async throws -> LogName? {
+        try await looking { try EmbeddedBus.logName(of: topic, $0) }
+    }
+
+    func extent(of topic: String, timeout: Duration) async throws -> LogExtent? {
+        try await looking { try EmbeddedBus.extent(of: topic, $0) }
+    }
+
     func storedPositions(
         of log: LogName, pipeline: String, timeout: Duration
     ) async throws -> StoredPositions? {
