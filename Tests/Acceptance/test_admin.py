@@ -5,10 +5,13 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import uuid
 
+import confluent_kafka
+import confluent_kafka.admin
 import grpc
 import pytest
 
@@ -160,6 +163,44 @@ def test_positions(running):
     eventually(lambda: sum(positions().values()) == 5, "all is read")
     said = operator("changes").stdout
     assert f"{partition} = {target} (was {before[partition]})" in said, said
+
+
+def drop_first(stack):
+    """What retention does: the first record of the topic's first partition goes."""
+    topic = stack.topic("report-requests")
+    if stack.kafka:
+        admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": stack.kafka})
+        for result in admin.delete_records([confluent_kafka.TopicPartition(topic, 0, 1)]).values():
+            result.result(LIMIT)
+        return
+    with sqlite3.connect(stack.folder / "data" / "penstock.sqlite", timeout=LIMIT) as bus:
+        bus.execute(
+            "delete from bus_messages where message_no = (select min(message_no) from bus_messages m"
+            " join bus_partitions p on p.partition_no = m.message_no >> 40 join bus_topics t using (topic_no)"
+            " where t.name = ?)", (topic,))
+
+
+def test_positions_that_would_strand_an_input_are_refused(running):
+    stack, process, operator = running
+    topic, ids = stack.topic("report-requests"), [str(uuid.uuid4()) for _ in range(3)]
+    put(stack, process, ids)
+    eventually(lambda: [attempts(operator, case_id) for case_id in ids] == [["pending"]] * 3, "three are taken in")
+    for arguments in (("pause --intake", "ready"), ("pause --intake", "requests", "ready")):
+        refused = operator(*arguments, check=False)
+        assert refused.returncode == 64 and "--intake is for a pause of everything" in refused.stderr, refused.stderr
+    assert operator.view()["paused"] == []
+    operator("pause --intake")
+    before = operator("positions get").stdout
+    drop_first(stack)
+    for offset, words in [(4, "and ends at 3: 4 lies beyond that"), (0, "0 lies before that, and what was there is gone")]:
+        refused = operator("positions set", topic, f"0={offset}", check=False)
+        assert refused.returncode == 64, refused.stderr
+        assert "holds the offsets 1 to 2" in refused.stderr and words in refused.stderr, refused.stderr
+    assert operator("positions get").stdout == before
+    for offset in (3, 1):
+        operator("positions set", topic, f"0={offset}")
+    operator("resume")
+    eventually(lambda: operator("positions get").stdout == before, "it is read again from the first record that is there")
 
 
 def test_cases_and_flushes(running):

@@ -14,6 +14,7 @@ from events import check, requests
 from stack import eventually
 from test_dry_run import dry_run
 from test_embedded import create, sample, wait
+from test_positions import pipeline
 from test_real import message, sample as sample_real
 
 
@@ -104,6 +105,62 @@ def test_a_stage_of_another_name_is_refused_until_its_state_is_moved(stack):
         stack, events, stack.write(change=manual), lambda: stack.write(change=named("conversion-reports", batch="collect")),
         "conversion-reports/batch=conversion-reports/collect",
         ["conversion-reports/batch", "--rename conversion-reports/batch=conversion-reports/collect"])
+
+
+def answered(stack, path, cases):
+    for request in cases:
+        stack.api()("CreateReport", request=request)
+    stack.call("flush", path, "batch")
+    for request in cases:
+        wait(stack, request)
+
+
+def test_a_stage_with_nothing_open_is_refused_under_another_name_too(stack):
+    """What it has read and answered would be read and answered again."""
+    events = sample_real(stack) if stack.kafka else sample(stack)
+    path = stack.write(change=manual)
+    process = stack.start(path)
+    cases = requests(events, 2, seed=31)
+    answered(stack, path, cases)
+    stack.write(change=named("conversion-reports", batch="collect"))
+    process.send_signal(signal.SIGHUP)
+    [told] = eventually(lambda: [e for e in stack.logged_all(process) if e["message"].startswith("reload undone")], "it is refused")
+    wanted = ["conversion-reports/batch", "would be answered again", "--rename conversion-reports/batch=conversion-reports/collect",
+              "--abandon conversion-reports/batch"]
+    assert all(text in told["metadata"]["error"] for text in wanted), told
+    stack.ready()
+    stack.stop(process)
+    refused(stack, path, *wanted)
+    moved = stack.call("migrate", "--rename", "conversion-reports/batch=conversion-reports/collect", path).stderr
+    assert "conversion-reports/batch is conversion-reports/collect now" in moved, moved
+    process = stack.start(path)
+    for request in cases:
+        check(wait(stack, request), request, events)
+    stack.stop(process)
+    # Back, but as a stage that begins anew.
+    stack.write(change=manual)
+    for more, code, text in [([], 64, "would end"), (["--yes"], 0, "ended")]:
+        result = stack.call("migrate", "--abandon", "conversion-reports/collect", *more, path, check=False)
+        assert result.returncode == code, result.stderr
+        assert f"{text} conversion-reports/collect: the memory of what it has read and answered" in result.stderr, result.stderr
+    process = stack.start(path)
+    stack.stop(process)
+
+
+def test_a_stage_that_reads_another_bus_or_topic_is_no_renamed_one(embedded):
+    def accept(stage, bus, topic):
+        return pipeline(embedded, "accept", {"bus": f"embedded:{bus}.sqlite", "store": "embedded:store.sqlite"}, [
+            {"id": "in", "type": "ingest", "codec": "report-request",
+             "from": [{"resource": "bus", "topic": topic, "create": {"partitions": 1}}]},
+            {"id": stage, "type": "accumulate", "store": "store", "trigger": {"max_age": "12h"}},
+            {"id": "reports", "type": "generate", "generator": "conversion", "store": "store"}])
+
+    embedded.stop(embedded.start(accept("batch", "a", "requests"), serving=False))
+    embedded.stop(embedded.start(accept("batch", "b", "other"), serving=False))
+    result = embedded.call("run", accept("collect", "a", "requests"), check=False)
+    assert result.returncode == 69 and "--rename accept/batch=accept/collect" in result.stderr, result.stderr
+    for stage, bus, topic in [("collect", "b", "requests"), ("gather", "a", "new")]:
+        embedded.stop(embedded.start(accept(stage, bus, topic), serving=False))
 
 
 def test_a_pipeline_and_its_stage_of_other_names_in_postgres(real):

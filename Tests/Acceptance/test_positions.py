@@ -7,8 +7,11 @@ import subprocess
 import uuid
 
 import confluent_kafka
+import pytest
 
-from stack import eventually
+from stack import eventually, free_port
+from test_admin import Operator, begun, put
+from test_outages import http
 
 KAFKA_TOPICS = os.path.join(os.environ.get("KAFKA_HOME", "/opt/kafka"), "bin", "kafka-topics.sh")
 
@@ -267,3 +270,71 @@ def test_a_dry_run_says_that_a_topic_was_made_anew(real):
         after = real.call("dry-run", file, "--arrivals", "uniform 10/h for 1h", check=False)
         assert after.returncode == 1, after.stdout
         assert "is not the log that was read" in after.stdout and "on_new_topic" in after.stdout
+
+
+@pytest.fixture(params=["embedded", "real"])
+def stack(request):
+    return request.getfixturevalue(request.param)
+
+
+def offsets(operator):
+    return [json.loads(line)["offset"] for line in operator("positions get --format json").stdout.splitlines()]
+
+
+def test_an_input_that_stands_still_shows_and_goes_on_where_it_is_set_to(stack):
+    port = free_port()
+    path, process = begun(stack)
+    operator, topic = Operator(stack, path), stack.topic("report-requests")
+    put(stack, process, [str(uuid.uuid4()) for _ in range(3)])
+    eventually(lambda: offsets(operator) == [3], "three are taken in")
+    stack.stop(process)
+    # As an earlier version let somebody set it.
+    if stack.kafka:
+        stack.sql("update penstock.positions set next_offset = 50")
+    else:
+        with sqlite3.connect(stack.folder / "data" / "penstock.sqlite") as store:
+            store.execute("update ledger_positions set next_offset = 50")
+    process = stack.start("--admin", f"127.0.0.1:{port}", path)
+
+    def told(code, text):
+        found, said = http(port, "/readyz?verbose")
+        return found == code and text in said
+
+    eventually(lambda: told(503, f"{topic} is not the log that was read: partition 0 was read up to offset 50"), "it shows")
+    assert "stage requests, input 1 is not read" in http(port, "/readyz")[1]
+    operator("pause --intake")
+    operator("positions set", topic, "0=1")
+    operator("resume")
+    eventually(lambda: offsets(operator) == [3], "it is read on")
+    eventually(lambda: told(200, "ok  conversion-reports"), "it is ready")
+    stack.stop(process)
+
+
+def test_a_file_that_was_read_is_read_again_from_where_a_line_begins(stack):
+    lines = requests(3)
+    (stack.folder / "in").mkdir()
+    (stack.folder / "in" / "requests.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    length = len(lines[0]) + 1
+    path = pipeline(stack, "accept", {
+        "lines": "file:in/requests.jsonl", "store": stack.environment.get("PENSTOCK_STORE", "embedded:store.sqlite")}, [
+        {"id": "in", "type": "ingest", "codec": "report-request", "from": [{"resource": "lines"}]},
+        {"id": "batch", "type": "accumulate", "store": "store", "trigger": {"max_age": "12h"}, "poll": "100ms"},
+        {"id": "reports", "type": "generate", "generator": "conversion", "store": "store"}])
+    stack.call("migrate", path)
+    process = stack.start(path, serving=False)
+    operator = Operator(stack, path)
+    eventually(lambda: offsets(operator) == [3 * length], "all is read")
+    operator("pause --intake")
+    for name in ("requests.jsonl", "in/requests.jsonl", "file:in/requests.jsonl"):
+        refused = operator("positions set", name, f"0={length + 5}", check=False)
+        assert refused.returncode == 64, refused.stderr
+        assert f"in the middle of a line: the nearest lines begin at {length} and {2 * length}" in refused.stderr, refused.stderr
+    refused = operator("positions set", "requests.jsonl", f"0={3 * length + 1}", check=False)
+    assert refused.returncode == 64 and f"has {3 * length} bytes" in refused.stderr, refused.stderr
+    with open(stack.folder / "in" / "requests.jsonl", "a") as file:
+        file.write(requests(1)[0] + "\n")
+    operator("positions set", "requests.jsonl", "0=0")
+    operator("resume")
+    eventually(lambda: offsets(operator) == [4 * length], "it is read again, and what was added since")
+    assert json.loads(operator("batches --format json").stdout)["open"]["cases"] == 4
+    stack.stop(process)

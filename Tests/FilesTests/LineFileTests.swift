@@ -54,6 +54,27 @@ final class LineFileTests {
         #expect(again.map(\.next) == [14])
     }
 
+    @Test("says where lines begin when it is to be read from somewhere else")
+    func places() async throws {
+        let file = try file("one\ntwo\nthree")
+        for offset in [0, 4, 8, 13] as [Int64] {
+            #expect(try await file.objection(toReadingFrom: offset) == nil)
+        }
+        for (offset, words) in [
+            (5, "in the middle of a line: the nearest lines begin at 4 and 8"),
+            (3, "in the middle of a line: the nearest lines begin at 0 and 4"),
+            (9, "in the middle of a line: that line begins at 8, and the file ends at 13"),
+            (14, "has 13 bytes: byte 14 lies beyond its end"),
+        ] as [(Int64, String)] {
+            #expect(try await file.objection(toReadingFrom: offset)?.hasSuffix(words) == true)
+        }
+        let long = String(repeating: "x", count: 200_000)
+        let other = try self.file("\(long)\n\(long)\n\(long)\n", "long.jsonl")
+        #expect(
+            try await other.objection(toReadingFrom: 300_000)?.contains("200001 and 400002")
+                == true)
+    }
+
     @Test("hands out lines of any length up to the limit, however little is read at once")
     func longLines() async throws {
         let long = String(repeating: "x", count: 300_000)

@@ -226,6 +226,50 @@ struct StateNamesTests {
         }
     }
 
+    @Test(
+        "What a stage has read is not read again under another name, unless it is forgotten",
+        arguments: Kind.allCases)
+    func nothingOpen(_ kind: Kind) async throws {
+        try await with(kind) { provider in
+            let old = try ledger(provider, "p")
+            try await old.register()
+            _ = try await old.positions(of: "requests", initial: [0: 7])
+            for (pipeline, stage) in [("p", "collect"), ("q", "batch")] {
+                let new = try ledger(provider, pipeline, stage)
+                let error = await refusal { try await new.register() }
+                #expect(error?.code == "state-unowned")
+                #expect(error?.message.contains("positions in requests") == true)
+                try await ledger(provider, pipeline, "other-\(stage)", inputs: ["others"])
+                    .register()
+            }
+            let moved = try await provider.rename(
+                .init(pipeline: "p", part: "batch"), to: .init(pipeline: "p", part: "collect"))
+            #expect(moved == ["p/batch is p/collect now"])
+            let renamed = try ledger(provider, "p", "collect")
+            try await renamed.register()
+            #expect(try await renamed.positions(of: "requests", initial: [0: 0]) == [0: 7])
+
+            let name = StateName(pipeline: "p", part: "collect")
+            let own = StateOwner(pipeline: "p", stage: "collect")
+            #expect(
+                try await provider.abandon(
+                    name, besides: [own], reason: "given up", isTrial: false
+                ).isEmpty)
+            let begun = try ledger(provider, "p", "anew")
+            for isTrial in [true, false] {
+                #expect(await refusal { try await begun.register() } != nil)
+                #expect(
+                    try await provider.abandon(name, reason: "given up", isTrial: isTrial) == [
+                        "p/collect: the memory of what it has read and answered"
+                    ])
+            }
+            #expect(
+                try await provider.abandon(name, reason: "given up", isTrial: false).isEmpty)
+            try await begun.register()
+            #expect(try await begun.positions(of: "requests", initial: [0: 0]) == [0: 0])
+        }
+    }
+
     @Test("Two pipelines that read the same are let in by naming both", arguments: Kind.allCases)
     func both(_ kind: Kind) async throws {
         try await with(kind) { provider in

@@ -78,6 +78,60 @@ struct StateOwnershipTests {
             objections(owner("q", servesCallers: true), stored: state("p", sources: [])).count == 1)
     }
 
+    /// Everything it has taken in is answered and delivered.
+    private func done(
+        _ pipeline: String, _ stage: String = "batch", sources: Set<String> = ["kafka:abc/requests"]
+    ) -> StageState {
+        StageState(pipeline: pipeline, stage: stage, sources: sources, hasHistory: true)
+    }
+
+    @Test(
+        "is missed with nothing open, too, when a new stage is going to read what another one has read",
+        arguments: ["requests", "kafka:abc/requests"])
+    func history(input: String) {
+        let found = objections(owner("p", "collect", inputs: [input]), stored: done("p"))
+        #expect(found.count == 1)
+        #expect(found.first?.problem.contains("what p/batch has answered") == true)
+        #expect(found.first?.problem.contains("positions in kafka:abc/requests") == true)
+        #expect(
+            found.first?.remedy.contains("`penstock migrate --rename p/batch=p/collect`") == true)
+        #expect(found.first?.remedy.contains("`--abandon p/batch`") == true)
+        let pipeline = objections(owner("q", inputs: [input]), stored: done("p"))
+        #expect(pipeline.first?.remedy.contains("--rename p=q") == true)
+        // Of an earlier version.
+        #expect(
+            objections(owner("q", inputs: [input]), stored: done("p", sources: ["requests"]))
+                .count == 1)
+    }
+
+    @Test("is missed with nothing open when a pipeline's callers are answered by another stage")
+    func callers() {
+        let new = owner("p", "collect", inputs: [], servesCallers: true)
+        #expect(objections(new, stored: done("p", sources: [])).count == 1)
+        // Another pipeline has other callers.
+        #expect(objections(new, stored: done("q", sources: [])).isEmpty)
+    }
+
+    @Test("is nobody else's business while nothing is open and no stage begins anew in its place")
+    func noRenaming() {
+        // It has its own: whatever was taken away, or reads another topic now.
+        #expect(objections(owner("p", inputs: ["others"]), stored: done("p")).isEmpty)
+        #expect(
+            objections(owner("p"), stored: done("p"), done("p", "second"), done("q")).isEmpty)
+        // Another topic, another bus.
+        #expect(objections(owner("p", "new", inputs: ["others"]), stored: done("p")).isEmpty)
+        #expect(
+            objections(owner("p", "new", inputs: ["kafka:xyz/requests"]), stored: done("p"))
+                .isEmpty)
+        // Beside the old one.
+        #expect(objections(owner("p", "new"), owner("p"), stored: done("p")).isEmpty)
+        #expect(objections(owner("q"), stored: done("p"), done("q", sources: [])).isEmpty)
+        #expect(objections(owner("q"), stored: done("p"), isExclusive: true).count == 1)
+        #expect(
+            objections(owner("q", inputs: ["others"]), stored: done("p"), isExclusive: true)
+                .isEmpty)
+    }
+
     @Test("is missed whatever it is where nobody else can be at work")
     func exclusive() {
         let found = objections(

@@ -110,3 +110,34 @@ struct LogContinuityTests {
                 == digests[3].digest)
     }
 }
+
+@Suite("What a log holds")
+struct LogExtentTests {
+    private let extent = LogExtent(
+        log: LogName("kafka:abc/requests"), ranges: [0: 2..<5, 1: 7..<7, 2: 0..<0])
+
+    @Test("can be read from its first record to its end", arguments: [2, 3, 5] as [Int64])
+    func readable(offset: Int64) {
+        #expect(extent.objection(to: offset, in: 0) == nil)
+        #expect(extent.objection(to: 7, in: 1) == nil)
+        #expect(extent.objection(to: 0, in: 2) == nil)
+    }
+
+    @Test("says what there is instead")
+    func unreadable() {
+        #expect(
+            extent.objection(to: 6, in: 0)
+                == "partition 0 of kafka:abc/requests holds the offsets 2 to 4, and ends at 5: 6 lies beyond that"
+        )
+        #expect(
+            extent.objection(to: 1, in: 0)?.hasSuffix(
+                ": 1 lies before that, and what was there is gone") == true)
+        #expect(
+            extent.objection(to: 6, in: 1)
+                == "partition 1 of kafka:abc/requests holds no record, and ends at offset 7: 6 lies before that, and what was there is gone"
+        )
+        #expect(
+            extent.objection(to: 0, in: 3)
+                == "kafka:abc/requests has no partition 3 any more")
+    }
+}

@@ -49,6 +49,26 @@ struct IntakeGateTests {
         }
     }
 
+    @Test(
+        "reads an input that has ended again once positions were set, also between two looks",
+        arguments: [true, false])
+    func endedInput(besideOthers: Bool) async throws {
+        // What waits keeps the pipeline, whatever has ended.
+        ledger.seal([7])
+        let runs = Journal<Void>()
+        let ending = ScriptedSource { outlet in
+            runs.note(())
+            try await outlet.send(Chunk.testing([runs.count]).chunk)
+        }
+        let before = besideOthers ? 2 : 1
+        try await running(besideOthers ? [ending, source(9)] : [ending]) { _ in
+            try await world.advance(by: .seconds(1)) { ledger.accepted.count == before }
+            try await ledger.note("positions of requests: 0 = 0 (was 1)", by: "ann@a")
+            try await world.advance(by: .seconds(1)) { ledger.accepted.count == before + 1 }
+        }
+        #expect(runs.count == 2)
+    }
+
     @Test("leaves other stages' intake alone")
     func others() async throws {
         try await ledger.pause([.intake("other"), .sealing], reason: "")

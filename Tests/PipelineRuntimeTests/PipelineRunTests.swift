@@ -191,6 +191,44 @@ struct PipelineRunTests {
         #expect(sink.batches.count == 1)
     }
 
+    @Test("tells of an input that is not read, until there is a record of it again")
+    func standingInput() async throws {
+        let (world, ledger, isHealed) = (RunningPipeline(), FakeLedger(), AsyncEvent())
+        let source = ScriptedSource { outlet in
+            guard isHealed.isSet else {
+                throw PipelineError.retryable("topic-recreated", "another log")
+            }
+            try await outlet.send(Chunk.testing([1]).chunk)
+            do { try await AsyncEvent().wait() } catch is CancellationError {}
+        }
+        let run = world.run(world.graph(sources: [source], ledger: ledger))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await run.run() }
+            try await world.advance(by: .seconds(1)) {
+                run.problem?.contains("stage in, input 1 is not read: another log") == true
+            }
+            isHealed.set()
+            try await world.advance(by: .seconds(1)) { run.problem == nil }
+            try await world.advance(by: .seconds(1)) { ledger.accepted.count == 1 }
+            run.stop()
+            try await group.waitForAll()
+        }
+    }
+
+    @Test("leaves an input whose bus is away to the bus's own probe")
+    func awayInput() {
+        let condition = RunCondition()
+        let time = ManualClock()
+        condition.prepared()
+        let away = PipelineError.retryable("bus-unavailable", "no broker")
+        condition.input("a", standsStillFor: away.of(Backend(.bus, "Kafka at b")))
+        #expect(condition.problem(at: time.now) == nil)
+        condition.input("a", standsStillFor: away)
+        #expect(condition.problem(at: time.now)?.contains("no broker") == true)
+        condition.input("a", standsStillFor: nil)
+        #expect(condition.problem(at: time.now) == nil)
+    }
+
     @Test("tells of a failure while it is tried again, and for a while after the last try")
     func condition() {
         let condition = RunCondition()

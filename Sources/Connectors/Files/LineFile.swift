@@ -56,6 +56,25 @@ public final class LineFile: LineInput, LineOutput {
         }
     }
 
+    /// Looks at the file that has the name now.
+    public func objection(toReadingFrom offset: Int64) async throws -> String? {
+        try await worker.run { [self] in
+            let file = try FileHandle(path: path, flags: O_RDONLY)
+            let size = try file.size
+            if offset > size {
+                return "\(name) has \(size) bytes: byte \(offset) lies beyond its end"
+            }
+            guard let (before, after) = try file.lineBeginnings(around: offset, of: size) else {
+                return nil
+            }
+            let begin =
+                after < size
+                ? "the nearest lines begin at \(before) and \(after)"
+                : "that line begins at \(before), and the file ends at \(size)"
+            return "byte \(offset) of \(name) lies in the middle of a line: \(begin)"
+        }
+    }
+
     /// A file of another number (device and inode) has the name, or this one has been cut.
     public func isFollowed() async throws -> Bool {
         try await worker.run { [self] in
@@ -131,6 +150,36 @@ extension FileHandle {
         if size < seen { return "it was read up to byte \(seen) and has \(size)" }
         guard let witness, try self.witness(at: witness.offset) != witness else { return nil }
         return "its first \(witness.offset) bytes are others than those that were read"
+    }
+}
+
+extension FileHandle {
+    /// The last beginning of a line before an offset and the first one behind it, or the end;
+    /// `nil` where the offset is one itself.
+    fileprivate func lineBeginnings(
+        around offset: Int64, of size: Int64
+    ) throws -> (before: Int64, after: Int64)? {
+        let block: Int64 = 64 << 10
+        if offset <= 0 || offset == size { return nil }
+        if try read(offset - 1..<offset) == [0x0A] { return nil }
+        var (before, after) = (offset, offset)
+        while before > 0 {
+            let start = max(0, before - block)
+            if let end = try read(start..<before).lastIndex(of: 0x0A) {
+                before = start + Int64(end) + 1
+                break
+            }
+            before = start
+        }
+        while after < size {
+            let end = min(size, after + block)
+            if let index = try read(after..<end).firstIndex(of: 0x0A) {
+                after += Int64(index) + 1
+                break
+            }
+            after = end
+        }
+        return (before, after)
     }
 }
 

@@ -101,14 +101,28 @@ extension KafkaBus: LogInspection {
         in topic: String, timeout: Duration,
         to stored: @Sendable (LogName) async throws -> StoredPositions?
     ) async throws -> LogContradiction? {
-        let inspection: @Sendable () throws -> KafkaInspection = { [settings, log, clock] in
-            try KafkaInspection(settings, log, clock, timeout: timeout)
-        }
-        let name = try await blocking { try inspection().logName(of: topic) }
+        let name = try await logName(of: topic, timeout: timeout)
         guard let name, let positions = try await stored(name) else { return nil }
-        return try await blocking { [settings, log] in
-            let probe = try LogProbe(settings, log)
-            return try inspection().contradiction(in: topic, to: positions, probe)
+        return try await inspecting(within: timeout) { [settings, log] in
+            try $0.contradiction(in: topic, to: positions, LogProbe(settings, log))
+        }
+    }
+
+    public func logName(of topic: String, timeout: Duration) async throws -> LogName? {
+        try await inspecting(within: timeout) { try $0.logName(of: topic) }
+    }
+
+    public func extent(of topic: String, timeout: Duration) async throws -> LogExtent? {
+        try await inspecting(within: timeout) { try $0.extent(of: topic) }
+    }
+
+    private func inspecting<Result: Sendable>(
+        within timeout: Duration, _ body: @escaping @Sendable (KafkaInspection) throws -> Result
+    ) async throws -> Result {
+        try await settings.blaming {
+            try await blocking { [settings, log, clock] in
+                try body(KafkaInspection(settings, log, clock, timeout: timeout))
+            }
         }
     }
 }

@@ -110,7 +110,7 @@ extension LedgerNeed {
 /// the same on all.
 public protocol StateTables {
     /// A stage's key in them.
-    associatedtype Key: Sendable
+    associatedtype Key: Sendable, Equatable
     typealias Row = (key: Key, state: StageState)
 
     /// What is kept, by stage.
@@ -120,6 +120,7 @@ public protocol StateTables {
     /// Whether anything was ever accepted, or read up to somewhere.
     func holdsState(_ stage: Key) throws -> Bool
     func name(_ stage: Key, _ pipeline: String, _ part: String) throws
+    func dropPositions(of stage: Key) throws
     /// How many of the batches that a sink has not got everything of are marked for the other one
     /// already.
     func batches(openTo sink: String, markedFor other: String, of stage: Key) throws -> Int
@@ -131,7 +132,13 @@ public protocol StateTables {
 
 extension StateTables {
     /// What the ledger holds, by stage.
-    public func states() throws -> [StageState] { try stages(nil).map(\.state) }
+    public func states() throws -> [StageState] {
+        try stages(nil).map { row in
+            var state = row.state
+            state.hasHistory = try holdsState(row.key)
+            return state
+        }
+    }
 
     /// Answers whose open work is not among the owners'.
     ///
@@ -185,6 +192,27 @@ extension StateTables {
         if both > 0 { throw PipelineError.sinkOwned(both, new, row.state) }
         try moveDeliveries(to: sink, of: row.key, to: new)
         return "\(row.state.name): \(row.state.openWork(of: sink)) will go to \(new)"
+    }
+
+    /// Lets go of what stages under a name, but for those at hand, have read and answered. Their
+    /// finished cases are kept, under a name that no file can have.
+    ///
+    /// - Parameter isTrial: only says what would be let go.
+    public func forget(
+        _ name: StateName, besides owners: [StateOwner], isTrial: Bool
+    ) throws -> [(stage: Key, sentence: String)] {
+        try stages(name).compactMap { row in
+            let state = row.state
+            let isAtHand = owners.contains {
+                $0.pipeline == state.pipeline && $0.stage == state.stage
+            }
+            if try isAtHand || !holdsState(row.key) { return nil }
+            if !isTrial {
+                try dropPositions(of: row.key)
+                try self.name(row.key, "~", "\(state.name) \(row.key)")
+            }
+            return (row.key, "\(state.name): the memory of what it has read and answered")
+        }
     }
 
     /// What is open under a name, with a sentence about each; `sink` is `nil` for all of a stage.

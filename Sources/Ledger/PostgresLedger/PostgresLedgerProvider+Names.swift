@@ -30,7 +30,7 @@ extension PostgresLedgerProvider: StateAdministration {
     }
 
     public func abandon(
-        _ name: StateName, reason: String, isTrial: Bool
+        _ name: StateName, besides owners: [StateOwner], reason: String, isTrial: Bool
     ) async throws -> [String] {
         let open = try await pool.withConnection {
             try PostgresStateTables($0).openWork(under: name)
@@ -39,7 +39,10 @@ extension PostgresLedgerProvider: StateAdministration {
             if work.sink == nil { try await end(work.stage, reason: reason) }
             try await giveUp(work.stage, sink: work.sink)
         }
-        return open.map(\.sentence)
+        let forgotten = try await pool.withTransaction {
+            try PostgresStateTables($0).forget(name, besides: owners, isTrial: isTrial)
+        }.filter { row in !open.contains { $0.stage == row.stage } }
+        return open.map(\.sentence) + forgotten.map(\.sentence)
     }
 
     /// In steps, so that nothing is locked for long.
@@ -177,6 +180,12 @@ struct PostgresStateTables: StateTables {
             $0.add(int2: number)
             $0.add(text: pipeline)
             $0.add(text: stage)
+        }
+    }
+
+    func dropPositions(of number: Int16) throws {
+        try connection.query("delete from penstock.positions where stage = $1") {
+            $0.add(int2: number)
         }
     }
 

@@ -99,10 +99,11 @@ extension SQLiteLedgerProvider: StateAdministration {
     }
 
     public func abandon(
-        _ name: StateName, reason: String, isTrial: Bool
+        _ name: StateName, besides owners: [StateOwner], reason: String, isTrial: Bool
     ) async throws -> [String] {
         try await database.write { [clock, random] connection in
-            let open = try SQLiteStateTables(connection).openWork(under: name)
+            let tables = SQLiteStateTables(connection)
+            let open = try tables.openWork(under: name)
             for work in isTrial ? [] : open {
                 if work.sink == nil {
                     try connection.end(
@@ -110,7 +111,9 @@ extension SQLiteLedgerProvider: StateAdministration {
                 }
                 try connection.giveUp(work.stage, sink: work.sink, at: clock.timestamp)
             }
-            return open.map(\.sentence)
+            let forgotten = try tables.forget(name, besides: owners, isTrial: isTrial)
+                .filter { row in !open.contains { $0.stage == row.stage } }
+            return open.map(\.sentence) + forgotten.map(\.sentence)
         }
     }
 }
@@ -162,6 +165,10 @@ struct SQLiteStateTables: StateTables {
         try connection.run(
             "UPDATE ledger_stages SET pipeline = ?2, stage = ?3 WHERE stage_no = ?1", number,
             pipeline, stage)
+    }
+
+    func dropPositions(of number: Int64) throws {
+        try connection.run("DELETE FROM ledger_positions WHERE stage_no = ?1", number)
     }
 
     func holdsState(_ number: Int64) throws -> Bool {

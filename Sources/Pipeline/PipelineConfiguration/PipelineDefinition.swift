@@ -72,15 +72,41 @@ public struct StageDefinition: Sendable {
 extension PipelineDefinition {
     /// The stages that keep state in a store under their names (ledgers, and positions with what is
     /// stored), with what else of the chain is known there by name.
-    public var stateOwners: [StateOwner] {
+    public var stateOwners: [StateOwner] { stateOwners(logs: [:]) }
+
+    /// As ``stateOwners``, which also know which logs the topics are that feed them: of those buses
+    /// that say so.
+    ///
+    /// - Parameters:
+    ///   - opened: resources by their names.
+    ///   - limit: how long a bus may take to answer.
+    public func stateOwners(
+        in opened: [ResourceName: any Resource], within limit: Duration
+    ) async -> [StateOwner] {
+        var logs: [ResourceUse: String] = [:]
+        if stages.contains(where: keepsLedger) {
+            for use in stages.filter({ $0.role == .source }).flatMap(\.contract.uses) {
+                guard let topic = use.topic, let bus = opened[use.resource] as? any LogInspection
+                else { continue }
+                logs[use] = try? await bus.logName(of: topic.name, timeout: limit)?.key
+            }
+        }
+        return stateOwners(logs: logs)
+    }
+
+    private func stateOwners(logs: [ResourceUse: String]) -> [StateOwner] {
         stages.filter(keepsState).map { keeper in
             var owner = StateOwner(pipeline: name, stage: keeper.id)
             for stage in stages {
                 if stage.role == .sink, stage.index > keeper.index { owner.sinks.insert(stage.id) }
-                if stage.role == .source { add(stage, to: &owner) }
+                if stage.role == .source { add(stage, to: &owner, logs) }
             }
             return owner
         }
+    }
+
+    private func keepsLedger(_ stage: StageDefinition) -> Bool {
+        stage.contract.uses.contains { if case .keepsLedger = $0.purpose { true } else { false } }
     }
 
     private func keepsState(_ stage: StageDefinition) -> Bool {
@@ -93,9 +119,11 @@ extension PipelineDefinition {
         }
     }
 
-    private func add(_ source: StageDefinition, to owner: inout StateOwner) {
+    private func add(
+        _ source: StageDefinition, to owner: inout StateOwner, _ logs: [ResourceUse: String]
+    ) {
         for use in source.contract.uses {
-            if let topic = use.topic { owner.inputs.insert(topic.name) }
+            if let topic = use.topic { owner.inputs.insert(logs[use] ?? topic.name) }
             guard use.purpose == .reads, let resource = resource(use.resource) else { continue }
             if resource.kinds.contains(.api) { owner.servesCallers = true }
             if resource.kinds.contains(.lines) { owner.inputs.insert(resource.address.rest) }

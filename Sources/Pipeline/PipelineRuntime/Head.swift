@@ -22,6 +22,8 @@ struct Head: Sendable {
     let barrier: RunningBarrier?
     /// Where there is a barrier.
     let gate: IntakeGate?
+    /// Whether this process does what is behind the barrier as well.
+    let hasTail: Bool
     let environment: RunEnvironment
 
     /// Returns when every source has ended, by itself or by the stop, and what it sent has settled.
@@ -89,24 +91,50 @@ struct Head: Sendable {
     }
 
     private func runSources(into channel: Channel<Item>) async throws {
-        let sources = graph.sources.flatMap { node in node.role.map { (node.id, $0) } }
+        let sources = graph.sources.flatMap { node in
+            node.role.enumerated().map { (node.id, $0.offset, $0.element) }
+        }
         _ = try await environment.unlessStopped {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for (id, source) in sources {
+                for (id, index, source) in sources {
                     group.addTask {
-                        let outlet = Outlet { chunk in
-                            try await gate?.pass(id)
-                            environment.observer.passed(
-                                stage: id, records: chunk.records.count, took: .zero)
-                            try await channel.send(Item(chunk: withDeadlines(chunk)))
+                        guard let gate else {
+                            return try await read(source, index, of: id, into: channel)
                         }
-                        try await environment.restarting(
-                            "stage \(id): read", longest: Self.longestReadingPause
-                        ) { try await source.run(into: outlet) }
+                        try await gate.ended.reading(
+                            id, clock: environment.clock, isDone: isDone
+                        ) { try await read(source, index, of: id, into: channel) }
                     }
                 }
                 try await group.waitForAllOrFirstFailure()
             }
+        }
+    }
+
+    /// Reads one input to its end.
+    private func read(
+        _ source: any Source, _ index: Int, of stage: String, into channel: Channel<Item>
+    ) async throws {
+        let condition = environment.condition
+        let name = "stage \(stage), input \(index + 1)"
+        let outlet = Outlet { chunk in
+            condition.input(name, standsStillFor: nil)
+            try await gate?.pass(stage)
+            environment.observer.passed(
+                stage: stage, records: chunk.records.count, took: .zero)
+            try await channel.send(Item(chunk: withDeadlines(chunk)))
+        }
+        try await environment.restarting(
+            "stage \(stage): read", longest: Self.longestReadingPause,
+            whileFailing: { condition.input(name, standsStillFor: $0) }
+        ) { try await source.run(into: outlet) }
+    }
+
+    /// Whether nothing is left to do for what the sources have sent.
+    private func isDone() async throws -> Bool {
+        guard let barrier, hasTail else { return true }
+        return try await environment.retrying("look whether all is done") {
+            try await barrier.ledger.isIdle()
         }
     }
 

@@ -19,12 +19,15 @@ final class IntakeGate: Sendable {
     private let sources: [(id: String, sources: [any Source])]
     private let environment: RunEnvironment
     private let state = Mutex(State())
+    /// The sources that have come to their end, which may be read again.
+    let ended: EndedSources
 
     init(
         _ graph: PipelineGraph, barrier: RunningBarrier, environment: RunEnvironment
     ) {
         self.barrier = barrier
         sources = graph.sources.map { ($0.id, $0.role) }
+        ended = EndedSources(of: graph.sources.map { ($0.id, $0.role.count) })
         self.environment = environment
     }
 
@@ -65,6 +68,8 @@ final class IntakeGate: Sendable {
         state.withLock { $0.lastChange = changes.map(\.number).max() ?? known ?? 0 }
         // What was changed before this process began is history.
         if known != nil { for change in changes { log(change) } }
+        // A pause may begin and end between two looks.
+        let isMoved = known != nil && changes.contains(where: \.setsPositions)
         for (id, sources) in sources {
             let error = pauses[.intake(id)].map { pause in
                 PipelineError.retryable(
@@ -75,11 +80,10 @@ final class IntakeGate: Sendable {
                 defer { state.paused[id] = error }
                 return (state.paused[id] == nil) != (error == nil)
             }
-            guard isNews else { continue }
-            for source in sources {
-                source.blocked(by: error)
-                if error == nil { source.positionsMayHaveMoved() }
-            }
+            if isNews { for source in sources { source.blocked(by: error) } }
+            guard error == nil, isNews || isMoved else { continue }
+            for source in sources { source.positionsMayHaveMoved() }
+            ended.readAgain(id)
         }
     }
 
@@ -100,4 +104,69 @@ final class IntakeGate: Sendable {
 
     /// What the stage's callers are told while it is paused.
     func error(of stage: String) -> PipelineError? { state.withLock { $0.paused[stage] } }
+}
+
+/// Sources that have come to their end while others go on, or what they sent waits: where an
+/// operator sets their positions back, they have something to read again.
+final class EndedSources: Sendable {
+    private struct State {
+        /// Sources that read.
+        var reading: Int
+        /// How often positions may have moved, by the ids of ingest stages.
+        var moves: [String: Int] = [:]
+        /// Set, and another one made, with each change.
+        var change = AsyncEvent()
+
+        mutating func changed() {
+            change.set()
+            change = AsyncEvent()
+        }
+    }
+    /// How often to look whether all is done, once every source has ended.
+    private static let idleCheck: Duration = .milliseconds(250)
+
+    private let state: Mutex<State>
+
+    init(of sources: [(id: String, count: Int)]) {
+        state = Mutex(State(reading: sources.reduce(0) { $0 + $1.count }))
+    }
+
+    /// The positions of a stage's inputs may have moved.
+    func readAgain(_ stage: String) {
+        state.withLock { state in
+            state.moves[stage, default: 0] += 1
+            state.changed()
+        }
+    }
+
+    /// Runs `read` to the source's end, and again whenever positions have moved since it began;
+    /// returns when every source has ended and nothing is left to do.
+    func reading(
+        _ stage: String, clock: PipelineClock, isDone: () async throws -> Bool,
+        _ read: () async throws -> Void
+    ) async throws {
+        while true {
+            let moves = state.withLock { $0.moves[stage] }
+            try await read()
+            state.withLock { state in
+                state.reading -= 1
+                state.changed()
+            }
+            while true {
+                let (isMoved, hasAllEnded, change) = state.withLock { state in
+                    let isMoved = state.moves[stage] != moves
+                    if isMoved { state.reading += 1 }
+                    return (isMoved, state.reading == 0, state.change)
+                }
+                if isMoved { break }
+                if !hasAllEnded {
+                    try await change.wait()
+                } else if try await isDone() {
+                    return
+                } else {
+                    try await clock.sleep(for: Self.idleCheck)
+                }
+            }
+        }
+    }
 }

@@ -179,7 +179,9 @@ public struct PipelineRun: Sendable {
     }
 
     private var head: Head {
-        Head(graph: graph, barrier: barrier, gate: gate, environment: environment)
+        Head(
+            graph: graph, barrier: barrier, gate: gate, hasTail: role != .api,
+            environment: environment)
     }
 
     private func addTail(

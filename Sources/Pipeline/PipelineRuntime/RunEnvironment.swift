@@ -85,9 +85,14 @@ public struct RunEnvironment: Sendable {
     /// Such a body may have worked for days before it fails. Once it has worked for as long as the
     /// longest pause, its failures count anew: otherwise every outage of a long life would make the
     /// pauses after all later ones longer.
-    /// - Parameter longest: no pause is longer; the policy's bound by default.
+    /// - Parameters:
+    ///   - longest: no pause is longer; the policy's bound by default.
+    ///   - tell: hears each failure, and `nil` once it has worked for a while after that, or has
+    ///     come to its end.
     func restarting(
-        _ what: String, longest: Duration? = nil, _ body: () async throws -> Void
+        _ what: String, longest: Duration? = nil,
+        whileFailing tell: @escaping @Sendable (PipelineError?) -> Void = { _ in },
+        _ body: () async throws -> Void
     ) async throws {
         var policy = retry
         policy.longest = min(longest ?? retry.longest, retry.longest)
@@ -96,12 +101,14 @@ public struct RunEnvironment: Sendable {
             let start = clock.now
             do {
                 if attempt == 0 { return try await body() }
-                return try await hopeful(what, after: policy.longest, body)
+                try await hopeful(what, after: policy.longest, tell, body)
+                return tell(nil)
             } catch let error as PipelineError where error.disposition == .retryable {
                 if start.duration(to: clock.now) >= policy.longest { attempt = 0 }
                 attempt += 1
                 observer.retried(what)
                 outages.failed(what, error, metadata: ["attempt": "\(attempt)"])
+                tell(error)
                 let pause = policy.pause(after: attempt, of: error, random: random)
                 loop?.begins(what, within: pause)
                 try await clock.sleep(for: pause)
@@ -112,12 +119,14 @@ public struct RunEnvironment: Sendable {
     /// Runs a body that has failed before: once it has not failed for so long, its own trouble is
     /// over. It may as well hang, waiting for a backend.
     private func hopeful(
-        _ what: String, after wait: Duration, _ body: () async throws -> Void
+        _ what: String, after wait: Duration,
+        _ tell: @escaping @Sendable (PipelineError?) -> Void, _ body: () async throws -> Void
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await clock.sleep(for: wait)
                 outages.isQuiet(what)
+                tell(nil)
             }
             try await body()
             group.cancelAll()
@@ -190,6 +199,8 @@ final class RunCondition: Sendable {
         var blockingError: PipelineError?
         /// When that is no news any more; `nil` while it is tried again.
         var lapsesAt: Instant?
+        /// Why inputs are not read, by what they are called.
+        var inputs: [String: PipelineError] = [:]
     }
     /// How long a failure is told of after the last try.
     static let memory: Duration = .seconds(10)
@@ -212,13 +223,22 @@ final class RunCondition: Sendable {
     /// process that went on saying that it can't work would be sent nobody, and never find out.
     func gaveUp(at now: Instant) { state.withLock { $0.lapsesAt = now.advanced(by: Self.memory) } }
 
+    /// An input is not read, though what it is read from can be reached: that has a probe of its
+    /// own. `nil` when it is read again.
+    func input(_ name: String, standsStillFor error: PipelineError?) {
+        state.withLock { $0.inputs[name] = error?.backend == nil ? error : nil }
+    }
+
     /// `nil` while all is well.
     func problem(at now: Instant) -> String? {
         state.withLock { state in
             if let blockingError = state.blockingError, state.lapsesAt.map({ now < $0 }) ?? true {
                 return blockingError.message
             }
-            return state.isPrepared ? nil : "is starting"
+            if !state.isPrepared { return "is starting" }
+            if state.inputs.isEmpty { return nil }
+            return state.inputs.sorted { $0.key < $1.key }
+                .map { "\($0.key) is not read: \($0.value)" }.joined(separator: "; ")
         }
     }
 }

@@ -126,9 +126,10 @@ final class PostgresStore: StandardStore {
     }
 
     func abandon(
-        _ name: StateName, reason: String, isTrial: Bool
+        _ name: StateName, besides owners: [StateOwner], reason: String, isTrial: Bool
     ) async throws -> [String] {
-        try await ledgers.abandon(name, reason: reason, isTrial: isTrial)
+        try await ledgers.abandon(
+            name, besides: owners, reason: reason, isTrial: isTrial)
     }
 
     func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }
@@ -221,10 +222,11 @@ final class EmbeddedStore: StandardStore, Bus {
     }
 
     func abandon(
-        _ name: StateName, reason: String, isTrial: Bool
+        _ name: StateName, besides owners: [StateOwner], reason: String, isTrial: Bool
     ) async throws -> [String] {
         if !isTrial { try claim("penstock migrate") }
-        return try await ledgers.abandon(name, reason: reason, isTrial: isTrial)
+        return try await ledgers.abandon(
+            name, besides: owners, reason: reason, isTrial: isTrial)
     }
 
     func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }
@@ -267,11 +269,19 @@ extension EmbeddedStore: LogInspection, PositionInspection {
         in topic: String, timeout: Duration,
         to stored: @Sendable (LogName) async throws -> StoredPositions?
     ) async throws -> LogContradiction? {
-        let log = try await looking { try EmbeddedBus.logName(of: topic, $0) }
+        let log = try await logName(of: topic, timeout: timeout)
         guard let log, let positions = try await stored(log) else { return nil }
         return try await looking {
             try EmbeddedBus.contradiction(in: topic, to: positions, $0)
         }
+    }
+
+    func logName(of topic: String, timeout: Duration) async throws -> LogName? {
+        try await looking { try EmbeddedBus.logName(of: topic, $0) }
+    }
+
+    func extent(of topic: String, timeout: Duration) async throws -> LogExtent? {
+        try await looking { try EmbeddedBus.extent(of: topic, $0) }
     }
 
     func storedPositions(

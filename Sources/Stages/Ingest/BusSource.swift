@@ -13,7 +13,6 @@ final class BusSource: Source {
     private let pauses: PartitionPauses
     private let lastComplaint = Mutex<Instant?>(nil)
     private static let complaintInterval = Duration.minutes(10)
-    private static let standStillPause = Duration.seconds(20)
 
     /// - Parameters:
     ///   - resource: the bus's name in the pipeline's file.
@@ -42,7 +41,7 @@ final class BusSource: Source {
             } catch is CancellationError {
                 return
             } catch let error as PipelineError where error.code == .topicRecreated {
-                do { try await standStill(error) } catch is CancellationError { return }
+                complain(of: error)
                 throw error
             }
             let acknowledgement = intake.acknowledgement(
@@ -66,21 +65,18 @@ final class BusSource: Source {
         }
     }
 
-    /// Somebody has to decide what becomes of the topic: says so now and then, and waits before it
-    /// looks again.
-    private func standStill(_ error: PipelineError) async throws {
+    /// Somebody has to decide what becomes of the topic: says so now and then.
+    private func complain(of error: PipelineError) {
         let clock = intake.context.clock
         let isNews = lastComplaint.withLock { last in
             if let last, last.duration(to: clock.now) < Self.complaintInterval { return false }
             last = clock.now
             return true
         }
-        if isNews {
-            intake.context.logger.error(
-                "the topic is not read any more",
-                metadata: ["topic": "\(subscription.topic)", "error": "\(error)"])
-        }
-        try await clock.sleep(for: Self.standStillPause)
+        guard isNews else { return }
+        intake.context.logger.error(
+            "the topic is not read any more",
+            metadata: ["topic": "\(subscription.topic)", "error": "\(error)"])
     }
 
     private func joined() async throws -> any BusConsumer {

@@ -18,6 +18,8 @@ final class LineSource: Source {
     private let resource: String
     private let file: (any DeadLetterPlace)?
     private let open = OpenLines()
+    /// It has been read to its end. Another file may have its name when it is read again.
+    private let hasEnded = Mutex(false)
 
     /// - Parameters:
     ///   - resource: the input's name in the pipeline's file.
@@ -42,6 +44,10 @@ final class LineSource: Source {
 
     func run(into outlet: Outlet) async throws {
         do {
+            if hasEnded.withLock({ $0 }) {
+                _ = try await lines.isFollowed()
+                hasEnded.withLock { $0 = false }
+            }
             var place = try await begin()
             while true {
                 if open.takeFailure(), positions != nil {
@@ -52,7 +58,13 @@ final class LineSource: Source {
                 }
                 let read = try await lines.lines(from: place.offset, maxBytes: Self.maxBytes)
                 guard let last = read.last, !isUnfinished(last) else {
-                    if try await !follow(place, unfinished: read.last, into: outlet) { return }
+                    if try await !follow(place, unfinished: read.last, into: outlet) {
+                        // What was sent last may have been of a position that is not the stored
+                        // one any more.
+                        guard open.takeMove(), positions != nil else {
+                            return hasEnded.withLock { $0 = true }
+                        }
+                    }
                     place = try await begin()
                     continue
                 }
@@ -167,6 +179,8 @@ private final class OpenLines: Sendable {
     private struct State {
         var count = 0
         var hasFailed = false
+        /// Another one has set the position, or read on.
+        var hasMoved = false
     }
     private let state = Mutex(State())
     private let changed = Signal()
@@ -176,7 +190,9 @@ private final class OpenLines: Sendable {
     func end(_ settlement: Settlement) {
         state.withLock { state in
             state.count -= 1
-            if case .failed = settlement { state.hasFailed = true }
+            guard case .failed(let error) = settlement else { return }
+            state.hasFailed = true
+            if error.code == .positionMoved { state.hasMoved = true }
         }
         changed.send()
     }
@@ -189,8 +205,17 @@ private final class OpenLines: Sendable {
     /// Whether one has failed since it was last asked for.
     func takeFailure() -> Bool {
         state.withLock { state in
-            defer { state.hasFailed = false }
+            defer { (state.hasFailed, state.hasMoved) = (false, false) }
             return state.hasFailed
+        }
+    }
+
+    /// Whether one has failed since, because the position is another one by now.
+    func takeMove() -> Bool {
+        state.withLock { state in
+            let hasMoved = state.hasMoved
+            if hasMoved { (state.hasFailed, state.hasMoved) = (false, false) }
+            return hasMoved
         }
     }
 }

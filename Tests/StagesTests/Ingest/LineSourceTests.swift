@@ -58,6 +58,30 @@ struct LineSourceTests {
         #expect(lines.reads.entries.first == 4)
     }
 
+    @Test("reads on from where its position was set while its last lines were on their way")
+    func movedAtTheEnd() async throws {
+        let seen = Journal<[String]>()
+        let source = LineSource(
+            lines: FakeLines(["one", "two"]), resource: "lines", maxChunk: 512,
+            intake: Intake(
+                decoder: nil,
+                context: .testing(clock: ManualClock().clock, positions: positions)))
+        try await source.run(
+            into: Outlet { [positions] chunk in
+                seen.note(chunk.records.map { String(decoding: $0.payload, as: UTF8.self) })
+                if seen.count == 1 {
+                    positions.set("file:lines", 0, to: 4)
+                    chunk.acknowledgement.settle(.failed(.fenced(.positionMoved, "set")))
+                } else {
+                    try positions.advance(chunk.advances)
+                    chunk.acknowledgement.settle(.acknowledged)
+                }
+            })
+        await source.close()
+        #expect(seen.entries == [["one", "two"], ["two"]])
+        #expect(positions.stored("file:lines") == [0: 8])
+    }
+
     @Test("knows of no line when it was written")
     func timestamps() async throws {
         let chunks = try await read(FakeLines(["one", "two"]))

@@ -39,11 +39,20 @@ struct KafkaInspection {
             + topics.map { cluster.finding(on: $0, createsTopics: createsTopics) }
     }
 
-    /// What positions in a topic are kept under; `nil` without the topic.
+    /// What positions in a topic are kept under, whether it is there or not.
     func logName(of topic: String) throws(PipelineError) -> LogName? {
+        try cluster().id.map { KafkaConsumer.logName(of: topic, cluster: $0) }
+    }
+
+    /// What a topic holds; `nil` without it.
+    func extent(of topic: String) throws(PipelineError) -> LogExtent? {
         let cluster = try cluster()
-        guard let id = cluster.id, cluster.topics[topic] != nil else { return nil }
-        return KafkaConsumer.logName(of: topic, cluster: id)
+        guard let id = cluster.id, let count = cluster.topics[topic]?.partitions else {
+            return nil
+        }
+        let ranges = try client.watermarks(
+            of: topic, Array(0..<Int32(count)), timeoutMilliseconds: milliseconds(.seconds(3600)))
+        return LogExtent(log: KafkaConsumer.logName(of: topic, cluster: id), ranges: ranges)
     }
 
     func contradiction(

@@ -198,11 +198,20 @@ extension EmbeddedBus {
         return try topic.contradiction(to: stored, ends: ends, in: connection)
     }
 
-    /// What positions in a topic are kept under; `nil` without the topic. Only reads.
+    /// What positions in a topic are kept under, whether it is there or not; `nil` in a file that
+    /// is no bus. Only reads.
     public static func logName(
         of topic: String, _ connection: SQLiteConnection
     ) throws -> LogName? {
-        try find(topic, connection)?.log
+        guard try connection.hasTable("bus_topics") else { return nil }
+        return try EmbeddedTopic.logName(topic, in: connection)
+    }
+
+    /// What a topic holds; `nil` without it. Only reads.
+    public static func extent(
+        of topic: String, _ connection: SQLiteConnection
+    ) throws -> LogExtent? {
+        try find(topic, connection)?.extent(in: connection)
     }
 
     private static func find(

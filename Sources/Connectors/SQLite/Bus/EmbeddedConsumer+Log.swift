@@ -105,6 +105,24 @@ extension EmbeddedTopic {
         return ends
     }
 
+    /// What of each partition is kept.
+    func extent(in connection: SQLiteConnection) throws -> LogExtent {
+        let ends = try ends(of: partitions.indices.map(Int32.init), in: connection)
+        var ranges: [Int32: Range<Int64>] = [:]
+        for (partition, end) in ends {
+            let number = partitions[Int(partition)]
+            let first = try connection.first(
+                """
+                SELECT message_no FROM bus_messages
+                WHERE message_no >= ?1 AND message_no < ?2 ORDER BY message_no LIMIT 1
+                """, BusSchema.message(partition: number, offset: 0),
+                BusSchema.message(partition: number + 1, offset: 0)
+            ) { BusSchema.offset(message: $0.int64(0)) }
+            ranges[partition] = min(first ?? end, end)..<end
+        }
+        return LogExtent(log: log, ranges: ranges)
+    }
+
     /// What speaks against the positions' being of this topic.
     func contradiction(
         to stored: StoredPositions, ends: [Int32: Int64], in connection: SQLiteConnection

@@ -27,7 +27,7 @@ struct EmbeddedTopic: Sendable {
 
     /// A file that only an earlier version has written to is nameless until it is next opened to be
     /// used.
-    private static func logName(
+    static func logName(
         _ name: String, in connection: SQLiteConnection
     ) throws -> LogName {
         let id =

@@ -26,6 +26,10 @@ public struct LedgerChange: Sendable, Hashable {
         self.actor = actor
         self.action = action
     }
+
+    /// How the action begins that has set positions: whoever reads goes by it.
+    public static let positionsOf = "positions of "
+    public var setsPositions: Bool { action.hasPrefix(Self.positionsOf) }
 }
 
 /// The positions of a log that a ledger keeps.

@@ -12,11 +12,15 @@ public struct StageState: Sendable, Hashable {
     public var parked: [String: Int]
     /// The logs that have stored positions.
     public var sources: Set<String>
+    /// Whether it has read or answered anything, be it open or not.
+    public var hasHistory: Bool
 
     public init(
         pipeline: String, stage: String, waiting: Int = 0, openBatches: Int = 0,
-        undelivered: [String: Int] = [:], parked: [String: Int] = [:], sources: Set<String> = []
+        undelivered: [String: Int] = [:], parked: [String: Int] = [:], sources: Set<String> = [],
+        hasHistory: Bool = false
     ) {
+        self.hasHistory = hasHistory
         self.pipeline = pipeline
         self.stage = stage
         self.waiting = waiting
@@ -70,10 +74,14 @@ public struct StageState: Sendable, Hashable {
 ///
 /// - a stage of a pipeline whose file is at hand and lacks it: nobody else has that pipeline;
 /// - a sink, likewise;
-/// - when a stage is about to begin anew: another pipeline's stage that reads what this one is
-///   going to read, which is what a renamed pipeline looks like. A second reader of the same topic
-///   that is meant is let in by naming both files to `migrate` once;
+/// - when a stage is about to begin anew: another one that is not at hand and reads what this one
+///   is going to read, which is what a renamed stage or pipeline looks like. A second reader of the
+///   same topic that is meant is let in by naming both files to `migrate` once;
 /// - where nobody else can be at work (the embedded store): every one that is not at hand.
+///
+/// With nothing open, only the stage that is about to begin anew matters: it would read again what
+/// another one has read, and answer again what that one has answered. What callers alone have
+/// brought tells of a renaming within one pipeline only.
 public struct StateOwnership: Sendable {
     /// What is wrong, and what to do about it: two sentences without full stops.
     public struct Objection: Sendable, Hashable {
@@ -123,7 +131,8 @@ public struct StateOwnership: Sendable {
     }
 
     private func stranded(by own: StateOwner, isNew: Bool) -> [Objection] {
-        elsewhere.compactMap { state in
+        let open = elsewhere
+        return open.compactMap { state in
             let holds = "the ledger holds \(state.openWork) of \(state.name)"
             let change =
                 "`penstock migrate --rename \(rename(state, to: own))` moves it,"
@@ -144,6 +153,26 @@ public struct StateOwnership: Sendable {
                     "run its file, too; \(change)")
             }
             return nil
+        } + (isNew ? forgotten(by: own, besides: open) : [])
+    }
+
+    /// Nothing of it is open, and yet it is what the new stage would have to go on from.
+    private func forgotten(by own: StateOwner, besides open: [StageState]) -> [Objection] {
+        stored.compactMap { state in
+            let isAtHand = owners.contains {
+                $0.pipeline == state.pipeline && $0.stage == state.stage
+            }
+            guard state.hasHistory, !isAtHand, !open.contains(state), feeds(state, own),
+                !state.sources.isEmpty || state.pipeline == own.pipeline
+            else { return nil }
+            let read = state.sources.isEmpty ? "" : ", and positions in \(state.sources.listed)"
+            return Objection(
+                "the ledger holds what \(state.name) has answered\(read), which is not at hand,"
+                    + " and \(own.pipeline)/\(own.stage) is new and would begin again where that"
+                    + " one began: what it has answered would be answered again",
+                "`penstock migrate --rename \(rename(state, to: own))` lets it go on from there,"
+                    + " `--abandon \(state.name)` lets it begin anew; if both are to run, name both"
+                    + " files to `penstock migrate` once")
         }
     }
 
@@ -161,6 +190,8 @@ public struct StateOwnership: Sendable {
             let log = source.prefix { $0 != "#" }
             return own.inputs.contains {
                 log == $0 || log.hasSuffix("/\($0)") || log.hasSuffix(":\($0)")
+                    // Kept by a version that knew logs by their topics alone.
+                    || $0.hasSuffix("/\(log)")
             }
         }
     }
@@ -204,7 +235,8 @@ public struct StateOwner: Sendable, Hashable {
     public var stage: String
     /// The ids of the sinks behind it.
     public var sinks: Set<String>
-    /// The topics and files that feed it.
+    /// The topics and files that feed it; a topic by its log (`kafka:CLUSTER/TOPIC`) where that is
+    /// known.
     public var inputs: Set<String>
     /// Whether callers' requests feed it as well.
     public var servesCallers: Bool
@@ -217,6 +249,13 @@ public struct StateOwner: Sendable, Hashable {
         self.sinks = sinks
         self.inputs = inputs
         self.servesCallers = servesCallers
+    }
+}
+
+extension Set<String> {
+    fileprivate var listed: String {
+        let first = sorted().prefix(3).joined(separator: ", ")
+        return count > 3 ? "\(first) and \(count - 3) more" : first
     }
 }
 
@@ -242,9 +281,23 @@ public protocol StateAdministration: Sendable {
     func rename(_ old: StateName, to new: StateName) async throws -> [String]
 
     /// Ends everything that is open under a name: cases are cancelled with that reason, deliveries
-    /// given up.
+    /// given up. Of stages that are gone it forgets what they have read and answered, too: whatever
+    /// reads the same begins anew.
     ///
-    /// - Parameter isTrial: only says what would be ended.
+    /// - Parameters:
+    ///   - owners: stages that are at hand, and forget nothing.
+    ///   - isTrial: only says what would be ended.
     /// - Returns: what was ended, in sentences without a full stop.
-    func abandon(_ name: StateName, reason: String, isTrial: Bool) async throws -> [String]
+    func abandon(
+        _ name: StateName, besides owners: [StateOwner], reason: String, isTrial: Bool
+    ) async throws -> [String]
+}
+
+extension StateAdministration {
+    /// Abandons a name that no stage at hand has.
+    public func abandon(
+        _ name: StateName, reason: String, isTrial: Bool
+    ) async throws -> [String] {
+        try await abandon(name, besides: [], reason: reason, isTrial: isTrial)
+    }
 }

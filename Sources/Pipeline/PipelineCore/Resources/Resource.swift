@@ -140,6 +140,9 @@ public protocol LineInput: Resource {
     ///
     /// - Returns: the lines with the offset behind each; an empty array at the end of the input.
     func lines(from offset: Int64, maxBytes: Int) async throws -> [Line]
+    /// What speaks against reading the input from a byte offset on, in a sentence without a full
+    /// stop that names where lines begin; `nil` when nothing does, or nobody can tell.
+    func objection(toReadingFrom offset: Int64) async throws -> String?
     /// Keeps refused lines beside the input, durably.
     func keepRejected(_ lines: [OutgoingRecord]) async throws
 }
@@ -147,6 +150,7 @@ public protocol LineInput: Resource {
 extension LineInput {
     public func objection(to offset: Int64, _ witness: LogWitness?) async throws -> String? { nil }
     public func witness(at offset: Int64) async throws -> LogWitness? { nil }
+    public func objection(toReadingFrom offset: Int64) async throws -> String? { nil }
     public func isFollowed() async throws -> Bool { false }
 }
 

@@ -180,9 +180,10 @@ extension PipelineError {
         .retryable(
             .topicRecreated,
             "\(log.key) is not the log that was read: \(contradiction); it was made anew, restored, "
-                + "or has lost records. Nothing more of it is read: bring the old one back, or have this one "
-                + "read from its start by \"on_new_topic\": \"from_start\" on the input; what it holds of the "
-                + "old one comes again then: requests are known by their case ids, events count once more"
+                + "or has lost records. Nothing more of it is read: bring the old one back, have this one "
+                + "read from its start by \"on_new_topic\": \"from_start\" on the input, or set where it is "
+                + "read from (`penstock positions set`); what it holds of the old one comes again then: "
+                + "requests are known by their case ids, events count once more"
         )
     }
 }

@@ -24,7 +24,7 @@ struct ConnectStep {
     }
 
     func checks() async -> [DryRunCheck] {
-        let inspections = inspections
+        let inspections = inspections(owners: await owners())
         if inspections.isEmpty {
             return [DryRunCheck(.connect, "", .ok, "the pipeline uses no backend")]
         }
@@ -47,7 +47,7 @@ struct ConnectStep {
     private var limit: Duration { timeout + timeout / 4 + .milliseconds(250) }
 
     /// One for each address, however many names it has, in the file's order; then the generators.
-    private var inspections: [Inspection] {
+    private func inspections(owners: [StateOwner]) -> [Inspection] {
         var found: [Inspection] = []
         for resource in definition.resources {
             if let known = found.firstIndex(where: { $0.address == resource.address }) {
@@ -61,7 +61,8 @@ struct ConnectStep {
             for use in stage.contract.uses {
                 guard let index = found.firstIndex(where: { $0.names.contains(use.resource) })
                 else { continue }
-                for need in needs(of: use, by: stage) where !found[index].needs.contains(need) {
+                for need in needs(of: use, by: stage, owners)
+                where !found[index].needs.contains(need) {
                     found[index].needs.append(need)
                 }
             }
@@ -77,10 +78,25 @@ struct ConnectStep {
         return found
     }
 
-    private func needs(of use: ResourceUse, by stage: StageDefinition) -> [ResourceNeed] {
+    /// Whose state the pipeline may have, as far as its buses tell which logs it reads.
+    private func owners() async -> [StateOwner] {
+        var buses: [ResourceName: any Resource] = [:]
+        for bus in definition.resources where bus.kinds.contains(.bus) {
+            buses[bus.name] = try? opened.open(bus.address, catalogue, context)
+        }
+        let asked = buses
+        let found = await within(limit, clock: context.clock) {
+            await definition.stateOwners(in: asked, within: timeout)
+        }
+        return found ?? definition.stateOwners
+    }
+
+    private func needs(
+        of use: ResourceUse, by stage: StageDefinition, _ owners: [StateOwner]
+    ) -> [ResourceNeed] {
         use.needs(pipeline: definition.name, stage: stage.id).map { need in
             guard case .ledger(var ledger) = need else { return need }
-            ledger.owners = definition.stateOwners
+            ledger.owners = owners
             return .ledger(ledger)
         }
     }
@@ -101,8 +117,8 @@ struct ConnectStep {
         case .generator(let written, let inspect): return await inspect(written, timeout)
         case .resource(let address):
             do {
-                guard let connector = catalogue.connector(address.scheme) else { return [] }
-                let resource = try connector.open(address, context)
+                guard let resource = try opened.open(address, catalogue, context)
+                else { return [] }
                 let found: [ResourceFinding]
                 do {
                     found = try await resource.inspect(for: inspection.needs, timeout: timeout)
@@ -181,12 +197,29 @@ struct PositionStep {
 
 /// Resources that have been looked at, until all is told about them.
 final class OpenedResources: Sendable {
-    private let held = Mutex<[ResourceAddress: any Resource]>([:])
+    private struct State {
+        /// Opened, and not yet looked at.
+        var opened: [ResourceAddress: any Resource] = [:]
+        var held: [ResourceAddress: any Resource] = [:]
+    }
+    private let state = Mutex(State())
 
-    var resources: [ResourceAddress: any Resource] { held.withLock { $0 } }
+    var resources: [ResourceAddress: any Resource] { state.withLock { $0.held } }
+
+    /// The resource at an address, opened once; `nil` without a connector.
+    func open(
+        _ address: ResourceAddress, _ catalogue: Catalogue, _ context: ResourceContext
+    ) throws -> (any Resource)? {
+        try state.withLock { state in
+            if let known = state.opened[address] { return known }
+            let resource = try catalogue.connector(address.scheme)?.open(address, context)
+            state.opened[address] = resource
+            return resource
+        }
+    }
 
     func add(_ resource: any Resource, at address: ResourceAddress) {
-        held.withLock { $0[address] = resource }
+        state.withLock { $0.held[address] = resource }
     }
 
     func close(within limit: Duration, clock: PipelineClock) async {

@@ -26,7 +26,7 @@ private struct MigrateOptions: Settings {
         abandon =
             field.optional(
                 "abandon",
-                "Cancels the open cases of a pipeline or stage, and gives up the deliveries of a sink: PIPELINE or PIPELINE/ID.",
+                "Cancels the open cases of a pipeline or stage, and gives up the deliveries of a sink: PIPELINE or PIPELINE/ID. What a stage has read and answered that no FILE has is forgotten: another one that reads the same begins anew.",
                 example: [AbandonedName(name: .init(pipeline: "reports", part: "batch"))]) ?? []
         yes = field("yes", "Does what --abandon otherwise only counts.", default: false)
         files = field.arguments(
@@ -120,16 +120,21 @@ extension PenstockCommand {
             let definitions = try PipelineFiles.read(
                 options.files, catalogue: catalogue, console: console)
             var stages: [(any StandardStore, LedgerNeed)] = []
-            for definition in definitions {
-                let opened = try resources.open(definition)
-                stages += definition.ledgers(in: opened, owners: definitions.flatMap(\.stateOwners))
+            let opened = try definitions.map { try resources.open($0) }
+            var owners: [StateOwner] = []
+            for (definition, opened) in zip(definitions, opened) {
+                owners += await definition.stateOwners(in: opened, within: .seconds(5))
+            }
+            for (definition, opened) in zip(definitions, opened) {
+                stages += definition.ledgers(in: opened, owners: owners)
             }
             if !options.rename.isEmpty || !options.abandon.isEmpty {
                 try resources.refuseMissing(definitions)
             }
             do {
                 for store in resources.stores { try await store.migrate() }
-                let names = NameMigration(stores: resources.stores, console: console)
+                let names = NameMigration(
+                    stores: resources.stores, owners: owners, console: console)
                 for renaming in options.rename { try await names.move(renaming) }
                 for name in options.abandon {
                     try await names.end(name.name, isTrial: !options.yes)
@@ -165,6 +170,8 @@ extension PipelineDefinition {
 /// Moves and ends what stores keep under names.
 private struct NameMigration {
     let stores: [any StandardStore]
+    /// Those of the files at hand: they keep what they have read and answered.
+    let owners: [StateOwner]
     let console: Console
 
     func move(_ renaming: Renaming) async throws {
@@ -187,7 +194,8 @@ private struct NameMigration {
         let reason = "abandoned: an operator gave up what was open under \(name)"
         var ended: [String] = []
         for store in stores {
-            ended += try await store.abandon(name, reason: reason, isTrial: isTrial)
+            ended += try await store.abandon(
+                name, besides: owners, reason: reason, isTrial: isTrial)
         }
         for line in ended { console.err("\(isTrial ? "would end" : "ended") \(line)\n") }
         if ended.isEmpty { return console.err("nothing is open under \(name)\n") }

@@ -22,7 +22,9 @@ private struct PauseOptions: Settings {
             example: "the bus is being moved"
         ) { $0.isEmpty ? "says nothing" : nil }
         let withIntake = field(
-            "intake", "Where no STAGE is named: the ingest stages, too.", default: false)
+            "intake",
+            "The ingest stages, too; only without STAGE, since one that is named is paused anyway.",
+            default: false)
         choice = StageChoice(field)
         target = PauseTarget(
             stages: stages(field, without: "Everything from accumulate on without."),
@@ -62,6 +64,7 @@ extension PenstockCommand {
                     "Everything, before positions are set."),
             ]
         ) { options, console in
+            try options.target.refuseContradiction()
             try await options.choice.using(catalogue, console) { operations in
                 let parts = try await operations.pause(options.target, reason: options.reason)
                 console.err("paused: \(parts.joined(separator: ", "))\n")

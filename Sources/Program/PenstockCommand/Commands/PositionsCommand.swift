@@ -26,7 +26,8 @@ private struct SetPositionsOptions: Settings {
     init(_ field: Fields) {
         choice = StageChoice(field)
         log = field.argument(
-            "LOG", "As `get` names it; of a bus its topic will do.", example: "report-requests")
+            "LOG", "As `get` names it; a topic's or a file's own name will do.",
+            example: "report-requests")
         written = field.arguments(
             "PARTITION=OFFSET", "The next record to read; others stay where they are.",
             example: ["0=1200"])
@@ -84,10 +85,12 @@ extension PenstockCommand {
         Command(
             "set", SetPositionsOptions.self,
             details: """
-                Only while the ingest stages are paused (`penstock pause --intake`). What is read a \
-                second time is known by its id, and so answered once; what is passed over is lost \
-                to the pipeline. Whoever had read on from the old position finds out, and begins \
-                again at the new one.
+                Only while the ingest stages are paused (`penstock pause --intake`), and only to \
+                where the log can be read from: the bus is asked for what each partition holds, of \
+                a file where its lines begin (its offsets are bytes, of partition 0). What is read \
+                a second time is known by its id, and so answered once; what is passed over is \
+                lost to the pipeline. Whoever had read on from the old position finds out, and \
+                begins again at the new one after `penstock resume`.
                 """,
             examples: [
                 .init(

@@ -11,6 +11,9 @@ struct LedgerOperations: StageOperations {
     private let actor: String
     private let access: BarrierAccess
 
+    /// How long a bus may take to say what it holds.
+    private static let questionTime = Duration.seconds(10)
+
     var pipeline: String { definition.name }
     private var ledger: any Ledger { access.barrier.ledger }
 
@@ -71,6 +74,7 @@ struct LedgerOperations: StageOperations {
     }
 
     func pause(_ target: PauseTarget, reason: String) async throws -> [String] {
+        try target.refuseContradiction()
         let parts = try target.parts(of: definition.stages, in: definition.file)
         let reason = reason.printable
         try await note("pause of \(parts.spoken.joined(separator: ", ")): \(reason)")
@@ -92,6 +96,7 @@ struct LedgerOperations: StageOperations {
     func setPositions(_ wanted: [Int32: Int64], of log: String) async throws -> LogPositions {
         let stored = try await stored(log, [Int32](wanted.keys))
         try await refuseReading()
+        try await refuseUnreadable(wanted, in: stored.log)
         let all = stored.next.merging(wanted) { $1 }
         let said = wanted.sorted { $0.key < $1.key }
             .map { "\($0.key) = \($0.value) (was \(stored.next[$0.key] ?? 0))" }
@@ -103,16 +108,60 @@ struct LedgerOperations: StageOperations {
             throw CommandFailure(
                 .failure, "the positions of \(stored.log) were changed by somebody else meanwhile")
         }
-        try await note("positions of \(stored.log): \(said.joined(separator: ", "))")
+        try await note(
+            "\(LedgerChange.positionsOf)\(stored.log): \(said.joined(separator: ", "))")
         return moved
     }
 
-    /// The log of that name, or with a topic of that name.
+    /// What can't be read from there would stand still, or skip what nobody meant to skip. Only a
+    /// bus that can't be asked at all is taken at its word.
+    private func refuseUnreadable(_ wanted: [Int32: Int64], in log: String) async throws {
+        let sources = definition.stages.filter { $0.role == .source }
+        var read: [String] = []
+        for use in sources.flatMap(\.contract.uses) {
+            if let topic = use.topic, topic.direction == .reads {
+                guard let bus = access.opened[use.resource] as? any LogInspection else {
+                    if log == topic.name || log.hasSuffix("/\(topic.name)") { return }
+                    continue
+                }
+                let extent = try await bus.extent(of: topic.name, timeout: Self.questionTime)
+                guard let extent else { continue }
+                read.append(extent.log.key)
+                guard [extent.log.key, extent.log.formerKey].contains(log) else { continue }
+                return try refuse(
+                    wanted.sorted { $0.key < $1.key }.lazy.compactMap {
+                        extent.objection(to: $0.value, in: $0.key)
+                    }.first)
+            }
+            guard let lines = access.opened[use.resource] as? any LineInput, lines.isSeekable
+            else { continue }
+            read.append(lines.name)
+            guard lines.name == log else { continue }
+            return try refuse(await lines.objection(toReadingFrom: wanted[0] ?? 0))
+        }
+        let found = read.isEmpty ? "none of them is there" : "here they are \(read.listed)"
+        let advice = sources.first?.contract.uses.first.map { definition.advice(on: $0.resource) }
+        throw CommandFailure(
+            .usage,
+            "\(log) is no input of \(definition.file): \(found). \(advice ?? "")")
+    }
+
+    private func refuse(_ objection: String?) throws {
+        if let objection { throw CommandFailure(.usage, objection) }
+    }
+
+    /// The log of that name, or with a topic or file of that name.
     private func stored(_ log: String, _ partitions: [Int32]) async throws -> LogPositions {
         let all = try await ledger.logPositions()
-        let found = all.filter { $0.log == log || $0.log.hasSuffix("/\(log)") }
+        let found = all.filter { stored in
+            stored.log == log || stored.log.hasSuffix("/\(log)") || stored.log.hasSuffix(":\(log)")
+        }
         guard Set(found.map(\.log)).count == 1, let stored = found.last else {
-            let known = Set(all.map(\.log)).sorted().joined(separator: ", ")
+            let known = all.map(\.log).listed
+            if !found.isEmpty {
+                throw CommandFailure(
+                    .usage, "\"\(log)\" may be any of \(found.map(\.log).listed): name it whole")
+            }
             throw CommandFailure(
                 .usage,
                 "\(pipeline)/\(stage) reads no log \"\(log)\""
@@ -159,6 +208,11 @@ extension String {
                     $0.properties.generalCategory == .control ? " " : $0
                 }))
     }
+}
+
+extension [String] {
+    /// For people, each once, in order.
+    fileprivate var listed: String { Set(self).sorted().joined(separator: ", ") }
 }
 
 extension Set<LedgerPart> {

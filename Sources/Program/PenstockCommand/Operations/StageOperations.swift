@@ -45,6 +45,15 @@ struct PauseTarget: Sendable {
     /// Where no stages are named: the ingest stages, too.
     var withIntake: Bool
 
+    /// - Throws: ``CommandFailure`` `usage` where single stages are named and others meant, too.
+    func refuseContradiction() throws {
+        guard withIntake, !stages.isEmpty else { return }
+        throw CommandFailure(
+            .usage,
+            "--intake is for a pause of everything, and \(stages.joined(separator: ", ")) was"
+                + " named: leave one of them out, or name the ingest stages as well")
+    }
+
     /// - Parameter stages: the pipeline's.
     /// - Throws: ``CommandFailure`` `usage` for an id that can't be paused.
     func parts(of stages: [StageDefinition], in file: String) throws -> Set<LedgerPart> {

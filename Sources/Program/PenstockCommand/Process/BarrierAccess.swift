@@ -10,6 +10,8 @@ internal import StandardCatalogue
 struct BarrierAccess {
     let barrier: Barrier
     let resources: OpenResources
+    /// Those of the pipeline, by their names in its file.
+    let opened: [ResourceName: any Resource]
 
     /// Opens the barrier of a stage that a `run` has kept in its ledger; makes nothing where there
     /// is none.
@@ -46,7 +48,7 @@ struct BarrierAccess {
                 .usage,
                 "stage \"\(id)\" keeps its batches in memory; they can't be flushed from outside")
         }
-        return BarrierAccess(barrier: barrier, resources: resources)
+        return BarrierAccess(barrier: barrier, resources: resources, opened: opened)
     }
 
     /// Whoever runs the pipeline may have another environment, and so another store.

@@ -12,6 +12,8 @@ internal import Synchronization
 struct ProcessRun: Sendable {
     /// How long new files may take to be ready before it is said whether they run here.
     private static let trialTime = Duration.seconds(20)
+    /// How long a bus may take to say which log a topic is.
+    private static let questionTime = Duration.seconds(2)
 
     /// Why a run came to its end.
     enum End: Sendable {
@@ -75,8 +77,9 @@ struct ProcessRun: Sendable {
         var runs: [PipelineRun] = []
         var refusals: [RefusalLog] = []
         var observers: [(pipeline: String, metrics: PipelineMetrics)] = []
-        for definition in definitions {
-            let opened = try resources.open(definition)
+        let opened = try definitions.map { try resources.open($0) }
+        let owners = await owners(among: opened)
+        for (definition, opened) in zip(definitions, opened) {
             var logger = logger
             logger[metadataKey: "pipeline"] = "\(definition.name)"
             let refused = RefusalLog(logger: logger, clock: clock)
@@ -87,8 +90,9 @@ struct ProcessRun: Sendable {
             observers.append((definition.name, metrics))
             runs.append(
                 try pipeline(
-                    definition, opened, outages.scoped(to: definition.name, logger: logger),
-                    clock: clock, random: random, logger: logger, metrics: metrics))
+                    definition, opened, owners,
+                    outages.scoped(to: definition.name, logger: logger), clock: clock,
+                    random: random, logger: logger, metrics: metrics))
         }
         outages.use(
             resources.backends.union(runs.flatMap(\.generators).flatMap(\.generator.backends)))
@@ -186,9 +190,19 @@ struct ProcessRun: Sendable {
         return known.map { "\($0): \($1)" }.joined(separator: "; ")
     }
 
+    /// Whose state these pipelines may have, as far as their buses tell which logs they read.
+    private func owners(among opened: [[ResourceName: any Resource]]) async -> [StateOwner] {
+        var owners: [StateOwner] = []
+        for (definition, opened) in zip(definitions, opened) {
+            owners += await definition.stateOwners(in: opened, within: Self.questionTime)
+        }
+        return owners
+    }
+
     private func pipeline(
         _ definition: PipelineDefinition, _ opened: [ResourceName: any Resource],
-        _ outages: Outages, clock: PipelineClock, random: RandomSource, logger: Logger,
+        _ owners: [StateOwner], _ outages: Outages, clock: PipelineClock, random: RandomSource,
+        logger: Logger,
         metrics: PipelineMetrics
     ) throws -> PipelineRun {
         var context = StageContext(
@@ -197,7 +211,7 @@ struct ProcessRun: Sendable {
             catalogue: process.catalogue, resources: opened, servesCallers: options.role != .worker)
         context.outages = outages
         context.refusals = metrics
-        context.owners = definitions.flatMap(\.stateOwners)
+        context.owners = owners
         context.meter = metrics.counter
         let graph = try PipelineGraph(
             stages: definition.stages.map { PlannedStage(id: $0.id, settings: $0.settings) },

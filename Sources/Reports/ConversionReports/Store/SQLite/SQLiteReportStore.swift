@@ -209,7 +209,7 @@ extension SQLiteReportStore: StateAdministration {
 
     /// Nothing waits in a store of events.
     public func abandon(
-        _ name: StateName, reason: String, isTrial: Bool
+        _ name: StateName, besides owners: [StateOwner], reason: String, isTrial: Bool
     ) async throws -> [String] { [] }
 }
 
