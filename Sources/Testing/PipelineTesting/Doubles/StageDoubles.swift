@@ -92,10 +92,13 @@ public struct FakeEncoder: OutcomeEncoder {
         return OutgoingRecord(key: id, payload: Array("announced \(outcome.caseID)".utf8)[...])
     }
     public func cached(_ outcome: Outcome) throws -> Bytes {
-        Array("cached \(outcome.caseID)".utf8)[...]
+        let revision = outcome.revision > 1 ? " \(outcome.revision)" : ""
+        return Array("cached \(outcome.caseID)\(revision)".utf8)[...]
     }
     public func recognize(_ bytes: Bytes, of id: UUID) -> CachedAnswer {
-        bytes == Array("cached \(id)".utf8)[...] ? .lasting : .foreign
+        let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+        guard words.starts(with: ["cached", Substring(id.description)]) else { return .foreign }
+        return .lasting(revision: words.count > 2 ? Int(words[2])! : 1)
     }
 }
 
