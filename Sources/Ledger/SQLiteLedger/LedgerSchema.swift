@@ -135,9 +135,9 @@ enum LedgerSchema {
           WHERE is_superseded = 1;
         """
 
-    /// What operators have settled in dead-letter topics: a row for each log and partition. `bounds`
-    /// are the beginnings and the ends of ranges of offsets, as a JSON array; the witness is the
-    /// last settled record, which tells the log from another one.
+    /// What operators have settled in dead-letter topics: a row for each log and partition.
+    /// `bounds` are the beginnings and the ends of ranges of offsets, as a JSON array; the witness
+    /// is the last settled record, which tells the log from another one.
     private static let settledLetters = """
         CREATE TABLE ledger_settled_letters(
           log TEXT NOT NULL, partition INTEGER NOT NULL, bounds TEXT NOT NULL,

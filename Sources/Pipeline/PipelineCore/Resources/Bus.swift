@@ -117,8 +117,8 @@ public protocol BusProducer: Sendable {
     func close() async
 }
 
-/// A bus whose topics can be read beside the groups: no group is joined, nobody's position moves, no
-/// topic is made. What operators are told of a topic is read this way.
+/// A bus whose topics can be read beside the groups: no group is joined, nobody's position moves,
+/// no topic is made. What operators are told of a topic is read this way.
 public protocol TopicBrowsing: Bus {
     /// What a topic holds now; `nil` when it is not there, or this user may not see it.
     ///

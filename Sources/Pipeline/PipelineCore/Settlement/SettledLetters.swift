@@ -11,8 +11,8 @@ public protocol DeadLetterMarks: Sendable {
     ///
     /// - Parameters:
     ///   - starts: the first offset that each partition still has: what lies before is forgotten.
-    ///   - refuted: what was found to be of another log of that name: forgotten, unless somebody has
-    ///     replaced it already.
+    ///   - refuted: what was found to be of another log of that name: forgotten, unless somebody
+    ///     has replaced it already.
     func settle(
         _ letters: [Int32: SettledLetters], of log: LogName, starts: [Int32: Int64],
         refuted: [Int32: LogWitness]
