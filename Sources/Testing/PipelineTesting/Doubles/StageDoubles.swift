@@ -47,6 +47,8 @@ extension GeneratedBatch {
 
 /// A sink that keeps what it gets, records as well as outcomes.
 public final class RecordingSink: RecordSink, OutcomeSink {
+    /// What came, delivered or not.
+    public let arrivals = Journal<Void>()
     /// The chunks that were delivered.
     public let chunks = Journal<Chunk>()
     /// The batches that were delivered, repeats included.
@@ -69,11 +71,13 @@ public final class RecordingSink: RecordSink, OutcomeSink {
     }
 
     public func deliver(_ chunk: Chunk) async throws {
+        arrivals.note(())
         try await gate.wait()
         try failures.throwNext()
         chunks.note(chunk)
     }
     public func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
+        arrivals.note(())
         try await gate.wait()
         try failures.throwNext()
         batches.note(batch)
