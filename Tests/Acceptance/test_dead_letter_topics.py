@@ -8,12 +8,13 @@ import subprocess
 import time
 
 import confluent_kafka.admin
+import grpc
 import pytest
 from test_admin import Operator, begun, put
 from test_dead_letter_replay import cases, place, waiting
 from test_dead_letters import create_topic, dead_letters, request, sent
 
-from stack import LIMIT, PENSTOCK, eventually, free_port
+from stack import LIMIT, PENSTOCK, Reflected, eventually, free_port
 
 COUNT = 1000
 # Every tenth is of another stage and code.
@@ -165,6 +166,23 @@ def test_both_ways_do_the_same(stack):
         assert missing.returncode == 1 and "there is no letter" in missing.stderr, missing
         unclear = operator("dead-letters drop", "nonsense", check=False)
         assert unclear.returncode == 64 and "is no id" in unclear.stderr, unclear
+
+    admin, about = Reflected(f"unix:{place}", "penstock.admin.v1.AdminService"), {"pipeline": "conversion-reports"}
+    pages, token = [], ""
+    while token is not None:
+        page = admin("ListDeadLetters", **about, page_size=1, page_token=token)
+        pages += [[one["id"] for one in page.get("dead_letters", [])]]
+        token = page.get("next_page_token")
+        assert len(pages) < 10 and len(pages[-1]) <= 1, pages
+    assert sum(pages, []) == ids, pages
+    for method, fields, code in [
+        ("ListDeadLetters", {"page_token": "topic/0/0"}, "INVALID_ARGUMENT"), ("ListDeadLetters", {"page_size": 1001}, "INVALID_ARGUMENT"),
+        ("GetDeadLetter", {"id": ""}, "INVALID_ARGUMENT"), ("GetDeadLetter", {"id": "4711"}, "NOT_FOUND"),
+        ("DropDeadLetters", {}, "INVALID_ARGUMENT"), ("ReplayDeadLetters", {"ids": ids, "filter": {}}, "INVALID_ARGUMENT"),
+    ]:
+        with pytest.raises(grpc.RpcError) as refused:
+            admin(method, **about, **fields)
+        assert refused.value.code().name == code, (method, fields, refused.value)
 
     assert line(service("dead-letters drop", ids[0])) == "1 dropped"
     assert listed(files) == letters[1:] == listed(service)
