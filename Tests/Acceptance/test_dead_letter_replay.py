@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import sqlite3
 import subprocess
 import time
@@ -142,6 +143,7 @@ def test_parked_outcomes_of_one_case_have_names_of_their_own(real):
     real.call("replay-batch", path, first["batch"])
     both = eventually(lambda: [x for x in [dead_letters(real, path)] if len(x) == 2], "so is its next revision")[0]
     assert [x["id"] for x in both] == [f"ready:{case}:1", f"ready:{case}:2"] and both[0] == first, both
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", x["parked_at"]) for x in both), both
     assert [x["revision"] for x in both] == [1, 2] and both[0]["event_id"] != both[1]["event_id"], both
     assert json.loads(real.call("dead-letters", "show", path, both[1]["id"]).stdout) == both[1]
     for command in ("show", "replay", "drop"):

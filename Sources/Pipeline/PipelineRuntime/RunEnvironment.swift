@@ -109,14 +109,15 @@ public struct RunEnvironment: Sendable {
         }
     }
 
-    /// Runs a body that has failed before: once it has worked for so long, the outage is over.
+    /// Runs a body that has failed before: once it has not failed for so long, its own trouble is
+    /// over. It may as well hang, waiting for a backend.
     private func hopeful(
         _ what: String, after wait: Duration, _ body: () async throws -> Void
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await clock.sleep(for: wait)
-                outages.succeeded(what)
+                outages.isQuiet(what)
             }
             try await body()
             group.cancelAll()

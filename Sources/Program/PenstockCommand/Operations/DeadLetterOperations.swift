@@ -240,7 +240,7 @@ enum DeadLetterEntry: Sendable {
                 ("event_id", .string(outcome.outcomeID.description)),
                 ("code", .string(outcome.code.name)), ("reason", .string(outcome.reason)),
                 ("attempts", .number(outcome.attempts)),
-                ("parked_at_microseconds", .number(Int(outcome.parkedAt.microseconds))),
+                ("parked_at", outcome.parkedAt.json),
                 ("is_due", .bool(outcome.isDue)),
             ])
         case .stored(let letter):
