@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import sqlite3
 import subprocess
 import time
@@ -9,7 +10,7 @@ import time
 import pytest
 
 from stack import LIMIT, PENSTOCK, eventually
-from test_dead_letters import dead_letters, request
+from test_dead_letters import create_topic, dead_letters, request, sent
 
 COUNT = 1000
 
@@ -125,3 +126,33 @@ def test_letters_are_chosen_by_stage_code_and_age(stack):
     eventually(lambda: cases(stack) == 7, "those that were chosen are accepted")
     assert "990 dropped" in stack.call("dead-letters", "drop", path, "--all", "--newer-than", "1h").stdout
     stack.stop(process)
+
+
+def test_parked_outcomes_of_one_case_have_names_of_their_own(real):
+    create_topic(real, real.topic("report-ready"), max_message_bytes=620)
+
+    def change(stages, document):
+        stages["batch"].update({"trigger": {"any": [{"count": 1}, {"max_age": "1h"}]}, "max_batch": 1, "min_interval": "0s"})
+
+    path = real.write(change=change)
+    real.call("migrate", path)
+    process = real.start(path)
+    case = request("p" * 190)["case_id"]
+    real.produce("report-requests", sent([{**request("p" * 190), "case_id": case}]))
+    [first] = eventually(lambda: dead_letters(real, path), "the outcome is parked")
+    real.call("replay-batch", path, first["batch"])
+    both = eventually(lambda: [x for x in [dead_letters(real, path)] if len(x) == 2], "so is its next revision")[0]
+    assert [x["id"] for x in both] == [f"ready:{case}:1", f"ready:{case}:2"] and both[0] == first, both
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", x["parked_at"]) for x in both), both
+    assert [x["revision"] for x in both] == [1, 2] and both[0]["event_id"] != both[1]["event_id"], both
+    assert json.loads(real.call("dead-letters", "show", path, both[1]["id"]).stdout) == both[1]
+    for command in ("show", "replay", "drop"):
+        unclear = real.call("dead-letters", command, path, f"ready:{case}", check=False)
+        assert unclear.returncode == 64 and f"name one of ready:{case}:1, ready:{case}:2" in unclear.stderr, unclear
+    assert "1 dropped" in real.call("dead-letters", "drop", path, both[0]["id"]).stdout
+    assert dead_letters(real, path) == both[1:]
+    # As earlier versions named it.
+    assert json.loads(real.call("dead-letters", "show", path, f"ready:{case}").stdout) == both[1]
+    assert "1 dropped" in real.call("dead-letters", "drop", path, f"ready:{case}").stdout
+    assert dead_letters(real, path) == []
+    real.stop(process)

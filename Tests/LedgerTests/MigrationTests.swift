@@ -21,6 +21,7 @@ struct MigrationTests {
                 "2baaf1c2092a73356ea60e234dbfcc03", "519926f68fe75960be6204acb88623cf",
                 "1831c03610350977c14417e2d7703486", "0b331ec91a9bb6702d0b59fc9bc51f09",
                 "e12fed4f57d517c1126099c6ee056a02", "5fc9b6faef40a6ac54d951ef14e2bdcf",
+                "258dbd95046c4acfd8bf6fa7989170e0",
             ])
     }
 
@@ -36,7 +37,7 @@ struct MigrationTests {
             ("refusals", LedgerSchema.refusals), ("logs", LedgerSchema.logs),
             ("repeats", LedgerSchema.repeats), ("waits", LedgerSchema.waits),
             ("traces", LedgerSchema.traces), ("replays", LedgerSchema.replays),
-            ("turns", LedgerSchema.turns),
+            ("turns", LedgerSchema.turns), ("letters", LedgerSchema.letters),
         ]
         var makers: [String: String] = [:]
         for (name, script) in scripts {

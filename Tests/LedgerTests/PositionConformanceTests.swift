@@ -105,6 +105,56 @@ struct PositionConformanceTests {
     }
 }
 
+/// What is settled in dead-letter topics, in every store that keeps ledgers.
+@Suite("Settled letters", .timeLimit(.minutes(2)))
+struct SettledLettersTests {
+    @Test("in PostgreSQL:", arguments: DeadLetterMarksConformance.checks)
+    func postgres(_ check: DeadLetterMarksConformance.Check) async throws {
+        try await PostgresTestDatabase.withLedgers { _, provider in
+            try await check.run(provider.deadLetters(of: "pipeline"))
+        }
+    }
+
+    @Test("in SQLite:", arguments: DeadLetterMarksConformance.checks)
+    func sqlite(_ check: DeadLetterMarksConformance.Check) async throws {
+        let provider = SQLiteLedgerProvider(database: .inMemory(), clock: .system)
+        try await provider.migrateLedger()
+        try await check.run(provider.deadLetters(of: "pipeline"))
+    }
+
+    @Test("in memory:", arguments: DeadLetterMarksConformance.checks)
+    func memory(_ check: DeadLetterMarksConformance.Check) async throws {
+        try await check.run(FakeDeadLetters())
+    }
+
+    @Test("are a set of offsets, whatever the order that they come in")
+    func ranges() {
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<200 {
+            var (set, ranges) = (Set<Int64>(), OffsetRanges())
+            for _ in 0..<4 {
+                let some = (0..<8).map { _ in Int64.random(in: 0..<40, using: &random) }
+                set.formUnion(some)
+                ranges.formUnion(OffsetRanges(some))
+            }
+            let start = Int64.random(in: 0..<10, using: &random)
+            set = set.filter { $0 >= start }
+            ranges.remove(below: start)
+            #expect(Set(ranges.ranges.flatMap { Array($0) }) == set)
+            #expect(OffsetRanges(bounds: ranges.bounds) == ranges)
+            #expect(
+                zip(ranges.ranges, ranges.ranges.dropFirst()).allSatisfy {
+                    $0.upperBound < $1.lowerBound
+                })
+            for offset in 0..<45 as Range<Int64> {
+                #expect(ranges.contains(offset) == set.contains(offset))
+                let missing = (offset...).first { !set.contains($0) }
+                #expect(ranges.firstMissing(from: offset) == missing)
+            }
+        }
+    }
+}
+
 @Suite("The ledger on PostgreSQL")
 struct PostgresLedgerTests {
     @Test("keeps a ledger's promises", arguments: LedgerConformance.checks)

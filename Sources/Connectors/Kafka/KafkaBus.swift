@@ -127,6 +127,26 @@ extension KafkaBus: LogInspection {
     }
 }
 
+extension KafkaBus: TopicBrowsing {
+    public func extent(of topic: String, timeout: Duration) async throws -> TopicExtent? {
+        try await settings.blaming {
+            try await blocking { [settings, log, clock] in
+                try KafkaInspection(settings, log, clock, timeout: timeout).extent(of: topic)
+            }
+        }
+    }
+
+    public func reader(
+        of topic: String, partition: Int32, offsets: Range<Int64>, timeout: Duration
+    ) async throws -> any TopicReader {
+        try await blocking { [settings, log] in
+            try KafkaTopicReader(
+                settings, log, topic: topic, partition: partition, offsets: offsets,
+                timeout: timeout)
+        }
+    }
+}
+
 /// Runs one blocking call of librdkafka on a thread of its own.
 func blocking<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
     try await WorkerThread().run(body)

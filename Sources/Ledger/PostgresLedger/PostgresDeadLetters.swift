@@ -83,6 +83,75 @@ struct PostgresDeadLetters: DeadLetterStore {
     }
 }
 
+extension PostgresDeadLetters {
+    func settled(of log: LogName) async throws -> [Int32: SettledLetters] {
+        try await pool.withConnection { try $0.settledLetters(of: log) }
+    }
+
+    func settle(
+        _ letters: [Int32: SettledLetters], of log: LogName, starts: [Int32: Int64],
+        refuted: [Int32: LogWitness]
+    ) async throws {
+        try await pool.withTransaction { connection in
+            // One at a time for a log: what is not there yet can't be locked.
+            _ = try connection.query(
+                "select pg_advisory_xact_lock(hashtextextended('penstock.settled ' || $1, 0))"
+            ) { $0.add(text: log.key) }
+            var all = try connection.settledLetters(of: log)
+            for (partition, witness) in refuted where all[partition]?.witness == witness {
+                all[partition] = nil
+                _ = try connection.query(
+                    "delete from penstock.settled_letters where log = $1 and part = $2"
+                ) {
+                    $0.add(text: log.key)
+                    $0.add(int4: partition)
+                }
+            }
+            for (partition, new) in letters {
+                var row = all[partition] ?? new
+                row.add(new, start: starts[partition] ?? 0)
+                _ = try connection.query(
+                    """
+                    insert into penstock.settled_letters(
+                      log, part, bounds, witness_offset, witness_digest)
+                    values ($1, $2, $3, $4, $5)
+                    on conflict (log, part) do update set bounds = excluded.bounds,
+                      witness_offset = excluded.witness_offset,
+                      witness_digest = excluded.witness_digest
+                    """
+                ) {
+                    $0.add(text: log.key)
+                    $0.add(int4: partition)
+                    $0.add(int8s: row.offsets.bounds)
+                    $0.add(int8: row.witness.offset)
+                    $0.add(int8: Int64(bitPattern: row.witness.digest))
+                }
+            }
+        }
+    }
+}
+
+extension PostgresConnection {
+    fileprivate func settledLetters(of log: LogName) throws -> [Int32: SettledLetters] {
+        let answer = try query(
+            """
+            select part, bounds, witness_offset, witness_digest
+            from penstock.settled_letters where log = $1
+            """
+        ) { $0.add(text: log.key) }
+        return Dictionary(
+            uniqueKeysWithValues: (0..<answer.rowCount).map { row in
+                let witness = LogWitness(
+                    offset: answer.int64(row, 2),
+                    digest: UInt64(bitPattern: answer.int64(row, 3)))
+                let offsets = OffsetRanges(bounds: answer.int64s(row, 1))
+                return (
+                    Int32(clamping: answer.int(row, 0)), SettledLetters(offsets, witness: witness)
+                )
+            })
+    }
+}
+
 extension PostgresParameters {
     fileprivate func add(_ letter: StoredDeadLetter, of pipeline: String) {
         let (rejection, record) = (letter.rejection, letter.rejection.record)

@@ -186,17 +186,26 @@ extension PostgresLedger {
         try await withStage { connection, stage in
             let answer = try connection.query(
                 """
-                select batch_no, sink, key, outcome_id, code, reason, attempts, parked_at, is_due
-                from penstock.parked_of($1, $2, $3, $4, $5)
+                select batch_no, sink, key, outcome_id, code, reason, attempts, parked_at, is_due,
+                  attempt, case_no
+                from penstock.parked_of($1, $2, $3, $4, $5, $6, $7)
+                where $8::timestamptz is null
+                  or (parked_at, batch_no, case_no, sink) > ($8, $9::bigint, $10::bigint, $11::text)
+                order by parked_at, batch_no, case_no, sink limit $12
                 """
             ) {
                 $0.add(stage, selection)
+                $0.add(timestamptz: selection.after?.parkedAt)
+                $0.add(int8: selection.after?.batch)
+                $0.add(int8: selection.after?.number)
+                $0.add(text: selection.after?.sink)
                 $0.add(int8: Int64(limit))
             }
             return (0..<answer.rowCount).map { row in
                 ParkedOutcome(
                     batch: answer.int64(row, 0), sink: answer.text(row, 1),
                     caseID: answer.uuid(row, 2), outcomeID: answer.uuid(row, 3),
+                    revision: answer.int(row, 9), number: answer.int64(row, 10),
                     code: ErrorCode(foreign: answer.text(row, 4)), reason: answer.text(row, 5),
                     attempts: answer.int(row, 6), parkedAt: answer.timestamp(row, 7),
                     isDue: answer.bool(row, 8))
@@ -218,7 +227,7 @@ extension PostgresLedger {
 
     public func replayParked(_ selection: ParkedSelection) async throws -> Int {
         try await withStage { connection, stage in
-            try connection.query("select penstock.replay_parked($1, $2, $3, $4)") {
+            try connection.query("select penstock.replay_parked($1, $2, $3, $4, $5, $6, $7)") {
                 $0.add(stage, selection)
             }.int(0, 0)
         }
@@ -226,7 +235,7 @@ extension PostgresLedger {
 
     public func dropParked(_ selection: ParkedSelection) async throws -> Int {
         try await withStage { connection, stage in
-            try connection.query("select penstock.drop_parked($1, $2, $3, $4)") {
+            try connection.query("select penstock.drop_parked($1, $2, $3, $4, $5, $6, $7)") {
                 $0.add(stage, selection)
             }.int(0, 0)
         }
@@ -239,5 +248,8 @@ extension PostgresParameters {
         add(text: selection.sink)
         add(text: selection.code)
         add(uuidsOrNull: selection.cases)
+        add(int2: selection.revision.map { Int16(clamping: $0) })
+        add(timestamptz: selection.parkedFrom)
+        add(timestamptz: selection.parkedBefore)
     }
 }

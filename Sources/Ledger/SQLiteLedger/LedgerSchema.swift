@@ -11,6 +11,7 @@ enum LedgerSchema {
         component: "ledger",
         steps: [
             stages, cases, batches, revisions, refusals, logs, pauses, changes, traces, replays,
+            settledLetters,
         ])
 
     private static let stages = """
@@ -132,6 +133,16 @@ enum LedgerSchema {
     private static let replays = """
         CREATE INDEX ledger_cases_superseded ON ledger_cases(id, stage_no, attempt)
           WHERE is_superseded = 1;
+        """
+
+    /// What operators have settled in dead-letter topics: a row for each log and partition.
+    /// `bounds` are the beginnings and the ends of ranges of offsets, as a JSON array; the witness
+    /// is the last settled record, which tells the log from another one.
+    private static let settledLetters = """
+        CREATE TABLE ledger_settled_letters(
+          log TEXT NOT NULL, partition INTEGER NOT NULL, bounds TEXT NOT NULL,
+          witness_offset INTEGER NOT NULL, witness_digest INTEGER NOT NULL,
+          PRIMARY KEY(log, partition)) WITHOUT ROWID;
         """
 
     /// Positions belong to logs, no longer to topics: rows without a log are of earlier versions.

@@ -94,3 +94,50 @@ struct SQLiteDeadLetters: DeadLetterStore {
             number: row.int64(0), keptAt: row.timestamp(5))
     }
 }
+
+extension SQLiteDeadLetters {
+    func settled(of log: LogName) async throws -> [Int32: SettledLetters] {
+        try await database.read { try $0.settledLetters(of: log) }
+    }
+
+    func settle(
+        _ letters: [Int32: SettledLetters], of log: LogName, starts: [Int32: Int64],
+        refuted: [Int32: LogWitness]
+    ) async throws {
+        try await database.write { connection in
+            var all = try connection.settledLetters(of: log)
+            for (partition, witness) in refuted where all[partition]?.witness == witness {
+                all[partition] = nil
+                try connection.run(
+                    "DELETE FROM ledger_settled_letters WHERE log = ?1 AND partition = ?2",
+                    log.key, partition)
+            }
+            for (partition, new) in letters {
+                var row = all[partition] ?? new
+                row.add(new, start: starts[partition] ?? 0)
+                try connection.run(
+                    "INSERT OR REPLACE INTO ledger_settled_letters VALUES(?1, ?2, ?3, ?4, ?5)",
+                    log.key, partition, CaseNumbers.encode(row.offsets.bounds),
+                    row.witness.offset, Int64(bitPattern: row.witness.digest))
+            }
+        }
+    }
+}
+
+extension SQLiteConnection {
+    fileprivate func settledLetters(of log: LogName) throws -> [Int32: SettledLetters] {
+        var found: [Int32: SettledLetters] = [:]
+        try forEach(
+            """
+            SELECT partition, bounds, witness_offset, witness_digest
+            FROM ledger_settled_letters WHERE log = ?1
+            """, log.key
+        ) { row in
+            let witness = LogWitness(
+                offset: row.int64(2), digest: UInt64(bitPattern: row.int64(3)))
+            found[Int32(clamping: row.int(0))] = SettledLetters(
+                OffsetRanges(bounds: CaseNumbers.decode(row.text(1))), witness: witness)
+        }
+        return found
+    }
+}

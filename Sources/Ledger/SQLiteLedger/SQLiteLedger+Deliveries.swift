@@ -136,12 +136,14 @@ extension SQLiteLedger {
 }
 
 extension SQLiteLedger {
-    /// The parked outcomes (`k`) that are meant, with their cases (`c`); parameters 1 to 4 are
-    /// ``Choice``'s.
+    /// The parked outcomes (`k`) that are meant, with their cases (`c`); parameters 1 to 7 are
+    /// the stage and ``Choice``'s.
     private static let chosen = """
         ledger_parked k JOIN ledger_cases c ON c.case_no = k.case_no
         WHERE k.stage_no = ?1 AND (?2 IS NULL OR k.sink = ?2) AND (?3 IS NULL OR k.code = ?3)
         AND (?4 IS NULL OR hex(c.id) IN (SELECT value FROM json_each(?4)))
+        AND (?5 IS NULL OR c.attempt = ?5)
+        AND (?6 IS NULL OR k.parked_at >= ?6) AND (?7 IS NULL OR k.parked_at < ?7)
         """
 
     /// A selection as parameters.
@@ -150,10 +152,16 @@ extension SQLiteLedger {
         let code: String?
         /// A JSON array of ids as SQLite's `hex` writes them.
         let cases: String?
+        let revision: Int?
+        let from: Timestamp?
+        let before: Timestamp?
 
         init(_ selection: ParkedSelection) {
             sink = selection.sink
             code = selection.code
+            revision = selection.revision
+            from = selection.parkedFrom
+            before = selection.parkedBefore
             cases = selection.cases.map { ids in
                 let texts = ids.map { id in
                     "\"\(id.description.filter { $0 != "-" }.uppercased())\""
@@ -174,15 +182,20 @@ extension SQLiteLedger {
                 """
                 SELECT k.batch_no, k.sink, c.id, k.code, k.reason, k.attempts, k.parked_at,
                   k.is_due, (SELECT o.outcome_id FROM ledger_outcomes o WHERE o.case_no = k.case_no),
-                  k.case_no
-                FROM \(Self.chosen) ORDER BY k.parked_at, k.batch_no, k.case_no LIMIT ?5
-                """, stage, choice.sink, choice.code, choice.cases, limit
+                  k.case_no, c.attempt
+                FROM \(Self.chosen) AND (?8 IS NULL
+                  OR (k.parked_at, k.batch_no, k.case_no, k.sink) > (?8, ?9, ?10, ?11))
+                ORDER BY k.parked_at, k.batch_no, k.case_no, k.sink LIMIT ?12
+                """, stage, choice.sink, choice.code, choice.cases, choice.revision, choice.from,
+                choice.before, selection.after?.parkedAt, selection.after?.batch,
+                selection.after?.number, selection.after?.sink, limit
             ) { row in
                 found.append(
                     ParkedOutcome(
                         batch: row.int64(0), sink: row.text(1),
                         caseID: try row.id(2, of: row.int64(9)),
                         outcomeID: try row.id(8, of: row.int64(9)),
+                        revision: row.int(10), number: row.int64(9),
                         code: ErrorCode(foreign: row.text(3)),
                         reason: row.text(4),
                         attempts: row.int(5), parkedAt: Timestamp(microseconds: row.int64(6)),
@@ -214,7 +227,8 @@ extension SQLiteLedger {
                 UPDATE ledger_parked SET is_due = 1 WHERE is_due = 0
                 AND (batch_no, sink, case_no) IN (
                   SELECT k.batch_no, k.sink, k.case_no FROM \(Self.chosen))
-                """, stage, choice.sink, choice.code, choice.cases)
+                """, stage, choice.sink, choice.code, choice.cases, choice.revision, choice.from,
+                choice.before)
             // A delivery that is being made meanwhile loses its lease: it does not know of these.
             for (batch, sink) in deliveries {
                 try connection.run(
@@ -244,7 +258,8 @@ extension SQLiteLedger {
                 """
                 DELETE FROM ledger_parked WHERE (batch_no, sink, case_no) IN (
                   SELECT k.batch_no, k.sink, k.case_no FROM \(Self.chosen))
-                """, stage, choice.sink, choice.code, choice.cases)
+                """, stage, choice.sink, choice.code, choice.cases, choice.revision, choice.from,
+                choice.before)
             for (batch, sink) in deliveries {
                 // Nothing of these is to be delivered again.
                 try connection.run(
@@ -267,7 +282,8 @@ extension SQLiteLedger {
         var found: [(batch: Int64, sink: String)] = []
         try connection.forEach(
             "SELECT DISTINCT k.batch_no, k.sink FROM \(chosen) AND \(condition)",
-            stage, choice.sink, choice.code, choice.cases
+            stage, choice.sink, choice.code, choice.cases, choice.revision, choice.from,
+            choice.before
         ) { found.append(($0.int64(0), $0.text(1))) }
         return found
     }

@@ -173,7 +173,7 @@ extension PostgresStore: PositionInspection {
 }
 
 /// One SQLite file as bus and store.
-final class EmbeddedStore: StandardStore, Bus {
+final class EmbeddedStore: StandardStore, TopicBrowsing {
     private let database: SQLiteDatabase
     private let bus: EmbeddedBus
     private let ledgers: SQLiteLedgerProvider
@@ -245,6 +245,15 @@ final class EmbeddedStore: StandardStore, Bus {
         try await bus.consumer(subscription, positions: positions)
     }
     func producer() async throws -> any BusProducer { try await bus.producer() }
+    func extent(of topic: String, timeout: Duration) async throws -> TopicExtent? {
+        try await bus.extent(of: topic, timeout: timeout)
+    }
+    func reader(
+        of topic: String, partition: Int32, offsets: Range<Int64>, timeout: Duration
+    ) async throws -> any TopicReader {
+        try await bus.reader(
+            of: topic, partition: partition, offsets: offsets, timeout: timeout)
+    }
 
     func probe() async throws { try await database.probe() }
     var backend: Backend? { database.backend }

@@ -863,6 +863,312 @@ public struct AdminChange: Message {
     public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
 }
 
+/// A request for ListDeadLetters.
+public struct AdminListDeadLettersRequest: Message {
+    /// The pipeline's name. Required.
+    public var pipeline: String = ""
+    /// Only those.
+    public var filter: AdminDeadLetterFilter?
+    /// Only those that lie there.
+    public var place: AdminDeadLetterPlace = AdminDeadLetterPlace(rawValue: 0)
+    /// Those in topics, too, that were replayed or dropped.
+    public var withSettled: Bool = false
+    /// Most letters: up to 1,000; 0 is 100. There may be fewer, or none, and still a next page.
+    public var pageSize: Int32 = 0
+    /// Of the page before; empty for the first one.
+    public var pageToken: String = ""
+
+    public init() {}
+
+    public static var protoMessageName: String { "penstock.admin.v1.ListDeadLettersRequest" }
+    public static let fields = FieldTable([
+        1: "pipeline",
+        2: "filter",
+        3: "place",
+        4: FieldName("with_settled", json: "withSettled"),
+        5: FieldName("page_size", json: "pageSize"),
+        6: FieldName("page_token", json: "pageToken"),
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.singular(1, "pipeline", StringField.self, self.pipeline)
+        try sink.optional(2, "filter", MessageField<AdminDeadLetterFilter>.self, self.filter)
+        try sink.singular(3, "place", EnumField<AdminDeadLetterPlace>.self, self.place)
+        try sink.singular(4, FieldName("with_settled", json: "withSettled"), BoolField.self, self.withSettled)
+        try sink.singular(5, FieldName("page_size", json: "pageSize"), Int32Field.self, self.pageSize)
+        try sink.singular(6, FieldName("page_token", json: "pageToken"), StringField.self, self.pageToken)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.singular(StringField.self, &self.pipeline)
+        case 2: try source.optional(MessageField<AdminDeadLetterFilter>.self, &self.filter)
+        case 3: try source.singular(EnumField<AdminDeadLetterPlace>.self, &self.place)
+        case 4: try source.singular(BoolField.self, &self.withSettled)
+        case 5: try source.singular(Int32Field.self, &self.pageSize)
+        case 6: try source.singular(StringField.self, &self.pageToken)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// The reply of ListDeadLetters.
+public struct AdminListDeadLettersResponse: Message {
+    /// As far as they fit into about a megabyte.
+    public var deadLetters: [AdminDeadLetter] = []
+    /// Empty: there are no more.
+    public var nextPageToken: String = ""
+
+    public init() {}
+
+    public static var protoMessageName: String { "penstock.admin.v1.ListDeadLettersResponse" }
+    public static let fields = FieldTable([
+        1: FieldName("dead_letters", json: "deadLetters"),
+        2: FieldName("next_page_token", json: "nextPageToken"),
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.repeated(1, FieldName("dead_letters", json: "deadLetters"), MessageField<AdminDeadLetter>.self, self.deadLetters)
+        try sink.singular(2, FieldName("next_page_token", json: "nextPageToken"), StringField.self, self.nextPageToken)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.repeated(MessageField<AdminDeadLetter>.self, &self.deadLetters)
+        case 2: try source.singular(StringField.self, &self.nextPageToken)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// A request for GetDeadLetter.
+public struct AdminGetDeadLetterRequest: Message {
+    /// The pipeline's name. Required.
+    public var pipeline: String = ""
+    /// As in DeadLetter. Required.
+    public var id: String = ""
+
+    public init() {}
+
+    public static var protoMessageName: String { "penstock.admin.v1.GetDeadLetterRequest" }
+    public static let fields = FieldTable([
+        1: "pipeline",
+        2: "id",
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.singular(1, "pipeline", StringField.self, self.pipeline)
+        try sink.singular(2, "id", StringField.self, self.id)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.singular(StringField.self, &self.pipeline)
+        case 2: try source.singular(StringField.self, &self.id)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// The reply of GetDeadLetter.
+public struct AdminGetDeadLetterResponse: Message {
+    /// The letter asked for, settled or not.
+    public var deadLetter: AdminDeadLetter?
+
+    public init() {}
+
+    public static var protoMessageName: String { "penstock.admin.v1.GetDeadLetterResponse" }
+    public static let fields = FieldTable([
+        1: FieldName("dead_letter", json: "deadLetter"),
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.optional(1, FieldName("dead_letter", json: "deadLetter"), MessageField<AdminDeadLetter>.self, self.deadLetter)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.optional(MessageField<AdminDeadLetter>.self, &self.deadLetter)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// A request for ReplayDeadLetters.
+public struct AdminReplayDeadLettersRequest: Message {
+    /// The pipeline's name. Required.
+    public var pipeline: String = ""
+    /// As in DeadLetter; up to 1,000. Those that name no letter are passed over.
+    public var ids: [String] = []
+    /// Where there are no ids: these. An empty filter means all; neither ids nor a filter are
+    /// INVALID_ARGUMENT.
+    public var filter: AdminDeadLetterFilter?
+
+    public init() {}
+
+    public static var protoMessageName: String { "penstock.admin.v1.ReplayDeadLettersRequest" }
+    public static let fields = FieldTable([
+        1: "pipeline",
+        2: "ids",
+        3: "filter",
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.singular(1, "pipeline", StringField.self, self.pipeline)
+        try sink.repeated(2, "ids", StringField.self, self.ids)
+        try sink.optional(3, "filter", MessageField<AdminDeadLetterFilter>.self, self.filter)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.singular(StringField.self, &self.pipeline)
+        case 2: try source.repeated(StringField.self, &self.ids)
+        case 3: try source.optional(MessageField<AdminDeadLetterFilter>.self, &self.filter)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// The reply of ReplayDeadLetters.
+public struct AdminReplayDeadLettersResponse: Message {
+    /// How many are tried again.
+    public var replayedCount: Int64 = 0
+    /// How many can't be.
+    public var stuckCount: Int64 = 0
+    /// Why, for up to 20 of them.
+    public var problems: [String] = []
+
+    public init() {}
+
+    public static var protoMessageName: String { "penstock.admin.v1.ReplayDeadLettersResponse" }
+    public static let fields = FieldTable([
+        1: FieldName("replayed_count", json: "replayedCount"),
+        2: FieldName("stuck_count", json: "stuckCount"),
+        3: "problems",
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.singular(1, FieldName("replayed_count", json: "replayedCount"), Int64Field.self, self.replayedCount)
+        try sink.singular(2, FieldName("stuck_count", json: "stuckCount"), Int64Field.self, self.stuckCount)
+        try sink.repeated(3, "problems", StringField.self, self.problems)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.singular(Int64Field.self, &self.replayedCount)
+        case 2: try source.singular(Int64Field.self, &self.stuckCount)
+        case 3: try source.repeated(StringField.self, &self.problems)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// A request for DropDeadLetters.
+public struct AdminDropDeadLettersRequest: Message {
+    /// The pipeline's name. Required.
+    public var pipeline: String = ""
+    /// As in ReplayDeadLettersRequest.
+    public var ids: [String] = []
+    /// Likewise.
+    public var filter: AdminDeadLetterFilter?
+
+    public init() {}
+
+    public static var protoMessageName: String { "penstock.admin.v1.DropDeadLettersRequest" }
+    public static let fields = FieldTable([
+        1: "pipeline",
+        2: "ids",
+        3: "filter",
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.singular(1, "pipeline", StringField.self, self.pipeline)
+        try sink.repeated(2, "ids", StringField.self, self.ids)
+        try sink.optional(3, "filter", MessageField<AdminDeadLetterFilter>.self, self.filter)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.singular(StringField.self, &self.pipeline)
+        case 2: try source.repeated(StringField.self, &self.ids)
+        case 3: try source.optional(MessageField<AdminDeadLetterFilter>.self, &self.filter)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// The reply of DropDeadLetters.
+public struct AdminDropDeadLettersResponse: Message {
+    /// How many are gone.
+    public var droppedCount: Int64 = 0
+
+    public init() {}
+
+    public static var protoMessageName: String { "penstock.admin.v1.DropDeadLettersResponse" }
+    public static let fields = FieldTable([
+        1: FieldName("dropped_count", json: "droppedCount"),
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.singular(1, FieldName("dropped_count", json: "droppedCount"), Int64Field.self, self.droppedCount)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.singular(Int64Field.self, &self.droppedCount)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
 /// A request for ReloadPipelines.
 public struct AdminReloadPipelinesRequest: Message {
     public init() {}
@@ -966,6 +1272,21 @@ public enum AdminAdminServiceMethods {
 
     /// Lists what operators have changed, the oldest first.
     public static let listChanges = MethodDescriptor<AdminListChangesRequest, AdminListChangesResponse>(service: serviceName, name: "ListChanges")
+
+    /// Lists what sinks and stages of the pipeline have refused for good, by page: the oldest first in
+    /// each place, in a topic in each partition. UNAVAILABLE: a bus can't be reached, either.
+    public static let listDeadLetters = MethodDescriptor<AdminListDeadLettersRequest, AdminListDeadLettersResponse>(service: serviceName, name: "ListDeadLetters")
+
+    /// Tells of one letter. NOT_FOUND: there is no such letter, or no more.
+    public static let getDeadLetter = MethodDescriptor<AdminGetDeadLetterRequest, AdminGetDeadLetterResponse>(service: serviceName, name: "GetDeadLetter")
+
+    /// Tries again: hands records to the topics that they came from, and outcomes to their sinks.
+    /// Ends when all that was there is dealt with; where the deadline passes before or the call ends
+    /// otherwise, what was done is remembered, and the call is made again.
+    public static let replayDeadLetters = MethodDescriptor<AdminReplayDeadLettersRequest, AdminReplayDeadLettersResponse>(service: serviceName, name: "ReplayDeadLetters")
+
+    /// Gives letters up for ever. Made again as ReplayDeadLetters is.
+    public static let dropDeadLetters = MethodDescriptor<AdminDropDeadLettersRequest, AdminDropDeadLettersResponse>(service: serviceName, name: "DropDeadLetters")
 
     /// Reads the process's pipeline files anew, and answers when they are in force, or why not:
     /// FAILED_PRECONDITION: they are not in order or can't run here, and the old ones go on;

@@ -140,8 +140,8 @@ struct FetchBuilder: ~Copyable {
 
 /// Owns messages that have left librdkafka's queue and are not handed out yet.
 ///
-/// Only filled when empty, so that it holds no more than `capacity` messages, and no more bytes
-/// than the queue did.
+/// Holds no more than `capacity` messages; one that is filled from a queue only when it is empty,
+/// and so no more bytes than the queue did.
 @safe struct MessageBuffer: ~Copyable {
     typealias Message = UnsafeMutablePointer<rd_kafka_message_t>
 
@@ -170,6 +170,13 @@ struct FetchBuilder: ~Copyable {
         precondition(count == 0, "filled only when empty")
         first = 0
         end = unsafe queue.take(into: slots, limit: capacity)
+    }
+
+    /// Takes a message over.
+    mutating func append(_ message: Message) {
+        precondition(end < capacity)
+        unsafe slots[end] = unsafe message
+        end += 1
     }
 
     /// Lends the message at `index`, counted from the oldest.

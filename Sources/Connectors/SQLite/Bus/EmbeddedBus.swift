@@ -226,6 +226,79 @@ extension EmbeddedBus {
     }
 }
 
+extension EmbeddedBus: TopicBrowsing {
+    /// Makes no file.
+    public func extent(of topic: String, timeout: Duration) async throws -> TopicExtent? {
+        guard database.exists else { return nil }
+        return try await database.read { connection in
+            guard let topic = try Self.find(topic, connection) else { return nil }
+            let partitions = topic.partitions.indices.map(Int32.init)
+            let ends = try topic.ends(of: partitions, in: connection)
+            let first = try connection.statement(
+                "SELECT min(message_no) FROM bus_messages WHERE message_no >= ?1 AND message_no < ?2"
+            )
+            var offsets: [Int32: Range<Int64>] = [:]
+            for (partition, end) in ends {
+                let number = topic.partitions[Int(partition)]
+                let start = try first.first(
+                    BusSchema.message(partition: number, offset: 0),
+                    BusSchema.message(partition: number + 1, offset: 0)
+                ) { $0.isNull(0) ? nil : BusSchema.offset(message: $0.int64(0)) }
+                offsets[partition] = min((start ?? nil) ?? end, end)..<end
+            }
+            return TopicExtent(log: topic.log, offsets: offsets)
+        }
+    }
+
+    public func reader(
+        of topic: String, partition: Int32, offsets: Range<Int64>, timeout: Duration
+    ) async throws -> any TopicReader {
+        EmbeddedTopicReader(
+            database: database, topic: topic, partition: partition, end: offsets.upperBound,
+            position: offsets.lowerBound)
+    }
+}
+
+/// Reads a partition in order, a transaction for each part.
+private final class EmbeddedTopicReader: TopicReader {
+    private static let maxBytes = 1 << 20
+
+    private let database: SQLiteDatabase
+    private let topic: String
+    private let partition: Int32
+    private let end: Int64
+    private let position: Mutex<Int64>
+
+    init(
+        database: SQLiteDatabase, topic: String, partition: Int32, end: Int64, position: Int64
+    ) {
+        self.database = database
+        self.topic = topic
+        self.partition = partition
+        self.end = end
+        self.position = Mutex(position)
+    }
+
+    func next(limit: Int) async throws -> [Record] {
+        let start = position.withLock { $0 }
+        if start >= end { return [] }
+        let records = try await database.read { [topic, partition] connection -> [Record] in
+            guard let numbers = try EmbeddedTopic.load(topic, from: connection)?.partitions,
+                numbers.indices.contains(Int(partition))
+            else { return [] }
+            var fetch = PartitionFetch(
+                Subscription(
+                    topic: topic, group: "", maxRecords: limit, maxBytes: Self.maxBytes),
+                source: "")
+            try fetch.read(
+                Int(partition), number: numbers[Int(partition)], from: start, in: connection)
+            return fetch.finish().records
+        }.filter { $0.origin.offset < end }
+        position.withLock { $0 = records.last.map { $0.origin.offset + 1 } ?? end }
+        return records
+    }
+}
+
 /// Appends to the topics of an embedded bus, one transaction for each `send`.
 final class EmbeddedProducer: BusProducer {
     /// Bytes of key, payload and headers, as Kafka's default (`message.max.bytes`).

@@ -23,7 +23,7 @@ enum LedgerSchema {
             \(upkeep)
             """,
             renewal, revisions, refusals, logs, repeats, waits, pauses, changes, traces, replays,
-            turns,
+            turns, letters,
         ], tables: columns)
 
     /// Builds of the first step's early days made functions of an older text, and one column less.
@@ -44,11 +44,11 @@ extension LedgerSchema {
     /// is history. A test compares it with the scripts, and with what a migration makes.
     static let functionsInForce: [String: [String]] = [
         "bisect": ["bisect"],
+        "letters": ["drop_parked", "parked_of", "replay_parked"],
         "logs": ["positions", "restart_positions"],
         "openBatch": ["look", "open_batch"],
         "refusals": [
-            "claim_delivery", "delivered", "drop_parked", "finish_batch", "parked_of",
-            "replay_parked",
+            "claim_delivery", "delivered", "finish_batch",
         ],
         "registration": ["register"],
         "repeats": ["reopenable"],
@@ -101,6 +101,7 @@ extension LedgerSchema {
             "resource", "source", "part", "record_no", "recorded_at", "key", "payload",
             "header_names", "header_values",
         ],
+        "settled_letters": ["log", "part", "bounds", "witness_offset", "witness_digest"],
     ]
 
     /// What `run` does with them, `migrate` needs more. Locking a row takes the right to change it.

@@ -167,6 +167,10 @@ public struct ParkedOutcome: Sendable, Hashable {
     public var caseID: UUID
     /// The outcome's id, and its announcement's event id.
     public var outcomeID: UUID
+    /// Of the case's outcome, from 1: with the sink and the case it tells parked outcomes apart.
+    public var revision: Int
+    /// The case's number in the ledger.
+    public var number: Int64
     public var code: ErrorCode
     public var reason: String
     /// How often the sink has refused it.
@@ -175,13 +179,16 @@ public struct ParkedOutcome: Sendable, Hashable {
     /// Whether it is on its way to the sink again.
     public var isDue: Bool
     public init(
-        batch: Int64, sink: String, caseID: UUID, outcomeID: UUID, code: ErrorCode, reason: String,
-        attempts: Int, parkedAt: Timestamp, isDue: Bool
+        batch: Int64, sink: String, caseID: UUID, outcomeID: UUID, revision: Int = 1,
+        number: Int64 = 0, code: ErrorCode, reason: String, attempts: Int, parkedAt: Timestamp,
+        isDue: Bool
     ) {
         self.batch = batch
         self.sink = sink
         self.caseID = caseID
         self.outcomeID = outcomeID
+        self.revision = revision
+        self.number = number
         self.code = code
         self.reason = reason
         self.attempts = attempts
@@ -190,11 +197,39 @@ public struct ParkedOutcome: Sendable, Hashable {
     }
 }
 
+/// Where a parked outcome stands among the others.
+public struct ParkedPlace: Sendable, Hashable {
+    public var parkedAt: Timestamp
+    public var batch: Int64
+    public var number: Int64
+    public var sink: String
+    public init(parkedAt: Timestamp, batch: Int64, number: Int64, sink: String) {
+        self.parkedAt = parkedAt
+        self.batch = batch
+        self.number = number
+        self.sink = sink
+    }
+}
+
+extension ParkedOutcome {
+    public var place: ParkedPlace {
+        ParkedPlace(parkedAt: parkedAt, batch: batch, number: number, sink: sink)
+    }
+}
+
 /// Which parked outcomes are meant: those that meet every condition that is set.
 public struct ParkedSelection: Sendable, Hashable {
     public var sink: String?
     public var code: String?
     public var cases: [UUID]?
+    /// The revision of their outcomes.
+    public var revision: Int?
+    /// When they were parked: from the first time on, and before the second.
+    public var parkedFrom: Timestamp?
+    public var parkedBefore: Timestamp?
+    /// They come behind this one in a list: for going through them in steps. Nothing is replayed
+    /// or dropped by it.
+    public var after: ParkedPlace?
     public init(sink: String? = nil, code: String? = nil, cases: [UUID]? = nil) {
         self.sink = sink
         self.code = code

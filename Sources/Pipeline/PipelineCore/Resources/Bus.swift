@@ -117,6 +117,44 @@ public protocol BusProducer: Sendable {
     func close() async
 }
 
+/// A bus whose topics can be read beside the groups: no group is joined, nobody's position moves,
+/// no topic is made. What operators are told of a topic is read this way.
+public protocol TopicBrowsing: Bus {
+    /// What a topic holds now; `nil` when it is not there, or this user may not see it.
+    ///
+    /// - Throws: ``PipelineError`` `bus-unavailable` when nobody answers within `timeout`.
+    func extent(of topic: String, timeout: Duration) async throws -> TopicExtent?
+
+    /// Reads one partition's records in order, from the first offset up to the last: those that it
+    /// still holds, and none that came later.
+    ///
+    /// - Parameter timeout: how long the next records are waited for.
+    func reader(
+        of topic: String, partition: Int32, offsets: Range<Int64>, timeout: Duration
+    ) async throws -> any TopicReader
+}
+
+/// What a topic holds.
+public struct TopicExtent: Sendable, Hashable {
+    public var log: LogName
+    /// For each partition the first offset that it still has, and the one that its next record
+    /// gets.
+    public var offsets: [Int32: Range<Int64>]
+    public init(log: LogName, offsets: [Int32: Range<Int64>]) {
+        self.log = log
+        self.offsets = offsets
+    }
+}
+
+/// Reads a partition of a topic once, used by one task.
+public protocol TopicReader: Sendable {
+    /// The next records, as they lie there; none at the end.
+    ///
+    /// - Parameter limit: most records. A megabyte of payloads is enough, too.
+    /// - Throws: ``PipelineError`` `bus-unavailable` when none come in time.
+    func next(limit: Int) async throws -> [Record]
+}
+
 extension MetricDeclaration {
     /// What the connectors to buses have in common; once in a list, whatever their number.
     public static let ofBuses = [consumerLag]

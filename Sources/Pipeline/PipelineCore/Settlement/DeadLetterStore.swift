@@ -44,7 +44,9 @@ public struct DeadLetterSelection: Sendable, Hashable {
 }
 
 /// Where refused records lie that their topic does not take: of one pipeline, in one store.
-public protocol DeadLetterStore: DeadLetterPlace {
+///
+/// Also remembers what operators have settled in dead-letter topics.
+public protocol DeadLetterStore: DeadLetterPlace, DeadLetterMarks {
     /// The oldest first.
     func deadLetters(
         _ selection: DeadLetterSelection, limit: Int
@@ -61,6 +63,50 @@ public protocol DeadLetterPlace: Sendable {
     func keep(_ letters: [StoredDeadLetter]) async throws
 }
 
+/// A refused record as it lies in the topic beside its own: key, payload and headers untouched, the
+/// reason in headers behind them.
+public enum DeadLetter {
+    public static func topic(of topic: String) -> String { "\(topic).dead-letters" }
+
+    public static func record(_ rejection: Rejection) -> OutgoingRecord {
+        let origin = rejection.record.origin
+        let values = [
+            rejection.stage, rejection.code.name, rejection.reason, "\(rejection.attempts)",
+            origin.source, "\(origin.partition)", "\(origin.offset)",
+        ]
+        return OutgoingRecord(
+            key: rejection.record.key, payload: rejection.record.payload,
+            isTombstone: rejection.record.isTombstone,
+            headers: rejection.record.headers + zip(names, values).map { Header($0, $1) })
+    }
+
+    private static let names = [
+        "penstock-stage", "penstock-code", "penstock-reason", "penstock-attempts",
+        "penstock-origin-topic", "penstock-origin-partition", "penstock-origin-offset",
+    ]
+
+    /// What ``record(_:)`` was made of, but for the time of the record, which is that of the
+    /// letter; `nil` for a record that somebody else has put there.
+    ///
+    /// - Parameter topic: where records come from whose letters lie in that topic.
+    public static func rejection(from letter: Record, of topic: String) -> Rejection? {
+        let ours = letter.headers.suffix(names.count)
+        guard ours.map(\.name) == names else { return nil }
+        let values = ours.compactMap { header in
+            header.value.flatMap { String(validating: $0, as: UTF8.self) }
+        }
+        guard values.count == names.count, values[4] == topic, let attempts = Int(values[3]),
+            let partition = Int32(values[5]), let offset = Int64(values[6])
+        else { return nil }
+        var record = letter
+        record.headers.removeLast(names.count)
+        record.origin = Origin(source: topic, partition: partition, offset: offset)
+        return Rejection(
+            record, stage: values[0], code: ErrorCode(foreign: values[1]), reason: values[2],
+            attempts: attempts)
+    }
+}
+
 /// A store that keeps dead letters.
 public protocol DeadLetterProvider: Resource {
     func deadLetters(of pipeline: String) -> any DeadLetterStore
@@ -70,28 +116,43 @@ extension StoredDeadLetter {
     /// The letter as one object: for files and for programs. Bytes that are not UTF-8 stand under a
     /// key that ends in `_base64`; a key, payload or header value that is not there is null.
     public var json: JSON {
-        let (record, origin) = (rejection.record, rejection.record.origin)
-        return .object(
-            [
-                ("stage", .string(rejection.stage)), ("code", .string(rejection.code.name)),
-                ("reason", .string(rejection.reason)), ("attempts", .number(rejection.attempts)),
+        .object(
+            rejection.members + [
                 ("refusal", .string("\(refusal)")), ("resource", .string(resource)),
-                ("origin", .string(origin.source)),
-                ("partition", .number(Int(origin.partition))),
-                ("offset", .number(Int(origin.offset))),
-                ("timestamp_microseconds", .number(Int(record.timestamp.microseconds))),
-                Self.member("key", record.key),
-                Self.member("payload", record.isTombstone ? nil : record.payload),
-                (
-                    "headers",
-                    .array(
-                        record.headers.map { header in
-                            .object([
-                                ("name", .string(header.name)), Self.member("value", header.value),
-                            ])
-                        })
-                ),
-            ])
+            ] + rejection.record.members)
+    }
+}
+
+extension Rejection {
+    /// Why a record was refused, as members of an object.
+    public var members: [(String, JSON)] {
+        [
+            ("stage", .string(stage)), ("code", .string(code.name)), ("reason", .string(reason)),
+            ("attempts", .number(attempts)),
+        ]
+    }
+}
+
+extension Record {
+    /// The record and where it comes from, as members of an object.
+    public var members: [(String, JSON)] {
+        [
+            ("origin", .string(origin.source)),
+            ("partition", .number(Int(origin.partition))),
+            ("offset", .number(Int(origin.offset))),
+            ("timestamp_microseconds", .number(Int(timestamp.microseconds))),
+            Self.member("key", key),
+            Self.member("payload", isTombstone ? nil : payload),
+            (
+                "headers",
+                .array(
+                    headers.map { header in
+                        .object([
+                            ("name", .string(header.name)), Self.member("value", header.value),
+                        ])
+                    })
+            ),
+        ]
     }
 
     private static func member(_ name: String, _ bytes: Bytes?) -> (String, JSON) {

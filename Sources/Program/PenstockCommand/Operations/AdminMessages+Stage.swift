@@ -233,7 +233,7 @@ extension [LogPositions] {
 }
 
 extension Timestamp? {
-    fileprivate var message: Google_Protobuf_Timestamp? { map { .init($0) } }
+    var message: Google_Protobuf_Timestamp? { map { .init($0) } }
 }
 
 extension Google_Protobuf_Timestamp? {

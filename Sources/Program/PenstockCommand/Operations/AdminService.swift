@@ -16,21 +16,23 @@ struct AdminService: Sendable {
     private static let mostCases = 1_000
     private static let usualChanges = 100
 
-    private let catalogue: Catalogue
+    let catalogue: Catalogue
+    let logger: Logger
     /// Those that run now.
     private let definitions: @Sendable () -> [PipelineDefinition]
     /// Answers when the files are in force.
     private let reload: @Sendable () async throws(GRPCStatusError) -> Reloaded
-    private let server: GRPCServer
+    let server: GRPCServer
 
     /// - Parameter address: `unix:path`, or `host:port` of loopback.
     /// - Throws: ``CommandFailure`` `usage` for another address.
     init(
-        _ address: String, catalogue: Catalogue,
+        _ address: String, catalogue: Catalogue, logger: Logger,
         definitions: @escaping @Sendable () -> [PipelineDefinition],
         reload: @escaping @Sendable () async throws(GRPCStatusError) -> Reloaded
     ) throws {
         self.catalogue = catalogue
+        self.logger = logger
         self.definitions = definitions
         self.reload = reload
         var configuration = GRPCServer.Configuration(address: address)
@@ -58,7 +60,7 @@ struct AdminService: Sendable {
     }
 
     /// - Throws: ``CommandFailure`` `unavailable` when it can't listen there.
-    func start(_ logger: Logger) throws {
+    func start() throws {
         let health = HealthService()
         health.set(.serving, for: AdminAdminServiceMethods.serviceName)
         health.set(.serving, for: "")
@@ -79,6 +81,7 @@ struct AdminService: Sendable {
     private func addMethods() {
         addReads()
         addChanges()
+        addDeadLetters()
         server.unary(AdminAdminServiceMethods.reloadPipelines, atShutdown: .interrupt) {
             [reload] _, _ throws(GRPCStatusError) -> UnaryAnswer<AdminReloadPipelinesResponse> in
             .async { () throws(GRPCStatusError) in
@@ -223,7 +226,7 @@ struct AdminService: Sendable {
         }
     }
 
-    private func definition(_ name: String) throws(GRPCStatusError) -> PipelineDefinition {
+    func definition(_ name: String) throws(GRPCStatusError) -> PipelineDefinition {
         let running = definitions()
         guard let definition = running.first(where: { $0.name == name }) else {
             let names = running.map(\.name).sorted().joined(separator: ", ")
@@ -250,7 +253,7 @@ struct AdminService: Sendable {
         return text
     }
 
-    private static func bounded(
+    static func bounded(
         _ number: Int32, _ field: String, _ most: Int
     ) throws(GRPCStatusError) -> Int {
         guard (0...most).contains(Int(number)) else {
@@ -287,7 +290,7 @@ extension AdminChange {
 }
 
 extension GRPCStatusError {
-    fileprivate init(ofOperation error: any Error) {
+    init(ofOperation error: any Error) {
         switch error {
         case let status as GRPCStatusError: self = status
         case is CancellationError: self.init(.cancelled, "the call was cancelled")

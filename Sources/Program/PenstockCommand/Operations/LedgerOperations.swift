@@ -201,7 +201,7 @@ struct LedgerOperations: StageOperations {
 
 extension String {
     /// Without what a terminal would obey or take for the end of a line, and of a bounded length.
-    fileprivate var printable: String {
+    var printable: String {
         String(
             String.UnicodeScalarView(
                 unicodeScalars.prefix(1_000).map {

@@ -88,10 +88,7 @@ struct StageChoice: Sendable {
 
     /// - Parameter isArgument: whether the stage is an argument behind the pipeline, and needed.
     init(_ field: Fields, argument isArgument: Bool = false) {
-        server = field.optional(
-            "server",
-            "The admin service of a process that runs the pipeline, as its --admin-service says; PIPELINE is the pipeline's name then.",
-            example: "unix:/run/penstock/admin.sock")
+        server = Self.server(field)
         if isArgument {
             pipeline = .pipelineFile(field)
             stage = field.argument("STAGE", "The id of its accumulate stage.", example: "batch")
@@ -101,6 +98,14 @@ struct StageChoice: Sendable {
                 example: "batch")
             pipeline = .pipelineFile(field)
         }
+    }
+
+    /// The option of commands that may go through an admin service.
+    static func server(_ field: Fields) -> String? {
+        field.optional(
+            "server",
+            "The admin service of a process that runs the pipeline, as its --admin-service says; PIPELINE is the pipeline's name then.",
+            example: "unix:/run/penstock/admin.sock")
     }
 
     /// Runs `body` with what may be done there, and lets go of it.

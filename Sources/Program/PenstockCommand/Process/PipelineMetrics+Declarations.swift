@@ -137,5 +137,6 @@ extension MetricDeclaration {
         "Outcomes that a sink has refused, waiting for an operator.")
     static let storedDeadLetters = ofStage(
         "penstock_stored_dead_letters",
-        "Dead letters that the store keeps, waiting for an operator.")
+        "Dead letters that the store keeps, waiting for an operator; what lies in dead-letter topics is not among them."
+    )
 }

@@ -105,9 +105,10 @@ struct ReloadingRun: Sendable {
     private func adminService() throws -> AdminService? {
         guard let address = process.options.adminService else { return nil }
         let service = try AdminService(
-            address, catalogue: process.catalogue, definitions: { [running] in running.all },
+            address, catalogue: process.catalogue, logger: process.logger,
+            definitions: { [running] in running.all },
             reload: { [requests] () throws(GRPCStatusError) in try await requests.ask() })
-        try service.start(process.logger)
+        try service.start()
         return service
     }
 

@@ -97,7 +97,7 @@ extension BusConformance {
 
     /// Records with everything that is allowed: no key, an empty key, bytes that are no text,
     /// repeated headers.
-    private static var oddRecords: [OutgoingRecord] {
+    fileprivate static var oddRecords: [OutgoingRecord] {
         [
             OutgoingRecord(key: nil, payload: [1, 2, 3]),
             OutgoingRecord(key: [], payload: [4]),
@@ -115,6 +115,88 @@ extension BusConformance {
             // Slices that do not begin at the start of their storage.
             OutgoingRecord(key: Array(0..<10)[3..<5], payload: Array(0..<100)[90...]),
         ]
+    }
+}
+
+extension BusConformance {
+    static let browsingChecks = [
+        Check("a topic is read beside its groups, as far as it goes then") { suite in
+            try await suite.withTopic(partitions: 2) { bus, topic in
+                guard let bus = bus as? any TopicBrowsing else { return }
+                try await suite.send(
+                    suite.numbered(0..<300) { $0 % 3 == 0 ? "a" : "b" }, to: topic, bus)
+                let extent = try requireValue(
+                    try await bus.extent(of: topic, timeout: suite.limit), "extent")
+                try require(extent.log.key.hasSuffix("/\(topic)"), "the log's name")
+                try requireEqual(extent.offsets.keys.sorted(), [0, 1], "partitions")
+                let count = extent.offsets.values.reduce(0) { $0 + $1.count }
+                try requireEqual(count, 300, "records")
+                try await suite.send(suite.numbered(300..<310) { _ in "a" }, to: topic, bus)
+                var found: [Int] = []
+                for (partition, offsets) in extent.offsets {
+                    let records = try await suite.browse(bus, topic, partition, offsets, by: 7)
+                    try requireEqual(
+                        records.map(\.origin.offset), Array(offsets), "offsets of \(partition)")
+                    try requireEqual(records.map(\.number), records.map(\.number).sorted())
+                    found += records.map(\.number)
+                }
+                try requireEqual(found.sorted(), Array(0..<300), "the records")
+            }
+        },
+        Check("reading beside the groups begins where it is told, and gives records untouched") {
+            suite in
+            try await suite.withTopic { bus, topic in
+                guard let bus = bus as? any TopicBrowsing else { return }
+                try await suite.send(Self.oddRecords, to: topic, bus)
+                let all = try await suite.browse(bus, topic, 0, 0..<7, by: 100)
+                try requireEqual(all.map(\.key), Self.oddRecords.map(\.key), "keys")
+                try requireEqual(all.map(\.payload), Self.oddRecords.map(\.payload), "payloads")
+                try requireEqual(all.map(\.headers), Self.oddRecords.map(\.headers), "headers")
+                try requireEqual(
+                    all.map(\.isTombstone), Self.oddRecords.map(\.isTombstone), "tombstones")
+                let some = try await suite.browse(bus, topic, 0, 2..<5, by: 2)
+                try requireEqual(some.map(\.origin.offset), [2, 3, 4], "a part")
+                let none = try await suite.browse(bus, topic, 0, 4..<4, by: 2)
+                try requireEqual(none.count, 0, "nothing")
+            }
+        },
+        Check("reading beside a group takes nothing from it, and moves no position") { suite in
+            try await suite.withTopic { bus, topic in
+                guard let browsing = bus as? any TopicBrowsing else { return }
+                try await suite.send(suite.numbered(0..<20), to: topic, bus)
+                _ = try await suite.browse(browsing, topic, 0, 0..<20, by: 20)
+                let reading = try await suite.readAll(
+                    20, bus, Subscription(topic: topic, group: topic))
+                try requireEqual(reading.numbers, Array(0..<20), "the group's records")
+            }
+        },
+        Check("a topic that is not there is told, and not made") { suite in
+            try await suite.withTopic { bus, topic in
+                guard let bus = bus as? any TopicBrowsing else { return }
+                for _ in 0..<2 {
+                    let extent = try await bus.extent(of: "\(topic)-none", timeout: suite.limit)
+                    try require(extent == nil, "found \(String(describing: extent))")
+                }
+            }
+        },
+    ]
+
+    /// Reads a part of a topic to its end.
+    private func browse(
+        _ bus: any TopicBrowsing, _ topic: String, _ partition: Int32, _ offsets: Range<Int64>,
+        by step: Int
+    ) async throws -> [Record] {
+        try await within(limit, "reading beside the groups") { [limit] in
+            let reader = try await bus.reader(
+                of: topic, partition: partition, offsets: offsets, timeout: limit)
+            var records: [Record] = []
+            while true {
+                let next = try await reader.next(limit: step)
+                try require(next.count <= step, "\(next.count) records at once")
+                if next.isEmpty { return records }
+                records += next
+            }
+        }
     }
 }
 

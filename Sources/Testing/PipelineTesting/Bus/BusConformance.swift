@@ -35,6 +35,7 @@ public struct BusConformance: Sendable {
     /// All of them.
     public static let checks: [Check] =
         topicChecks + readingChecks + positionChecks + groupChecks + producingChecks
+        + browsingChecks
 
     /// Runs `body` on a bus and a topic of its own.
     func withTopic(

@@ -166,6 +166,7 @@ public final class FakeDeadLetters: DeadLetterStore {
     public let letters = Journal<StoredDeadLetter>()
     /// What keeping fails with.
     public let failures = Failures()
+    private let marks = Mutex<[String: [Int32: SettledLetters]]>([:])
     public init() {}
 
     public func keep(_ letters: [StoredDeadLetter]) async throws {
@@ -179,6 +180,24 @@ public final class FakeDeadLetters: DeadLetterStore {
         Dictionary(grouping: letters.entries, by: \.rejection.stage).mapValues(\.count)
     }
     public func removeDeadLetters(_ selection: DeadLetterSelection) async throws -> Int { 0 }
+
+    public func settled(of log: LogName) async throws -> [Int32: SettledLetters] {
+        marks.withLock { $0[log.key] ?? [:] }
+    }
+    public func settle(
+        _ letters: [Int32: SettledLetters], of log: LogName, starts: [Int32: Int64],
+        refuted: [Int32: LogWitness]
+    ) async throws {
+        try failures.throwNext()
+        marks.withLock { marks in
+            var all = marks[log.key] ?? [:]
+            all = all.filter { refuted[$0.key] != $0.value.witness }
+            for (partition, new) in letters {
+                all[partition, default: new].add(new, start: starts[partition] ?? 0)
+            }
+            marks[log.key] = all
+        }
+    }
 }
 
 /// The chunks that a test hands in, one after the other.

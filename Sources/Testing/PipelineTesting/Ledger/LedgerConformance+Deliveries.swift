@@ -244,6 +244,57 @@ extension LedgerConformance {
             let again = try requireValue(try await it.claim(), "delivery")
             try requireEqual(again.outcomes.map(\.caseID), [it.cases[3]], "cases")
         },
+        check("parked outcomes of one case differ by their revision") { fixture in
+            let it = try await fixture.parked()
+            _ = try await it.ledger.replay(batch: it.batch.number)
+            try await it.ledger.commit(
+                fixture.commit(try await it.ledger.claimOne(), sinks: ["s"]))
+            let delivery = try requireValue(try await it.claim(), "delivery")
+            let again = try requireValue(
+                delivery.outcomes.first { $0.caseID == it.cases[1] }, "outcome")
+            try await it.ledger.delivered(
+                batch: delivery.number, sink: "s", token: delivery.token,
+                refused: [
+                    OutcomeRefusal(
+                        caseNumber: again.caseNumber, code: "too-large", reason: "no again")
+                ])
+            let both = try await it.ledger.parked(
+                ParkedSelection(cases: [it.cases[1]]), limit: 9)
+            try requireEqual(both.map(\.revision), [1, 2], "revisions")
+            try requireEqual(Set(both.map(\.outcomeID)).count, 2, "outcome ids")
+            var second = ParkedSelection(cases: [it.cases[1]])
+            second.revision = 2
+            try requireEqual(
+                try await it.ledger.parked(second, limit: 9), [both[1]], "the second")
+            try requireEqual(try await it.ledger.replayParked(second), 1, "replayed")
+            try requireEqual(
+                try await it.ledger.parked(.all, limit: 9).filter(\.isDue).map(\.revision), [2],
+                "due")
+            try requireEqual(try await it.ledger.dropParked(second), 1, "dropped")
+            try requireEqual(try await it.ledger.parkedCounts(), ["s": 2], "left")
+        },
+        check("a list of parked outcomes goes on where it ended, and keeps to their age") {
+            fixture in
+            let it = try await fixture.parked()
+            let all = try await it.ledger.parked(.all, limit: 9)
+            var next = ParkedSelection.all
+            for outcome in all {
+                try requireEqual(try await it.ledger.parked(next, limit: 1), [outcome], "in steps")
+                next.after = outcome.place
+            }
+            try requireEqual(try await it.ledger.parked(next, limit: 9), [], "behind the last")
+            var young = ParkedSelection.all
+            young.parkedFrom = all[1].parkedAt.advanced(by: .microseconds(1))
+            var old = ParkedSelection.all
+            old.parkedBefore = all[0].parkedAt
+            for none in [young, old] {
+                try requireEqual(try await it.ledger.parked(none, limit: 9), [], "found")
+                try requireEqual(try await it.ledger.replayParked(none), 0, "replayed")
+                try requireEqual(try await it.ledger.dropParked(none), 0, "dropped")
+            }
+            young.parkedFrom = all[0].parkedAt
+            try requireEqual(try await it.ledger.dropParked(young), 2, "dropped")
+        },
         check("what is replayed or dropped under a delivery fences it") { fixture in
             let it = try await fixture.parked()
             _ = try await it.ledger.replayParked(ParkedSelection(cases: [it.cases[1]]))
