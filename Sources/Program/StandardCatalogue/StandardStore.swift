@@ -169,6 +169,13 @@ extension PostgresStore: PositionInspection {
                 ?? PostgresReportStore.storedPositions(of: log, pipeline: pipeline, connection)
         }
     }
+
+    func storers(of log: LogName, timeout: Duration) async throws -> [StateName] {
+        try await pool.withTransaction("BEGIN READ ONLY") { connection in
+            try connection.run("SET LOCAL statement_timeout = \(timeout.wholeMilliseconds)")
+            return try PostgresReportStore.storers(of: log, connection)
+        }
+    }
 }
 
 /// One SQLite file as bus and store.
@@ -288,6 +295,10 @@ extension EmbeddedStore: LogInspection, PositionInspection {
             try SQLiteLedgerProvider.storedPositions(of: log, pipeline: pipeline, connection)
                 ?? SQLiteReportStore.storedPositions(of: log, pipeline: pipeline, connection)
         }
+    }
+
+    func storers(of log: LogName, timeout: Duration) async throws -> [StateName] {
+        try await looking { try SQLiteReportStore.storers(of: log, $0) } ?? []
     }
 
     /// What `body` makes of a connection that can't write; `nil` without a file, or one that can't

@@ -103,6 +103,12 @@ public protocol PositionInspection: Resource {
     func storedPositions(
         of log: LogName, pipeline: String, timeout: Duration
     ) async throws -> StoredPositions?
+    /// The stages that have stored what they have read of a log, row by row.
+    func storers(of log: LogName, timeout: Duration) async throws -> [StateName]
+}
+
+extension PositionInspection {
+    public func storers(of log: LogName, timeout: Duration) async throws -> [StateName] { [] }
 }
 
 /// What a stage is going to do with a resource, for whoever looks beforehand whether it can.

@@ -93,6 +93,7 @@ struct ProcessRun: Sendable {
                     metrics: metrics))
         }
         for store in resources.stores where store.migratesItself { try await store.migrate() }
+        try await refuseRepeats(among: owners, in: opened)
         let services =
             options.role == .worker
             ? [] : resources.all.compactMap { $0 as? any RequestService }
@@ -191,6 +192,20 @@ struct ProcessRun: Sendable {
             owners += await definition.stateOwners(in: opened, within: Self.questionTime)
         }
         return owners
+    }
+
+    /// What would be stored twice is refused before the pipelines that run give way for good.
+    private func refuseRepeats(
+        among owners: [StateOwner], in opened: [[ResourceName: any Resource]]
+    ) async throws {
+        for (definition, opened) in zip(definitions, opened) {
+            let found = await definition.repeatedStoring(
+                among: owners, in: opened, within: Self.questionTime)
+            if let (_, objection) = found.first {
+                throw PipelineError.fatal(
+                    .stateUnowned, "\(objection.problem); \(objection.remedy)")
+            }
+        }
     }
 
     private func pipeline(
