@@ -203,7 +203,6 @@ struct CachedOutcomes: OutcomeCache {
     func store(_ outcomes: [Outcome]) async {
         do {
             _ = try await write(outcomes, for: min(timeToLive, Self.putBackTimeToLive))
-            outage.succeeded()
         } catch {
             note(error)
         }
@@ -233,7 +232,10 @@ struct CachedOutcomes: OutcomeCache {
                     refused.append(OutcomeRefusal(outcome, error))
                 }
             }
-            if !entries.isEmpty { try await cache.set(try await current(entries)) }
+            if !entries.isEmpty {
+                try await cache.set(try await current(entries))
+                outage.succeeded()
+            }
             rest = rest.dropFirst(Self.batchSize)
         }
         return refused

@@ -100,6 +100,7 @@ struct TimedGenerator: Generator {
     let clock: PipelineClock
 
     func probe() async throws { try await inner.probe() }
+    var backends: [Backend] { inner.backends }
 
     var longestRun: Duration { timeout }
 

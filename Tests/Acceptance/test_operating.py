@@ -200,6 +200,8 @@ def test_a_batch_is_replayed_once_its_data_is_mended(stack):
     life = json.loads(stack.call("case", path, ids[0], "--format", "json").stdout)["attempts"]
     assert [(a["attempt"], a["state"], a["batch"]["batch"]) for a in life] == \
         [(1, "succeeded", number), (2, "sealed", number + 1)], life
+    refused = stack.call("cancel", path, ids[0], check=False)
+    assert refused.returncode == 1 and f"{ids[0]}: is sealed already" in refused.stderr, refused
     # Readers are answered the old reports meanwhile, by memory and, once that is over, by the store; so is a repeat.
     until = time.monotonic() + 12
     while time.monotonic() < until:

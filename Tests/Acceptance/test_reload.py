@@ -4,6 +4,7 @@ import json
 import pathlib
 import signal
 import socket
+import subprocess
 import threading
 import time
 import urllib.request
@@ -12,7 +13,7 @@ import uuid
 import grpc
 import pytest
 
-from stack import LIMIT, eventually, free_port
+from stack import LIMIT, PENSTOCK, eventually, free_port
 
 MONTH = {"start_time": "2026-11-01T00:00:00Z", "end_time": "2026-12-01T00:00:00Z"}
 
@@ -285,3 +286,47 @@ def test_under_load_nothing_is_lost(stack):
         assert answered(stack, case_id), case_id
     assert process.poll() is None
     stack.stop(process)
+
+
+def test_a_wish_to_reload_that_comes_too_early_is_kept(embedded):
+    """A process that reads its files, or has not got so far, is not ended by SIGHUP: it does as it is told once it runs."""
+    log = embedded.folder / "early.log"
+    path = pathlib.Path(embedded.write())
+    with open(log, "w") as out:
+        process = subprocess.Popen(
+            [PENSTOCK, "run", "--log-format", "json", "-"], cwd=embedded.folder, env=embedded.environment,
+            stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT)
+    process.log = log
+    embedded.processes.append(process)
+
+    def has_begun():
+        """What it does first of all is to ignore SIGPIPE; then it waits for the rest of its file."""
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        return int(status.split("SigIgn:")[1].split()[0], 16) & 1 << signal.SIGPIPE - 1
+
+    eventually(has_begun, "it has begun")
+    process.send_signal(signal.SIGHUP)
+    process.stdin.write(path.read_bytes())
+    process.stdin.close()
+    # Standard input can't be read a second time: that it says so is the answer.
+    eventually(lambda: process.poll() is not None or "reload refused" in log.read_text(), "it has an answer")
+    assert process.poll() is None and "standard input can't be read a second time" in log.read_text(), log.read_text()
+    embedded.stop(process)
+
+
+def test_a_store_with_open_work_is_not_left(embedded):
+    """Nobody would work on what waits there any more."""
+    path = embedded.write()
+    socket_path = f"unix:{embedded.folder}/admin.sock"
+    process = embedded.start(path, "--admin-service", socket_path)
+    embedded.ready()
+    case_id = create(embedded)
+    edit(path, lambda document: document["resources"]["store"].update(url="embedded:data/other.sqlite"))
+    refused = embedded.call("reload", socket_path, check=False)
+    assert refused.returncode == 1, refused
+    assert "conversion-reports/batch has open work in embedded:" in refused.stderr and "1 " in refused.stderr, refused.stderr
+    assert embedded.logged(process, "reload refused") and not (embedded.folder / "data/other.sqlite").exists()
+    embedded.call("flush", "--server", socket_path, "conversion-reports", "batch")
+    assert answered(embedded, case_id)
+    eventually(lambda: embedded.call("reload", socket_path, check=False).returncode == 0, "nothing is open any more")
+    assert (embedded.folder / "data/other.sqlite").exists()

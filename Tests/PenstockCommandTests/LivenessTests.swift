@@ -33,20 +33,30 @@ struct LivenessTests {
                 worker: "host:1", grace: .zero))
     }
 
-    /// Moves time on by a second at a time; who waits for it may go on, also on a machine whose
-    /// processors others have.
-    private func pass(_ seconds: Int) async {
+    /// Moves time on by a second at a time; who waits for it goes on.
+    ///
+    /// - Parameter sleepers: how many tasks sleep whenever all have done what they do: a monitor's
+    ///   look, and each resource that it asks, unless that does not answer.
+    private func pass(_ seconds: Int, sleepers: Int = 1) async {
         for _ in 0..<seconds {
+            try? await time.sleepers(atLeast: sleepers)
             time.advance(by: .seconds(1))
+            try? await time.sleepers(atLeast: sleepers)
             await settleDown()
         }
     }
 
+    /// Lets whoever can go on go on; on a machine whose processors others have, too.
     private func settleDown() async {
         let start = ContinuousClock.now
         repeat {
-            for _ in 0..<500 { await Task.yield() }
+            for _ in 0..<100 { await Task.yield() }
         } while start.duration(to: .now) < .milliseconds(2)
+    }
+
+    /// Lets others go on until that is so.
+    private func until(_ condition: () -> Bool) async {
+        while !condition() { await Task.yield() }
     }
 
     @Test("says so while its backends are there, and not for an outage, nor for minutes after it")
@@ -63,12 +73,11 @@ struct LivenessTests {
             group.addTask { try await run.run() }
             try await sink.arrivals.reaches(1)
             group.addTask { await monitor.run() }
-            try await time.sleepers(atLeast: 2)
-            await pass(290)
+            await pass(290, sleepers: 2)
             #expect(monitor.liveness == .alive && monitor.readiness == .ready)
             #expect(
                 registry.exposition().contains(gauge + "0"))
-            await pass(30)
+            await pass(30, sleepers: 2)
             var reason = ""
             if case .stuck(let told) = monitor.liveness { reason = told }
             #expect(reason.hasPrefix("events: stage out has not ended for 3"))
@@ -78,18 +87,53 @@ struct LivenessTests {
                 monitor.readiness == .notReady(reason: "events: is stuck: " + reason.dropFirst(8)))
             #expect(log.events.filter { $0.message.hasPrefix("the pipeline is stuck") }.count == 1)
             store.isThere.withLock { $0 = false }
-            await pass(10)
+            await pass(10, sleepers: 2)
             #expect(monitor.liveness == .alive)
             store.isThere.withLock { $0 = true }
-            await pass(280)
+            await pass(280, sleepers: 2)
             #expect(monitor.liveness == .alive)
-            await pass(40)
+            await pass(40, sleepers: 2)
             #expect(monitor.liveness != .alive)
             sink.gate.set()
-            await pass(1)
-            #expect(monitor.liveness == .alive && monitor.readiness == .ready)
+            await until { monitor.liveness == .alive && monitor.readiness == .ready }
             stop.set()
             group.cancelAll()
+        }
+    }
+
+    @Test(
+        "is not ready while a backend stands still, and says so once, now and then, and at the end")
+    func silence() async throws {
+        let (store, stop, registry) = (SwitchedResource(), AsyncEvent(), MetricRegistry())
+        let outages = Outages(clock: time.clock, logger: log.logger(), metrics: registry)
+        outages.use([SwitchedResource.server])
+        let monitor = ReadinessMonitor(
+            resources: [("store", store)], stop: stop, clock: time.clock, outages: outages)
+        func awaySeconds() -> Double? {
+            registry.exposition().split(separator: "\n")
+                .first { $0.hasPrefix("penstock_open_outage_seconds{") }
+                .flatMap { Double($0.split(separator: " ").last ?? "") }
+        }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await monitor.run() }
+            await pass(4, sleepers: 2)
+            #expect(monitor.readiness == .ready && awaySeconds() == 0)
+            store.standsStill.withLock { $0 = true }
+            time.advance(by: .milliseconds(1_500))
+            try? await store.isAsked.wait()
+            await pass(5)
+            #expect(monitor.readiness == .notReady(reason: "store: does not answer"))
+            #expect(log.events.map(\.message.description).map { $0.prefix(7) } == ["a store"])
+            #expect((4...6).contains(awaySeconds() ?? 0))
+            await pass(120)
+            #expect(log.events.count == 3)
+            store.standsStill.withLock { $0 = false }
+            store.goesOn.set()
+            await until { monitor.readiness == .ready && awaySeconds() == 0 }
+            #expect(log.events.map(\.message.description).last == "works again")
+            let seconds = log.events.last?.metadata["outage_seconds"]?.description
+            #expect((120...127).contains(seconds.flatMap { Double($0) } ?? 0))
+            stop.set()
         }
     }
 
@@ -152,8 +196,18 @@ private final class SwitchedLiveness: Sendable {
 
 /// A resource that is there or not.
 private final class SwitchedResource: Resource {
+    static let server = Backend(.store, "PostgreSQL at db:5432")
     let isThere = Mutex(true)
+    /// Whoever asks meanwhile waits until it goes on.
+    let standsStill = Mutex(false)
+    let isAsked = AsyncEvent()
+    let goesOn = AsyncEvent()
+    var backend: Backend? { Self.server }
     func probe() async throws {
+        if standsStill.withLock({ $0 }) {
+            isAsked.set()
+            try await goesOn.wait()
+        }
         guard isThere.withLock({ $0 }) else {
             throw PipelineError.retryable("store-unavailable", "is away")
         }

@@ -1,4 +1,5 @@
 import Logging
+import Metrics
 import PipelineCore
 import PipelineTesting
 import Testing
@@ -102,6 +103,8 @@ struct OutageTests {
         let outages = outages
         outages.failed("send", PipelineError.retryable("store-busy", "no connection"))
         outages.failed("accept", away)
+        time.advance(by: .seconds(1))
+        outages.failed("accept", away)
         // The same operation, now for the backend's sake: its own outage is no news any more.
         outages.failed("send", PipelineError.retryable("store-timeout", "too slow"))
         outages.failed("read", PipelineError.retryable("bus-timeout", "too slow"))
@@ -111,7 +114,7 @@ struct OutageTests {
         outages.succeeded("read")
         #expect(
             lines.map { $0.split(separator: " ").last.map(String.init) } == [
-                "what=send", "what=accept", "what=read", "what=store", "outage_seconds=0.0",
+                "what=send", "what=accept", "what=read", "what=store", "outage_seconds=1.0",
                 "what=read",
             ])
     }
@@ -120,7 +123,9 @@ struct OutageTests {
     func aftermath() {
         let outages = outages
         outages.failed("probe", away)
-        time.advance(by: .seconds(90))
+        time.advance(by: .seconds(1))
+        outages.failed("probe", away)
+        time.advance(by: .seconds(89))
         outages.failed("probe", away)
         time.advance(by: .seconds(30))
         outages.succeeded("probe")
@@ -134,6 +139,139 @@ struct OutageTests {
         time.advance(by: .seconds(61))
         outages.failed("commit", late)
         #expect(lines.last == "warning trying again error=too late [store-timeout] what=commit")
+    }
+
+    /// What the metrics tell of it: how many have ended, and for how long it has been away by now.
+    private func told(_ registry: MetricRegistry) -> [String] {
+        registry.exposition().split(separator: "\n").filter {
+            $0.hasPrefix("penstock_outage_seconds_count{")
+                || $0.hasPrefix("penstock_open_outage_seconds{")
+        }.map { String($0.split(separator: " ").last ?? "") }
+    }
+
+    @Test("of a backend that a retry ends within a second is none")
+    func retry() {
+        let registry = MetricRegistry()
+        let outages = Outages(clock: time.clock, logger: log.logger(), metrics: registry)
+        outages.use([Self.store])
+        #expect(told(registry) == ["0", "0"])
+        for _ in 0..<20 {
+            outages.failed("accept", away)
+            time.advance(by: .milliseconds(900))
+            #expect(outages.isAway(.store))
+            outages.succeeded("accept")
+            time.advance(by: .seconds(10))
+        }
+        #expect(lines == [])
+        #expect(told(registry) == ["0", "0"])
+    }
+
+    @Test("of five seconds has a line when it ends, and is counted, however much has been said")
+    func short() {
+        let registry = MetricRegistry()
+        let outages = Outages(clock: time.clock, logger: log.logger(), metrics: registry)
+        outages.use([Self.store])
+        for seconds in [5, 4, 5] {
+            outages.failed("accept", away)
+            time.advance(by: .seconds(seconds))
+            #expect(told(registry).first == "\(seconds)")
+            outages.succeeded("accept")
+            time.advance(by: .seconds(10))
+        }
+        let line =
+            "notice works again backend=PostgreSQL at db:5432 error=refused [store-unavailable] "
+            + "failures=1 outage_seconds=5.0 what=accept"
+        #expect(lines == [line, line])
+        #expect(told(registry) == ["0", "3"])
+        #expect(
+            registry.exposition().contains(
+                "penstock_outage_seconds_sum{backend=\"PostgreSQL at db:5432\"} 14\n"))
+    }
+
+    @Test("of a backend that stands still is not over for who only waits for it")
+    func silence() {
+        let outages = outages
+        let begin = time.clock.now
+        time.advance(by: .seconds(3))
+        outages.failed("read", away)
+        for _ in 0..<40 {
+            outages.isSilent(Self.store, at: "probe", since: begin)
+            time.advance(by: .seconds(2))
+            outages.isQuiet("read")
+        }
+        #expect(outages.isAway(.store))
+        outages.answered(Self.store, at: "probe")
+        #expect(!outages.isAway(.store))
+        #expect(
+            lines.map { $0.split(separator: " ").prefix(2).joined(separator: " ") } == [
+                "warning a", "warning a", "notice works",
+            ])
+        #expect(lines[0].contains("error=PostgreSQL at db:5432 does not answer "))
+        #expect(lines[1].contains("failures=32 outage_seconds=63.0"))
+        #expect(lines[2].contains("failures=41 outage_seconds=83.0"))
+    }
+
+    @Test("that nobody works on any more ends when its backend has answered for a while")
+    func forsaken() {
+        let outages = outages
+        outages.failed("call", away)
+        time.advance(by: .seconds(2))
+        outages.failed("call", away)
+        for _ in 0..<14 {
+            time.advance(by: .seconds(1))
+            outages.answered(Self.store, at: "probe")
+        }
+        // A replica that takes no writes answers as well.
+        outages.failed("call", away)
+        for _ in 0..<16 {
+            #expect(outages.isAway(.store))
+            time.advance(by: .seconds(1))
+            outages.answered(Self.store, at: "probe")
+        }
+        #expect(!outages.isAway(.store))
+        #expect(lines.count == 2 && lines[1].hasSuffix("failures=3 outage_seconds=17.0"))
+    }
+
+    @Test("of a run that has ended is forgotten, unless the next one needs the backend")
+    func runs() {
+        let registry = MetricRegistry()
+        let outages = Outages(clock: time.clock, logger: log.logger(), metrics: registry)
+        let nowhere = Backend(.store, "PostgreSQL at nowhere:5432")
+        func run(_ backend: Backend) -> Outages {
+            let run = outages.ofNextRun()
+            run.use([backend])
+            return run
+        }
+        let first = run(nowhere)
+        let lost = PipelineError.retryable("store-unavailable", "lost").of(nowhere)
+        for _ in 0..<2 {
+            first.scoped(to: "one", logger: log.logger()).failed("claim", lost)
+            first.failed("probe", lost)
+            first.failed("fold", error)
+            time.advance(by: .seconds(2))
+        }
+        #expect(log.events.count == 2)
+        let second = run(Self.store)
+        // What the first still does is nobody's business.
+        first.failed("claim", lost)
+        first.succeeded("probe")
+        #expect(!outages.isAway(.store))
+        let late = PipelineError.retryable("store-timeout", "too late")
+        second.failed("commit", late)
+        second.succeeded("commit")
+        second.succeeded("fold")
+        #expect(lines.suffix(2).allSatisfy { $0.hasSuffix("what=commit") } && lines.count == 4)
+        #expect(told(registry) == ["0", "0", "0", "0"])
+        // What the next one needs, too, has been away all the time.
+        for _ in 0..<2 {
+            second.failed("probe", away)
+            time.advance(by: .seconds(2))
+        }
+        let third = run(Self.store)
+        third.failed("probe", away)
+        time.advance(by: .seconds(2))
+        third.answered(Self.store, at: "probe")
+        #expect(lines.count == 6 && lines[5].hasSuffix("failures=3 outage_seconds=6.0"))
     }
 
     @Test("that is over for one pipeline's stage is not over for another's of that name")

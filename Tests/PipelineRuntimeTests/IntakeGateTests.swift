@@ -120,9 +120,14 @@ struct IntakeGateTests {
             try await world.advance(by: .seconds(1)) {
                 world.log.events.contains { $0.message == "operator: resumed everything" }
             }
+            // Nobody looks again before the stop.
+            try await ledger.note("paused just now", by: "bob@b")
         }
         let told = world.log.events.filter { $0.message.hasPrefix("operator") }
-        #expect(told.count == 1)
+        #expect(
+            told.map(\.message.description) == [
+                "operator: resumed everything", "operator: paused just now",
+            ])
         #expect(told.first?.metadata["by"]?.description == "bob@b")
     }
 }

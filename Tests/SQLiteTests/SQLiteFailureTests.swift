@@ -1,3 +1,4 @@
+import Concurrency
 import PipelineTesting
 import Glibc
 import PipelineCore
@@ -71,6 +72,64 @@ struct SQLiteFailureTests {
         #expect(error?.code == "store-busy")
         #expect(error?.disposition == .retryable)
         try await database.write { _ in }
+    }
+
+    @Test func `Those who write a file from one process stand in line for its lock`()
+        async throws
+    {
+        let path = folder.file("a.sqlite")
+        let writers = SQLiteWriters()
+        // Each by itself would give up after a millisecond.
+        let databases = (0..<40).map { _ in
+            SQLiteDatabase(path: path, busyTimeout: .milliseconds(1), among: writers)
+        }
+        try await databases[0].write { try $0.execute("CREATE TABLE t(a)") }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for database in databases {
+                group.addTask {
+                    for number in 0..<5 {
+                        try await database.write {
+                            _ = try $0.run("INSERT INTO t VALUES(?1)", number)
+                        }
+                    }
+                    await database.close()
+                }
+            }
+            try await group.waitForAll()
+        }
+        let count = try await databases[0].read {
+            try $0.first("SELECT count(*) FROM t") { $0.int(0) }
+        }
+        #expect(count == 200)
+        await databases[0].close()
+    }
+
+    @Test func `Whoever looks at a file waits for its lock`() async throws {
+        let path = folder.file("a.sqlite")
+        let holder = SQLiteDatabase(path: path)
+        try await holder.write { try $0.execute("CREATE TABLE t(a)") }
+        let looking = SQLiteDatabase(path: path, busyTimeout: .seconds(60))
+        let (holds, hasLooked) = (AsyncEvent(), AsyncEvent())
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await holds.wait()
+                _ = try await looking.inspect { connection in
+                    _ = try connection?.first("SELECT count(*) FROM t") { $0.int(0) }
+                    return []
+                }
+                hasLooked.set()
+            }
+            try await holder.write { connection in
+                // From the next look at it on, nobody else may even read.
+                try connection.execute("PRAGMA main.locking_mode=EXCLUSIVE")
+                try connection.execute("INSERT INTO t VALUES(1)")
+            }
+            holds.set()
+            for _ in 0..<200 { await Task.yield() }
+            await holder.close()
+            try await group.waitForAll()
+        }
+        #expect(hasLooked.isSet)
     }
 
     @Test func `A full disk is worth another try and leaves nothing half done`() async throws {

@@ -44,7 +44,9 @@ public final class KafkaBus: Bus {
         try settings.validate()
     }
 
-    /// Asks any of the brokers for the cluster's metadata, for at most five seconds.
+    public var backend: Backend? { settings.backend }
+
+    /// Asks any of the brokers for the cluster's metadata, for at most two seconds and a half.
     /// - Throws: ``PipelineCore/PipelineError``: `bus-unavailable` (retryable) with the last
     ///   connection error, `bus-authentication` (fatal).
     public func probe() async throws {

@@ -102,6 +102,8 @@ public final class RedisCache: Cache {
         }
     }
 
+    public var backend: Backend? { .redis(client.configuration.name) }
+
     /// Asks the server, even if it is known to be down.
     public func probe() async throws {
         for reply in try await timed(pings, { try await client.send([.ping], insists: true) }) {

@@ -134,6 +134,10 @@ final class RedisCall: Sendable {
     }
 }
 
+extension Backend {
+    static func redis(_ server: String) -> Backend { Backend(.cache, "Redis at \(server)") }
+}
+
 /// What Redis says when it refuses a command: `OOM command not allowed …`.
 struct RedisServerError: Error, Sendable, Equatable {
     /// The first word, in capitals: `ERR`, `OOM`, `READONLY`, `NOAUTH`.
@@ -161,12 +165,12 @@ struct RedisServerError: Error, Sendable, Equatable {
         case "LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "CLUSTERDOWN":
             PipelineError.retryable(
                 .cacheUnavailable, "Redis at \(server) is not ready: \(text)", cause: self
-            ).of(Backend(.cache, "Redis at \(server)"))
+            ).of(.redis(server))
         case "READONLY":
             PipelineError.retryable(
                 .cacheUnavailable,
                 "Redis at \(server) is a read-only replica; name its primary", cause: self
-            ).of(Backend(.cache, "Redis at \(server)"))
+            ).of(.redis(server))
         case "OOM":
             .retryable(
                 .cacheFull,

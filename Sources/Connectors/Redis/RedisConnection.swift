@@ -141,7 +141,7 @@ internal import PipelineCore
     private func unavailable(_ reason: String) -> PipelineError {
         PipelineError.retryable(
             .cacheUnavailable, "Redis at \(configuration.name) is unavailable: \(reason)"
-        ).of(Backend(.cache, "Redis at \(configuration.name)"))
+        ).of(.redis(configuration.name))
     }
 }
 

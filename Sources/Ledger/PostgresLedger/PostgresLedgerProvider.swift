@@ -8,6 +8,8 @@ public struct PostgresLedgerProvider: LedgerProvider {
 
     public init(pool: PostgresPool) { self.pool = pool }
 
+    public var backend: Backend? { pool.backend }
+
     public func ledger(for stage: LedgerStage) throws -> any Ledger {
         PostgresLedger(pool: pool, stage: stage)
     }

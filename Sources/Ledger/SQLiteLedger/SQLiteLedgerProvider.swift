@@ -39,6 +39,8 @@ public struct SQLiteLedgerProvider: LedgerProvider {
 
     public func probe() async throws { try await database.probe() }
 
+    public var backend: Backend? { database.backend }
+
     public func close() async { await database.close() }
 }
 

@@ -103,6 +103,8 @@ public protocol Generator: Sendable {
     ///
     /// - Throws: ``PipelineError`` with the reason why not.
     func probe() async throws
+    /// What it needs and tells of by itself when it is away.
+    var backends: [Backend] { get }
     /// No run takes longer: a pipeline whose generator is minutes over it is stuck.
     var longestRun: Duration { get }
     /// How many batches are in work at a time at most, over all processes; `nil`: as many as there
@@ -118,6 +120,8 @@ extension Generator {
 
     /// One in this process needs what its store tells.
     public func probe() async throws {}
+
+    public var backends: [Backend] { [] }
 }
 
 /// Delivers records to the outside.

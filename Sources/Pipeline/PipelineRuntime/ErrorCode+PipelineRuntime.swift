@@ -6,12 +6,6 @@ extension ErrorCode {
         "abandoned", .passing,
         "A request was let go because its caller had given up before it was taken in.",
         remedy: "Nothing.")
-    package static let intakePaused = ErrorCode(
-        "intake-paused", .passing,
-        "An operator has paused the stage that takes requests in: nothing was accepted.",
-        remedy:
-            "Ask again later; `penstock batches` says who paused it and why, `penstock resume` ends it."
-    )
     package static let ledgerMismatch = ErrorCode(
         "ledger-mismatch", .failure, "A ledger found a conflict at a case that it was not given.",
         remedy: "Correct the ledger: it names cases of the chunk that it was handed.")
@@ -22,6 +16,6 @@ extension ErrorCode {
 
     /// All of these, for the catalogue.
     package static let ofRuntime: [ErrorCode] = [
-        .abandoned, .intakePaused, .ledgerMismatch, .misplacedStage, .sinkMismatch,
+        .abandoned, .ledgerMismatch, .misplacedStage, .sinkMismatch,
     ]
 }

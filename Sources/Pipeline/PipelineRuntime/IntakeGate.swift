@@ -5,8 +5,8 @@ internal import Synchronization
 
 /// Holds back the sources that an operator has paused, and logs what operators change.
 ///
-/// A source that is held back waits with what it has read; callers of a service are told so when
-/// their patience is over.
+/// A source that is held back waits with what it has read; callers of a service are turned away
+/// and told so.
 final class IntakeGate: Sendable {
     private struct State {
         /// By the ids of ingest stages.
@@ -38,6 +38,15 @@ final class IntakeGate: Sendable {
             try await body()
             group.cancelAll()
         }
+        await lookOnceMore()
+    }
+
+    /// What was changed just before the end is logged as well, unless the store takes its time.
+    private func lookOnceMore() async {
+        let limit: @Sendable () async throws -> Void = { [environment] in
+            try await environment.clock.sleep(for: .seconds(1))
+        }
+        _ = await abandoned(after: limit) { try? await self.look() }
     }
 
     private func watch() async throws {
@@ -64,7 +73,8 @@ final class IntakeGate: Sendable {
         for (id, sources) in sources {
             let error = pauses[.intake(id)].map { pause in
                 PipelineError.retryable(
-                    .intakePaused, "an operator has paused stage \(id): \(pause.reason)")
+                    .intakePaused,
+                    "an operator has paused stage \(id): \(pause.reason), since \(pause.since)")
             }
             let isNews = state.withLock { state in
                 defer { state.paused[id] = error }

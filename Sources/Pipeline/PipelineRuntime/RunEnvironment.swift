@@ -116,7 +116,8 @@ public struct RunEnvironment: Sendable {
         }
     }
 
-    /// Runs a body that has failed before: once it has worked for so long, the outage is over.
+    /// Runs a body that has failed before: once it has not failed for so long, its own trouble is
+    /// over. It may as well hang, waiting for a backend.
     private func hopeful(
         _ what: String, after wait: Duration,
         _ tell: @escaping @Sendable (PipelineError?) -> Void, _ body: () async throws -> Void
@@ -124,7 +125,7 @@ public struct RunEnvironment: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await clock.sleep(for: wait)
-                outages.succeeded(what)
+                outages.isQuiet(what)
                 tell(nil)
             }
             try await body()
@@ -228,16 +229,21 @@ final class RunCondition: Sendable {
         state.withLock { $0.inputs[name] = error?.backend == nil ? error : nil }
     }
 
-    /// `nil` while all is well.
+    /// Which inputs are not read, and why; `nil` while all are.
+    var inputProblem: String? {
+        let inputs = state.withLock(\.inputs)
+        if inputs.isEmpty { return nil }
+        return inputs.sorted { $0.key < $1.key }
+            .map { "\($0.key) is not read: \($0.value)" }.joined(separator: "; ")
+    }
+
+    /// `nil` while all is well, but for its inputs.
     func problem(at now: Instant) -> String? {
         state.withLock { state in
             if let blockingError = state.blockingError, state.lapsesAt.map({ now < $0 }) ?? true {
                 return blockingError.message
             }
-            if !state.isPrepared { return "is starting" }
-            if state.inputs.isEmpty { return nil }
-            return state.inputs.sorted { $0.key < $1.key }
-                .map { "\($0.key) is not read: \($0.value)" }.joined(separator: "; ")
+            return state.isPrepared ? nil : "is starting"
         }
     }
 }

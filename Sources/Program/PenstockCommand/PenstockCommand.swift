@@ -46,11 +46,16 @@ public enum PenstockCommand {
             ])
     }
 
+    /// The commands that run until they are told to stop, and take SIGHUP for a wish.
+    private static let serving: Set<String> = ["run", "generate"]
+
     /// Runs the command line and ends the process with its exit code.
     ///
     /// Without exit handlers: threads of libraries may be at work to the very end (a Kafka client
     /// that is being destroyed, gRPC's), and OpenSSL's handler takes away what they work with.
     public static func main(_ arguments: [String], catalogue: Catalogue? = nil) async -> Never {
+        // Others end when their terminal does.
+        if serving.contains(arguments.first ?? "") { ProcessStop.holdReloads() }
         StandardOutput.prepare()
         let code = await tree(catalogue ?? .standard).run(arguments, console: .standard)
         LogStream.standardError.flush()

@@ -159,13 +159,14 @@ extension Catalogue {
     }
 
     private static var embedded: Connector {
+        let writers = SQLiteWriters()
         var connector = Connector(
             schemes: ["embedded"],
             summary: "A file of SQLite that is a bus and a store; one `run` at a time.",
             example: "embedded:data/penstock.sqlite", kinds: [.bus, .store],
             check: { plain($0, needs: "a path") },
             place: { ResourcePlace(owns: FileIdentity(path: $0.rest)?.name) }
-        ) { address, context in EmbeddedStore(address, context: context) }
+        ) { address, context in EmbeddedStore(address, context: context, among: writers) }
         connector.identity = { "embedded:\(SQLiteDatabase.location(of: $0.rest))" }
         return connector
     }

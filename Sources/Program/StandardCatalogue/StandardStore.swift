@@ -139,6 +139,7 @@ final class PostgresStore: StandardStore {
     }
     func ledger(for stage: LedgerStage) throws -> any Ledger { try ledgers.ledger(for: stage) }
     func probe() async throws { try await ledgers.probe() }
+    var backend: Backend? { pool.backend }
 
     func inspect(
         for needs: [ResourceNeed], timeout: Duration
@@ -189,8 +190,9 @@ final class EmbeddedStore: StandardStore, Bus {
     private let isRunning: Bool
     private let lock = Mutex<SQLiteRunLock?>(nil)
 
-    init(_ address: ResourceAddress, context: ResourceContext) {
-        database = SQLiteDatabase(path: address.rest, metrics: context.metrics)
+    init(_ address: ResourceAddress, context: ResourceContext, among writers: SQLiteWriters) {
+        database = SQLiteDatabase(
+            path: address.rest, among: writers, metrics: context.metrics)
         bus = EmbeddedBus(
             database: database, clock: context.clock, metrics: context.metrics)
         ledgers = SQLiteLedgerProvider(
@@ -252,6 +254,7 @@ final class EmbeddedStore: StandardStore, Bus {
     func producer() async throws -> any BusProducer { try await bus.producer() }
 
     func probe() async throws { try await database.probe() }
+    var backend: Backend? { database.backend }
 
     func inspect(
         for needs: [ResourceNeed], timeout: Duration

@@ -198,6 +198,7 @@ final class CacheDedupeMemory: DedupeMemory {
                 value: UUID(high: entry.digest.high, low: entry.digest.low).bytes[...],
                 timeToLive: left)
         }
+        if entries.isEmpty { return }
         do {
             try await cache.set(entries)
             outage.succeeded()

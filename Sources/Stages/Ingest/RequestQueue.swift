@@ -9,7 +9,8 @@ internal import Synchronization
 /// not been taken yet learns that nothing was accepted, and it is not taken any more. One whose
 /// request was on its way learns that its acceptance is not known: an attempt that had begun may
 /// still succeed, and none begins after that. Repeating the call with the same `case_id` is right
-/// in both cases.
+/// in both cases. While an operator has paused the intake nothing is taken, and who calls is told
+/// so at once.
 final class RequestQueue: RequestPort, Source {
     /// Callers that wait to be taken in; more are turned away at once.
     static let maxWaiting = 16_384
@@ -26,6 +27,11 @@ final class RequestQueue: RequestPort, Source {
         var patient: [(end: Instant, caller: Caller)] = []
         var blockingError: PipelineError?
         var isShut = false
+
+        /// Why nothing is taken, if an operator wants it so.
+        var pause: PipelineError? {
+            blockingError?.code == .intakePaused ? blockingError : nil
+        }
     }
     private let state = Mutex(State())
     private let arrivals = Signal()
@@ -48,6 +54,7 @@ final class RequestQueue: RequestPort, Source {
                 let end = clock.now.advanced(by: Self.patience)
                 let (refusal, isFirst) = state.withLock { state -> (PipelineError?, Bool) in
                     if state.isShut { return (Self.shuttingDown, false) }
+                    if let pause = state.pause { return (.notAccepted(pause.message), false) }
                     if state.waiting.count >= Self.maxWaiting {
                         return (
                             .retryable(
@@ -70,7 +77,7 @@ final class RequestQueue: RequestPort, Source {
     func run(into outlet: Outlet) async throws {
         while true {
             let taken = state.withLock { state in
-                let taken = Array(state.waiting.prefix(maxChunk))
+                let taken = state.pause == nil ? Array(state.waiting.prefix(maxChunk)) : []
                 state.waiting.removeFirst(taken.count)
                 return taken.filter { $0.caller.isTaken() }
             }
@@ -97,7 +104,13 @@ final class RequestQueue: RequestPort, Source {
         }
     }
 
-    func blocked(by error: PipelineError?) { state.withLock { $0.blockingError = error } }
+    func blocked(by error: PipelineError?) {
+        let isOver = state.withLock { state in
+            defer { state.blockingError = error }
+            return state.pause != nil
+        }
+        if isOver { arrivals.send() }
+    }
 
     /// Answers those whose patience is over.
     func run() async throws {

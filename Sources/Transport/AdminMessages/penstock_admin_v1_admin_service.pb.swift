@@ -889,6 +889,8 @@ public struct AdminReloadPipelinesResponse: Message {
     public var pipelines: [String] = []
     /// How long it took.
     public var took: Google_Protobuf_Duration?
+    /// Why they are not ready yet, as /readyz says; empty when they are. They go on trying.
+    public var notReady: String = ""
 
     public init() {}
 
@@ -896,17 +898,20 @@ public struct AdminReloadPipelinesResponse: Message {
     public static let fields = FieldTable([
         1: "pipelines",
         2: "took",
+        3: FieldName("not_ready", json: "notReady"),
     ])
 
     public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
         try sink.repeated(1, "pipelines", StringField.self, self.pipelines)
         try sink.optional(2, "took", MessageField<Google_Protobuf_Duration>.self, self.took)
+        try sink.singular(3, FieldName("not_ready", json: "notReady"), StringField.self, self.notReady)
     }
 
     public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
         switch number {
         case 1: try source.repeated(StringField.self, &self.pipelines)
         case 2: try source.optional(MessageField<Google_Protobuf_Duration>.self, &self.took)
+        case 3: try source.singular(StringField.self, &self.notReady)
         default: return false
         }
         return true

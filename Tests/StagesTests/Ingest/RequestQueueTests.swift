@@ -124,6 +124,38 @@ struct RequestQueueTests {
     }
 
     @Test(
+        "turns callers away while an operator has paused the intake, who says so, and takes nothing"
+    )
+    func paused() async throws {
+        let queue = queue()
+        let chunks = Journal<Chunk>()
+        let pause = "an operator has paused stage requests: moved (ann@a), since 2026-11-27"
+        // Nobody takes what had come before.
+        let early = Task { try await queue.submit(.testing(1)) }
+        let watch = Task { try await queue.run() }
+        try await time.sleepers()
+        queue.blocked(by: .retryable("intake-paused", pause))
+        try await running(queue, { chunks.note($0) }) {
+            let told = await #expect(throws: PipelineError.self) {
+                try await queue.submit(.testing(2))
+            }
+            time.advance(by: RequestQueue.patience)
+            let late = await #expect(throws: PipelineError.self) { try await early.value }
+            for error in [told, late] {
+                #expect(error?.code == "not-accepted" && error?.disposition == .retryable)
+                #expect(error?.message == pause + "; nothing was accepted: try again")
+            }
+            queue.blocked(by: nil)
+            let other = Task { try await queue.submit(.testing(3)) }
+            let chunk = try await chunks.reaches(1)[0]
+            #expect(chunk.records.count == 1)
+            chunk.acknowledgement.settle(.acknowledged)
+            _ = try await other.value
+        }
+        watch.cancel()
+    }
+
+    @Test(
         "tells a caller within its patience that nothing was accepted, and why, and takes its request no more"
     )
     func impatience() async throws {

@@ -4,7 +4,7 @@ internal import PipelineCore
 /// A short-lived client for metadata and topics. Everything blocks: for threads of their own only.
 struct KafkaAdmin {
     private static let timeoutMilliseconds: Int32 = 10_000
-    private static let probeMilliseconds: Int32 = 5_000
+    private static let probeMilliseconds: Int32 = 2_500
 
     private static let appearanceLooks = 200
     private static let appearancePause: Int32 = 50
@@ -17,9 +17,11 @@ struct KafkaAdmin {
             ClientEvents(log: log, history: settings.history))
     }
 
-    func probe() throws(PipelineError) {
+    func probe(
+        timeoutMilliseconds: Int32 = Self.probeMilliseconds
+    ) throws(PipelineError) {
         do {
-            try client.reach(timeoutMilliseconds: Self.probeMilliseconds)
+            try client.reach(timeoutMilliseconds: timeoutMilliseconds)
             client.events.faults.recovered()
         } catch {
             // Connection errors are handed out when the client is polled, and explain the silence.
@@ -34,7 +36,7 @@ struct KafkaAdmin {
     ///
     /// Returns when a broker shows the topic: what follows would not find it otherwise.
     func ensureTopic(_ name: String, partitions: Int?) throws(PipelineError) {
-        try probe()
+        try probe(timeoutMilliseconds: Self.briefMilliseconds)
         if try exists(name) { return }
         let (code, reason) = try create(name, partitions: Int32(partitions ?? -1))
         switch code {

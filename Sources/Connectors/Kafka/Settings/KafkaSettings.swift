@@ -47,8 +47,10 @@ struct KafkaSettings: Sendable {
 
     /// The same error, as the brokers' fault where it is theirs.
     func blaming(_ error: PipelineError) -> PipelineError {
-        error.code == .busUnavailable ? error.of(Backend(.bus, "Kafka at \(brokers)")) : error
+        error.code == .busUnavailable ? error.of(backend) : error
     }
+
+    var backend: Backend { Backend(.bus, "Kafka at \(brokers)") }
 
     /// Runs `body`, whose errors are the brokers' fault where they are.
     func blaming<T>(_ body: () async throws -> T) async throws -> T {
@@ -181,7 +183,11 @@ struct KafkaSettings: Sendable {
     private func defaults(for role: Role, _ largestBatch: Int?) -> [(String, String)] {
         let shared = [("client.id", "penstock")]
         switch role {
-        case .admin: return shared + [("allow.auto.create.topics", "false")]
+        case .admin:
+            // Whether a broker is there again is asked every second or two.
+            return shared + [
+                ("allow.auto.create.topics", "false"), ("reconnect.backoff.max.ms", "1000"),
+            ]
         case .probe: return shared + ConsumerDefaults.probe
         case .producer:
             return shared

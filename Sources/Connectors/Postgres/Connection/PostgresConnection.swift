@@ -129,7 +129,8 @@ internal import PipelineCore
             guard try wait(for: events, until: deadline) else {
                 throw PipelineError.retryable(
                     .storeUnavailable,
-                    "PostgreSQL at \(server) does not answer within \(timeoutSeconds) s")
+                    "PostgreSQL at \(server) does not answer within \(timeoutSeconds) s"
+                ).of(.postgres(server))
             }
             switch unsafe PQconnectPoll(handle) {
             case PGRES_POLLING_OK: return

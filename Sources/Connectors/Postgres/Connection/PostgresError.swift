@@ -35,7 +35,7 @@ extension PostgresError {
         let sentence = "PostgreSQL at \(server): \(description)\(advice.map { "; \($0)" } ?? "")"
         let error = PipelineError(code, sentence, cause: self)
         return Self.serversFaults.contains(code)
-            ? error.of(Backend(.store, "PostgreSQL at \(server)")) : error
+            ? error.of(.postgres(server)) : error
     }
 
     /// What is wrong for everybody, whatever they ask for.
@@ -126,6 +126,12 @@ extension PostgresError {
         ("expected authentication request", .storeRefused, "is that a PostgreSQL server?"),
         ("invalid response to SSL negotiation", .storeRefused, "is that a PostgreSQL server?"),
     ]
+}
+
+extension Backend {
+    static func postgres(_ server: String) -> Backend {
+        Backend(.store, "PostgreSQL at \(server)")
+    }
 }
 
 extension PostgresConnection {

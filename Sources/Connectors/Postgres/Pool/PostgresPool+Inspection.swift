@@ -5,7 +5,8 @@ extension PostgresPool {
     /// Connects and asks whether the server can be written to; where its disk was found full,
     /// whether it still is.
     public func probe() async throws {
-        try await withConnection(for: .reading) { connection in
+        // As work: who only looks may be many, and have every connection that they may have.
+        try await withConnection { connection in
             let answer = try connection.query(
                 """
                 select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean,

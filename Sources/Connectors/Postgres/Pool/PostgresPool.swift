@@ -73,6 +73,8 @@ public final class PostgresPool: Resource {
     /// Where the server is, without credentials.
     public var server: String { origin.settings.server }
 
+    public var backend: Backend? { .postgres(server) }
+
     /// Connects to nothing yet.
     ///
     /// - Parameters:
@@ -138,15 +140,20 @@ public final class PostgresPool: Resource {
             } catch let refusal as NotConnected {
                 guard refusal.error.code == .storeBusy else {
                     await release(slot, from: purpose)
-                    throw refusal.error
+                    throw blaming(refusal.error)
                 }
                 // Others have connections: this process lives with those.
                 guard makeDo(purpose) else { throw refusal.error }
             } catch {
                 await release(slot, from: purpose)
-                throw error
+                throw (error as? PipelineError).map(blaming) ?? error
             }
         }
+    }
+
+    /// Of several hosts none is missed: what is away is the database.
+    private func blaming(_ error: PipelineError) -> PipelineError {
+        error.backend == nil ? error : error.of(backend)
     }
 
     /// Lends a connection in a transaction: committed when `body` returns, rolled back when it

@@ -67,6 +67,8 @@ public final class EmbeddedBus: Bus {
 
     public func probe() async throws { try await database.probe() }
 
+    public var backend: Backend? { database.backend }
+
     public func close() async { await database.close() }
 
     /// Partitions have been seen to end there.

@@ -15,7 +15,7 @@ extension SQLiteDatabase {
         _ body: @escaping @Sendable (SQLiteConnection?) throws -> [ResourceFinding]
     ) async throws -> [ResourceFinding] {
         if isInMemory { return try [ResourceFinding(.ok, "in memory of the process")] + body(nil) }
-        let file = file
+        let (file, busyTimeout) = (file, busyTimeout)
         return try await WorkerThread().run {
             guard file.exists else {
                 try file.checkCreatable()
@@ -31,7 +31,7 @@ extension SQLiteDatabase {
                         "run lock", .wrong, "is held by \(holder)",
                         hint: "one `run` at a time: stop it first"))
             }
-            guard let connection = try Self.connection(lookingAt: file) else {
+            guard let connection = try Self.connection(lookingAt: file, busyTimeout) else {
                 return found + [
                     ResourceFinding(
                         "tables", .unknown,
@@ -68,12 +68,15 @@ extension SQLiteDatabase {
 
     /// Without a log nobody is using the file, and it can be read as it is; with one, the memory
     /// that its users share has to be there already. `nil` when it is not.
-    private static func connection(lookingAt file: DatabaseFile) throws -> SQLiteConnection? {
+    private static func connection(
+        lookingAt file: DatabaseFile, _ busyTimeout: Duration
+    ) throws -> SQLiteConnection? {
         if file.logBytes == 0 && !file.hasSharedMemory {
             return try SQLiteConnection(lookingAt: file.path, mode: "immutable=1")
         }
         guard file.hasSharedMemory else { return nil }
         let connection = try SQLiteConnection(lookingAt: file.path, mode: "readonly_shm=1")
+        connection.setBusyTimeout(busyTimeout)
         do {
             _ = try connection.first("SELECT count(*) FROM sqlite_schema") { $0.int(0) }
             return connection

@@ -17,6 +17,11 @@ public final class SQLiteDatabase: Resource {
     public let path: String
     let file: DatabaseFile
     private let writer: SQLiteSession
+    /// Where the process's other databases of this file find the writer; `nil` if it is this one's.
+    private let writers: SQLiteWriters?
+    private let place: String
+    private let hasLeft = Atomic(false)
+    let busyTimeout: Duration
     private let reader: SQLiteSession
     private let logBound: LogBound
     private let writes: Histogram
@@ -30,13 +35,15 @@ public final class SQLiteDatabase: Resource {
     ///   - path: the file, or `:memory:`.
     ///   - worker: makes a worker for each connection; by default a thread, or none for `:memory:`.
     ///   - busyTimeout: how long to wait for the lock of another process.
+    ///   - writers: knows the process's other databases of the file, which write by the same
+    ///     connection.
     ///   - logLimit: bytes of write-ahead log beyond which a write waits for readers and empties
     ///     it.
     ///   - metrics: takes the times of transactions.
     public init(
         path: String, worker: (@Sendable () -> any BlockingWorker)? = nil,
-        busyTimeout: Duration = .seconds(5), logLimit: Int = 64 << 20,
-        metrics: MetricRegistry = MetricRegistry()
+        busyTimeout: Duration = .seconds(5), among writers: SQLiteWriters? = nil,
+        logLimit: Int = 64 << 20, metrics: MetricRegistry = MetricRegistry()
     ) {
         let file = DatabaseFile(path: path)
         let isInMemory = file.isInMemory
@@ -45,7 +52,13 @@ public final class SQLiteDatabase: Resource {
         let opening = DatabaseOpening(file: file, busyTimeout: busyTimeout, logLimit: logLimit)
         self.path = path
         self.file = file
-        writer = SQLiteSession(worker: make(), file: file) { try opening.open(readOnly: false) }
+        self.busyTimeout = busyTimeout
+        self.writers = isInMemory ? nil : writers
+        place = file.location
+        let session: @Sendable () -> SQLiteSession = {
+            SQLiteSession(worker: make(), file: file) { try opening.open(readOnly: false) }
+        }
+        writer = self.writers?.join(place, session) ?? session()
         reader =
             isInMemory
             ? writer
@@ -59,6 +72,11 @@ public final class SQLiteDatabase: Resource {
     public static func inMemory() -> SQLiteDatabase { SQLiteDatabase(path: ":memory:") }
 
     public var isInMemory: Bool { file.isInMemory }
+
+    /// The file, as SQLite names it in errors.
+    public var backend: Backend? {
+        isInMemory ? nil : Backend(.store, "SQLite at \(file.location)")
+    }
 
     /// Bytes that the file takes with its log, and bytes that are free for this user on its disk;
     /// `nil` in memory, and where the disk does not tell. Two or three calls of the system.
@@ -126,7 +144,40 @@ public final class SQLiteDatabase: Resource {
     public func close() async {
         if isInMemory { return }
         await reader.close()
+        if let writers {
+            let isFirst = !hasLeft.exchange(true, ordering: .acquiringAndReleasing)
+            guard isFirst, writers.leave(place) else { return }
+        }
         await writer.close()
+    }
+}
+
+/// The files that a process writes, each by one connection: SQLite has those who wait for its lock
+/// try again now and then, and who has bad luck often enough gives up, however short each turn is.
+/// Here they stand in line.
+public final class SQLiteWriters: Sendable {
+    private let known = Mutex<[String: (session: SQLiteSession, users: Int)]>([:])
+
+    public init() {}
+
+    fileprivate func join(
+        _ place: String, _ make: @Sendable () -> SQLiteSession
+    ) -> SQLiteSession {
+        known.withLock { known in
+            let session = known[place]?.session ?? make()
+            known[place, default: (session, 0)].users += 1
+            return session
+        }
+    }
+
+    /// - Returns: whether it was the last of its file.
+    fileprivate func leave(_ place: String) -> Bool {
+        known.withLock { known in
+            known[place]?.users -= 1
+            guard known[place]?.users ?? 0 <= 0 else { return false }
+            known[place] = nil
+            return true
+        }
     }
 }
 

@@ -53,6 +53,12 @@ extension ErrorCode {
     public static let cacheMismatch = ErrorCode(
         "cache-mismatch", .failure, "A cache answered another number of values than it was asked.",
         remedy: "Correct the cache: it answers each key, in order, a miss included.")
+    public static let intakePaused = ErrorCode(
+        "intake-paused", .passing,
+        "An operator has paused the stage that takes requests in: nothing was accepted.",
+        remedy:
+            "Ask again later; `penstock batches` says who paused it and why, `penstock resume` ends it."
+    )
     public static let noManualTrigger = ErrorCode(
         "no-manual-trigger", .failure,
         "The stage's rule has no `manual` trigger, so that a flush would change nothing.",
@@ -142,7 +148,8 @@ extension ErrorCode {
         .addressInUse, .busAuthentication, .busUnavailable, .cacheEntryTooLarge, .cacheUnavailable,
         .cannotListen, .codecMismatch, .conflict, .deadLettersRefused, .dropped, .generationTimeout,
         .generatorMismatch, .invalidArgument, .invalidParameters,
-        .cacheMismatch, .invalidResource, .noManualTrigger, .noThread, .overloaded, .positionMoved,
+        .cacheMismatch, .intakePaused, .invalidResource, .noManualTrigger, .noThread, .overloaded,
+        .positionMoved,
         .producerClosed,
         .recordTooLarge, .replicasMissing, .shuttingDown, .stateOwned, .stateUnowned, .storeBusy,
         .storeChanged, .storeConflict, .storeConstraint, .storeDamaged, .storeData, .storeFull,

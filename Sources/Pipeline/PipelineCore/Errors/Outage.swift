@@ -1,4 +1,5 @@
 public import Logging
+public import Metrics
 internal import Synchronization
 
 /// Something that fails again and again, told of when it begins, now and then while it lasts, and
@@ -52,10 +53,16 @@ extension Outage {
 /// all who need it.
 ///
 /// Whoever fails for a backend's sake joins its outage, and so does whoever fails meanwhile with an
-/// error about a backend of that kind. It is over when one of them works.
+/// error about a backend of that kind. It is over when one of them works, or when the backend has
+/// answered its probes for a while and nobody fails any more. One that a retry ends within a second
+/// is none; any other is counted, and has a line when it ends at least.
 public final class Outages: Sendable {
     /// How long to be silent between two lines of an outage that lasts.
     public static let reminder: Duration = .minutes(1)
+    /// A backend that works again sooner was not away.
+    public static let shortest: Duration = .seconds(1)
+    /// One that was away for so long has a line at the end, however much has been said of it.
+    public static let noteworthy: Duration = .seconds(5)
 
     /// What the parts of a process share.
     private final class Shared: Sendable {
@@ -64,56 +71,98 @@ public final class Outages: Sendable {
         let logger: Logger
         let clock: PipelineClock
         let reminder: Duration
+        let metrics: MetricRegistry
 
-        init(_ clock: PipelineClock, _ logger: Logger, _ reminder: Duration) {
+        init(
+            _ clock: PipelineClock, _ logger: Logger, _ reminder: Duration,
+            _ metrics: MetricRegistry
+        ) {
             self.clock = clock
             self.logger = logger
             self.reminder = reminder
+            self.metrics = metrics
+        }
+
+        /// Changes the book, and takes note whether there is anything to look up.
+        func change<Result>(_ body: (inout OutageBook) -> Result) -> Result {
+            book.withLock { book in
+                defer { isFailing.store(book.isFailing, ordering: .relaxed) }
+                return body(&book)
+            }
         }
     }
     private let shared: Shared
     private let scope: String
     private let logger: Logger
+    /// Which run of the process it belongs to; `nil`: to none.
+    private let run: Int?
 
     public init(
-        clock: PipelineClock, logger: Logger, reminder: Duration = Outages.reminder
+        clock: PipelineClock, logger: Logger, reminder: Duration = Outages.reminder,
+        metrics: MetricRegistry = MetricRegistry()
     ) {
-        shared = Shared(clock, logger, reminder)
+        shared = Shared(clock, logger, reminder, metrics)
         self.logger = logger
         scope = ""
+        run = nil
     }
 
-    private init(_ shared: Shared, _ scope: String, _ logger: Logger) {
+    private init(_ shared: Shared, _ scope: String, _ logger: Logger, _ run: Int?) {
         self.shared = shared
         self.scope = scope
         self.logger = logger
+        self.run = run
     }
 
     /// The same for a part of the process, whose operations have names of their own and are told of
     /// by its logger.
     public func scoped(to name: String, logger: Logger) -> Outages {
-        Outages(shared, "\(scope)\(name)\n", logger)
+        Outages(shared, "\(scope)\(name)\n", logger, run)
+    }
+
+    /// The same for a run of the process's pipelines: the run before has ended, what failed in it
+    /// is forgotten, and it is not heard any more.
+    public func ofNextRun() -> Outages {
+        Outages(shared, scope, logger, shared.change { $0.beginRun() })
+    }
+
+    /// What the run uses: other backends are forgotten. What is away stays away, and what can be
+    /// told of each as metrics is there from now on.
+    public func use(_ backends: Set<Backend>) {
+        shared.change { $0.forgetAll(but: backends) }
+        for backend in backends {
+            _ = shared.metrics.histogram(.outageSeconds, backend.name)
+            shared.metrics.setGauge(.openOutageSeconds, backend.name) { [weak shared] in
+                shared.flatMap { shared in
+                    let now = shared.clock.now
+                    return shared.book.withLock { $0.lasts(backend, now) }?.inSeconds
+                }
+            }
+        }
     }
 
     /// What is named has failed once more.
     ///
     /// - Parameters:
     ///   - message: what it means; of a backend it is said what goes on without it.
+    ///   - since: when it was begun, if it is known to have hung since then.
     ///   - metadata: what to say besides, if anything is said.
     public func failed(
         _ what: String, _ error: any Error, _ message: Logger.Message = "trying again",
-        metadata: @autoclosure () -> Logger.Metadata = [:]
+        since: Instant? = nil, metadata: @autoclosure () -> Logger.Metadata = [:]
     ) {
         let now = shared.clock.now
-        let (subject, notice) = shared.book.withLock { book in
-            shared.isFailing.store(true, ordering: .relaxed)
-            return book.failed(scope + what, error, now, shared.reminder)
+        let failure: (subject: OutageBook.Subject, notice: OutageNotice?)? = shared.change { book in
+            guard book.hears(run) else { return nil }
+            return book.failed(
+                OutageBook.Operation(scope + what, of: run), error, since: since ?? now, now,
+                shared.reminder)
         }
-        guard let notice else { return }
+        guard let failure, let notice = failure.notice else { return }
         var said = metadata().merging(notice.metadata) { $1 }
         said["what"] = "\(what)"
         said["error"] = "\(error)"
-        guard case .backend(let backend) = subject else {
+        guard case .backend(let backend) = failure.subject else {
             return logger.warning(message, metadata: said)
         }
         said["backend"] = "\(backend)"
@@ -121,128 +170,80 @@ public final class Outages: Sendable {
             "a \(backend.kind) can't be used: \(backend.kind.meanwhile)", metadata: said)
     }
 
+    /// A backend has not answered what is named since then, and may never: nobody fails meanwhile.
+    public func isSilent(_ backend: Backend, at what: String, since: Instant) {
+        failed(
+            what,
+            PipelineError.retryable(backend.kind.absence, "\(backend) does not answer").of(backend),
+            since: since)
+    }
+
     /// Whether a backend of that kind is away, as far as has been noticed.
     public func isAway(_ kind: Backend.Kind) -> Bool {
         guard shared.isFailing.load(ordering: .relaxed) else { return false }
-        return shared.book.withLock { book in
-            book.failing.values.contains { subject in
-                if case .backend(let backend) = subject { backend.kind == kind } else { false }
-            }
-        }
+        return shared.book.withLock { $0.isAway(kind) }
     }
 
     /// What is named works.
     public func succeeded(_ what: @autoclosure () -> String) {
         guard shared.isFailing.load(ordering: .relaxed) else { return }
         let what = what()
-        let now = shared.clock.now
-        let ended = shared.book.withLock { book in
-            defer { shared.isFailing.store(!book.failing.isEmpty, ordering: .relaxed) }
-            return book.succeeded(scope + what, now)
+        end(what) { $0.succeeded($1, $2) }
+    }
+
+    /// What is named has not failed for a while, which may be because it hangs: that ends what was
+    /// its own trouble, and says nothing of a backend.
+    public func isQuiet(_ what: String) {
+        guard shared.isFailing.load(ordering: .relaxed) else { return }
+        end(what) { $0.isQuiet($1, $2) }
+    }
+
+    /// A backend has answered what is named, which asks it now and then: if it was away for others,
+    /// and none of them has failed for a while, it has been there again since then.
+    public func answered(_ backend: Backend?, at what: String) {
+        guard shared.isFailing.load(ordering: .relaxed) else { return }
+        end(what) { book, operation, now in
+            book.succeeded(operation, now) ?? backend.flatMap { book.answered($0, now) }
         }
-        guard let ended, let notice = ended.notice else { return }
-        var said = notice.metadata
+    }
+
+    private func end(
+        _ what: String,
+        _ body: (inout OutageBook, OutageBook.Operation, Instant) -> OutageBook.Ended?
+    ) {
+        let now = shared.clock.now
+        let ended: OutageBook.Ended? = shared.change { book in
+            guard book.hears(run) else { return nil }
+            return body(&book, OutageBook.Operation(scope + what, of: run), now)
+        }
+        guard let ended else { return }
         switch ended.subject {
         case .operation:
+            guard let notice = ended.notice else { return }
+            var said = notice.metadata
             said["what"] = "\(what)"
             logger.notice("works again", metadata: said)
         case .backend(let backend):
+            if ended.lasted >= Self.shortest {
+                shared.metrics.histogram(.outageSeconds, backend.name).observe(ended.lasted)
+            }
+            guard let notice = ended.notice else { return }
+            var said = notice.metadata
             said["backend"] = "\(backend)"
             shared.logger.notice("works again", metadata: said)
         }
     }
 }
 
-/// Which operations fail for what: a pure state machine.
-private struct OutageBook: Sendable {
-    /// What is told of by itself.
-    enum Subject: Hashable {
-        case backend(Backend)
-        case operation(String)
-    }
-    private var states: [Subject: OutageState] = [:]
-    /// For what each operation fails.
-    private(set) var failing: [String: Subject] = [:]
-    /// Backends that have been away, and until when what fails for lack of one of their kind is
-    /// taken for what was still on its way then.
-    private var aftermaths: [Backend: Instant] = [:]
+extension MetricDeclaration {
+    /// Those of every process that needs backends.
+    public static let ofOutages = [outageSeconds, openOutageSeconds]
 
-    /// - Returns: what is to be told of, and how, if anything is to be said.
-    mutating func failed(
-        _ what: String, _ error: any Error, _ now: Instant, _ reminder: Duration
-    ) -> (Subject, OutageState.Notice?) {
-        let subject = subject(of: error, now) ?? .operation(what)
-        if let before = failing[what], before != subject, before == .operation(what) {
-            // It goes on as the backend's.
-            _ = states[before]?.succeeded(now)
-        }
-        failing[what] = subject
-        return (subject, states[subject, default: OutageState(reminder: reminder)].failed(now))
-    }
-
-    private func subject(of error: any Error, _ now: Instant) -> Subject? {
-        guard let error = error as? PipelineError else { return nil }
-        if let backend = error.backend { return .backend(backend) }
-        guard error.disposition == .retryable else { return nil }
-        let away = failing.values.first { subject in
-            guard case .backend(let backend) = subject else { return false }
-            return backend.kind.has(error.code)
-        }
-        if let away { return away }
-        return aftermaths.first { $0.value > now && $0.key.kind.has(error.code) }
-            .map { .backend($0.key) }
-    }
-
-    mutating func succeeded(
-        _ what: String, _ now: Instant
-    ) -> (subject: Subject, notice: OutageState.Notice?)? {
-        guard let subject = failing.removeValue(forKey: what) else { return nil }
-        if case .backend(let backend) = subject {
-            failing = failing.filter { $0.value != subject }
-            aftermaths[backend] = now.advanced(by: Outages.reminder)
-        }
-        return (subject, states[subject]?.succeeded(now))
-    }
-}
-
-/// Decides when something is said about an outage: a pure state machine.
-private struct OutageState: Sendable {
-    /// What is worth a line now.
-    struct Notice: Sendable, Equatable {
-        /// Failures since it began, the unsaid ones included.
-        var failures: Int
-        /// How long it has lasted.
-        var lasted: Duration
-
-        var metadata: Logger.Metadata {
-            failures > 1
-                ? ["failures": "\(failures)", "outage_seconds": "\(lasted.inSeconds)"] : [:]
-        }
-    }
-    /// Well: `nil`. Failing: since when, how often, and whether that was said.
-    private var failing: (since: Instant, failures: Int, isSaid: Bool)?
-    /// The last line. One that begins sooner after it is not said yet: it comes and goes.
-    private var lastSaid: Instant?
-    private let reminder: Duration
-
-    init(reminder: Duration) { self.reminder = reminder }
-
-    /// - Returns: what to say: at the first failure, and then once a `reminder`.
-    mutating func failed(_ now: Instant) -> Notice? {
-        var current = failing ?? (since: now, failures: 0, isSaid: false)
-        current.failures += 1
-        defer { failing = current }
-        if let lastSaid, lastSaid.duration(to: now) < reminder { return nil }
-        lastSaid = now
-        current.isSaid = true
-        return Notice(failures: current.failures, lasted: current.since.duration(to: now))
-    }
-
-    /// - Returns: what to say of the outage that has ended, if its beginning was said.
-    mutating func succeeded(_ now: Instant) -> Notice? {
-        defer { failing = nil }
-        guard let failing, failing.isSaid else { return nil }
-        lastSaid = now
-        return Notice(failures: failing.failures, lasted: failing.since.duration(to: now))
-    }
+    fileprivate static let outageSeconds = histogram(
+        "penstock_outage_seconds",
+        "How long a backend was away, for each time that it came back; what is over within a second is not counted.",
+        labels: "backend", buckets: .init([1, 2, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400]))
+    fileprivate static let openOutageSeconds = gauge(
+        "penstock_open_outage_seconds",
+        "How long a backend has been away by now; 0 while it is there.", labels: "backend")
 }

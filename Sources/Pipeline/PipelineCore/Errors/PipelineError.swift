@@ -77,6 +77,15 @@ public struct Backend: Sendable, Hashable, CustomStringConvertible {
             self != .generator && code.name.hasPrefix("\(self)-")
         }
 
+        /// The code of errors that say that it is away; of a generator, a store's has to do.
+        var absence: ErrorCode {
+            switch self {
+            case .bus: .busUnavailable
+            case .cache: .cacheUnavailable
+            case .generator, .store: .storeUnavailable
+            }
+        }
+
         /// What goes on without it, as the end of a sentence.
         var meanwhile: String {
             switch self {

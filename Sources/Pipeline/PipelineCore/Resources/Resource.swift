@@ -3,6 +3,8 @@ internal import ConfigurationDiagnostics
 /// A named connection that stages refer to. What it can be used for is the protocols it conforms
 /// to: ``Bus``, ``Cache``, ``RequestService``, or a store's own.
 public protocol Resource: Sendable {
+    /// What its errors are the fault of when it is away; `nil` for what can't be.
+    var backend: Backend? { get }
     /// Tries the connection without changing anything.
     /// - Throws: ``PipelineError`` that says what is wrong and what to do.
     func probe() async throws

@@ -41,6 +41,8 @@ public struct ResourceFinding: Sendable, Hashable {
 }
 
 extension Resource {
+    public var backend: Backend? { nil }
+
     /// Tells by ``probe()`` whether the resource can be used, and nothing about single needs.
     public func inspect(
         for needs: [ResourceNeed], timeout: Duration

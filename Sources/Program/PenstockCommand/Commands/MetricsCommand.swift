@@ -50,6 +50,7 @@ extension Catalogue {
         let ofStages = stages.flatMap { $0.counters.map { MetricDeclaration($0) } }
         let all =
             MetricDeclaration.ofProcesses + MetricDeclaration.ofReadiness
+            + MetricDeclaration.ofOutages
             + MetricDeclaration.ofPipelines + MetricDeclaration.ofGenerators + ofStages + metrics
         return all.sorted { $0.name < $1.name }
     }

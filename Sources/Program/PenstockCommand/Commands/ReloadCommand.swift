@@ -22,8 +22,9 @@ extension PenstockCommand {
     static let reload = Command(
         "reload", ReloadOptions.self,
         details: """
-            As SIGHUP, with an answer: 0 when the new files are in force; 1 when they are not in \
-            order or can't run there, and the old ones go on.
+            As SIGHUP, with an answer: 0 when the new files are in force, and what keeps them from \
+            being ready if something does; 1 when they are not in order or can't run there, and the \
+            old ones go on.
             """,
         examples: [.init("unix:/run/penstock/admin.sock", "After the files were edited.")]
     ) { options, console in
@@ -31,6 +32,9 @@ extension PenstockCommand {
             AdminAdminServiceMethods.reloadPipelines, AdminReloadPipelinesRequest(),
             timeout: options.timeout)
         console.out("reloaded: \(response.pipelines.joined(separator: ", "))\n")
+        if !response.notReady.isEmpty {
+            console.err("not ready yet, and tried again: \(response.notReady)\n")
+        }
         return .success
     }
 }

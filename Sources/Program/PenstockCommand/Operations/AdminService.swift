@@ -19,8 +19,8 @@ struct AdminService: Sendable {
     private let catalogue: Catalogue
     /// Those that run now.
     private let definitions: @Sendable () -> [PipelineDefinition]
-    /// Answers when the files are in force, with the pipelines' names.
-    private let reload: @Sendable () async throws(GRPCStatusError) -> [String]
+    /// Answers when the files are in force.
+    private let reload: @Sendable () async throws(GRPCStatusError) -> Reloaded
     private let server: GRPCServer
 
     /// - Parameter address: `unix:path`, or `host:port` of loopback.
@@ -28,7 +28,7 @@ struct AdminService: Sendable {
     init(
         _ address: String, catalogue: Catalogue,
         definitions: @escaping @Sendable () -> [PipelineDefinition],
-        reload: @escaping @Sendable () async throws(GRPCStatusError) -> [String]
+        reload: @escaping @Sendable () async throws(GRPCStatusError) -> Reloaded
     ) throws {
         self.catalogue = catalogue
         self.definitions = definitions
@@ -36,6 +36,8 @@ struct AdminService: Sendable {
         var configuration = GRPCServer.Configuration(address: address)
         configuration.queues = 1
         configuration.maxConnections = 100
+        // Whoever comes is let in, however many have come before and ask for nothing.
+        configuration.leastIdle = .zero
         configuration.maxOpenCalls = 200
         configuration.maxConcurrentCalls = 100
         configuration.unixSocketMode = 0o600
@@ -82,9 +84,10 @@ struct AdminService: Sendable {
             .async { () throws(GRPCStatusError) in
                 let clock = PipelineClock.system
                 let start = clock.now
-                let names = try await reload()
+                let reloaded = try await reload()
                 return .with {
-                    $0.pipelines = names
+                    $0.pipelines = reloaded.pipelines
+                    $0.notReady = reloaded.problem ?? ""
                     $0.took = Google_Protobuf_Duration(start.duration(to: clock.now))
                 }
             }

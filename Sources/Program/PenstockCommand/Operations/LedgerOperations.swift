@@ -52,7 +52,12 @@ struct LedgerOperations: StageOperations {
         let snapshots = try await ledger.snapshots(of: ids)
         var others: [UUID: CaseState?] = [:]
         for id in ids where snapshots[id]?.state != .cancelled {
-            others.updateValue(snapshots[id]?.state, forKey: id)
+            var state = snapshots[id]?.state
+            // Readers see the former outcome while a replay makes another one.
+            if state == .succeeded {
+                state = try await ledger.history(of: id)?.attempts.last?.state ?? state
+            }
+            others.updateValue(state, forKey: id)
         }
         return Cancellation(cancelled: cancelled, others: others)
     }

@@ -39,9 +39,11 @@ struct GeneratorRun: Sendable {
         let server = ReportGeneratorServer(
             configuration: settings, generator: ConversionGenerator(store: store.reports),
             clock: clock, logger: logger, metrics: registry, observe: metrics.observe)
+        let outages = Outages(clock: clock, logger: logger, metrics: registry)
+        outages.use(resources.backends)
         let monitor = ReadinessMonitor(
             resources: resources.named, generator: server, stop: stop.event, clock: clock,
-            outages: Outages(clock: clock, logger: logger))
+            outages: outages)
         monitor.expose(in: registry)
         let admin = try AdminServer(
             options.service.admin, registry: registry, monitor: monitor)

@@ -24,6 +24,14 @@ struct OpenResources {
             (Redaction.withoutCredentials(String(key.prefix { $0 != "\n" })), resource)
         }
     }
+    /// What each is missed as when it is away, those that generate elsewhere not included.
+    var backends: Set<Backend> { Set(byAddress.values.compactMap(\.backend)) }
+
+    /// As ``named`` has it.
+    func name(of address: ResourceAddress) -> String {
+        Redaction.withoutCredentials(
+            catalogue.connector(address.scheme)?.identity(address) ?? address.url)
+    }
     var stores: [any StandardStore] { all.compactMap { $0 as? any StandardStore } }
 
     /// Refuses to look into stores, or to change what they hold, where none is: whoever runs the

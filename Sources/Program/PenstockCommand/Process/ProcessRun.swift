@@ -68,11 +68,12 @@ struct ProcessRun: Sendable {
     ) async throws -> End {
         let clock = PipelineClock.system
         let random = RandomSource()
+        let outages = process.outages.ofNextRun()
         var resources = OpenResources(
             catalogue: process.catalogue,
             context: ResourceContext(
                 clock: clock, random: random, logger: logger, isRunning: true,
-                metrics: process.registry, outages: process.outages))
+                metrics: process.registry, outages: outages))
         var runs: [PipelineRun] = []
         var refusals: [RefusalLog] = []
         var observers: [(pipeline: String, metrics: PipelineMetrics)] = []
@@ -89,18 +90,26 @@ struct ProcessRun: Sendable {
             observers.append((definition.name, metrics))
             runs.append(
                 try pipeline(
-                    definition, opened, owners, clock: clock, random: random, logger: logger,
-                    metrics: metrics))
+                    definition, opened, owners,
+                    outages.scoped(to: definition.name, logger: logger), clock: clock,
+                    random: random, logger: logger, metrics: metrics))
         }
+        outages.use(
+            resources.backends.union(runs.flatMap(\.generators).flatMap(\.generator.backends)))
         for store in resources.stores where store.migratesItself { try await store.migrate() }
-        try await refuseRepeats(among: owners, in: opened)
+        do { try await refuseRepeats(among: owners, in: opened) } catch {
+            await close(resources)
+            throw error
+        }
         let services =
             options.role == .worker
             ? [] : resources.all.compactMap { $0 as? any RequestService }
         process.takeOver(by: services)
+        let needs = ProcessNeeds(
+            of: definitions, role: options.role, resources: resources, catalogue: process.catalogue)
         let monitor = ReadinessMonitor(
-            resources: resources.named, runs: runs, services: services, stop: end,
-            clock: clock, logger: logger, outages: process.outages, isReady: { ready.set() })
+            resources: resources.named, runs: runs, needs: needs, services: services, stop: end,
+            clock: clock, logger: logger, outages: outages, isReady: { ready.set() })
         monitor.expose(in: process.registry)
         process.monitor.replace(by: monitor) { [observers] in Self.status(of: observers) }
         logger.notice(
@@ -210,14 +219,14 @@ struct ProcessRun: Sendable {
 
     private func pipeline(
         _ definition: PipelineDefinition, _ opened: [ResourceName: any Resource],
-        _ owners: [StateOwner], clock: PipelineClock, random: RandomSource, logger: Logger,
+        _ owners: [StateOwner], _ outages: Outages, clock: PipelineClock, random: RandomSource,
+        logger: Logger,
         metrics: PipelineMetrics
     ) throws -> PipelineRun {
         var context = StageContext(
             pipeline: definition.name, stage: "", sla: definition.sla,
             worker: ProcessEnvironment.worker, clock: clock, random: random, logger: logger,
             catalogue: process.catalogue, resources: opened, servesCallers: options.role != .worker)
-        let outages = process.outages.scoped(to: definition.name, logger: logger)
         context.outages = outages
         context.refusals = metrics
         context.owners = owners

@@ -43,7 +43,21 @@ final class ProcessStop: Sendable {
         try thread.enqueue {}
         for number in [SIGTERM, SIGINT, SIGHUP] { Self.handle(number) }
         // Lives for as long as the process: what it watches for may come at its very end.
-        try thread.enqueue { self.watch() }
+        try thread.enqueue {
+            Self.mask(SIG_UNBLOCK)
+            self.watch()
+        }
+    }
+
+    /// Keeps back a SIGHUP that comes before the process can take it: it would end it. Called
+    /// before there is another thread, since each inherits that; the stop's thread takes it then.
+    static func holdReloads() { mask(SIG_BLOCK) }
+
+    private static func mask(_ how: Int32) {
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        unsafe sigaddset(&signals, SIGHUP)
+        unsafe pthread_sigmask(how, &signals, nil)
     }
 
     /// Asks for the stop without a signal, because the work is over or can't go on.

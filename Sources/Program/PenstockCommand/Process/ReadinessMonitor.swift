@@ -8,16 +8,21 @@ internal import ReportService
 internal import StandardCatalogue
 internal import Synchronization
 
-/// Whether this process can do its work: its resources are asked every few seconds, not for each
-/// who wants to know.
+/// Whether this process can do its work: its resources are asked every one or two seconds, not for
+/// each who wants to know, so that it is known within five seconds what is out of reach, and what
+/// was out of reach for five seconds.
 ///
 /// A cache is not needed, it costs hits; whatever else the role uses has to answer, its pipelines
 /// have to run, and its API has to take new clients. It also knows what is stuck, and says so only
 /// while everything can be reached: an outage ends by itself.
 final class ReadinessMonitor: Sendable {
-    private static let interval: Duration = .seconds(5)
+    private static let interval: Duration = .milliseconds(1_500)
     /// A resource that has not answered for so long is out of reach.
     private static let patience: Duration = .seconds(3)
+    /// How often a process that is ready looks at itself.
+    private static let rhythm: Duration = .seconds(1)
+    /// A process that is not: who waits for it is told at once.
+    private static let quickRhythm: Duration = .milliseconds(100)
     /// Between two looks of one that runs there is less; more is a suspended machine.
     private static let longestBeat: Duration = .seconds(30)
 
@@ -33,11 +38,14 @@ final class ReadinessMonitor: Sendable {
     private struct Asked: Sendable {
         var name: String
         var isNeeded: Bool
+        var backend: Backend?
         var probe: @Sendable () async throws -> Void
     }
     private struct Answer {
         var problem: String? = "has not been asked yet"
         var askedAt: Instant?
+        /// When it was last told that there is no answer.
+        var toldAt: Instant?
         /// When it was first well after it was not.
         var reachableSince: Instant?
     }
@@ -52,6 +60,7 @@ final class ReadinessMonitor: Sendable {
     private let asked: [Asked]
     private let stores: [String: any StandardStore]
     private let runs: [PipelineRun]
+    private let needs: ProcessNeeds
     private let services: [any RequestService]
     private let generator: ReportGeneratorServer?
     private let stop: AsyncEvent
@@ -66,7 +75,8 @@ final class ReadinessMonitor: Sendable {
 
     init(
         resources: [(name: String, resource: any Resource)], runs: [PipelineRun] = [],
-        services: [any RequestService] = [], generator: ReportGeneratorServer? = nil,
+        needs: ProcessNeeds = ProcessNeeds(), services: [any RequestService] = [],
+        generator: ReportGeneratorServer? = nil,
         stop: AsyncEvent, clock: PipelineClock, logger: Logger? = nil, outages: Outages,
         isReady: @escaping @Sendable () -> Void = {}
     ) {
@@ -76,13 +86,13 @@ final class ReadinessMonitor: Sendable {
                 !($0.resource is any RequestService) && !($0.resource is any LineInput)
             }.map { name, resource in
                 Asked(
-                    name: name, isNeeded: !resource.isOnlyCache,
-                    probe: { try await resource.probe() })
+                    name: name, isNeeded: !resource.isOnlyCache && needs.includes(name),
+                    backend: resource.backend, probe: { try await resource.probe() })
             }
             + runs.flatMap { run in
                 run.generators.map { stage, generator in
                     Asked(
-                        name: "\(run.name)/\(stage)", isNeeded: true,
+                        name: "\(run.name)/\(stage)", isNeeded: needs.includes(run),
                         probe: { try await generator.probe() })
                 }
             }
@@ -91,6 +101,7 @@ final class ReadinessMonitor: Sendable {
         }
         self.stores = Dictionary(stores) { first, _ in first }
         self.runs = runs
+        self.needs = needs
         self.services = services
         self.generator = generator
         self.stop = stop
@@ -115,9 +126,8 @@ final class ReadinessMonitor: Sendable {
             }
             group.addTask { [self] in
                 while true {
-                    // Whoever waits for a process that starts is told at once.
                     try await clock.sleep(
-                        for: readiness == .ready ? Self.interval / 5 : Self.interval / 50)
+                        for: readiness == .ready ? Self.rhythm : Self.quickRhythm)
                     look()
                     tellServices()
                 }
@@ -129,16 +139,20 @@ final class ReadinessMonitor: Sendable {
     }
 
     private func ask(_ asked: Asked) async {
-        answers.withLock { $0[asked.name]?.askedAt = clock.now }
+        let begin = clock.now
+        answers.withLock { $0[asked.name]?.askedAt = begin }
         var problem: String?
         do {
             try await asked.probe()
-            outages.succeeded("probe \(asked.name)")
+            tellOfSilence(of: asked, at: clock.now)
+            outages.answered(asked.backend, at: "probe \(asked.name)")
         } catch {
             let known = error as? PipelineError
             problem = known?.message ?? "\(error)"
             // What else may be wrong is told of by whoever needs it.
-            if known?.backend != nil { outages.failed("probe \(asked.name)", error) }
+            if known?.backend != nil {
+                outages.failed("probe \(asked.name)", error, since: begin)
+            }
         }
         let now = clock.now
         answers.withLock { answers in
@@ -150,13 +164,32 @@ final class ReadinessMonitor: Sendable {
         }
     }
 
-    /// Takes note that the process runs, and tells of pipelines that are stuck now, or no longer.
+    /// What a server that stands still was asked never fails, here as everywhere: that it does not
+    /// answer is told of by whoever looks.
+    private func tellOfSilence(of asked: Asked, at now: Instant) {
+        guard let backend = asked.backend else { return }
+        let since: Instant? = answers.withLock { answers in
+            guard let askedAt = answers[asked.name]?.askedAt,
+                askedAt.duration(to: now) > Self.patience
+            else { return nil }
+            let last = answers[asked.name]?.toldAt
+            if let last, last.duration(to: now) < Self.interval { return nil }
+            answers[asked.name]?.toldAt = now
+            return askedAt
+        }
+        guard let since else { return }
+        outages.isSilent(backend, at: "probe \(asked.name)", since: since)
+    }
+
+    /// Takes note that the process runs, and tells of backends that stand still, and of pipelines
+    /// that are stuck now, or no longer.
     private func look() {
         let now = clock.now
         beat.withLock { beat in
             if beat.last.duration(to: now) > Self.longestBeat { beat.since = now }
             beat.last = now
         }
+        for asked in asked { tellOfSilence(of: asked, at: now) }
         for run in runs {
             let reason = stuck(run)
             let isNews = beat.withLock { beat in
@@ -220,7 +253,9 @@ final class ReadinessMonitor: Sendable {
         }
         parts += runs.map { run in
             let problem = run.problem ?? stuck(run).map { "is stuck: \($0)" }
-            return Part(name: run.name, isNeeded: true, problem: problem)
+            let isNeeded = needs.includes(run) && (problem != nil || needs.includesInputs)
+            return Part(
+                name: run.name, isNeeded: isNeeded, problem: problem ?? run.inputProblem)
         }
         parts += services.map { Part(name: "api", isNeeded: true, problem: $0.problem) }
         if let generator {
@@ -264,11 +299,14 @@ final class ReadinessMonitor: Sendable {
         }
     }
 
-    /// A line for each part: `ok`, `degraded` (it works without) or `FAIL`, and the reason.
+    /// A line for each part: `ok`, `degraded` (this process is ready without it, as is said) or
+    /// `FAIL`, and the reason.
     var details: String {
         parts.map { part in
-            let verdict = part.problem == nil ? "ok" : part.isNeeded ? "FAIL" : "degraded"
-            return "\(verdict)  \(part.name)\(part.problem.map { "  \($0)" } ?? "")\n"
+            guard let problem = part.problem else { return "ok  \(part.name)\n" }
+            return part.isNeeded
+                ? "FAIL  \(part.name)  \(problem)\n"
+                : "degraded  \(part.name)  \(problem) (not needed to be ready)\n"
         }.joined()
     }
 }

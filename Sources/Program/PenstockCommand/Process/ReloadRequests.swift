@@ -2,13 +2,21 @@ internal import Concurrency
 internal import GRPCTransport
 internal import Synchronization
 
+/// What a reload has brought into force.
+struct Reloaded: Sendable {
+    /// The names of the pipelines that run now.
+    var pipelines: [String]
+    /// Why they are not ready yet; `nil` when they are.
+    var problem: String?
+}
+
 /// Those who have asked for a reload and wait to hear what came of it.
 final class ReloadRequests: Sendable {
     private struct State {
         /// Not looked at yet.
-        var waiting: [FirstResult<[String]>] = []
+        var waiting: [FirstResult<Reloaded>] = []
         /// Whose reload is being made.
-        var current: [FirstResult<[String]>] = []
+        var current: [FirstResult<Reloaded>] = []
         var isOver = false
     }
     private let state = Mutex(State())
@@ -17,11 +25,10 @@ final class ReloadRequests: Sendable {
 
     /// Asks for a reload, and waits for its end.
     ///
-    /// - Returns: the names of the pipelines that run then.
     /// - Throws: `GRPCStatusError` FAILED_PRECONDITION when the pipelines go on as before, ABORTED
     ///   when the process stops.
-    func ask() async throws(GRPCStatusError) -> [String] {
-        let result = FirstResult<[String]>()
+    func ask() async throws(GRPCStatusError) -> Reloaded {
+        let result = FirstResult<Reloaded>()
         let isOver = state.withLock { state in
             if !state.isOver { state.waiting.append(result) }
             return state.isOver
@@ -43,8 +50,8 @@ final class ReloadRequests: Sendable {
         }
     }
 
-    /// The reload is done: these run.
-    func done(_ pipelines: [String]) { answer(.success(pipelines)) }
+    /// The reload is done.
+    func done(_ reloaded: Reloaded) { answer(.success(reloaded)) }
 
     /// The pipelines go on as before.
     func refused(because reason: String) {
@@ -62,7 +69,7 @@ final class ReloadRequests: Sendable {
         answer(.failure(Self.stopping))
     }
 
-    private func answer(_ result: Result<[String], any Error>) {
+    private func answer(_ result: Result<Reloaded, any Error>) {
         let current = state.withLock { state in
             defer { state.current = [] }
             return state.current

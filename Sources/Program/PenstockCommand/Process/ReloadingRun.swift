@@ -26,7 +26,7 @@ struct ProcessContext: Sendable {
         self.options = options
         self.logger = logger
         self.stop = stop
-        outages = Outages(clock: .system, logger: logger)
+        outages = Outages(clock: .system, logger: logger, metrics: registry)
     }
 
     /// Gives the services of a run the addresses of the run before, so that no caller is turned
@@ -61,7 +61,7 @@ struct ProcessContext: Sendable {
 /// after it.
 struct ReloadingRun: Sendable {
     /// How long stores and caches are asked for mistakes; what does not answer is none.
-    private static let questionTime = Duration.seconds(5)
+    static let questionTime = Duration.seconds(5)
 
     let files: [String]
     let process: ProcessContext
@@ -153,7 +153,7 @@ struct ReloadingRun: Sendable {
     /// - Parameter problem: what keeps them from being ready.
     private func accepted(unless problem: String?) {
         count(.done)
-        requests.done(running.all.map(\.name))
+        requests.done(Reloaded(pipelines: running.all.map(\.name), problem: problem))
         guard let problem else {
             return process.logger.notice("reload: goes on with the new files")
         }
@@ -183,6 +183,7 @@ struct ReloadingRun: Sendable {
                 }
                 let next = try PipelineFiles.reread(files, catalogue: process.catalogue)
                 try await look(at: next)
+                try await refuseLeaving(running.all, for: next)
                 return next
             } catch let error as CancellationError {
                 throw error

@@ -34,19 +34,20 @@ final class Connections: Sendable {
         /// Kept for the moment in which no descriptor is left.
         var spare: Int32
     }
-    /// What a connection may do without a call before others may take its place.
-    private static let leastIdle = Duration.seconds(1)
-
     let limit: Int
+    /// What a connection may do without a call before others may take its place.
+    private let leastIdle: Duration
     private let handshakeTimeout: Duration
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - limit: the most connections.
+    ///   - leastIdle: how long one without a call is left alone when there are as many.
     ///   - handshakeTimeout: a connection that has sent nothing by then is ended.
     /// - Throws: `noDescriptor`.
-    init(limit: Int, handshakeTimeout: Duration) throws(GRPCError) {
+    init(limit: Int, leastIdle: Duration, handshakeTimeout: Duration) throws(GRPCError) {
         self.limit = limit
+        self.leastIdle = leastIdle
         self.handshakeTimeout = handshakeTimeout
         let spare = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
         if spare < 0 { throw .noDescriptor() }
@@ -101,13 +102,13 @@ final class Connections: Sendable {
         state.withLock { state in
             state.byDescriptor = state.byDescriptor.filter { Self.isOpen($0.value) }
             if state.byDescriptor.count < limit { return true }
-            return Self.endIdle(max(1, limit / 16), &state)
+            return endIdle(max(1, limit / 16), &state)
         }
     }
 
     /// Ends idle connections because the process has no descriptors left, whatever the limit.
     func giveWay() -> Bool {
-        state.withLock { Self.endIdle(max(1, $0.byDescriptor.count / 16), &$0) }
+        state.withLock { endIdle(max(1, $0.byDescriptor.count / 16), &$0) }
     }
 
     /// Ends a connection whose client does not take its answers.
@@ -129,12 +130,12 @@ final class Connections: Sendable {
         }
     }
 
-    private static func endIdle(_ most: Int, _ state: inout State) -> Bool {
+    private func endIdle(_ most: Int, _ state: inout State) -> Bool {
         let idle = state.byDescriptor.values.compactMap { connection in
             connection.openCalls.load(ordering: .relaxed) == 0
-                ? (connection, idle: idleTime(of: connection)) : nil
+                ? (connection, idle: Self.idleTime(of: connection)) : nil
         }.filter { $0.idle >= leastIdle }.sorted { $0.idle > $1.idle }
-        for (connection, _) in idle.prefix(most) { end(connection, &state) }
+        for (connection, _) in idle.prefix(most) { Self.end(connection, &state) }
         return !idle.isEmpty
     }
 

@@ -159,6 +159,12 @@ public final class RemoteGenerator: Generator {
         throw PipelineError.retryable(.generatorUnavailable, Self.text(failures))
     }
 
+    public var backends: [Backend] { endpoints.map(Self.backend) }
+
+    private static func backend(_ endpoint: any GeneratorEndpoint) -> Backend {
+        Backend(.generator, "generator \(endpoint.address)")
+    }
+
     private func failure(
         of endpoint: any GeneratorEndpoint, before deadline: Instant
     ) async -> EndpointFailure? {
@@ -186,9 +192,9 @@ public final class RemoteGenerator: Generator {
         _ index: Int, _ failure: EndpointFailure,
         metadata: @autoclosure () -> Logger.Metadata = [:]
     ) {
-        let backend = Backend(.generator, "generator \(endpoints[index].address)")
         outages[index].failed(
-            PipelineError.retryable(failure.code, failure.message).of(backend),
+            PipelineError.retryable(failure.code, failure.message)
+                .of(Self.backend(endpoints[index])),
             metadata: metadata())
     }
 
