@@ -190,6 +190,15 @@ def test_events_are_not_counted_twice_under_another_name(real):
     path = real.write("conversion-events", change=change)
     result = real.call("run", path, check=False)
     assert result.returncode == 69 and "--rename conversion-events/" in result.stderr, result.stderr
+    # By a dry run and a reload as well.
+    code, found = dry_run(real, path)
+    assert code == 1 and "--rename conversion-events/" in found["store: events"]["hint"], found
+    process = real.start(real.write("conversion-events"), serving=False)
+    real.write("conversion-events", change=change)
+    process.send_signal(signal.SIGHUP)
+    [told] = eventually(lambda: [e for e in real.logged_all(process) if e["message"].startswith("reload undone")], "it is refused")
+    assert "--rename conversion-events/" in told["metadata"]["error"], told
+    real.stop(process)
     assert "partition(s)" in real.call("migrate", "--rename", "conversion-events=events", path).stderr
     real.start(path, serving=False)
     real.produce("conversion-events", [(None, json.dumps(lines[20]).encode(), [])])

@@ -177,9 +177,9 @@ private final class BrowsedBus: TopicBrowsing {
 
     func clear() { records.withLock { $0 = [:] } }
 
-    func extent(of topic: String, timeout: Duration) async throws -> TopicExtent? {
-        TopicExtent(
-            log: log, offsets: records.withLock { $0.mapValues { 0..<Int64($0.count) } })
+    func extent(of topic: String, timeout: Duration) async throws -> LogExtent? {
+        LogExtent(
+            log: log, ranges: records.withLock { $0.mapValues { 0..<Int64($0.count) } })
     }
 
     func reader(

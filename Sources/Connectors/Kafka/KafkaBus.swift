@@ -112,10 +112,6 @@ extension KafkaBus: LogInspection {
         try await inspecting(within: timeout) { try $0.logName(of: topic) }
     }
 
-    public func extent(of topic: String, timeout: Duration) async throws -> LogExtent? {
-        try await inspecting(within: timeout) { try $0.extent(of: topic) }
-    }
-
     private func inspecting<Result: Sendable>(
         within timeout: Duration, _ body: @escaping @Sendable (KafkaInspection) throws -> Result
     ) async throws -> Result {
@@ -128,12 +124,8 @@ extension KafkaBus: LogInspection {
 }
 
 extension KafkaBus: TopicBrowsing {
-    public func extent(of topic: String, timeout: Duration) async throws -> TopicExtent? {
-        try await settings.blaming {
-            try await blocking { [settings, log, clock] in
-                try KafkaInspection(settings, log, clock, timeout: timeout).extent(of: topic)
-            }
-        }
+    public func extent(of topic: String, timeout: Duration) async throws -> LogExtent? {
+        try await inspecting(within: timeout) { try $0.extent(of: topic) }
     }
 
     public func reader(

@@ -84,14 +84,46 @@ extension PipelineDefinition {
         in opened: [ResourceName: any Resource], within limit: Duration
     ) async -> [StateOwner] {
         var logs: [ResourceUse: String] = [:]
-        if stages.contains(where: keepsLedger) {
+        if stages.contains(where: keepsState) {
             for use in stages.filter({ $0.role == .source }).flatMap(\.contract.uses) {
+                if let lines = opened[use.resource] as? any LineInput { logs[use] = lines.name }
                 guard let topic = use.topic, let bus = opened[use.resource] as? any LogInspection
                 else { continue }
                 logs[use] = try? await bus.logName(of: topic.name, timeout: limit)?.key
             }
         }
         return stateOwners(logs: logs)
+    }
+
+    /// What the pipeline would store a second time, by the resources that would take it: where that
+    /// can be told beforehand. The store itself refuses it in any case.
+    ///
+    /// - Parameters:
+    ///   - owners: of all files at hand, as ``stateOwners(in:within:)`` says.
+    ///   - opened: resources by their names.
+    ///   - limit: how long a store may take to answer.
+    public func repeatedStoring(
+        among owners: [StateOwner], in opened: [ResourceName: any Resource],
+        within limit: Duration
+    ) async -> [(store: ResourceName, objection: StateOwnership.Objection)] {
+        var found: [(ResourceName, StateOwnership.Objection)] = []
+        for stage in stages {
+            guard let own = owners.first(where: { $0.pipeline == name && $0.stage == stage.id })
+            else { continue }
+            for use in stage.contract.uses {
+                guard case .writes = use.purpose,
+                    let store = opened[use.resource] as? any PositionInspection
+                else { continue }
+                for log in own.inputs.sorted().map({ LogName($0) }) {
+                    let storers = try? await store.storers(of: log, timeout: limit)
+                    let objection = StateOwnership.objection(
+                        toStoring: log, as: StateName(pipeline: name, part: stage.id),
+                        atHand: owners, storedBy: storers ?? [])
+                    if let objection { found.append((use.resource, objection)) }
+                }
+            }
+        }
+        return found
     }
 
     private func stateOwners(logs: [ResourceUse: String]) -> [StateOwner] {
@@ -103,10 +135,6 @@ extension PipelineDefinition {
             }
             return owner
         }
-    }
-
-    private func keepsLedger(_ stage: StageDefinition) -> Bool {
-        stage.contract.uses.contains { if case .keepsLedger = $0.purpose { true } else { false } }
     }
 
     private func keepsState(_ stage: StageDefinition) -> Bool {
@@ -126,7 +154,9 @@ extension PipelineDefinition {
             if let topic = use.topic { owner.inputs.insert(logs[use] ?? topic.name) }
             guard use.purpose == .reads, let resource = resource(use.resource) else { continue }
             if resource.kinds.contains(.api) { owner.servesCallers = true }
-            if resource.kinds.contains(.lines) { owner.inputs.insert(resource.address.rest) }
+            if resource.kinds.contains(.lines) {
+                owner.inputs.insert(logs[use] ?? resource.address.rest)
+            }
         }
     }
 }

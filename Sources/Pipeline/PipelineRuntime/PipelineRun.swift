@@ -76,6 +76,10 @@ public struct PipelineRun: Sendable {
     /// Why it does not run, or not as it should; `nil` while all is well.
     public var problem: String? { environment.condition.problem(at: environment.clock.now) }
 
+    /// Which of its inputs are not read, and why; `nil` while all are, or while what they are read
+    /// from is out of reach.
+    public var inputProblem: String? { environment.condition.inputProblem }
+
     /// What does not get on although work waits for it, and for how long; `nil` while all does.
     ///
     /// - Parameter since: what the pipeline uses can be reached since then: an outage is not its

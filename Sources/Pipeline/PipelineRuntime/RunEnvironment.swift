@@ -229,16 +229,21 @@ final class RunCondition: Sendable {
         state.withLock { $0.inputs[name] = error?.backend == nil ? error : nil }
     }
 
-    /// `nil` while all is well.
+    /// Which inputs are not read, and why; `nil` while all are.
+    var inputProblem: String? {
+        let inputs = state.withLock(\.inputs)
+        if inputs.isEmpty { return nil }
+        return inputs.sorted { $0.key < $1.key }
+            .map { "\($0.key) is not read: \($0.value)" }.joined(separator: "; ")
+    }
+
+    /// `nil` while all is well, but for its inputs.
     func problem(at now: Instant) -> String? {
         state.withLock { state in
             if let blockingError = state.blockingError, state.lapsesAt.map({ now < $0 }) ?? true {
                 return blockingError.message
             }
-            if !state.isPrepared { return "is starting" }
-            if state.inputs.isEmpty { return nil }
-            return state.inputs.sorted { $0.key < $1.key }
-                .map { "\($0.key) is not read: \($0.value)" }.joined(separator: "; ")
+            return state.isPrepared ? nil : "is starting"
         }
     }
 }

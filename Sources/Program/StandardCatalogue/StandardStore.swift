@@ -170,6 +170,13 @@ extension PostgresStore: PositionInspection {
                 ?? PostgresReportStore.storedPositions(of: log, pipeline: pipeline, connection)
         }
     }
+
+    func storers(of log: LogName, timeout: Duration) async throws -> [StateName] {
+        try await pool.withTransaction("BEGIN READ ONLY") { connection in
+            try connection.run("SET LOCAL statement_timeout = \(timeout.wholeMilliseconds)")
+            return try PostgresReportStore.storers(of: log, connection)
+        }
+    }
 }
 
 /// One SQLite file as bus and store.
@@ -245,7 +252,7 @@ final class EmbeddedStore: StandardStore, TopicBrowsing {
         try await bus.consumer(subscription, positions: positions)
     }
     func producer() async throws -> any BusProducer { try await bus.producer() }
-    func extent(of topic: String, timeout: Duration) async throws -> TopicExtent? {
+    func extent(of topic: String, timeout: Duration) async throws -> LogExtent? {
         try await bus.extent(of: topic, timeout: timeout)
     }
     func reader(
@@ -289,10 +296,6 @@ extension EmbeddedStore: LogInspection, PositionInspection {
         try await looking { try EmbeddedBus.logName(of: topic, $0) }
     }
 
-    func extent(of topic: String, timeout: Duration) async throws -> LogExtent? {
-        try await looking { try EmbeddedBus.extent(of: topic, $0) }
-    }
-
     func storedPositions(
         of log: LogName, pipeline: String, timeout: Duration
     ) async throws -> StoredPositions? {
@@ -300,6 +303,10 @@ extension EmbeddedStore: LogInspection, PositionInspection {
             try SQLiteLedgerProvider.storedPositions(of: log, pipeline: pipeline, connection)
                 ?? SQLiteReportStore.storedPositions(of: log, pipeline: pipeline, connection)
         }
+    }
+
+    func storers(of log: LogName, timeout: Duration) async throws -> [StateName] {
+        try await looking { try SQLiteReportStore.storers(of: log, $0) } ?? []
     }
 
     /// What `body` makes of a connection that can't write; `nil` without a file, or one that can't

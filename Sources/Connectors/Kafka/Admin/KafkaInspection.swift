@@ -55,16 +55,6 @@ struct KafkaInspection {
         return LogExtent(log: KafkaConsumer.logName(of: topic, cluster: id), ranges: ranges)
     }
 
-    /// What a topic holds; `nil` without it.
-    func extent(of topic: String) throws(PipelineError) -> TopicExtent? {
-        let cluster = try cluster()
-        guard let id = cluster.id, let count = cluster.topics[topic]?.partitions else { return nil }
-        let ranges = try client.watermarks(
-            of: topic, Array(0..<Int32(count)),
-            timeoutMilliseconds: milliseconds(.seconds(3600)))
-        return TopicExtent(log: KafkaConsumer.logName(of: topic, cluster: id), offsets: ranges)
-    }
-
     func contradiction(
         in topic: String, to stored: StoredPositions, _ probe: LogProbe
     ) throws(PipelineError) -> LogContradiction? {

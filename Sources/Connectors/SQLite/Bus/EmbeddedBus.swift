@@ -207,13 +207,6 @@ extension EmbeddedBus {
         return try EmbeddedTopic.logName(topic, in: connection)
     }
 
-    /// What a topic holds; `nil` without it. Only reads.
-    public static func extent(
-        of topic: String, _ connection: SQLiteConnection
-    ) throws -> LogExtent? {
-        try find(topic, connection)?.extent(in: connection)
-    }
-
     private static func find(
         _ topic: String, _ connection: SQLiteConnection
     ) throws -> EmbeddedTopic? {
@@ -228,25 +221,10 @@ extension EmbeddedBus {
 
 extension EmbeddedBus: TopicBrowsing {
     /// Makes no file.
-    public func extent(of topic: String, timeout: Duration) async throws -> TopicExtent? {
+    public func extent(of topic: String, timeout: Duration) async throws -> LogExtent? {
         guard database.exists else { return nil }
         return try await database.read { connection in
-            guard let topic = try Self.find(topic, connection) else { return nil }
-            let partitions = topic.partitions.indices.map(Int32.init)
-            let ends = try topic.ends(of: partitions, in: connection)
-            let first = try connection.statement(
-                "SELECT min(message_no) FROM bus_messages WHERE message_no >= ?1 AND message_no < ?2"
-            )
-            var offsets: [Int32: Range<Int64>] = [:]
-            for (partition, end) in ends {
-                let number = topic.partitions[Int(partition)]
-                let start = try first.first(
-                    BusSchema.message(partition: number, offset: 0),
-                    BusSchema.message(partition: number + 1, offset: 0)
-                ) { $0.isNull(0) ? nil : BusSchema.offset(message: $0.int64(0)) }
-                offsets[partition] = min((start ?? nil) ?? end, end)..<end
-            }
-            return TopicExtent(log: topic.log, offsets: offsets)
+            try Self.find(topic, connection)?.extent(in: connection)
         }
     }
 

@@ -106,6 +106,27 @@ public struct StateOwnership: Sendable {
         self.isExclusive = isExclusive
     }
 
+    /// What would count twice: a stage that begins anew where another one has stored the same log
+    /// is the same one under another name, unless both are at hand.
+    ///
+    /// - Parameter found: the stages that have stored what they have read of the log.
+    public static func objection(
+        toStoring log: LogName, as own: StateName, atHand owners: [StateOwner],
+        storedBy found: [StateName]
+    ) -> Objection? {
+        if owners.isEmpty || found.contains(own) { return nil }
+        let other = found.first { name in
+            !owners.contains { $0.pipeline == name.pipeline && $0.stage == name.part }
+        }
+        return other.map { other in
+            Objection(
+                "the events of \(log.key) are stored by \(other) already, which is not at hand:"
+                    + " they would count twice",
+                "`penstock migrate --rename \(other)=\(own)` lets \(own) go on from there, and if"
+                    + " both are meant, run both files once in one process")
+        }
+    }
+
     /// Open work that would be stranded if the stage started.
     public func objections(pipeline: String, stage: String) -> [Objection] {
         guard let own = owners.first(where: { $0.pipeline == pipeline && $0.stage == stage })

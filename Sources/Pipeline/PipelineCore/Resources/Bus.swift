@@ -123,7 +123,7 @@ public protocol TopicBrowsing: Bus {
     /// What a topic holds now; `nil` when it is not there, or this user may not see it.
     ///
     /// - Throws: ``PipelineError`` `bus-unavailable` when nobody answers within `timeout`.
-    func extent(of topic: String, timeout: Duration) async throws -> TopicExtent?
+    func extent(of topic: String, timeout: Duration) async throws -> LogExtent?
 
     /// Reads one partition's records in order, from the first offset up to the last: those that it
     /// still holds, and none that came later.
@@ -134,15 +134,33 @@ public protocol TopicBrowsing: Bus {
     ) async throws -> any TopicReader
 }
 
-/// What a topic holds.
-public struct TopicExtent: Sendable, Hashable {
+/// What a log holds.
+public struct LogExtent: Sendable, Hashable {
     public var log: LogName
     /// For each partition the first offset that it still has, and the one that its next record
     /// gets.
-    public var offsets: [Int32: Range<Int64>]
-    public init(log: LogName, offsets: [Int32: Range<Int64>]) {
+    public var ranges: [Int32: Range<Int64>]
+    public init(log: LogName, ranges: [Int32: Range<Int64>]) {
         self.log = log
-        self.offsets = offsets
+        self.ranges = ranges
+    }
+
+    /// What speaks against reading the partition from there, in a sentence without a full stop;
+    /// `nil` when nothing does.
+    public func objection(to offset: Int64, in partition: Int32) -> String? {
+        guard let range = ranges[partition] else {
+            return "\(log.key) has no partition \(partition) any more"
+        }
+        if offset >= range.lowerBound && offset <= range.upperBound { return nil }
+        let held =
+            range.isEmpty
+            ? "partition \(partition) of \(log.key) holds no record, and ends at offset"
+                + " \(range.upperBound)"
+            : "partition \(partition) of \(log.key) holds the offsets \(range.lowerBound) to"
+                + " \(range.upperBound - 1), and ends at \(range.upperBound)"
+        return offset > range.upperBound
+            ? "\(held): \(offset) lies beyond that"
+            : "\(held): \(offset) lies before that, and what was there is gone"
     }
 }
 

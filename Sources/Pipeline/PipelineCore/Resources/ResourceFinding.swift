@@ -52,14 +52,12 @@ extension Resource {
     }
 }
 
-/// A bus that can say which log a topic is, what it holds, and whether stored positions are of it.
+/// A bus that can say which log a topic is, and whether stored positions are of it.
 /// Changes nothing.
 public protocol LogInspection: Resource {
     /// What positions in a topic are kept under; `nil` where that can't be told. The topic need not
     /// be there.
     func logName(of topic: String, timeout: Duration) async throws -> LogName?
-    /// What a topic holds; `nil` when it is not there.
-    func extent(of topic: String, timeout: Duration) async throws -> LogExtent?
     /// What speaks against it; `nil` when nothing does, or the topic is not there.
     ///
     /// - Parameter stored: asks a store for the positions of a log.
@@ -69,35 +67,6 @@ public protocol LogInspection: Resource {
     ) async throws -> LogContradiction?
 }
 
-/// What a log holds.
-public struct LogExtent: Sendable, Hashable {
-    public var log: LogName
-    /// For each partition the offsets from the first record that is kept to the end.
-    public var ranges: [Int32: Range<Int64>]
-    public init(log: LogName, ranges: [Int32: Range<Int64>]) {
-        self.log = log
-        self.ranges = ranges
-    }
-
-    /// What speaks against reading the partition from there, in a sentence without a full stop;
-    /// `nil` when nothing does.
-    public func objection(to offset: Int64, in partition: Int32) -> String? {
-        guard let range = ranges[partition] else {
-            return "\(log.key) has no partition \(partition) any more"
-        }
-        if offset >= range.lowerBound && offset <= range.upperBound { return nil }
-        let held =
-            range.isEmpty
-            ? "partition \(partition) of \(log.key) holds no record, and ends at offset"
-                + " \(range.upperBound)"
-            : "partition \(partition) of \(log.key) holds the offsets \(range.lowerBound) to"
-                + " \(range.upperBound - 1), and ends at \(range.upperBound)"
-        return offset > range.upperBound
-            ? "\(held): \(offset) lies beyond that"
-            : "\(held): \(offset) lies before that, and what was there is gone"
-    }
-}
-
 /// A store that can say what positions it has. Changes nothing.
 public protocol PositionInspection: Resource {
     /// Where a pipeline goes on in a log; `nil` without any positions, or without tables of this
@@ -105,6 +74,12 @@ public protocol PositionInspection: Resource {
     func storedPositions(
         of log: LogName, pipeline: String, timeout: Duration
     ) async throws -> StoredPositions?
+    /// The stages that have stored what they have read of a log, row by row.
+    func storers(of log: LogName, timeout: Duration) async throws -> [StateName]
+}
+
+extension PositionInspection {
+    public func storers(of log: LogName, timeout: Duration) async throws -> [StateName] { [] }
 }
 
 /// What a stage is going to do with a resource, for whoever looks beforehand whether it can.

@@ -24,7 +24,8 @@ struct ConnectStep {
     }
 
     func checks() async -> [DryRunCheck] {
-        let inspections = inspections(owners: await owners())
+        let owners = await owners()
+        let inspections = inspections(owners: owners)
         if inspections.isEmpty {
             return [DryRunCheck(.connect, "", .ok, "the pipeline uses no backend")]
         }
@@ -35,7 +36,8 @@ struct ConnectStep {
             return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
         }
         let positions = await PositionStep(
-            definition: definition, opened: opened.resources, timeout: timeout, clock: context.clock
+            definition: definition, owners: owners, opened: opened.resources, timeout: timeout,
+            clock: context.clock
         ).checks()
         await opened.close(within: limit, clock: context.clock)
         return inspections.indices.flatMap { index in
@@ -144,6 +146,7 @@ struct ConnectStep {
 /// before.
 struct PositionStep {
     let definition: PipelineDefinition
+    let owners: [StateOwner]
     let opened: [ResourceAddress: any Resource]
     let timeout: Duration
     let clock: PipelineClock
@@ -162,7 +165,21 @@ struct PositionStep {
             guard let contradiction = found ?? nil else { continue }
             checks.append(finding(contradiction, topic).check(of: use.resource.text))
         }
-        return checks
+        return checks + (await repeats())
+    }
+
+    /// What another stage has stored already, which this one would store again.
+    private func repeats() async -> [DryRunCheck] {
+        var named: [ResourceName: any Resource] = [:]
+        for resource in definition.resources { named[resource.name] = opened[resource.address] }
+        let (all, limit) = (named, timeout)
+        let found = await within(timeout, clock: clock) {
+            await definition.repeatedStoring(among: owners, in: all, within: limit)
+        }
+        return (found ?? []).map { store, objection in
+            ResourceFinding("events", .wrong, objection.problem, hint: objection.remedy)
+                .check(of: store.text)
+        }
     }
 
     private func finding(

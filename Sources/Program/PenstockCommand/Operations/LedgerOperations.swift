@@ -120,10 +120,11 @@ struct LedgerOperations: StageOperations {
         var read: [String] = []
         for use in sources.flatMap(\.contract.uses) {
             if let topic = use.topic, topic.direction == .reads {
-                guard let bus = access.opened[use.resource] as? any LogInspection else {
-                    if log == topic.name || log.hasSuffix("/\(topic.name)") { return }
+                guard log == topic.name || log.hasSuffix("/\(topic.name)") else {
+                    read.append("topic \(topic.name)")
                     continue
                 }
+                guard let bus = access.opened[use.resource] as? any TopicBrowsing else { return }
                 let extent = try await bus.extent(of: topic.name, timeout: Self.questionTime)
                 guard let extent else { continue }
                 read.append(extent.log.key)

@@ -20,7 +20,7 @@ struct TopicLetters: Sendable {
     /// that is refused again would never end.
     struct Opened: Sendable {
         let topic: Topic
-        fileprivate let extent: TopicExtent
+        fileprivate let extent: LogExtent
         fileprivate var settled: [Int32: SettledLetters] = [:]
         /// What is remembered of another log of that name.
         fileprivate var refuted: [Int32: LogWitness] = [:]
@@ -80,7 +80,7 @@ struct TopicLetters: Sendable {
 
     /// Whether the topic is not the one that something was settled in, but another one of its name.
     private func isContradicted(_ stored: StoredPositions, in opened: Opened) async throws -> Bool {
-        let (topic, ranges) = (opened.topic, opened.extent.offsets)
+        let (topic, ranges) = (opened.topic, opened.extent.ranges)
         if LogContradiction(stored: stored.partitions, found: ranges.count) != nil { return true }
         if LogContradiction(stored, ranges: ranges) != nil { return true }
         var sightings: [Int32: LogSighting] = [:]
@@ -125,7 +125,7 @@ struct TopicLetters: Sendable {
     private func offsets(
         of partition: Int32, in opened: Opened, from start: Int64 = 0, withSettled: Bool = false
     ) -> Range<Int64> {
-        guard let range = opened.extent.offsets[partition] else { return 0..<0 }
+        guard let range = opened.extent.ranges[partition] else { return 0..<0 }
         var first = max(start, range.lowerBound)
         if !withSettled, let settled = opened.settled[partition] {
             first = settled.offsets.firstMissing(from: first)
@@ -151,7 +151,7 @@ struct TopicLetters: Sendable {
         for index in topics.indices.dropFirst(cursor.topic) {
             guard let opened = try await open(topics[index]) else { continue }
             let isFirst = index == cursor.topic
-            for partition in opened.extent.offsets.keys.sorted()
+            for partition in opened.extent.ranges.keys.sorted()
             where !isFirst || partition >= cursor.partition {
                 let start = isFirst && partition == cursor.partition ? cursor.offset : 0
                 let offsets = offsets(
@@ -191,7 +191,7 @@ struct TopicLetters: Sendable {
             var all: [Opened] = []
             for topic in topics { if let opened = try await open(topic) { all.append(opened) } }
             for var opened in all {
-                for partition in opened.extent.offsets.keys.sorted() {
+                for partition in opened.extent.ranges.keys.sorted() {
                     let offsets = offsets(of: partition, in: opened)
                     try await read(offsets, of: partition, in: opened) { letters in
                         let wanted = letters.filter(filter.meets)
@@ -221,7 +221,7 @@ struct TopicLetters: Sendable {
                 var opened = try await open(topic)
             else { continue }
             for (partition, wanted) in wanted {
-                let there = opened.extent.offsets[partition] ?? 0..<0
+                let there = opened.extent.ranges[partition] ?? 0..<0
                 let offsets = wanted.filter(there.contains)
                 guard let first = offsets.min(), let last = offsets.max() else { continue }
                 try await read(first..<last + 1, of: partition, in: opened) { letters in
@@ -271,7 +271,7 @@ struct TopicLetters: Sendable {
             new[partition] = SettledLetters(
                 OffsetRanges(letters.map(\.place.offset)), witness: LogWitness(last.record))
         }
-        let starts = opened.extent.offsets.mapValues(\.lowerBound)
+        let starts = opened.extent.ranges.mapValues(\.lowerBound)
         try await marks?.settle(
             new, of: opened.extent.log, starts: starts, refuted: opened.refuted)
         opened.refuted = [:]

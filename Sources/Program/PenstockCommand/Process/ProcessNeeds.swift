@@ -7,6 +7,8 @@ internal import StandardCatalogue
 struct ProcessNeeds: Sendable {
     /// What it is ready without: resources and pipelines, by their names.
     private var dispensable: Set<String> = []
+    /// Whether what pipelines read beside their callers has to be read.
+    private(set) var includesInputs = true
 
     /// Everything but caches.
     init() {}
@@ -20,6 +22,7 @@ struct ProcessNeeds: Sendable {
     ) {
         let serving = definitions.filter { !$0.callerInputs.isEmpty }
         guard role == .api, !serving.isEmpty else { return }
+        includesInputs = false
         let needed = Set(
             serving.flatMap { definition in
                 definition.needsOfCallers(catalogue).map { resources.name(of: $0) }

@@ -97,6 +97,10 @@ struct ProcessRun: Sendable {
         outages.use(
             resources.backends.union(runs.flatMap(\.generators).flatMap(\.generator.backends)))
         for store in resources.stores where store.migratesItself { try await store.migrate() }
+        do { try await refuseRepeats(among: owners, in: opened) } catch {
+            await close(resources)
+            throw error
+        }
         let services =
             options.role == .worker
             ? [] : resources.all.compactMap { $0 as? any RequestService }
@@ -197,6 +201,20 @@ struct ProcessRun: Sendable {
             owners += await definition.stateOwners(in: opened, within: Self.questionTime)
         }
         return owners
+    }
+
+    /// What would be stored twice is refused before the pipelines that run give way for good.
+    private func refuseRepeats(
+        among owners: [StateOwner], in opened: [[ResourceName: any Resource]]
+    ) async throws {
+        for (definition, opened) in zip(definitions, opened) {
+            let found = await definition.repeatedStoring(
+                among: owners, in: opened, within: Self.questionTime)
+            if let (_, objection) = found.first {
+                throw PipelineError.fatal(
+                    .stateUnowned, "\(objection.problem); \(objection.remedy)")
+            }
+        }
     }
 
     private func pipeline(

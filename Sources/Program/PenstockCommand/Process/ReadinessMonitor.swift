@@ -253,7 +253,9 @@ final class ReadinessMonitor: Sendable {
         }
         parts += runs.map { run in
             let problem = run.problem ?? stuck(run).map { "is stuck: \($0)" }
-            return Part(name: run.name, isNeeded: needs.includes(run), problem: problem)
+            let isNeeded = needs.includes(run) && (problem != nil || needs.includesInputs)
+            return Part(
+                name: run.name, isNeeded: isNeeded, problem: problem ?? run.inputProblem)
         }
         parts += services.map { Part(name: "api", isNeeded: true, problem: $0.problem) }
         if let generator {

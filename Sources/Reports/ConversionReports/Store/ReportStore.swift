@@ -152,17 +152,11 @@ struct PositionOwner: Sendable {
     /// - Parameter found: the owners that have positions in the log.
     /// - Throws: `fatal` `state-unowned`.
     func check(_ found: [StateName], of log: LogName) throws {
-        let own = StateName(pipeline: pipeline, part: stage)
-        if atHand.isEmpty || found.contains(own) { return }
-        let other = found.first { name in
-            !atHand.contains { $0.pipeline == name.pipeline && $0.stage == name.part }
-        }
-        guard let other else { return }
-        throw PipelineError.fatal(
-            .stateUnowned,
-            "the events of \(log.key) are stored by \(other) already, which is not at hand: they"
-                + " would count twice; `penstock migrate --rename \(other)=\(own)` lets \(own) go on"
-                + " from there, and if both are meant, run both files once in one process")
+        let objection = StateOwnership.objection(
+            toStoring: log, as: StateName(pipeline: pipeline, part: stage), atHand: atHand,
+            storedBy: found)
+        guard let objection else { return }
+        throw PipelineError.fatal(.stateUnowned, "\(objection.problem); \(objection.remedy)")
     }
 }
 

@@ -128,12 +128,12 @@ extension BusConformance {
                 let extent = try requireValue(
                     try await bus.extent(of: topic, timeout: suite.limit), "extent")
                 try require(extent.log.key.hasSuffix("/\(topic)"), "the log's name")
-                try requireEqual(extent.offsets.keys.sorted(), [0, 1], "partitions")
-                let count = extent.offsets.values.reduce(0) { $0 + $1.count }
+                try requireEqual(extent.ranges.keys.sorted(), [0, 1], "partitions")
+                let count = extent.ranges.values.reduce(0) { $0 + $1.count }
                 try requireEqual(count, 300, "records")
                 try await suite.send(suite.numbered(300..<310) { _ in "a" }, to: topic, bus)
                 var found: [Int] = []
-                for (partition, offsets) in extent.offsets {
+                for (partition, offsets) in extent.ranges {
                     let records = try await suite.browse(bus, topic, partition, offsets, by: 7)
                     try requireEqual(
                         records.map(\.origin.offset), Array(offsets), "offsets of \(partition)")

@@ -75,6 +75,16 @@ extension PostgresReportStore {
     }
 }
 
+extension PostgresReportStore {
+    /// The stages that have positions in a log; none without tables of this version. Only reads.
+    public static func storers(
+        of log: LogName, _ connection: PostgresConnection
+    ) throws -> [StateName] {
+        guard try connection.state(of: migration).finding("").verdict == .ok else { return [] }
+        return try connection.storers(of: log)
+    }
+}
+
 extension PostgresReportStore: StateAdministration {
     public func rename(_ old: StateName, to new: StateName) async throws -> [String] {
         try await pool.withTransaction { connection in

@@ -138,6 +138,17 @@ extension SQLiteReportStore {
         try SQLiteReportSQL.positions.find(
             log, in: connection, where: "pipeline IN (?3, '')", owner: pipeline)
     }
+
+    /// The stages that have positions in a log; none without tables of this version. Only reads.
+    public static func storers(
+        of log: LogName, _ connection: SQLiteConnection
+    ) throws -> [StateName] {
+        let owned = """
+            SELECT 1 FROM pragma_table_info('conversion_event_positions') WHERE name = 'stage'
+            """
+        guard try connection.first(owned, read: { $0.int(0) }) != nil else { return [] }
+        return try connection.storers(of: log)
+    }
 }
 
 extension SQLiteConnection {
