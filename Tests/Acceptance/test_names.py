@@ -155,12 +155,18 @@ def test_a_stage_that_reads_another_bus_or_topic_is_no_renamed_one(embedded):
             {"id": stage, "type": "accumulate", "store": "store", "trigger": {"max_age": "12h"}},
             {"id": "reports", "type": "generate", "generator": "conversion", "store": "store"}])
 
-    embedded.stop(embedded.start(accept("batch", "a", "requests"), serving=False))
-    embedded.stop(embedded.start(accept("batch", "b", "other"), serving=False))
+    def read(stage, bus, topic):
+        process = embedded.start(accept(stage, bus, topic), serving=False)
+        eventually(lambda: f"/{topic}  0  0" in embedded.call(
+            "positions", "get", embedded.folder / "accept.json", check=False).stdout, "its place is stored")
+        embedded.stop(process)
+
+    read("batch", "a", "requests")
+    read("batch", "b", "other")
     result = embedded.call("run", accept("collect", "a", "requests"), check=False)
     assert result.returncode == 69 and "--rename accept/batch=accept/collect" in result.stderr, result.stderr
     for stage, bus, topic in [("collect", "b", "requests"), ("gather", "a", "new")]:
-        embedded.stop(embedded.start(accept(stage, bus, topic), serving=False))
+        read(stage, bus, topic)
 
 
 def test_a_pipeline_and_its_stage_of_other_names_in_postgres(real):
