@@ -123,15 +123,18 @@ extension StageCounter {
 /// The layout of outcomes in a cache: written by the stage, read by the API.
 ///
 /// Only outcomes that last are kept. One that did not succeed is opened again by a repeat of its
-/// request: whoever found it here would be told of less than somebody else knows already. For the
-/// same reason none can replace a newer one here, however late a slow reader or a repeated delivery
-/// writes it. Only a replay replaces one that lasts: so what readers put back, who may be slow, is
-/// kept for a minute. None outlives its case's time in the ledger.
+/// request: whoever found it here would be told of less than somebody else knows already. Only a
+/// replay replaces one that lasts. A repeated delivery, or a slow reader, may come with an old one
+/// after it: whoever writes looks first, and leaves a newer revision where it is. Between the look
+/// and the write there is a moment left: so what readers put back is kept for a minute. None
+/// outlives its case's time in the ledger.
 struct CachedOutcomes: OutcomeCache {
     /// Most entries of one write, so that a large batch does not hold up those who read.
     private static let batchSize = 512
     /// How long what a reader puts back is kept at most.
     private static let putBackTimeToLive: Duration = .seconds(60)
+
+    private typealias Entry = (id: UUID, revision: Int, entry: CacheEntry)
 
     private let cache: any Cache
     private let key: CaseKey
@@ -214,27 +217,40 @@ struct CachedOutcomes: OutcomeCache {
         var refused: [OutcomeRefusal] = []
         var rest = outcomes.filter(\.state.isLasting)[...]
         while !rest.isEmpty {
-            var entries: [CacheEntry] = []
+            var entries: [Entry] = []
             let now = context.clock.timestamp
             for outcome in rest.prefix(Self.batchSize) {
                 let left = outcome.timeToLive(
                     timeToLive, retention: context.retention, at: now)
                 guard left > .zero else { continue }
                 do {
-                    entries.append(
-                        CacheEntry(
-                            key: key(outcome.caseID), value: try encoder.cached(outcome),
-                            timeToLive: left))
+                    let entry = CacheEntry(
+                        key: key(outcome.caseID), value: try encoder.cached(outcome),
+                        timeToLive: left)
+                    entries.append((outcome.caseID, outcome.revision, entry))
                 } catch let error as PipelineError where error.disposition == .permanent {
                     refused.append(OutcomeRefusal(outcome, error))
                 }
             }
             if !entries.isEmpty {
-                try await cache.set(entries)
+                try await cache.set(try await current(entries))
                 outage.succeeded()
             }
             rest = rest.dropFirst(Self.batchSize)
         }
         return refused
+    }
+
+    /// Those for which the cache holds no newer revision.
+    private func current(_ entries: [Entry]) async throws -> [CacheEntry] {
+        let held = try await cache.values(of: entries.map(\.entry.key))
+        return zip(entries, held).compactMap { new, held in
+            if let held, case .lasting(let revision) = encoder.recognize(held, of: new.id),
+                revision > new.revision
+            {
+                return nil
+            }
+            return new.entry
+        }
     }
 }

@@ -319,6 +319,8 @@ def storm(stack, failing):
         announced(stack, wanted)
     print(f"{len(wanted)} cases; batches: {dict(reasons)}, the latest {latest:.3f} s after its time; "
           f"callers told {dict(load.errors)}, the slowest call {load.slowest:.2f} s")
+    # Only a store that is away turns a caller away.
+    assert "CANCELLED" not in load.errors and (stack.kafka or not load.errors), load.errors
     for kind, took in reloads.took.items():
         results = {result: count for (of, result), count in reloads.results.items() if of == kind}
         print(f"  {kind}: {results}, {min(took):.2f} to {max(took):.2f} s, {sum(took) / len(took):.2f} s on average")

@@ -7,6 +7,7 @@ import resource
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -306,14 +307,13 @@ def test_a_generator_without_its_store_is_not_ready_nor_a_worker_without_its_gen
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="the limit does not hold for one's own other processes: it takes a user who has none")
-def test_with_too_few_threads_it_says_so_and_with_just_enough_it_serves(embedded, tmp_path_factory):
+def test_with_too_few_threads_it_says_so_and_with_just_enough_it_serves(embedded):
     # Below that, libgrpc would wait for ever for threads that it did not get.
     path = embedded.write()
     nobody = 65_534
-    folder = tmp_path_factory.mktemp("nobody")
-    for part in [folder, *folder.parents]:
-        if part.stat().st_uid == 0 and part != pathlib.Path("/") and not part.stat().st_mode & 0o001:
-            part.chmod(part.stat().st_mode | 0o011)
+    # Not below the folder of all tests, which is root's alone.
+    temporary = tempfile.TemporaryDirectory(prefix="penstock-nobody-")
+    folder = pathlib.Path(temporary.name)
     os.chown(folder, nobody, nobody)
     shutil.copy(path, folder / "pipeline.json")
     (folder / "pipeline.json").chmod(0o644)
@@ -340,3 +340,4 @@ def test_with_too_few_threads_it_says_so_and_with_just_enough_it_serves(embedded
     process = start(64, "run", "pipeline.json")
     eventually(lambda: embedded.call("health", "--server", f"127.0.0.1:{embedded.port}", check=False).returncode == 0, "it serves")
     embedded.stop(process)
+    temporary.cleanup()

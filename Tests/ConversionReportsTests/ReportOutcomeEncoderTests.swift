@@ -131,7 +131,7 @@ struct ReportOutcomeEncoderTests {
     func recognized() throws {
         let id = UUID("0190a3f2-5d1c-7c3e-9f00-6a1b2c3d4e5f")!
         let report = try encoder.cached(Self.outcome(.succeeded, report: Self.report()))
-        #expect(encoder.recognize(report, of: id) == .lasting)
+        #expect(encoder.recognize(report, of: id) == .lasting(revision: 1))
         let failed = try encoder.cached(Self.outcome(.failed, reason: "no-data: nothing"))
         #expect(encoder.recognize(failed, of: id) == .passing)
         for bytes in [report, failed] {
@@ -155,7 +155,7 @@ struct ReportOutcomeEncoderTests {
             for _ in 0...random.below(3) {
                 bytes[random.below(bytes.count)] = UInt8(truncatingIfNeeded: random.below(256))
             }
-            guard encoder.recognize(bytes[...], of: id) == .lasting else { continue }
+            guard case .lasting = encoder.recognize(bytes[...], of: id) else { continue }
             let answer = try GetReportResponse(serializedBytes: bytes)
             #expect(answer.caseID == id.description)
         }

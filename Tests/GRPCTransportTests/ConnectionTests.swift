@@ -88,20 +88,6 @@ struct ConnectionTests {
         }
     }
 
-    @Test("Where idle connections have no time of their own, a client is let in at once")
-    func noTimeForIdleness() async throws {
-        var configuration = GRPCServer.Configuration()
-        configuration.maxConnections = 5
-        configuration.leastIdle = .zero
-        try await withServer(configuration) { server in
-            server.unary("/test.Echo/Now") { request, _ in .reply(Array(copying: request)) }
-        } _: { server, client in
-            let silent = try (0..<20).map { _ in try RawClient(port: server.port) }
-            #expect(try await client.unary("/test.Echo/Now", [5], timeout: .seconds(60)) == [5])
-            withExtendedLifetime(silent) {}
-        }
-    }
-
     @Test(
         "While every connection has a call, others are turned away at once, and the server says so")
     func full() async throws {

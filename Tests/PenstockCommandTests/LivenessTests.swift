@@ -37,18 +37,28 @@ struct LivenessTests {
     ///
     /// - Parameter sleepers: how many tasks sleep whenever all have done what they do: a monitor's
     ///   look, and each resource that it asks, unless that does not answer.
-    private func pass(_ seconds: Int, sleepers: Int = 1) async {
+    private func pass(
+        _ seconds: Int, sleepers: Int = 1, beside other: ManualClock? = nil
+    ) async {
         for _ in 0..<seconds {
             try? await time.sleepers(atLeast: sleepers)
+            other?.advance(by: .seconds(1))
             time.advance(by: .seconds(1))
             try? await time.sleepers(atLeast: sleepers)
-            for _ in 0..<100 { await Task.yield() }
+            await settleDown()
         }
     }
 
     /// Lets others go on until that is so.
     private func until(_ condition: () -> Bool) async {
         while !condition() { await Task.yield() }
+    }
+
+    private func settleDown() async {
+        let start = ContinuousClock.now
+        repeat {
+            for _ in 0..<500 { await Task.yield() }
+        } while start.duration(to: .now) < .milliseconds(2)
     }
 
     @Test("says so while its backends are there, and not for an outage, nor for minutes after it")
@@ -61,9 +71,11 @@ struct LivenessTests {
             logger: log.logger(), outages: outages)
         monitor.expose(in: registry)
         let gauge = "penstock_pipeline_stuck{pipeline=\"events\"} "
-        await withThrowingTaskGroup(of: Void.self) { group in
+        try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await run.run() }
+            try await sink.arrivals.reaches(1)
             group.addTask { await monitor.run() }
+            try await time.sleepers(atLeast: 2)
             await pass(290, sleepers: 2)
             #expect(monitor.liveness == .alive && monitor.readiness == .ready)
             #expect(
@@ -96,7 +108,11 @@ struct LivenessTests {
         "is not ready while a backend stands still, and says so once, now and then, and at the end")
     func silence() async throws {
         let (store, stop, registry) = (SwitchedResource(), AsyncEvent(), MetricRegistry())
-        let outages = Outages(clock: time.clock, logger: log.logger(), metrics: registry)
+        // The clock of a run that a reload has begun is younger than its process's.
+        let processTime = ManualClock()
+        processTime.advance(by: .hours(1))
+        let outages = Outages(
+            clock: processTime.clock, logger: log.logger(), metrics: registry)
         outages.use([SwitchedResource.server])
         let monitor = ReadinessMonitor(
             resources: [("store", store)], stop: stop, clock: time.clock, outages: outages)
@@ -111,12 +127,13 @@ struct LivenessTests {
             #expect(monitor.readiness == .ready && awaySeconds() == 0)
             store.standsStill.withLock { $0 = true }
             time.advance(by: .milliseconds(1_500))
+            processTime.advance(by: .milliseconds(1_500))
             try? await store.isAsked.wait()
-            await pass(5)
+            await pass(5, beside: processTime)
             #expect(monitor.readiness == .notReady(reason: "store: does not answer"))
             #expect(log.events.map(\.message.description).map { $0.prefix(7) } == ["a store"])
             #expect((4...6).contains(awaySeconds() ?? 0))
-            await pass(120)
+            await pass(120, beside: processTime)
             #expect(log.events.count == 3)
             store.standsStill.withLock { $0 = false }
             store.goesOn.set()
@@ -130,16 +147,19 @@ struct LivenessTests {
 
     @Test("is not one that was suspended; one whose threads are all blocked is")
     func suspension() async throws {
-        let (run, stop) = (pipeline(RecordingSink(isOpen: false)), AsyncEvent())
+        let sink = RecordingSink(isOpen: false)
+        let (run, stop) = (pipeline(sink), AsyncEvent())
         let monitor = ReadinessMonitor(
             resources: [], runs: [run], stop: stop, clock: time.clock, logger: log.logger(),
             outages: outages)
-        await withThrowingTaskGroup(of: Void.self) { group in
+        try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await run.run() }
+            try await sink.arrivals.reaches(1)
             group.addTask { await monitor.run() }
+            try await time.sleepers()
             await pass(10)
             time.advance(by: .hours(1))
-            for _ in 0..<500 { await Task.yield() }
+            await settleDown()
             await pass(1)
             #expect(monitor.liveness == .alive)
             stop.set()
@@ -157,13 +177,13 @@ struct LivenessTests {
         let manager = try #require(
             ServiceManager(["NOTIFY_SOCKET": socket.name, "WATCHDOG_USEC": "10000000"]))
         let liveness = SwitchedLiveness()
-        await withTaskGroup(of: Void.self) { group in
+        try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 await manager.tell(
                     { .ready }, { liveness.value.withLock { $0 } }, stop: AsyncEvent(),
                     clock: time.clock, status: { nil })
             }
-            for _ in 0..<500 { await Task.yield() }
+            try await time.sleepers()
             await pass(12)
             #expect(socket.heard().filter { $0 == "WATCHDOG=1" }.count == 3)
             liveness.value.withLock { $0 = .stuck(reason: "reports: hangs") }

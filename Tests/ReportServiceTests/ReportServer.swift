@@ -47,7 +47,9 @@ struct FakeAnswerEncoder: OutcomeEncoder {
                     })
         }.serializedBytes()[...]
     }
-    func recognize(_ bytes: Bytes, of id: UUID) -> CachedAnswer { .lasting }
+    func recognize(_ bytes: Bytes, of id: UUID) -> CachedAnswer {
+        .lasting(revision: 1)
+    }
 }
 
 /// A shared cache that counts what it is asked for.

@@ -152,5 +152,7 @@ private struct FakeReportEncoder: OutcomeEncoder {
         return OutgoingRecord(key: nil, payload: report)
     }
     func cached(_ outcome: Outcome) throws -> Bytes { outcome.report ?? [] }
-    func recognize(_ bytes: Bytes, of id: UUID) -> CachedAnswer { .lasting }
+    func recognize(_ bytes: Bytes, of id: UUID) -> CachedAnswer {
+        .lasting(revision: 1)
+    }
 }

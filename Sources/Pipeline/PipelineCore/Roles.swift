@@ -184,8 +184,8 @@ public protocol OutcomeEncoder: Sendable {
 
 /// What was found in a cache under the key of a case.
 public enum CachedAnswer: Sendable, Hashable {
-    /// The case's last outcome: nothing but a replay changes it.
-    case lasting
+    /// The case's last outcome: nothing but a replay changes it, which has the next revision.
+    case lasting(revision: Int)
     /// An answer of the case that a repeat of the request may have overtaken.
     case passing
     /// Anything else: another case's answer, or no answer at all.

@@ -69,7 +69,8 @@ public struct ReportOutcomeEncoder: OutcomeEncoder {
         let name = id.description
         guard answer.caseID == name else { return .foreign }
         switch answer.result {
-        case .report(let report)?: return report.caseID == name ? .lasting : .foreign
+        case .report(let report)?:
+            return report.caseID == name ? .lasting(revision: Int(answer.revision)) : .foreign
         case .status?: return .passing
         case nil: return .foreign
         }

@@ -33,7 +33,7 @@ public final class ReportAPI: RequestService {
     private let server = Mutex<GRPCServer?>(nil)
     private let isAddressKept = Mutex<@Sendable () -> Bool>({ false })
     /// What this service has from another one, and then what it leaves.
-    private let sockets = Mutex<ListeningSockets?>(nil)
+    private let held = Mutex<HeldServer?>(nil)
 
     public init(
         configuration: Configuration, encoder: any OutcomeEncoder, clock: PipelineClock,
@@ -87,7 +87,7 @@ public final class ReportAPI: RequestService {
         server.add(health)
         server.addReflection(of: ReportDescriptors.files)
         methods.add(to: server)
-        do { try server.start(on: sockets.withLock { $0.take() }) } catch {
+        do { try server.start(on: held.withLock { $0.take() }) } catch {
             throw PipelineError.cannotListen(error)
         }
         boundPort.withLock { $0 = server.port }
@@ -113,21 +113,19 @@ public final class ReportAPI: RequestService {
                 await withTaskGroup(of: Void.self) { group in
                     addHelpers(&group)
                     try? await asked.wait()
-                    health.setAllNotServing()
-                    leaveAddress(of: server)
-                    await server.shutdown(grace: grace)
+                    if isAddressKept.withLock({ $0 })() {
+                        let left = await server.hold(grace: grace)
+                        held.withLock { $0 = left }
+                    } else {
+                        health.setAllNotServing()
+                        await server.shutdown(grace: grace)
+                    }
                     group.cancelAll()
                 }
             }
         } onCancel: {
             asked.set()
         }
-    }
-
-    private func leaveAddress(of server: GRPCServer) {
-        guard isAddressKept.withLock({ $0 })() else { return }
-        let left = server.stopAccepting()
-        sockets.withLock { $0 = left }
     }
 
     public func keepAddress(if isWanted: @escaping @Sendable () -> Bool) {
@@ -138,8 +136,8 @@ public final class ReportAPI: RequestService {
         guard let former = former as? ReportAPI,
             former.configuration.address == configuration.address
         else { return }
-        let left = former.sockets.withLock { $0.take() }
-        sockets.withLock { $0 = left }
+        let left = former.held.withLock { $0.take() }
+        held.withLock { $0 = left }
     }
 
     public func setReady(_ isReady: Bool) {

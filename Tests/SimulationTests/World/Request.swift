@@ -62,14 +62,15 @@ struct SimulatedCodec: RecordDecoder, OutcomeEncoder {
         let answer = outcome.report.map { String(decoding: $0, as: UTF8.self) } ?? outcome.reason
         let text =
             "\(outcome.id) \(outcome.caseID) \(outcome.state) \(outcome.writtenAt.microseconds) "
-            + "\(outcome.dataAsOf?.microseconds ?? 0) \(answer ?? "")"
+            + "\(outcome.dataAsOf?.microseconds ?? 0) \(outcome.revision) \(answer ?? "")"
         return Array(text.utf8)[...]
     }
 
     func recognize(_ bytes: Bytes, of id: UUID) -> CachedAnswer {
         let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
-        guard words.count >= 5, words[1] == id.description[...] else { return .foreign }
-        return words[2] == "succeeded" ? .lasting : .passing
+        guard words.count >= 6, words[1] == id.description[...], let revision = Int(words[5])
+        else { return .foreign }
+        return words[2] == "succeeded" ? .lasting(revision: revision) : .passing
     }
 }
 

@@ -8,8 +8,8 @@ public protocol RequestService: Resource {
     ///
     /// - Parameter grace: how long calls in flight may take after that; then they are ended.
     func run(grace: Duration) async throws
-    /// Has the address kept when the service ends, for one that takes over: new callers wait for
-    /// that one, and are not turned away.
+    /// Has the address kept when the service ends, and the connections, for one that takes over:
+    /// callers wait for that one, and are not turned away.
     ///
     /// - Parameter isWanted: asked at the end.
     func keepAddress(if isWanted: @escaping @Sendable () -> Bool)

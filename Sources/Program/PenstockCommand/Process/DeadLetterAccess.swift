@@ -307,7 +307,7 @@ extension DeadLetterAccess.Letter {
                 ("event_id", .string(outcome.outcomeID.description)),
                 ("code", .string(outcome.code.name)), ("reason", .string(outcome.reason)),
                 ("attempts", .number(outcome.attempts)),
-                ("parked_at", .string("\(outcome.parkedAt)")),
+                ("parked_at", outcome.parkedAt.json),
                 ("is_due", .bool(outcome.isDue)),
             ])
         case .record(let letter):

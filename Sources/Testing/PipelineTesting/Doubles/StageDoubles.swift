@@ -47,6 +47,8 @@ extension GeneratedBatch {
 
 /// A sink that keeps what it gets, records as well as outcomes.
 public final class RecordingSink: RecordSink, OutcomeSink {
+    /// What came, delivered or not.
+    public let arrivals = Journal<Void>()
     /// The chunks that were delivered.
     public let chunks = Journal<Chunk>()
     /// The batches that were delivered, repeats included.
@@ -69,11 +71,13 @@ public final class RecordingSink: RecordSink, OutcomeSink {
     }
 
     public func deliver(_ chunk: Chunk) async throws {
+        arrivals.note(())
         try await gate.wait()
         try failures.throwNext()
         chunks.note(chunk)
     }
     public func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
+        arrivals.note(())
         try await gate.wait()
         try failures.throwNext()
         batches.note(batch)
@@ -92,10 +96,13 @@ public struct FakeEncoder: OutcomeEncoder {
         return OutgoingRecord(key: id, payload: Array("announced \(outcome.caseID)".utf8)[...])
     }
     public func cached(_ outcome: Outcome) throws -> Bytes {
-        Array("cached \(outcome.caseID)".utf8)[...]
+        let revision = outcome.revision > 1 ? " \(outcome.revision)" : ""
+        return Array("cached \(outcome.caseID)\(revision)".utf8)[...]
     }
     public func recognize(_ bytes: Bytes, of id: UUID) -> CachedAnswer {
-        bytes == Array("cached \(id)".utf8)[...] ? .lasting : .foreign
+        let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+        guard words.starts(with: ["cached", Substring(id.description)]) else { return .foreign }
+        return .lasting(revision: words.count > 2 ? Int(words[2])! : 1)
     }
 }
 

@@ -1,6 +1,6 @@
 extension GRPCServer {
     /// The address and the limits of a server.
-    public struct Configuration: Sendable {
+    public struct Configuration: Sendable, Equatable {
         /// What to listen on: `host:port`, `[IPv6]:port` or `unix:path`; port 0 picks a free one.
         ///
         /// Calls are not encrypted and clients not authenticated, hence the loopback address by

@@ -184,15 +184,26 @@ final class StreamRequest: Completion, @unchecked Sendable {
     override func complete(succeeded: Bool) {
         guard succeeded, !shard.isOver else { return }
         StreamRequest(method: method, shard: shard).start()
-        let method = shard.methods.streams[method]
-        let stream = GRPCServerStream(request, path: method.path, on: shard.connections)
+        let number = method
+        let stream = GRPCServerStream(
+            request, path: shard.registrations.streams[number].path, on: shard.connections)
         let watch = stream.watchForClose()
-        let openCalls = shard.openCalls
+        let openCalls: OpenCalls
+        let policy: ShutdownPolicy
+        let served: @Sendable () async throws(GRPCStatusError) -> ServedMethods
+        switch shard.router.current {
+        case .to(let now):
+            (openCalls, policy) = (now.openCalls, now.methods.streams[number].policy)
+            served = { now }
+        case .waiting(let held):
+            (openCalls, policy) = (held.openCalls, .interrupt)
+            served = held.next
+        }
         do throws(GRPCStatusError) {
-            let ticket = try openCalls.enter(method.policy, on: stream.connection)
+            let ticket = try openCalls.enter(policy, on: stream.connection)
             let cancel = shard.runner.start {
                 do throws(GRPCStatusError) {
-                    try await method.handler(stream)
+                    try await served().methods.streams[number].handler(stream)
                     stream.finish(nil)
                 } catch {
                     stream.finish(openCalls.status(for: error))

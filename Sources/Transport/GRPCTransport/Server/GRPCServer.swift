@@ -11,26 +11,14 @@ internal import Synchronization
 public final class GRPCServer: Sendable {
     private enum State {
         case configuring(ServerMethods)
-        case running(Running)
+        case running(RunningServer, services: [String])
         case stopping
     }
-
-    private struct Running: Sendable {
-        let listener: Listener
-        let shards: [ServerShard]
-        let threads: [NativeThread]
-        let services: [String]
-    }
-
-    /// What is left to a call after the grace to be answered that the server is shutting down, and
-    /// to its handler to end.
-    private static let farewell = Duration.milliseconds(300)
 
     /// The settings that the server was created with.
     public let configuration: Configuration
     private let runner: any GRPCTaskRunner
     private let metrics: ServerMetrics
-    private let openCalls: OpenCalls
     private let state = Mutex(State.configuring(ServerMethods()))
     private let stopped = AsyncEvent()
 
@@ -47,7 +35,6 @@ public final class GRPCServer: Sendable {
         self.configuration = configuration
         self.metrics = ServerMetrics(metrics, address: configuration.address)
         self.runner = runner
-        openCalls = OpenCalls(limit: configuration.maxConcurrentCalls)
     }
 
     /// Adds a unary method. Only before ``start()``, and once for each path.
@@ -96,14 +83,14 @@ public final class GRPCServer: Sendable {
     /// The port that the server listens on; 0 unless it is running, and for Unix sockets.
     public var port: Int {
         state.withLock { state in
-            if case .running(let running) = state { running.listener.port } else { 0 }
+            if case .running(let running, _) = state { running.listener.port } else { 0 }
         }
     }
 
     /// The full names of the services of which it has methods, sorted; empty unless it is running.
     public var services: [String] {
         state.withLock { state in
-            if case .running(let running) = state { running.services } else { [] }
+            if case .running(_, let services) = state { services } else { [] }
         }
     }
 
@@ -111,60 +98,31 @@ public final class GRPCServer: Sendable {
     /// running.
     public var problem: String? {
         state.withLock { state in
-            if case .running(let running) = state { running.listener.problem } else { nil }
+            if case .running(let running, _) = state { running.listener.problem } else { nil }
         }
     }
 
     /// Listens and begins to serve. To be called once; again only if it has failed.
     ///
-    /// - Parameter kept: what ``stopAccepting()`` of the server before has left.
+    /// - Parameter held: what ``hold(grace:)`` of the server before has left. Its connections go
+    ///   on with this server if the two have the same settings and methods, and end otherwise.
     /// - Throws: ``GRPCError`` when the address is in use, refused or no address, or when there is
     ///   no thread to be had.
-    public func start(on kept: ListeningSockets? = nil) throws(GRPCError) {
+    public func start(on held: HeldServer? = nil) throws(GRPCError) {
         try state.withLock { state throws(GRPCError) in
             guard case .configuring(let methods) = state else {
                 preconditionFailure("a server is started once")
             }
-            let listener = try Listener(configuration, metrics, on: kept)
-            let times = methods.unary.map { metrics.times(of: $0.path) }
-            let shards = (0..<max(1, configuration.queues)).map { _ in
-                ServerShard(
-                    configuration, methods: methods, times: times,
-                    connections: listener.connections, openCalls: openCalls, runner: runner)
+            if let (running, served) = held?.take(for: configuration, methods) {
+                metrics.read(running.listener.connections, served.openCalls)
+                state = .running(running, services: methods.services)
+                return
             }
-            metrics.read(listener.connections, openCalls)
-            let threads: [NativeThread]
-            do throws(GRPCError) { threads = try startThreads(listener, shards) } catch {
-                state = .stopping
-                stopped.set()
-                throw error
-            }
+            held?.end()
             state = .running(
-                Running(
-                    listener: listener, shards: shards, threads: threads, services: methods.services
-                ))
+                try RunningServer(configuration, methods, metrics, runner),
+                services: methods.services)
         }
-    }
-
-    private func startThreads(
-        _ listener: Listener, _ shards: [ServerShard]
-    ) throws(GRPCError) -> [NativeThread] {
-        var threads: [NativeThread] = []
-        do throws(GRPCError) {
-            for (number, shard) in shards.enumerated() {
-                threads.append(
-                    try NativeThread.starting(name: "grpc-server-\(number)") { shard.run() })
-            }
-            try listener.start(shards)
-        } catch {
-            let queue = PluckQueue()
-            for shard in shards { shard.handle.beginShutdown(queue) }
-            for _ in shards { _ = queue.pluck(within: nil) }
-            for shard in shards { shard.queue.shutdown() }
-            for thread in threads { thread.join() }
-            throw error
-        }
-        return threads
     }
 
     /// Serves until the task is cancelled, then shuts down.
@@ -182,14 +140,24 @@ public final class GRPCServer: Sendable {
         await shutdown(grace: grace)
     }
 
-    /// Accepts no more connections, for another server to go on with the address: who connects
-    /// meanwhile waits for it. Then comes ``shutdown(grace:)``. Blocks for a moment.
+    /// Lets calls in flight finish as ``shutdown(grace:)`` does, and goes on with its connections:
+    /// calls that come wait for the server that starts on what is left here, and who connects is
+    /// accepted. Nobody is turned away.
     ///
+    /// - Parameter grace: See ``shutdown(grace:)``.
     /// - Returns: `nil` unless it is running.
-    public func stopAccepting() -> ListeningSockets? {
-        state.withLock { state in
-            if case .running(let running) = state { running.listener.release() } else { nil }
+    public func hold(grace: Duration) async -> HeldServer? {
+        let running = state.withLock { state -> RunningServer? in
+            guard case .running(let running, _) = state else { return nil }
+            state = .stopping
+            return running
         }
+        guard let running else { return nil }
+        let next = OpenCalls(limit: configuration.maxConcurrentCalls)
+        let former = running.router.hold(in: next)
+        await Self.block { former?.drain(grace: grace, farewell: RunningServer.farewell) }
+        stopped.set()
+        return HeldServer(configuration, running)
     }
 
     /// Takes no more calls, lets those in flight finish, and ends the server's threads.
@@ -212,58 +180,13 @@ public final class GRPCServer: Sendable {
         switch previous {
         case .stopping: await stopped.waitIgnoringCancellation()
         case .configuring: stopped.set()
-        case .running(let running):
+        case .running(let running, _):
             let isDone = Atomic(false)
-            await Self.block { [self] in
-                isDone.store(end(running, grace: grace), ordering: .releasing)
-            }
+            await Self.block { isDone.store(running.end(grace: grace), ordering: .releasing) }
             stopped.set()
             return isDone.load(ordering: .acquiring)
         }
         return true
-    }
-
-    /// Blocks.
-    private func end(_ running: Running, grace: Duration) -> Bool {
-        running.listener.stop()
-        openCalls.close()
-        let queue = PluckQueue()
-        for shard in running.shards { shard.handle.beginShutdown(queue) }
-        var left = running.shards.count
-        func isShut(within limit: Duration) -> Bool {
-            let end = ContinuousClock.now.advanced(by: limit)
-            while left > 0, queue.pluck(within: max(.zero, ContinuousClock.now.duration(to: end))) {
-                left -= 1
-            }
-            return left == 0
-        }
-        if !isShut(within: grace) {
-            openCalls.cancelAll()
-            if !isShut(within: Self.farewell) {
-                for shard in running.shards { shard.handle.cancelAllCalls() }
-                _ = isShut(within: Self.farewell)
-            }
-        }
-        guard left == 0, openCalls.waitUntilDrained(within: Self.farewell) else {
-            unsafe _ = Unmanaged.passRetained(
-                AbandonedServer(server: self, running: running, queue: queue))
-            return false
-        }
-        for shard in running.shards { shard.end() }
-        for thread in running.threads { thread.join() }
-        return true
-    }
-
-    /// What a handler that did not end may still use.
-    private final class AbandonedServer: Sendable {
-        private let server: GRPCServer
-        private let running: Running
-        private let queue: PluckQueue
-        init(server: GRPCServer, running: Running, queue: PluckQueue) {
-            self.server = server
-            self.running = running
-            self.queue = queue
-        }
     }
 
     /// Runs a blocking function on a thread of its own.

@@ -31,11 +31,8 @@ final class Listener: Sendable {
     private let thread = Mutex<NativeThread?>(nil)
 
     /// Binds and listens, without accepting.
-    ///
-    /// - Parameter kept: what another server has left, if that listens on the same address.
     init(
-        _ configuration: GRPCServer.Configuration, _ metrics: ServerMetrics,
-        on kept: ListeningSockets? = nil
+        _ configuration: GRPCServer.Configuration, _ metrics: ServerMetrics
     ) throws(GRPCError) {
         let address = try ListenAddress(
             configuration.address, socketMode: configuration.unixSocketMode)
@@ -46,10 +43,7 @@ final class Listener: Sendable {
             limit: min(configuration.maxConnections, Self.affordableConnections),
             leastIdle: configuration.leastIdle,
             handshakeTimeout: configuration.handshakeTimeout)
-        let listening =
-            if let kept = kept?.take(for: address) { kept } else {
-                try address.listen(keepaliveTimeout)
-            }
+        let listening = try address.listen(keepaliveTimeout)
         var ends: [Int32] = [-1, -1]
         guard unsafe pipe(&ends) == 0 else {
             address.close(listening.sockets)
@@ -86,21 +80,14 @@ final class Listener: Sendable {
     }
 
     /// Accepts no more, and closes the sockets. Blocks for a moment.
-    func stop() { _ = release() }
-
-    /// Accepts no more; who connects waits until another server takes the sockets, or they go.
-    /// Blocks for a moment.
-    ///
-    /// - Returns: no sockets once they have been released.
-    func release() -> ListeningSockets {
-        if !isStopping.exchange(true, ordering: .releasing) {
-            var one: UInt8 = 1
-            _ = unsafe write(wake.writing, &one, 1)
-            thread.withLock { $0.take() }?.join()
-        }
-        return sockets.withLock { sockets in
-            defer { sockets = [] }
-            return ListeningSockets(address, sockets, port: port)
+    func stop() {
+        if isStopping.exchange(true, ordering: .releasing) { return }
+        var one: UInt8 = 1
+        _ = unsafe write(wake.writing, &one, 1)
+        thread.withLock { $0.take() }?.join()
+        sockets.withLock { sockets in
+            address.close(sockets)
+            sockets = []
         }
     }
 
@@ -195,31 +182,6 @@ final class Listener: Sendable {
         } catch {
             trouble.withLock { $0 = error.message }
             return false
-        }
-    }
-}
-
-/// Sockets that listen, from one server to the next: who connects meanwhile waits. They are closed
-/// when nobody takes them.
-public final class ListeningSockets: Sendable {
-    private let address: ListenAddress
-    private let sockets: Mutex<[Int32]>
-    private let port: Int
-
-    init(_ address: ListenAddress, _ sockets: [Int32], port: Int) {
-        self.address = address
-        self.sockets = Mutex(sockets)
-        self.port = port
-    }
-
-    deinit { sockets.withLock { address.close($0) } }
-
-    /// `nil` for another address, and if there are none.
-    func take(for other: ListenAddress) -> (sockets: [Int32], port: Int)? {
-        guard other.text == address.text else { return nil }
-        return sockets.withLock { sockets in
-            defer { sockets = [] }
-            return sockets.isEmpty ? nil : (sockets, port)
         }
     }
 }

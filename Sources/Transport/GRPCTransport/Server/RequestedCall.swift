@@ -92,6 +92,15 @@ struct ServerMethods: Sendable {
         let path: String
         let policy: ShutdownPolicy
         let handler: UnaryHandler
+
+        /// Has the handler look at a request.
+        func begin(
+            _ request: RequestedCall, on connections: Connections
+        ) throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> {
+            try request.withMessage { message throws(GRPCStatusError) in
+                try handler(message, CallContext(request, path: path, on: connections))
+            }
+        }
     }
 
     struct Stream: Sendable {
@@ -107,10 +116,11 @@ struct ServerMethods: Sendable {
         unary.contains { $0.path == path } || streams.contains { $0.path == path }
     }
 
+    var paths: [String] { unary.map(\.path) + streams.map(\.path) }
+
     /// The full names of the services to which the methods belong.
     var services: [String] {
-        let paths = unary.map(\.path) + streams.map(\.path)
-        return Set(paths.compactMap { $0.split(separator: "/").first.map(String.init) }).sorted()
+        Set(paths.compactMap { $0.split(separator: "/").first.map(String.init) }).sorted()
     }
 }
 

@@ -6,6 +6,7 @@ internal import CGRPC
 @safe
 struct RegisteredMethod: @unchecked Sendable {
     fileprivate let key: UnsafeMutableRawPointer
+    let path: String
 }
 
 /// The C core's server.
@@ -28,7 +29,7 @@ final class ServerHandle: @unchecked Sendable {
             readsMessage ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER : GRPC_SRM_PAYLOAD_NONE
         guard let key = unsafe grpc_server_register_method(pointer, path, nil, handling, 0)
         else { preconditionFailure("the method \(path) was added twice") }
-        return unsafe RegisteredMethod(key: key)
+        return unsafe RegisteredMethod(key: key, path: path)
     }
 
     /// Serves a connection that was accepted. The C core owns its descriptor from now on.

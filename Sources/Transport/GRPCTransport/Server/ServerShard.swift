@@ -15,12 +15,11 @@ final class ServerShard: @unchecked Sendable {
 
     let queue = CompletionQueue()
     let handle: ServerHandle
-    let methods: ServerMethods
     /// Of the unary methods.
     let times: [CallTimes]
     let registrations: (unary: [RegisteredMethod], streams: [RegisteredMethod])
     let connections: Connections
-    let openCalls: OpenCalls
+    let router: CallRouter
     let runner: any GRPCTaskRunner
     /// Seconds that the shard has run, from 1: the time by which unread answers are told.
     let second = Atomic<UInt32>(1)
@@ -40,14 +39,13 @@ final class ServerShard: @unchecked Sendable {
 
     init(
         _ configuration: GRPCServer.Configuration, methods: ServerMethods, times: [CallTimes],
-        connections: Connections, openCalls: OpenCalls, runner: any GRPCTaskRunner
+        router: CallRouter, connections: Connections, runner: any GRPCTaskRunner
     ) {
         let handle = ServerHandle(configuration.arguments)
         self.handle = handle
-        self.methods = methods
         self.times = times
         self.connections = connections
-        self.openCalls = openCalls
+        self.router = router
         self.runner = runner
         maxOpenCalls = max(1, configuration.maxOpenCalls / max(1, configuration.queues))
         unreadSeconds = UInt32(clamping: max(1, configuration.unreadTimeout.components.seconds))
@@ -62,10 +60,10 @@ final class ServerShard: @unchecked Sendable {
 
     /// Serves until the queue has been shut down and is empty.
     func run() {
-        for method in methods.unary.indices {
+        for method in registrations.unary.indices {
             for _ in 0..<Self.requestsAhead { requestUnaryCall(of: method) }
         }
-        for method in methods.streams.indices {
+        for method in registrations.streams.indices {
             for _ in 0..<8 { StreamRequest(method: method, shard: self).start() }
         }
         for _ in 0..<8 { UnknownCall(shard: self).start() }
@@ -120,15 +118,24 @@ final class ServerShard: @unchecked Sendable {
             times[call.method].ended(.resourceExhausted, since: call.receivedAt)
             return ended(call)
         }
-        let method = methods.unary[call.method]
         do throws(GRPCStatusError) {
-            let answer = try call.request.withMessage { request throws(GRPCStatusError) in
-                try method.handler(
-                    request, CallContext(call.request, path: method.path, on: connections))
-            }
-            switch answer {
-            case .reply(let response): call.finish(.success(response))
-            case .async(let work): try startTask(for: call, method.policy, work)
+            switch router.current {
+            case .to(let served):
+                let method = served.methods.unary[call.method]
+                switch try method.begin(call.request, on: connections) {
+                case .reply(let response): call.finish(.success(response))
+                case .async(let work):
+                    try startTask(for: call, method.policy, in: served.openCalls, work)
+                }
+            case .waiting(let held):
+                try startTask(for: call, .interrupt, in: held.openCalls) {
+                    [connections] () async throws(GRPCStatusError) in
+                    let method = try await held.next().methods.unary[call.method]
+                    switch try method.begin(call.request, on: connections) {
+                    case .reply(let response): return response
+                    case .async(let work): return try await work()
+                    }
+                }
             }
         } catch {
             call.finish(.failure(error))
@@ -136,13 +143,13 @@ final class ServerShard: @unchecked Sendable {
     }
 
     private func startTask(
-        for call: UnaryCall, _ policy: ShutdownPolicy,
+        for call: UnaryCall, _ policy: ShutdownPolicy, in openCalls: OpenCalls,
         _ work: @escaping @concurrent @Sendable () async throws(GRPCStatusError) -> [UInt8]
     ) throws(GRPCStatusError) {
         let connection = unsafe connections.named(CallHandle.peer(of: call.request.call))
         let ticket = try openCalls.enter(policy, on: connection)
         let watch = call.watchForClose()
-        let cancel = runner.start { [openCalls] in
+        let cancel = runner.start {
             do throws(GRPCStatusError) {
                 call.finish(.success(try await work()))
             } catch {
@@ -177,6 +184,7 @@ final class ServerShard: @unchecked Sendable {
             }
         }
     }
+
     /// What thousands of calls had would stay with the allocator otherwise, in pieces between what
     /// is still used.
     private func giveMemoryBack() {
