@@ -89,6 +89,21 @@ struct ConnectionTests {
     }
 
     @Test(
+        "A client that comes after many that have just come and say nothing waits until they make room"
+    )
+    func waitingForRoom() async throws {
+        var configuration = GRPCServer.Configuration()
+        configuration.maxConnections = 5
+        try await withServer(configuration) { server in
+            server.unary("/test.Echo/Now") { request, _ in .reply(Array(copying: request)) }
+        } _: { server, client in
+            let silent = try (0..<20).map { _ in try RawClient(port: server.port) }
+            #expect(try await client.unary("/test.Echo/Now", [5], timeout: .seconds(60)) == [5])
+            withExtendedLifetime(silent) {}
+        }
+    }
+
+    @Test(
         "While every connection has a call, others are turned away at once, and the server says so")
     func full() async throws {
         let arrived = CountedSignal()
