@@ -85,6 +85,7 @@ def test_announcements_too_large_for_their_topic_are_parked_and_replayed_once_it
     parked = eventually(lambda: dead_letters(real, path), "parked outcomes are listed")
     assert {letter["case_id"] for letter in parked} == {r["case_id"] for r in large}
     assert {letter["code"] for letter in parked} == {"record-too-large"}
+    assert all(letter["parked_at"].startswith("20") and letter["parked_at"].endswith("Z") for letter in parked), parked
     assert real.sql("select state, count(*) from penstock.outcomes group by 1") == [["s", "1000"]]
     eventually(lambda: metric(port, "penstock_parked_outcomes", stage="ready") == 100, "the gauge")
     assert metric(port, "penstock_parked_outcomes_total", stage="ready", code="record-too-large") == 100

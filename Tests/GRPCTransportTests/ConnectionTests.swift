@@ -88,11 +88,12 @@ struct ConnectionTests {
         }
     }
 
-    @Test("Where idle connections have no time of their own, a client is let in at once")
-    func noTimeForIdleness() async throws {
+    @Test(
+        "A client that comes after many that have just come and say nothing waits until they make room"
+    )
+    func waitingForRoom() async throws {
         var configuration = GRPCServer.Configuration()
         configuration.maxConnections = 5
-        configuration.leastIdle = .zero
         try await withServer(configuration) { server in
             server.unary("/test.Echo/Now") { request, _ in .reply(Array(copying: request)) }
         } _: { server, client in

@@ -74,7 +74,7 @@ final class IntakeGate: Sendable {
             let error = pauses[.intake(id)].map { pause in
                 PipelineError.retryable(
                     .intakePaused,
-                    "an operator has paused stage \(id): \(pause.reason), since \(pause.since)")
+                    "an operator has paused stage \(id): \(pause.sentence)")
             }
             let isNews = state.withLock { state in
                 defer { state.paused[id] = error }

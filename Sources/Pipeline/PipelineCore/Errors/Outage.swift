@@ -145,18 +145,18 @@ public final class Outages: Sendable {
     ///
     /// - Parameters:
     ///   - message: what it means; of a backend it is said what goes on without it.
-    ///   - since: when it was begun, if it is known to have hung since then.
+    ///   - took: how long it has hung before. A time, since clocks have beginnings of their own.
     ///   - metadata: what to say besides, if anything is said.
     public func failed(
         _ what: String, _ error: any Error, _ message: Logger.Message = "trying again",
-        since: Instant? = nil, metadata: @autoclosure () -> Logger.Metadata = [:]
+        after took: Duration = .zero, metadata: @autoclosure () -> Logger.Metadata = [:]
     ) {
         let now = shared.clock.now
         let failure: (subject: OutageBook.Subject, notice: OutageNotice?)? = shared.change { book in
             guard book.hears(run) else { return nil }
             return book.failed(
-                OutageBook.Operation(scope + what, of: run), error, since: since ?? now, now,
-                shared.reminder)
+                OutageBook.Operation(scope + what, of: run), error,
+                since: now.advanced(by: .zero - took), now, shared.reminder)
         }
         guard let failure, let notice = failure.notice else { return }
         var said = metadata().merging(notice.metadata) { $1 }
@@ -170,12 +170,12 @@ public final class Outages: Sendable {
             "a \(backend.kind) can't be used: \(backend.kind.meanwhile)", metadata: said)
     }
 
-    /// A backend has not answered what is named since then, and may never: nobody fails meanwhile.
-    public func isSilent(_ backend: Backend, at what: String, since: Instant) {
+    /// A backend has not answered what is named for so long, and may never: nobody fails meanwhile.
+    public func isSilent(_ backend: Backend, at what: String, for time: Duration) {
         failed(
             what,
             PipelineError.retryable(backend.kind.absence, "\(backend) does not answer").of(backend),
-            since: since)
+            after: time)
     }
 
     /// Whether a backend of that kind is away, as far as has been noticed.

@@ -1,3 +1,5 @@
+internal import Calendar
+
 /// What operators see of a ledger: every question is a short read beside those who work on it, and
 /// takes no lock that they wait for.
 public protocol LedgerInspection: Sendable {
@@ -118,6 +120,12 @@ public struct LedgerPause: Sendable, Hashable {
     public init(since: Timestamp, reason: String) {
         self.since = since
         self.reason = reason
+    }
+
+    /// Why, and since when, for those who are kept waiting by it.
+    public var sentence: String {
+        let since = CivilTime(microsecondsSinceEpoch: since.microseconds)
+        return "\(reason), since \(since.rfc3339(.microsecondsUnlessZero))"
     }
 }
 

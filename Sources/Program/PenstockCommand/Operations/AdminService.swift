@@ -38,8 +38,6 @@ struct AdminService: Sendable {
         var configuration = GRPCServer.Configuration(address: address)
         configuration.queues = 1
         configuration.maxConnections = 100
-        // Whoever comes is let in, however many have come before and ask for nothing.
-        configuration.leastIdle = .zero
         configuration.maxOpenCalls = 200
         configuration.maxConcurrentCalls = 100
         configuration.unixSocketMode = 0o600

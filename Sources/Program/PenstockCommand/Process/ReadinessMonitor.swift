@@ -151,7 +151,8 @@ final class ReadinessMonitor: Sendable {
             problem = known?.message ?? "\(error)"
             // What else may be wrong is told of by whoever needs it.
             if known?.backend != nil {
-                outages.failed("probe \(asked.name)", error, since: begin)
+                outages.failed(
+                    "probe \(asked.name)", error, after: begin.duration(to: clock.now))
             }
         }
         let now = clock.now
@@ -178,7 +179,7 @@ final class ReadinessMonitor: Sendable {
             return askedAt
         }
         guard let since else { return }
-        outages.isSilent(backend, at: "probe \(asked.name)", since: since)
+        outages.isSilent(backend, at: "probe \(asked.name)", for: since.duration(to: now))
     }
 
     /// Takes note that the process runs, and tells of backends that stand still, and of pipelines

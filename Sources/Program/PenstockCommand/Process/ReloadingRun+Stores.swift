@@ -19,18 +19,25 @@ extension ReloadingRun {
             uniquingKeysWith: { first, _ in first })
         // What disappears from a store that others still use is found by the names that it keeps.
         let used = Set(kept.values)
-        for ledger in former.flatMap(\.ledgers) {
+        let left = former.flatMap(\.ledgers).filter { ledger in
             let place = place(of: ledger.address)
-            guard kept[ledger.name].map({ $0 != place }) ?? !used.contains(place) else { continue }
-            let open = await openWork(of: ledger)
-            guard !open.isEmpty else { continue }
-            throw CommandFailure(
-                .configuration,
-                "\(ledger.name) has open work in \(ledger.address), which the new files do not name any more: "
-                    + open.joined(separator: "; ")
-                    + ". Let it end there (`penstock pause --intake`, `penstock flush`), or give it up for now: stop the process, and start it with the new files"
-            )
+            return kept[ledger.name].map { $0 != place } ?? !used.contains(place)
         }
+        if left.isEmpty { return }
+        let open: [String]? = await abandoned(
+            after: { try await PipelineClock.system.sleep(for: Self.questionTime) }
+        ) {
+            var open: [String] = []
+            for ledger in left { open += await openWork(of: ledger) }
+            return open
+        }
+        guard let open, !open.isEmpty else { return }
+        throw CommandFailure(
+            .configuration,
+            "the new files name another store, and nobody would work on what is open in the present one: "
+                + open.joined(separator: "; ")
+                + ". Let it end there (`penstock pause --intake`, `penstock flush`), or leave it for now: stop the process, and start it with the new files"
+        )
     }
 
     private func place(of address: ResourceAddress) -> String {
@@ -44,15 +51,9 @@ extension ReloadingRun {
                 clock: .system, random: RandomSource(), logger: process.logger, isRunning: false))
         guard let store = try? resources.open(ledger.address) as? any StandardStore, store.isThere
         else { return [] }
-        let opened = resources
-        let found: [String]? = await abandoned(
-            after: { try await PipelineClock.system.sleep(for: Self.questionTime) }
-        ) {
-            let open = try? await store.abandon(ledger.name, reason: "", isTrial: true)
-            await opened.close()
-            return open ?? []
-        }
-        return found ?? []
+        let open = try? await store.abandon(ledger.name, reason: "", isTrial: true)
+        await resources.close()
+        return (open ?? []).map { "\(ledger.name) in \(ledger.address): \($0)" }
     }
 }
 

@@ -183,8 +183,9 @@ struct ReloadingRun: Sendable {
                     throw CommandFailure(.usage, "standard input can't be read a second time")
                 }
                 let next = try PipelineFiles.reread(files, catalogue: process.catalogue)
+                async let isLeaving: Void = refuseLeaving(running.all, for: next)
                 try await look(at: next)
-                try await refuseLeaving(running.all, for: next)
+                try await isLeaving
                 return next
             } catch let error as CancellationError {
                 throw error

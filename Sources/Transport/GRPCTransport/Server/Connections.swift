@@ -34,20 +34,19 @@ final class Connections: Sendable {
         /// Kept for the moment in which no descriptor is left.
         var spare: Int32
     }
-    let limit: Int
     /// What a connection may do without a call before others may take its place.
-    private let leastIdle: Duration
+    private static let leastIdle = Duration.seconds(1)
+
+    let limit: Int
     private let handshakeTimeout: Duration
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - limit: the most connections.
-    ///   - leastIdle: how long one without a call is left alone when there are as many.
     ///   - handshakeTimeout: a connection that has sent nothing by then is ended.
     /// - Throws: `noDescriptor`.
-    init(limit: Int, leastIdle: Duration, handshakeTimeout: Duration) throws(GRPCError) {
+    init(limit: Int, handshakeTimeout: Duration) throws(GRPCError) {
         self.limit = limit
-        self.leastIdle = leastIdle
         self.handshakeTimeout = handshakeTimeout
         let spare = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
         if spare < 0 { throw .noDescriptor() }
@@ -97,18 +96,19 @@ final class Connections: Sendable {
     /// Makes room by ending connections without a call, those first that have been idle the
     /// longest.
     ///
-    /// - Returns: whether there is room, or will be once the C core has closed them.
+    /// - Returns: whether there is room, or will be soon: once the C core has closed them, or once
+    ///   those without a call have been idle for long enough.
     func makeRoom() -> Bool {
         state.withLock { state in
             state.byDescriptor = state.byDescriptor.filter { Self.isOpen($0.value) }
             if state.byDescriptor.count < limit { return true }
-            return endIdle(max(1, limit / 16), &state)
+            return Self.endIdle(max(1, limit / 16), &state)
         }
     }
 
     /// Ends idle connections because the process has no descriptors left, whatever the limit.
     func giveWay() -> Bool {
-        state.withLock { endIdle(max(1, $0.byDescriptor.count / 16), &$0) }
+        state.withLock { Self.endIdle(max(1, $0.byDescriptor.count / 16), &$0) }
     }
 
     /// Ends a connection whose client does not take its answers.
@@ -130,12 +130,15 @@ final class Connections: Sendable {
         }
     }
 
-    private func endIdle(_ most: Int, _ state: inout State) -> Bool {
+    /// - Returns: whether there are any without a call.
+    private static func endIdle(_ most: Int, _ state: inout State) -> Bool {
         let idle = state.byDescriptor.values.compactMap { connection in
             connection.openCalls.load(ordering: .relaxed) == 0
-                ? (connection, idle: Self.idleTime(of: connection)) : nil
-        }.filter { $0.idle >= leastIdle }.sorted { $0.idle > $1.idle }
-        for (connection, _) in idle.prefix(most) { Self.end(connection, &state) }
+                ? (connection, idle: idleTime(of: connection)) : nil
+        }.sorted { $0.idle > $1.idle }
+        for (connection, _) in idle.prefix(most).filter({ $0.idle >= leastIdle }) {
+            end(connection, &state)
+        }
         return !idle.isEmpty
     }
 

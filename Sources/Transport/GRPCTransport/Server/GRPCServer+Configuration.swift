@@ -19,8 +19,6 @@ extension GRPCServer {
         /// connections leave some to everything else. When all are taken, those without a call make
         /// room for new ones.
         public var maxConnections = 10_000
-        /// What a connection may do without a call before it has to make room.
-        public var leastIdle = Duration.seconds(1)
         /// Calls that have not ended, over all connections: those in the hands of tasks, and those
         /// whose client has not taken the answer yet. More are refused with RESOURCE_EXHAUSTED.
         /// Each keeps about 17 kB.

@@ -41,7 +41,6 @@ final class Listener: Sendable {
         keepaliveTimeout = configuration.keepaliveTimeout
         connections = try Connections(
             limit: min(configuration.maxConnections, Self.affordableConnections),
-            leastIdle: configuration.leastIdle,
             handshakeTimeout: configuration.handshakeTimeout)
         let listening = try address.listen(keepaliveTimeout)
         var ends: [Int32] = [-1, -1]
