@@ -43,10 +43,14 @@ final class IntakeGate: Sendable {
 
     /// What was changed just before the end is logged as well, unless the store takes its time.
     private func lookOnceMore() async {
-        let limit: @Sendable () async throws -> Void = { [environment] in
-            try await environment.clock.sleep(for: .seconds(1))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await self.look() }
+            group.addTask { [clock = environment.clock] in
+                try? await clock.sleep(for: .seconds(1))
+            }
+            await group.next()
+            group.cancelAll()
         }
-        _ = await abandoned(after: limit) { try? await self.look() }
     }
 
     private func watch() async throws {
