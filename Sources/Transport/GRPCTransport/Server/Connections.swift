@@ -170,15 +170,16 @@ final class Connections: Sendable {
         inode(of: connection.descriptor) == connection.inode
     }
 
-    /// The time since the client last sent something, or connected.
+    /// The time since the client last sent something, or was let in: what it has sent while it
+    /// waited for that has not been looked at before.
     private static func idleTime(of connection: ClientConnection) -> Duration {
         var info = tcp_info()
         var size = socklen_t(MemoryLayout<tcp_info>.size)
         let failed = unsafe getsockopt(
             connection.descriptor, Int32(IPPROTO_TCP), TCP_INFO, &info, &size)
+        let age = connection.since.duration(to: .now)
         // A Unix socket's peer is of this machine; its age must do.
-        if failed != 0 { return connection.since.duration(to: .now) }
-        return .milliseconds(Int64(info.tcpi_last_data_recv))
+        return failed != 0 ? age : min(age, .milliseconds(Int64(info.tcpi_last_data_recv)))
     }
 
     /// By the bytes that have come: the moment of the last ones can't tell a client that said
