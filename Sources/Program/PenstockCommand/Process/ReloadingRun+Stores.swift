@@ -51,7 +51,10 @@ extension ReloadingRun {
                 clock: .system, random: RandomSource(), logger: process.logger, isRunning: false))
         guard let store = try? resources.open(ledger.address) as? any StandardStore, store.isThere
         else { return [] }
-        let open = try? await store.abandon(ledger.name, reason: "", isTrial: true)
+        // Its stage is at hand: what it remembers of finished work holds nobody back.
+        let owner = StateOwner(pipeline: ledger.name.pipeline, stage: ledger.name.part ?? "")
+        let open = try? await store.abandon(
+            ledger.name, besides: [owner], reason: "", isTrial: true)
         await resources.close()
         return (open ?? []).map { "\(ledger.name) in \(ledger.address): \($0)" }
     }
