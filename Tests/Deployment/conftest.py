@@ -5,6 +5,8 @@ KAFKA_HOME as in deploy/local-stack; for the second images as deploy/test-compos
 """
 
 import os
+import pathlib
+import tempfile
 
 import pytest
 
@@ -12,16 +14,16 @@ from topologies import Compose, LocalStack
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("deployment")
-    # Servers that may not run as root must reach it.
-    for parent in [folder, *folder.parents[:2]]:
-        parent.chmod(0o755)
-    kind = {"compose": Compose, "local-stack": LocalStack}[os.environ["PENSTOCK_TOPOLOGY"]]
-    stack = kind(folder)
-    stack.scratch = folder
-    try:
-        stack.up()
-        yield stack
-    finally:
-        stack.down()
+def stack():
+    # Servers that may not run as root must reach it: not below the folder of all tests, which is this user's alone.
+    with tempfile.TemporaryDirectory(prefix="penstock-deployment-", ignore_cleanup_errors=True) as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        kind = {"compose": Compose, "local-stack": LocalStack}[os.environ["PENSTOCK_TOPOLOGY"]]
+        stack = kind(folder)
+        stack.scratch = folder
+        try:
+            stack.up()
+            yield stack
+        finally:
+            stack.down()
