@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import uuid
 
 import grpc
@@ -12,7 +11,7 @@ import pytest
 import redis_server
 
 from events import Events, check, requests, written
-from stack import LIMIT, eventually, free_port
+from stack import eventually, free_port
 
 
 def protobuf(api, request):
@@ -185,20 +184,14 @@ def test_a_worker_stopped_behind_its_lease_changes_nothing(real):
     wanted = requests(events, 20, seed=10)
     for request in wanted:
         api("CreateReport", request=request)
-    holder = subprocess.Popen(
-        ["psql", real.environment["PENSTOCK_STORE"], "-X", "-q"], stdin=subprocess.PIPE, text=True)
-    holder.stdin.write("begin; lock table conversion.events in access exclusive mode;\n")
-    holder.stdin.flush()
-    eventually(lambda: real.sql("select 1 from pg_locks where mode = 'AccessExclusiveLock' and granted"), "the lock")
-    real.call("flush", path, "batch")
-    pids = {str(p.pid): p for p in workers}
-    owner = eventually(lambda: real.sql("select split_part(worker, ':', 2) from penstock.batches where worker is not null"),
-                       "a claim")[0][0]
-    pids[owner].send_signal(signal.SIGSTOP)
-    eventually(lambda: real.sql("select 1 from penstock.batches where lease_until < clock_timestamp() or token > 1"),
-               "the lease has run out")
-    holder.stdin.close()
-    holder.wait(LIMIT)
+    with real.locked("conversion.events"):
+        real.call("flush", path, "batch")
+        pids = {str(p.pid): p for p in workers}
+        owner = eventually(lambda: real.sql("select split_part(worker, ':', 2) from penstock.batches where worker is not null"),
+                           "a claim")[0][0]
+        pids[owner].send_signal(signal.SIGSTOP)
+        eventually(lambda: real.sql("select 1 from penstock.batches where lease_until < clock_timestamp() or token > 1"),
+                   "the lease has run out")
     for request in wanted:
         check(api("WaitReport", case_id=request["case_id"], timeout="60s")["report"], request, events)
     pids[owner].send_signal(signal.SIGCONT)

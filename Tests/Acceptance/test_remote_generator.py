@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 
 import grpc
 import pytest
@@ -39,21 +38,6 @@ class Generators:
         return [port for port, process in self.processes.items() if self.stack.logged(process, "generating")]
 
 
-class Held:
-    """Holds generation: a lock on the events, kept by another program."""
-
-    def __init__(self, stack):
-        self.process = subprocess.Popen(
-            ["psql", stack.environment["PENSTOCK_STORE"], "-X", "-q"], stdin=subprocess.PIPE, text=True)
-        self.process.stdin.write("begin; lock table conversion.events in access exclusive mode;\n")
-        self.process.stdin.flush()
-        eventually(lambda: stack.sql("select 1 from pg_locks where mode = 'AccessExclusiveLock' and granted"), "the lock")
-
-    def release(self):
-        self.process.stdin.close()
-        self.process.wait(LIMIT)
-
-
 # Cases have names of the run's own: the cache outlives a stack, and would answer for it.
 
 
@@ -81,13 +65,12 @@ def test_a_generator_killed_in_the_middle_of_a_batch_is_replaced_by_another(real
     wanted = requests(events, 100, seed=f"21 {real.suffix}")
     for request in wanted:
         api("CreateReport", request=request)
-    held = Held(real)
-    real.call("flush", path, "batch")
-    first = eventually(generators.at_work, "a generator works on the batch")
-    assert len(first) == 1
-    real.stop(generators.processes[first[0]], signal.SIGKILL)
-    second = eventually(lambda: [p for p in generators.at_work() if p != first[0]], "the other one takes over")
-    held.release()
+    with real.locked("conversion.events"):
+        real.call("flush", path, "batch")
+        first = eventually(generators.at_work, "a generator works on the batch")
+        assert len(first) == 1
+        real.stop(generators.processes[first[0]], signal.SIGKILL)
+        second = eventually(lambda: [p for p in generators.at_work() if p != first[0]], "the other one takes over")
 
     answered_right(real, api, wanted, events)
     one, other = (real.logged(generators.processes[p], "generating") for p in (first[0], second[0]))
@@ -129,14 +112,13 @@ def test_a_stopped_generator_finishes_its_batch(real):
     wanted = requests(events, 10, seed=f"23 {real.suffix}")
     for request in wanted:
         api("CreateReport", request=request)
-    held = Held(real)
-    real.call("flush", path, "batch")
-    (port,) = eventually(generators.at_work, "a generator works on the batch")
-    stopping = generators.processes[port]
-    stopping.send_signal(signal.SIGTERM)
-    health = lambda: real.call("health", "--server", f"127.0.0.1:{port}", check=False).returncode != 0
-    eventually(health, "it takes no more batches")
-    held.release()
+    with real.locked("conversion.events"):
+        real.call("flush", path, "batch")
+        (port,) = eventually(generators.at_work, "a generator works on the batch")
+        stopping = generators.processes[port]
+        stopping.send_signal(signal.SIGTERM)
+        health = lambda: real.call("health", "--server", f"127.0.0.1:{port}", check=False).returncode != 0
+        eventually(health, "it takes no more batches")
     assert stopping.wait(LIMIT) == 0, stopping.log.read_text()
     assert len(real.logged(stopping, "batch generated")) == 1
     answered_right(real, api, wanted, events)
