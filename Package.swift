@@ -216,7 +216,7 @@ let package = Package(
             "PipelineCore",
             [
                 "PipelineCore", "PipelineTesting", "Calendar", "Concurrency", "Logging",
-                "ConfigurationFields",
+                "ConfigurationFields", "Metrics",
             ]),
         tests(
             "PipelineConfiguration",
@@ -248,7 +248,7 @@ let package = Package(
         tests("Postgres", ["Postgres", "PipelineCore", "Concurrency", "Metrics"]),
         tests("Redis", ["Redis", "PipelineCore", "PipelineTesting", "Calendar", "Metrics"]),
         tests("Memory", ["Memory", "PipelineCore", "PipelineTesting"]),
-        tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting", "Metrics"]),
+        tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting", "Metrics", "Concurrency"]),
         tests("Files", ["Files", "Stages", "Logging", "PipelineCore", "PipelineTesting"]),
         tests(
             "Stages",
