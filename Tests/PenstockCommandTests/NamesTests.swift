@@ -1,7 +1,9 @@
 // Foundation makes files; nothing else of it is used.
 import CommandLineInterface
 import Foundation
+import Logging
 import PipelineCore
+import PipelineTesting
 import StandardCatalogue
 import Testing
 
@@ -150,5 +152,53 @@ final class NamesTests {
             try await operations.resume(PauseTarget(stages: ["others/batch"], withIntake: true))
                 == ["delivery to out", "generation", "sealing"])
         await operations.close()
+    }
+
+    @Test("of stages that no file and no letter knows are refused")
+    func letters() async throws {
+        let path = try reports()
+        #expect(await penstock("migrate", path).code == 0)
+        for command in [["list"], ["replay", "--all"], ["drop", "--all"]] {
+            let terminal = Terminal()
+            let code = await terminal.penstock(
+                ["dead-letters", command[0], path, "--stage", "nosuch"] + command.dropFirst())
+            #expect(code == .usage, "\(command): \(terminal.out)")
+            #expect(
+                terminal.err.contains("no stage \"nosuch\"")
+                    && terminal.err.contains("there is in, batch, reports, out"),
+                "\(terminal.err)")
+        }
+        #expect(await penstock("dead-letters", "list", path, "--stage", "out").code == 0)
+    }
+
+    @Test("of stages that are in no file any more reach the letters that name them")
+    func oldLetters() async throws {
+        let path = try reports()
+        #expect(await penstock("migrate", path).code == 0)
+        let definition = try PipelineFiles.reread([path], catalogue: .standard)[0]
+        var resources = OpenResources(
+            catalogue: .standard,
+            context: ResourceContext(
+                clock: .system, random: RandomSource(), logger: Logger(label: "test"),
+                isRunning: false))
+        _ = try resources.open(definition)
+        let letter = Rejection(
+            Record(payload: [1], timestamp: .epoch, origin: Origin(source: "requests", offset: 0)),
+            stage: "former", code: "malformed", reason: "why")
+        _ = try await resources.stores[0].deadLetters(of: "reports").keep([
+            StoredDeadLetter(
+                letter, resource: "db", refusal: PipelineError(.deadLettersRefused, "full"))
+        ])
+        await resources.close()
+        for command in ["list", "list --code conflict", "drop --all"] {
+            let words = command.split(separator: " ").map(String.init)
+            let terminal = Terminal()
+            let code = await terminal.penstock(
+                ["dead-letters", words[0], path, "--stage", "former"] + words.dropFirst())
+            #expect(code == .success, "\(command): \(terminal.err)")
+            #expect(terminal.out.contains("former") == (command == "list"), "\(terminal.out)")
+        }
+        let gone = await penstock("dead-letters", "list", path, "--stage", "former")
+        #expect(gone.code == 64, "\(gone)")
     }
 }
