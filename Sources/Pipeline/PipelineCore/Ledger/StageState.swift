@@ -135,8 +135,9 @@ public struct StateOwnership: Sendable {
             Objection(
                 "the events of \(log.key) are stored by \(other) already, which is not at hand:"
                     + " they would count twice",
-                "`penstock migrate --rename \(other)=\(own)` lets \(own) go on from there, and if"
-                    + " both are meant, run both files once in one process")
+                "`penstock migrate --rename \(other)=\(own)` lets \(own) go on from there,"
+                    + " `--abandon \(other)` forgets it (whatever reads them again counts them once"
+                    + " more), and if both are meant, run both files once in one process")
         }
     }
 

@@ -126,10 +126,38 @@ extension PostgresReportStore: StateAdministration {
         return ["\(new) stores events where \(old) was: \(moved) partition(s)"]
     }
 
-    /// Nothing waits in a store of events.
+    /// Nothing waits in a store of events; where stages that are gone have read them up to is
+    /// forgotten.
     public func abandon(
         _ name: StateName, besides owners: [StateOwner], reason: String, isTrial: Bool
-    ) async throws -> [String] { [] }
+    ) async throws -> [String] {
+        if name.isAtHand(among: owners) { return [] }
+        return try await pool.withTransaction { connection in
+            let rows = try connection.query(
+                """
+                SELECT pipeline, stage, count(*)::int FROM conversion.event_positions
+                WHERE pipeline = $1 AND ($2::text IS NULL OR stage = $2)
+                GROUP BY pipeline, stage ORDER BY stage
+                """
+            ) {
+                $0.add(text: name.pipeline)
+                $0.add(text: name.part)
+            }
+            return try (0..<rows.rowCount).compactMap { row in
+                let stage = StateName(pipeline: rows.text(row, 0), part: rows.text(row, 1))
+                if stage.isAtHand(among: owners) { return nil }
+                if !isTrial {
+                    try connection.query(
+                        "DELETE FROM conversion.event_positions WHERE pipeline = $1 AND stage = $2"
+                    ) {
+                        $0.add(text: stage.pipeline)
+                        $0.add(text: stage.part)
+                    }
+                }
+                return stage.forgotten(partitions: rows.int(row, 2))
+            }
+        }
+    }
 }
 
 extension PostgresConnection {

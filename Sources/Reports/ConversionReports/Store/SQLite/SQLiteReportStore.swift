@@ -227,10 +227,32 @@ extension SQLiteReportStore: StateAdministration {
         return ["\(new) stores events where \(old) was: \(moved) partition(s)"]
     }
 
-    /// Nothing waits in a store of events.
+    /// Nothing waits in a store of events; where stages that are gone have read them up to is
+    /// forgotten.
     public func abandon(
         _ name: StateName, besides owners: [StateOwner], reason: String, isTrial: Bool
-    ) async throws -> [String] { [] }
+    ) async throws -> [String] {
+        if name.isAtHand(among: owners) { return [] }
+        return try await database.write { connection in
+            var found: [(stage: StateName, partitions: Int)] = []
+            try connection.forEach(
+                """
+                SELECT pipeline, stage, count(*) FROM conversion_event_positions
+                WHERE pipeline = ?1 AND (?2 IS NULL OR stage = ?2)
+                GROUP BY pipeline, stage ORDER BY stage
+                """, name.pipeline, name.part
+            ) { found.append((StateName(pipeline: $0.text(0), part: $0.text(1)), $0.int(2))) }
+            return try found.compactMap { stage, partitions in
+                if stage.isAtHand(among: owners) { return nil }
+                if !isTrial {
+                    try connection.run(
+                        "DELETE FROM conversion_event_positions WHERE pipeline = ?1 AND stage = ?2",
+                        stage.pipeline, stage.part)
+                }
+                return stage.forgotten(partitions: partitions)
+            }
+        }
+    }
 }
 
 extension SQLiteConnection {
