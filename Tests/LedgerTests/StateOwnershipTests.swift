@@ -108,8 +108,18 @@ struct StateOwnershipTests {
     func callers() {
         let new = owner("p", "collect", inputs: [], servesCallers: true)
         #expect(objections(new, stored: done("p", sources: [])).count == 1)
-        // Another pipeline has other callers.
-        #expect(objections(new, stored: done("q", sources: [])).isEmpty)
+        // What it has answered is not found under another pipeline's name, and a repeat is answered
+        // anew.
+        let other = objections(new, stored: done("q", sources: []))
+        #expect(other.first?.remedy.contains("--rename q/batch=p/collect") == true)
+        // Both are meant, or it has its own.
+        #expect(objections(new, owner("q"), stored: done("q", sources: [])).isEmpty)
+        #expect(
+            objections(
+                new, stored: done("q", sources: []), done("p", "collect", sources: [])
+            ).isEmpty)
+        #expect(
+            objections(owner("p", "collect"), stored: done("q", sources: [])).isEmpty)
     }
 
     @Test("is missed when it is a pause that would hold nothing up any more")

@@ -196,8 +196,7 @@ public struct StateOwnership: Sendable {
     /// Nothing of it is open, and yet it is what the new stage would have to go on from.
     private func forgotten(by own: StateOwner, besides open: [StageState]) -> [Objection] {
         stored.compactMap { state in
-            guard state.hasHistory, !isAtHand(state), !open.contains(state), feeds(state, own),
-                !state.sources.isEmpty || state.pipeline == own.pipeline
+            guard state.hasHistory, !isAtHand(state), !open.contains(state), feeds(state, own)
             else { return nil }
             let read = state.sources.isEmpty ? "" : ", and positions in \(state.sources.listed)"
             return Objection(
