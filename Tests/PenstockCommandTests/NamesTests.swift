@@ -201,4 +201,14 @@ final class NamesTests {
         let gone = await penstock("dead-letters", "list", path, "--stage", "former")
         #expect(gone.code == 64, "\(gone)")
     }
+
+    @Test("of pipelines without an accumulate stage are told what can be done")
+    func withoutLedger() async throws {
+        let path = try events()
+        for command in ["pause", "resume"] {
+            let refused = await penstock(command, path)
+            #expect(refused.code == 64)
+            #expect(refused.said.contains("stop the process that runs it"), "\(refused)")
+        }
+    }
 }

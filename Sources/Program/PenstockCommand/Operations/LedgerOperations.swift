@@ -295,7 +295,7 @@ extension PipelineDefinition {
                 throw CommandFailure(
                     .usage,
                     barriers.isEmpty
-                        ? "\(file) has no accumulate stage, and so no batches"
+                        ? "\(file) has no accumulate stage, and so no batches, and no ledger that would keep a pause: to hold up what it reads, stop the process that runs it (it goes on from there when it starts again; run it in a process of its own to stop nothing else)"
                         : "\(file) has several accumulate stages: choose by --stage \(barriers.joined(separator: "|"))"
                 )
             }
