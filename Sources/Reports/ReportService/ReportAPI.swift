@@ -31,7 +31,9 @@ public final class ReportAPI: RequestService {
     private let boundPort = Mutex(0)
     private let health = HealthService()
     private let server = Mutex<GRPCServer?>(nil)
-    private let isAddressKept = Mutex<@Sendable () -> Bool>({ false })
+    /// How long the calls of one that keeps its address may take, and whether it does.
+    private let keeping = Mutex<(drain: Duration, isWanted: @Sendable () -> Bool)>(
+        (.zero, { false }))
     /// What this service has from another one, and then what it leaves.
     private let held = Mutex<HeldServer?>(nil)
 
@@ -113,8 +115,9 @@ public final class ReportAPI: RequestService {
                 await withTaskGroup(of: Void.self) { group in
                     addHelpers(&group)
                     try? await asked.wait()
-                    if isAddressKept.withLock({ $0 })() {
-                        let left = await server.hold(grace: grace)
+                    let keeping = keeping.withLock { $0 }
+                    if keeping.isWanted() {
+                        let left = await server.hold(grace: min(keeping.drain, grace))
                         held.withLock { $0 = left }
                     } else {
                         health.setAllNotServing()
@@ -128,8 +131,8 @@ public final class ReportAPI: RequestService {
         }
     }
 
-    public func keepAddress(if isWanted: @escaping @Sendable () -> Bool) {
-        isAddressKept.withLock { $0 = isWanted }
+    public func keepAddress(drain: Duration, if isWanted: @escaping @Sendable () -> Bool) {
+        keeping.withLock { $0 = (drain, isWanted) }
     }
 
     public func takeOver(from former: any RequestService) {
