@@ -31,9 +31,13 @@ public final class ReportAPI: RequestService {
     private let boundPort = Mutex(0)
     private let health = HealthService()
     private let server = Mutex<GRPCServer?>(nil)
-    /// How long the calls of one that keeps its address may take, and whether it does.
-    private let keeping = Mutex<(drain: Duration, isWanted: @Sendable () -> Bool)>(
-        (.zero, { false }))
+    /// Whether its address is kept, which is asked at its end.
+    private struct Keeping {
+        /// How long calls may take then.
+        var drain = Duration.zero
+        var isWanted: @Sendable () -> Bool = { false }
+    }
+    private let keeping = Mutex(Keeping())
     /// What this service has from another one, and then what it leaves.
     private let held = Mutex<HeldServer?>(nil)
 
@@ -132,7 +136,7 @@ public final class ReportAPI: RequestService {
     }
 
     public func keepAddress(drain: Duration, if isWanted: @escaping @Sendable () -> Bool) {
-        keeping.withLock { $0 = (drain, isWanted) }
+        keeping.withLock { $0 = Keeping(drain: drain, isWanted: isWanted) }
     }
 
     public func takeOver(from former: any RequestService) {
