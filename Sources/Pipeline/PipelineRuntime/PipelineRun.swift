@@ -110,8 +110,8 @@ public struct PipelineRun: Sendable {
 
     /// Asks the pipeline to stop.
     ///
-    /// - Parameter limit: how long what is in flight may take to settle, in place of the grace: what
-    ///   has not by then is handed back.
+    /// - Parameter limit: how long what is in flight may take to settle, if that is less than the
+    ///   grace: what has not by then is handed back.
     public func stop(within limit: Duration? = nil) {
         if let limit { drain.shorten(to: limit) }
         processStop.set()
