@@ -319,7 +319,20 @@ struct StateNamesTests {
             try await ledger(provider, "p", sinks: ["copy"]).register()
             // Those of another pipeline are its own.
             try await ledger(provider, "q", inputs: ["others"]).register()
-            try await old.resume([.delivery("copy")])
+            // What is at hand keeps its pauses, whatever else is given up.
+            let own = StateOwner(pipeline: "p", stage: "batch", sinks: ["ready"])
+            for (name, part, ended) in [
+                ("p", nil, []), ("p", "batch", []), ("p", "ready", []),
+                ("p", "copy", ["p/batch: the pause of delivery to copy"]),
+            ] {
+                for isTrial in [true, false] {
+                    #expect(
+                        try await provider.abandon(
+                            .init(pipeline: name, part: part), besides: [own], reason: "",
+                            isTrial: isTrial) == ended)
+                }
+            }
+            #expect(Set(try await old.pauses().keys) == [.sealing])
             try await ledger(provider, "p").register()
         }
     }

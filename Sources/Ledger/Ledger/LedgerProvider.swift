@@ -261,9 +261,9 @@ extension StateTables {
             let owner = owners.first {
                 $0.pipeline == row.state.pipeline && $0.stage == row.state.stage
             }
+            let isWhole = name.part == nil || name.part == row.state.stage
             return row.state.pauses.keys.sorted { $0.text < $1.text }.filter { part in
-                let isMeant = name.part.map { $0 == part.name || $0 == row.state.stage } ?? true
-                return isMeant && owner?.has(part) != true
+                isWhole ? owner == nil : name.part == part.name && owner?.has(part) != true
             }.map { (row, $0) }
         }
     }

@@ -195,7 +195,6 @@ public struct RetryPolicy: Sendable {
 /// How a pipeline is, for those who ask whether its process can do its work.
 final class RunCondition: Sendable {
     private struct State {
-        var isPrepared = false
         var blockingError: PipelineError?
         /// When that is no news any more; `nil` while it is tried again.
         var lapsesAt: Instant?
@@ -207,9 +206,10 @@ final class RunCondition: Sendable {
 
     private let state = Mutex(State())
 
-    var isPrepared: Bool { state.withLock { $0.isPrepared } }
+    let hasPrepared = AsyncEvent()
+    var isPrepared: Bool { hasPrepared.isSet }
 
-    func prepared() { state.withLock { $0.isPrepared = true } }
+    func prepared() { hasPrepared.set() }
 
     /// Something fails and is tried again; `nil` when it has succeeded.
     func blocked(by error: PipelineError?) {
@@ -243,7 +243,7 @@ final class RunCondition: Sendable {
             if let blockingError = state.blockingError, state.lapsesAt.map({ now < $0 }) ?? true {
                 return blockingError.message
             }
-            return state.isPrepared ? nil : "is starting"
+            return isPrepared ? nil : "is starting"
         }
     }
 }

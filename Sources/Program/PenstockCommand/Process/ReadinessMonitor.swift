@@ -146,6 +146,9 @@ final class ReadinessMonitor: Sendable {
             try await asked.probe()
             tellOfSilence(of: asked, at: clock.now)
             outages.answered(asked.backend, at: "probe \(asked.name)")
+        } catch is CancellationError {
+            // The run ends: what was known of it stays so.
+            return
         } catch {
             let known = error as? PipelineError
             problem = known?.message ?? "\(error)"
