@@ -30,9 +30,11 @@ struct StateNamesTests {
     private func ledger(
         _ provider: any Provider, _ pipeline: String, _ stage: String = "batch",
         sinks: Set<String> = ["ready"], inputs: Set<String> = ["requests"],
-        owners: [StateOwner] = []
+        servesCallers: Bool = false, owners: [StateOwner] = []
     ) throws -> any Ledger {
-        let own = StateOwner(pipeline: pipeline, stage: stage, sinks: sinks, inputs: inputs)
+        let own = StateOwner(
+            pipeline: pipeline, stage: stage, sinks: sinks, inputs: inputs,
+            servesCallers: servesCallers)
         return try provider.ledger(
             for: LedgerStage(
                 pipeline: pipeline, stage: stage,
@@ -202,7 +204,8 @@ struct StateNamesTests {
             }
             #expect(error?.code == "lease-lost")
             #expect(try await old.isIdle())
-            try await ledger(provider, "q").register()
+            // What is given up is nobody's, whomever the next one answers.
+            try await ledger(provider, "q", servesCallers: true).register()
         }
     }
 

@@ -135,9 +135,12 @@ public protocol StateTables {
 }
 
 extension StateTables {
-    /// What the ledger holds, by stage.
+    /// No file can have a pipeline of that name.
+    private static var nobody: String { "~" }
+
+    /// What the ledger holds, by stage, but for what was forgotten.
     public func states() throws -> [StageState] {
-        try stages(nil).map { row in
+        try stages(nil).filter { $0.state.pipeline != Self.nobody }.map { row in
             var state = row.state
             state.hasHistory = try holdsState(row.key)
             return state
@@ -190,7 +193,7 @@ extension StateTables {
             for part in other.state.pauses.keys {
                 try movePause(part, of: other.key, to: part, of: row.key)
             }
-            try name(row.key, "~", "\(row.key)")
+            try name(row.key, Self.nobody, "\(row.key)")
             try name(other.key, old.pipeline, old.stage)
         }
         try name(row.key, new.pipeline, new.stage)
@@ -283,7 +286,7 @@ extension StateTables {
             if try isAtHand || !holdsState(row.key) { return nil }
             if !isTrial {
                 try dropPositions(of: row.key)
-                try self.name(row.key, "~", "\(state.name) \(row.key)")
+                try self.name(row.key, Self.nobody, "\(state.name) \(row.key)")
             }
             return (row.key, "\(state.name): the memory of what it has read and answered")
         }
