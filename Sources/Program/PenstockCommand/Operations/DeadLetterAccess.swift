@@ -10,7 +10,7 @@ struct DeadLetterAccess: DeadLetterOperations {
     /// Records of a store that are replayed between two removals.
     private static let step = 64
 
-    private let definition: PipelineDefinition
+    let definition: PipelineDefinition
     private let actor: String
     private let resources: [ResourceName: any Resource]
     private let stores: [any DeadLetterStore]
@@ -77,6 +77,7 @@ struct DeadLetterAccess: DeadLetterOperations {
     // MARK: Moving
 
     func replay(_ chosen: ChosenLetters) async throws -> DeadLetterReplayed {
+        try await refuseUnknown(chosen.stage)
         let selected = try await Selected(chosen, in: ledgers)
         try await note("replay of dead letters: \(chosen.text)")
         var result = DeadLetterReplayed()
@@ -147,6 +148,7 @@ struct DeadLetterAccess: DeadLetterOperations {
     }
 
     func drop(_ chosen: ChosenLetters) async throws -> Int {
+        try await refuseUnknown(chosen.stage)
         let selected = try await Selected(chosen, in: ledgers)
         try await note("drop of dead letters: \(chosen.text)")
         var count = 0
@@ -254,8 +256,8 @@ extension DeadLetterAccess {
         return nil
     }
 
-    func page(
-        of place: LetterPlace?, _ filter: DeadLetterFilter, after token: String?, limit: Int
+    func found(
+        in place: LetterPlace?, _ filter: DeadLetterFilter, after token: String?, limit: Int
     ) async throws -> DeadLetterPage {
         var (here, cursor) = (place ?? .sink, PageCursor())
         if let token {

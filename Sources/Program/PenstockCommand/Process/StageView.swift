@@ -238,18 +238,6 @@ struct StageView: Sendable {
     }
 }
 
-extension LedgerPart {
-    /// For people.
-    var spoken: String {
-        switch self {
-        case .intake(let stage): "intake of \(stage)"
-        case .sealing: "sealing"
-        case .generation: "generation"
-        case .delivery(let sink): "delivery to \(sink)"
-        }
-    }
-}
-
 extension BatchRecord {
     var json: JSON {
         .object([
