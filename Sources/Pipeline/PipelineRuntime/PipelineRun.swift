@@ -114,7 +114,7 @@ public struct PipelineRun: Sendable {
     private func work() async throws {
         guard let tail = graph.tail, let barrier, let gate else {
             environment.condition.prepared()
-            guard graph.deadLetters != nil, role != .api else {
+            guard graph.deadLetters != nil || environment.letters != nil, role != .api else {
                 return try await named("head") { _ in try await head.run() }
             }
             return try await withThrowingTaskGroup(of: Void.self) { group in

@@ -25,6 +25,8 @@ public struct RunEnvironment: Sendable {
     public var pauseAtStart: (reason: String, actor: String)?
     /// What fails and is tried again: told of when it begins and when it ends, not at each try.
     public var outages: Outages
+    /// How many letters wait in each dead-letter topic of the pipeline, if there are such topics.
+    public var letters: (@Sendable () async throws -> [String: Int])?
     let condition = RunCondition()
     let progress = PipelineProgress()
     /// The loop that works with this, if somebody asks how it gets on.

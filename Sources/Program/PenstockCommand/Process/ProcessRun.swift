@@ -243,6 +243,7 @@ struct ProcessRun: Sendable {
             environment.pauseAtStart = ("started with --paused", ProcessEnvironment.user)
         }
         environment.outages = outages
+        environment.letters = TopicLetters(definition, opened).counting
         return PipelineRun(graph, role: options.role.ofRun, environment: environment)
     }
 
