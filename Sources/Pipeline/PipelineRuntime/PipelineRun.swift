@@ -37,6 +37,24 @@ public struct PipelineRun: Sendable {
         gate = barrier.map { IntakeGate(graph, barrier: $0, environment: own) }
     }
 
+    /// Has the ledger look at the pipeline's names before anything is begun, if it answers in time;
+    /// otherwise that is done when it runs.
+    ///
+    /// - Throws: ``PipelineError`` `state-unowned` when they strand what the ledger holds.
+    public func refuseNames(within limit: Duration) async throws {
+        guard let barrier else { return }
+        let clock = environment.clock
+        let refusal: PipelineError?? = await abandoned(
+            after: { try await clock.sleep(for: limit) }
+        ) {
+            do { _ = try await barrier.ledger.register() } catch let error as PipelineError
+                where error.code == .stateUnowned
+            { return error } catch {}
+            return nil
+        }
+        if let error = refusal ?? nil { throw error }
+    }
+
     /// Runs until the stop, or until every input has ended and everything is delivered.
     ///
     /// On the stop, sources end, what is in flight settles within the grace, and nothing waits for

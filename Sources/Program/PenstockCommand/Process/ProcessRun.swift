@@ -97,7 +97,10 @@ struct ProcessRun: Sendable {
         outages.use(
             resources.backends.union(runs.flatMap(\.generators).flatMap(\.generator.backends)))
         for store in resources.stores where store.migratesItself { try await store.migrate() }
-        do { try await refuseRepeats(among: owners, in: opened) } catch {
+        do {
+            try await refuseRepeats(among: owners, in: opened)
+            for run in runs { try await run.refuseNames(within: Self.questionTime) }
+        } catch {
             await close(resources)
             throw error
         }
