@@ -16,6 +16,7 @@ import grpc
 import pytest
 
 from stack import LIMIT, PENSTOCK, Reflected, eventually, free_port
+from test_reload import another_file, edit
 
 MONTH = {"start_time": "2026-11-01T00:00:00Z", "end_time": "2026-12-01T00:00:00Z"}
 
@@ -255,10 +256,10 @@ def test_begun_paused(stack):
     # Once only: not when a reload is undone.
     create(stack.api(), 1)
     text = open(path).read()
-    with open(path, "w") as file:
-        file.write(text.replace('"batch"', '"renamed"'))
-    process.send_signal(signal.SIGHUP)
-    eventually(lambda: stack.logged(process, "reload undone: the new files can't run here, the old ones go on"), "undone")
+    with another_file(stack) as change:
+        edit(path, change)
+        process.send_signal(signal.SIGHUP)
+        eventually(lambda: stack.logged(process, "reload undone: the new files can't run here, the old ones go on"), "undone")
     stack.ready()
     with open(path, "w") as file:
         file.write(text)
@@ -302,7 +303,7 @@ def test_a_reload_is_answered(stack):
         with open(path, "w") as file:
             json.dump(document, file)
         result = stack.call("reload", f"unix:{place}", check=False)
-        assert result.returncode == 1 and "address-in-use" in result.stderr, result.stderr
+        assert result.returncode == 1 and "already in use" in result.stderr, result.stderr
     stack.ready()
     assert attempts(operator, case_id) == ["pending"]
     stack.stop(process)

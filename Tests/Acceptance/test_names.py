@@ -69,7 +69,7 @@ def goes_on_under_other_names(stack, events, old, new, renaming, wanted):
     path = new()
     assert path == old
     process.send_signal(signal.SIGHUP)
-    [told] = eventually(lambda: [e for e in stack.logged_all(process) if e["message"].startswith("reload undone")], "it is refused")
+    [told] = eventually(lambda: [e for e in stack.logged_all(process) if e["message"].startswith("reload refused")], "it is refused")
     for text in ("20 waiting cases", *wanted):
         assert text in told["metadata"]["error"], told
     # Those go on whose cases they are.
@@ -126,7 +126,7 @@ def test_a_stage_with_nothing_open_is_refused_under_another_name_too(stack):
     answered(stack, path, cases)
     stack.write(change=named("conversion-reports", batch="collect"))
     process.send_signal(signal.SIGHUP)
-    [told] = eventually(lambda: [e for e in stack.logged_all(process) if e["message"].startswith("reload undone")], "it is refused")
+    [told] = eventually(lambda: [e for e in stack.logged_all(process) if e["message"].startswith("reload refused")], "it is refused")
     wanted = ["conversion-reports/batch", "would be answered again", "--rename conversion-reports/batch=conversion-reports/collect",
               "--abandon conversion-reports/batch"]
     assert all(text in told["metadata"]["error"] for text in wanted), told
@@ -204,7 +204,7 @@ def test_events_are_not_counted_twice_under_another_name(real):
     process = real.start(real.write("conversion-events"), serving=False)
     real.write("conversion-events", change=change)
     process.send_signal(signal.SIGHUP)
-    [told] = eventually(lambda: [e for e in real.logged_all(process) if e["message"].startswith("reload undone")], "it is refused")
+    [told] = eventually(lambda: [e for e in real.logged_all(process) if e["message"].startswith("reload refused")], "it is refused")
     assert "--rename conversion-events/" in told["metadata"]["error"], told
     real.stop(process)
     assert "partition(s)" in real.call("migrate", "--rename", "conversion-events=events", path).stderr

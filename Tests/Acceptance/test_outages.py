@@ -352,3 +352,50 @@ def test_what_stands_still_is_told_of(real):
             real.stop(process, 9)
         postgres.close()
         redis.close()
+
+
+def test_a_reload_while_the_bus_stands_still_holds_up_nobody(real):
+    """Deliveries hang, and are handed back at once: sealing and callers go on, whatever the grace is."""
+    kafka = Kafka(real)
+    [broker] = [int(file.read_text()) for file in pathlib.Path(kafka.folder).glob("**/*.pid")]
+    stopped = []
+    try:
+        path = real.write(change=rule)
+        real.call("migrate", path)
+        port = free_port()
+        process = real.start(path, "--admin", str(port), "--grace", "30s")
+        real.ready()
+        api = real.api()
+
+        def create():
+            return api("CreateReport", request={"case_id": str(uuid.uuid4()), "product_id": "p", "period": MONTH})
+        stopped = tree(broker)
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        create()
+        eventually(lambda: "ready" in json.loads(real.call("batches", path, "--format", "json").stdout)["undelivered"], "a delivery hangs")
+        over = threading.Event()
+        slowest = []
+
+        def load():
+            while not over.wait(0.05):
+                start = time.monotonic()
+                create()
+                slowest.append(time.monotonic() - start)
+        caller = threading.Thread(target=load)
+        caller.start()
+        process.send_signal(signal.SIGHUP)
+        eventually(lambda: real.logged(process, "reload: the new files take over"), "the old pipelines have ended")
+        taken = len(slowest)
+        eventually(lambda: len(slowest) > taken + 50, "callers are served")
+        over.set()
+        caller.join(LIMIT)
+        print(f"slowest call {max(slowest):.1f} s of {len(slowest)}")
+        assert max(slowest) < 15, slowest
+        assert "CancellationError" not in process.log.read_text()
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+        for process in real.processes:
+            real.stop(process, 9)
+        kafka.close()

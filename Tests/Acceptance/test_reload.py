@@ -1,5 +1,7 @@
 """A running process reads its files anew: what waits keeps its place and its deadline, whatever the files say."""
 
+import contextlib
+import fcntl
 import json
 import pathlib
 import signal
@@ -86,9 +88,12 @@ def answered(stack, case_id):
 
 
 def reload(stack, process, port, result="done"):
-    before = reloads(port, result)
+    def answers():
+        return {result: reloads(port, result) for result in ("done", "refused", "undone")}
+    before = answers()
     process.send_signal(signal.SIGHUP)
-    eventually(lambda: reloads(port, result) == before + 1, f"the reload is {result}")
+    eventually(lambda: answers() != before, "the reload has an answer")
+    assert answers() == {**before, result: before[result] + 1}, stack.logged_all(process)[-3:]
 
 
 def test_another_rule_comes_into_force_for_what_waits(stack):
@@ -139,46 +144,105 @@ def test_files_that_are_not_in_order_change_nothing(stack):
     assert view(stack, path)["open"]["cases"] == 2 and process.poll() is None
 
 
-def test_files_that_cannot_run_here_give_way_to_the_old_ones(stack):
-    path, process, port = started(stack)
-    ids = [create(stack) for _ in range(2)]
+@contextlib.contextmanager
+def calls(stack):
+    """Callers that come all the time, on connections that they keep: none is ever told of anything."""
+    over, errors, made = threading.Event(), [], []
 
-    def rename(document):
-        # What waits under the old name would be nobody's: the ledger refuses that.
-        accumulate(document)["id"] = "other"
+    def load(api):
+        while not over.wait(0.01):
+            try:
+                case_id = str(uuid.uuid4())
+                made.append(api("CreateReport", request={"case_id": case_id, "product_id": "p", "period": MONTH}))
+                api("GetReport", case_id=case_id)
+            except grpc.RpcError as error:
+                errors.append(error)
+    threads = [threading.Thread(target=load, args=(stack.api(),)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield made
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(LIMIT)
+    assert errors == [] and made, errors[:3]
+
+
+def rename(document):
+    """What waits under the old name would be nobody's."""
+    accumulate(document)["id"] = "other"
+
+
+@contextlib.contextmanager
+def another_file(stack):
+    """An edit that can't run here, which nobody knows beforehand: it announces to a file on which another process runs."""
+    name = "more.sqlite"
+
+    def change(document):
+        document["resources"]["more"] = {"url": f"embedded:{name}"}
+        document["stages"].append({"id": "more", "type": "publish", "to": "more", "topic": "copies"})
+    with open(stack.folder / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield change
+
+
+def test_what_would_be_stranded_is_refused_and_no_caller_hears_of_it(stack):
+    path, process, port = started(stack, count=100_000)
+    case_id = create(stack)
     right = pathlib.Path(path).read_text()
-    edit(path, rename)
-    reload(stack, process, port, "undone")
-    eventually(lambda: stack.logged(process, "reload undone: the new files can't run here, the old ones go on"), "it is said")
+    with calls(stack):
+        for _ in range(3):
+            edit(path, rename)
+            reload(stack, process, port, "refused")
+            pathlib.Path(path).write_text(right)
+    told = eventually(lambda: stack.logged(process, "reload refused: the pipelines go on as before"), "it is said")[0]
+    assert "[state-unowned]" in told["metadata"]["error"] and "--rename conversion-reports/batch=" in told["metadata"]["error"], told
+    assert reloads(port, "undone") == 0 and "status" in stack.api()("GetReport", case_id=case_id)
+
+
+def test_an_address_that_is_taken_is_refused_and_no_caller_hears_of_it(stack):
+    path, process, port = started(stack, count=100_000)
+    with socket.create_server(("127.0.0.1", 0)) as taken, calls(stack):
+        edit(path, lambda document: document["resources"]["api"].update(url=f"grpc://127.0.0.1:{taken.getsockname()[1]}"))
+        reload(stack, process, port, "refused")
+    told = eventually(lambda: stack.logged(process, "reload refused: the pipelines go on as before"), "it is said")[0]
+    assert "in use" in told["metadata"]["error"], told
+
+
+def test_files_that_cannot_run_here_give_way_to_the_old_ones_and_no_caller_hears_of_it(stack):
+    path, process, port = started(stack, count=100_000)
+    with another_file(stack) as change, calls(stack):
+        edit(path, change)
+        reload(stack, process, port, "undone")
+    told = eventually(lambda: stack.logged(process, "reload undone: the new files can't run here, the old ones go on"), "it is said")[0]
+    assert "[store-in-use]" in told["metadata"]["error"], told
     stack.ready()
-    pathlib.Path(path).write_text(right)
-    ids += [create(stack) for _ in range(3)]
-    for case_id in ids:
-        assert answered(stack, case_id)
     assert process.poll() is None
 
 
-def test_an_undone_reload_has_one_answer_and_the_next_one_its_own(stack):
+def test_a_reload_that_fails_has_one_answer_and_the_next_one_its_own(stack):
     path, process, port = started(stack)
     case_id = create(stack)
     right = pathlib.Path(path).read_text()
-
-    def rename(document):
-        accumulate(document)["id"] = "other"
-    for count in (1, 2):
-        edit(path, rename)
-        reload(stack, process, port, "undone")
-        assert (reloads(port, "done"), reloads(port, "undone"), reloads(port, "refused")) == (count - 1, count, 0)
-        pathlib.Path(path).write_text(right)
-        reload(stack, process, port)
-        assert (reloads(port, "done"), reloads(port, "undone"), reloads(port, "refused")) == (count, count, 0)
+    with another_file(stack) as change:
+        for count in (1, 2):
+            edit(path, rename)
+            reload(stack, process, port, "refused")
+            pathlib.Path(path).write_text(right)
+            edit(path, change)
+            reload(stack, process, port, "undone")
+            pathlib.Path(path).write_text(right)
+            reload(stack, process, port)
+            assert [reloads(port, result) for result in ("done", "undone", "refused")] == [count] * 3
 
     def told():
         lines = [event["message"] for event in stack.logged_all(process) if event["message"].startswith("reload")]
         return [line for line in lines if "goes on" in line or "go on" in line]
     # Lines are written two a second.
-    eventually(lambda: len(told()) == 4, "the answers are logged")
+    eventually(lambda: len(told()) == 6, "the answers are logged")
     assert told() == 2 * [
+        "reload refused: the pipelines go on as before",
         "reload undone: the new files can't run here, the old ones go on", "reload: goes on with the new files"]
     assert view(stack, path)["open"]["cases"] == 1, case_id
 

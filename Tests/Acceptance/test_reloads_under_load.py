@@ -28,8 +28,8 @@ from test_reload import MONTH, accumulate, edit, free_port, view
 
 RELOADS = int(os.environ.get("PENSTOCK_TEST_RELOADS", "10"))
 GRACE = 3
-# What `penstock run --help` states: 5 s of questions, the grace and 2 s, 20 s until the new files are judged.
-BOUND = 5 + GRACE + 2 + 20
+# What `penstock run --help` states: 5 s of questions, 6 s until the old pipelines are gone, 20 s until the new files are judged.
+BOUND = 31
 ANSWERS = {
     "done": ("reload: goes on with the new files", "reload: goes on with the new files, which are not ready yet"),
     "refused": ("reload refused: the pipelines go on as before",),
@@ -196,10 +196,9 @@ class Reloads:
         for change in self.random.sample(edits, self.random.randint(1, 2)):
             edit(self.path, change)
         result = self.ask(kind)
-        assert result != "refused", self.stack.logged(self.process, ANSWERS["refused"][0])[-1]
-        if result == "undone":
+        if result != "done":
             # A sink that something waits for can't go.
-            told = self.stack.logged(self.process, ANSWERS["undone"][0])[-1]["metadata"]["error"]
+            told = self.stack.logged(self.process, ANSWERS[result][0])[-1]["metadata"]["error"]
             assert "[state-unowned]" in told or kind == "store away" and "conversion-reports" in told, told
             pathlib.Path(self.path).write_text(right)
         return result

@@ -72,10 +72,15 @@ final class FakeOutcomeCache: OutcomeCache {
 }
 
 /// The API on a loopback port, with a client, until `body` returns.
+///
+/// - Parameters:
+///   - ending: lets it end before.
+///   - isAddressKept: whether it does so for a reload.
 func withReportServer(
     port: ScriptedPort = ScriptedPort(), cases: FakeCases = FakeCases(),
     cache: FakeOutcomeCache? = nil,
     clock: PipelineClock = .system, metrics: MetricRegistry = MetricRegistry(),
+    ending: AsyncEvent? = nil, isAddressKept: Bool = false,
     _ body: (GRPCClient) async throws -> Void
 ) async throws {
     let api = ReportAPI(
@@ -83,8 +88,18 @@ func withReportServer(
         random: RandomSource(seed: 1), logger: StageContext.testing(clock: .system).logger,
         metrics: metrics)
     try api.attach(port, reads: ReadPath(cases: cases, cache: cache))
+    api.keepAddress(drain: .seconds(60)) { isAddressKept }
     try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await api.run(grace: .zero) }
+        group.addTask {
+            try await withThrowingTaskGroup(of: Void.self) { serving in
+                serving.addTask { try await api.run(grace: ending == nil ? .zero : .seconds(60)) }
+                if let ending {
+                    try await ending.wait()
+                    serving.cancelAll()
+                }
+                try await serving.waitForAll()
+            }
+        }
         try await api.isListening.wait()
         let client = try GRPCClient(target: "127.0.0.1:\(api.port)")
         let result = await Result { try await body(client) }

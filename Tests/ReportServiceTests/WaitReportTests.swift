@@ -50,6 +50,26 @@ struct WaitReportTests {
         }
     }
 
+    @Test("answers with the status when the server stops or reloads", arguments: [false, true])
+    func ending(_ isReload: Bool) async throws {
+        cases.put(1, .running)
+        let metrics = MetricRegistry()
+        let waits = "penstock_waiting_readers{server_address=\"127.0.0.1:0\"} 1\n"
+        let ending = AsyncEvent()
+        try await withReportServer(
+            cases: cases, metrics: metrics, ending: ending, isAddressKept: isReload
+        ) { client in
+            async let answer = client.wait(id)
+            while !metrics.exposition().contains(waits) { await Task.yield() }
+            ending.set()
+            guard case .status(let status)? = try await answer.result else {
+                Issue.record("no status")
+                return
+            }
+            #expect(status.state == .running)
+        }
+    }
+
     @Test("of an unknown case does not wait: NOT_FOUND")
     func unknown() async throws {
         try await withReportServer(cases: cases) { client in

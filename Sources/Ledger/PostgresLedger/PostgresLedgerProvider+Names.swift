@@ -23,6 +23,13 @@ extension PostgresLedgerProvider: StateAdministration {
         }
     }
 
+    /// What the ledgers hold, by stage. Only reads.
+    public func stages() async throws -> [StageState] {
+        try await pool.withTransaction("BEGIN READ ONLY") { connection in
+            try PostgresStateTables(connection).states()
+        }
+    }
+
     /// Processes that still work under the old name go on under the new one: they know the stage by
     /// its number.
     public func rename(_ old: StateName, to new: StateName) async throws -> [String] {

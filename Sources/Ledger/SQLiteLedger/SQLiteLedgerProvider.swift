@@ -1,6 +1,7 @@
 public import Ledger
 public import PipelineCore
 public import SQLite
+internal import Synchronization
 
 /// Keeps ledgers in a SQLite file.
 ///
@@ -92,6 +93,20 @@ extension SQLiteLedgerProvider: StateAdministration {
                 ON CONFLICT DO NOTHING
                 """, stage.pipeline, stage.stage, stage.ruleText, stage.revision ?? 1)
         }
+    }
+
+    /// What the ledgers hold, by stage. Only reads.
+    public func stages() async throws -> [StageState] {
+        let found = Mutex<[StageState]>([])
+        _ = try await database.inspect { connection in
+            guard let connection, try connection.hasTable("ledger_stages"),
+                try connection.finding("ledger", of: LedgerSchema.migration).verdict == .ok
+            else { return [] }
+            let states = try SQLiteStateTables(connection).states()
+            found.withLock { $0 = states }
+            return []
+        }
+        return found.withLock { $0 }
     }
 
     public func rename(_ old: StateName, to new: StateName) async throws -> [String] {

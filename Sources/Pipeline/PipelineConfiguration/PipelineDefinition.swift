@@ -83,14 +83,20 @@ extension PipelineDefinition {
     public func stateOwners(
         in opened: [ResourceName: any Resource], within limit: Duration
     ) async -> [StateOwner] {
+        guard stages.contains(where: keepsState) else { return stateOwners }
         var logs: [ResourceUse: String] = [:]
-        if stages.contains(where: keepsState) {
+        await withTaskGroup(of: (ResourceUse, String?).self) { group in
             for use in stages.filter({ $0.role == .source }).flatMap(\.contract.uses) {
-                if let lines = opened[use.resource] as? any LineInput { logs[use] = lines.name }
-                guard let topic = use.topic, let bus = opened[use.resource] as? any LogInspection
-                else { continue }
-                logs[use] = try? await bus.logName(of: topic.name, timeout: limit)?.key
+                let resource = opened[use.resource]
+                if let lines = resource as? any LineInput { logs[use] = lines.name }
+                guard let topic = use.topic, let bus = resource as? any LogInspection else {
+                    continue
+                }
+                group.addTask {
+                    (use, try? await bus.logName(of: topic.name, timeout: limit)?.key)
+                }
             }
+            for await (use, log) in group { logs[use] = log ?? logs[use] }
         }
         return stateOwners(logs: logs)
     }

@@ -1,6 +1,7 @@
 internal import Concurrency
 internal import Logging
 public import PipelineCore
+internal import Synchronization
 
 /// Which parts of a pipeline a process runs.
 public enum RunRole: String, Sendable, CaseIterable {
@@ -22,6 +23,7 @@ public struct PipelineRun: Sendable {
     /// Stops this pipeline; opened by the process's stop, or when all is done.
     private let environment: RunEnvironment
     private let processStop: AsyncEvent
+    private let drain: DrainLimit
     private let barrier: RunningBarrier?
     private let gate: IntakeGate?
 
@@ -29,6 +31,7 @@ public struct PipelineRun: Sendable {
         self.graph = graph
         self.role = role
         processStop = environment.stop
+        drain = DrainLimit(environment.grace)
         var own = environment
         own.stop = AsyncEvent()
         self.environment = own
@@ -70,7 +73,7 @@ public struct PipelineRun: Sendable {
                 do {
                     try await processStop.wait()
                     environment.stop.set()
-                    try await environment.clock.sleep(for: environment.grace)
+                    try await environment.clock.sleep(for: drain.limit)
                 } catch is CancellationError {
                     return true
                 }
@@ -126,8 +129,17 @@ public struct PipelineRun: Sendable {
         return found
     }
 
+    /// Waits until its ledger has taken note of it.
+    public func prepared() async throws { try await environment.condition.hasPrepared.wait() }
+
     /// Asks the pipeline to stop.
-    public func stop() { processStop.set() }
+    ///
+    /// - Parameter limit: how long what is in flight may take to settle, if that is less than the
+    ///   grace: what has not by then is handed back.
+    public func stop(within limit: Duration? = nil) {
+        if let limit { drain.shorten(to: limit) }
+        processStop.set()
+    }
 
     private func work() async throws {
         guard let tail = graph.tail, let barrier, let gate else {
@@ -277,4 +289,12 @@ public struct PipelineRun: Sendable {
             }
         }
     }
+}
+
+/// How long draining may take, which is known when the stop comes.
+private final class DrainLimit: Sendable {
+    private let value: Mutex<Duration>
+    init(_ grace: Duration) { value = Mutex(grace) }
+    var limit: Duration { value.withLock { $0 } }
+    func shorten(to limit: Duration) { value.withLock { $0 = min($0, limit) } }
 }

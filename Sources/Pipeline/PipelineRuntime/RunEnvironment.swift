@@ -197,7 +197,6 @@ public struct RetryPolicy: Sendable {
 /// How a pipeline is, for those who ask whether its process can do its work.
 final class RunCondition: Sendable {
     private struct State {
-        var isPrepared = false
         var blockingError: PipelineError?
         /// Since when it is not tried again; `nil` while it is.
         var gaveUpAt: Instant?
@@ -209,9 +208,10 @@ final class RunCondition: Sendable {
 
     private let state = Mutex(State())
 
-    var isPrepared: Bool { state.withLock { $0.isPrepared } }
+    let hasPrepared = AsyncEvent()
+    var isPrepared: Bool { hasPrepared.isSet }
 
-    func prepared() { state.withLock { $0.isPrepared = true } }
+    func prepared() { hasPrepared.set() }
 
     /// Something fails and is tried again; `nil` when it has succeeded.
     func blocked(by error: PipelineError?) {
@@ -257,7 +257,7 @@ final class RunCondition: Sendable {
         state.withLock { state in
             let isOld = state.gaveUpAt.map { $0.duration(to: now) >= Self.memory } ?? false
             if let blockingError = state.blockingError, !isOld { return blockingError.message }
-            return state.isPrepared ? nil : "is starting"
+            return isPrepared ? nil : "is starting"
         }
     }
 }

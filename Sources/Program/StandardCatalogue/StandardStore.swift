@@ -15,6 +15,8 @@ public protocol StandardStore: LedgerProvider, RecordStore, StateAdministration 
     var reports: any ReportStore { get }
     /// Creates or updates all tables. Safe to run again, and by two processes at once.
     func migrate() async throws
+    /// What the ledgers hold, by stage. Only reads; nothing where no ledger is yet.
+    func stages() async throws -> [StageState]
     /// Whether `run` migrates by itself: where nobody else could be using the store.
     var migratesItself: Bool { get }
     /// Takes what the store tells of itself.
@@ -133,6 +135,7 @@ final class PostgresStore: StandardStore {
     }
 
     func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }
+    func stages() async throws -> [StageState] { try await ledgers.stages() }
     func migrateLedger() async throws { try await ledgers.migrateLedger() }
     func deadLetters(of pipeline: String) -> any DeadLetterStore {
         ledgers.deadLetters(of: pipeline)
@@ -237,6 +240,7 @@ final class EmbeddedStore: StandardStore, TopicBrowsing {
     }
 
     func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }
+    func stages() async throws -> [StageState] { try await ledgers.stages() }
     func migrateLedger() async throws { try await ledgers.migrateLedger() }
     func deadLetters(of pipeline: String) -> any DeadLetterStore {
         ledgers.deadLetters(of: pipeline)

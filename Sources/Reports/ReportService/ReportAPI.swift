@@ -31,7 +31,13 @@ public final class ReportAPI: RequestService {
     private let boundPort = Mutex(0)
     private let health = HealthService()
     private let server = Mutex<GRPCServer?>(nil)
-    private let isAddressKept = Mutex<@Sendable () -> Bool>({ false })
+    /// Whether its address is kept, which is asked at its end.
+    private struct Keeping {
+        /// How long calls may take then.
+        var drain = Duration.zero
+        var isWanted: @Sendable () -> Bool = { false }
+    }
+    private let keeping = Mutex(Keeping())
     /// What this service has from another one, and then what it leaves.
     private let held = Mutex<HeldServer?>(nil)
 
@@ -113,8 +119,9 @@ public final class ReportAPI: RequestService {
                 await withTaskGroup(of: Void.self) { group in
                     addHelpers(&group)
                     try? await asked.wait()
-                    if isAddressKept.withLock({ $0 })() {
-                        let left = await server.hold(grace: grace)
+                    let keeping = keeping.withLock { $0 }
+                    if keeping.isWanted() {
+                        let left = await server.hold(grace: min(keeping.drain, grace))
                         held.withLock { $0 = left }
                     } else {
                         health.setAllNotServing()
@@ -128,8 +135,8 @@ public final class ReportAPI: RequestService {
         }
     }
 
-    public func keepAddress(if isWanted: @escaping @Sendable () -> Bool) {
-        isAddressKept.withLock { $0 = isWanted }
+    public func keepAddress(drain: Duration, if isWanted: @escaping @Sendable () -> Bool) {
+        keeping.withLock { $0 = Keeping(drain: drain, isWanted: isWanted) }
     }
 
     public func takeOver(from former: any RequestService) {

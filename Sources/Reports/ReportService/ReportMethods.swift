@@ -120,10 +120,15 @@ struct ReportMethods: Sendable {
                 guard case .open = answer, clock.now < deadline else {
                     return try encoded(answer, of: id)
                 }
-                if let waiting {
-                    try await waiting.wait(for: id, until: deadline)
-                } else {
-                    try await clock.sleep(until: deadline)
+                do {
+                    if let waiting {
+                        try await waiting.wait(for: id, until: deadline)
+                    } else {
+                        try await clock.sleep(until: deadline)
+                    }
+                } catch is CancellationError {
+                    // The server stops or reloads, or the caller has gone.
+                    return try encoded(answer, of: id)
                 }
             }
         } catch {

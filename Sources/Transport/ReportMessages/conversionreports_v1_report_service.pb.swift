@@ -290,6 +290,7 @@ public enum ReportServiceMethods {
     /// again. NOT_FOUND: no such case.
     public static let getReport = MethodDescriptor<GetReportRequest, GetReportResponse>(service: serviceName, name: "GetReport")
 
-    /// As GetReport, but answers only when the case has reached a final state or `timeout` has passed.
+    /// As GetReport, but answers only when the case has reached a final state or `timeout` has passed,
+    /// or earlier when the server stops or reloads its pipelines.
     public static let waitReport = MethodDescriptor<WaitReportRequest, WaitReportResponse>(service: serviceName, name: "WaitReport")
 }

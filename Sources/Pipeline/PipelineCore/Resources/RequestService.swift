@@ -11,8 +11,10 @@ public protocol RequestService: Resource {
     /// Has the address kept when the service ends, and the connections, for one that takes over:
     /// callers wait for that one, and are not turned away.
     ///
-    /// - Parameter isWanted: asked at the end.
-    func keepAddress(if isWanted: @escaping @Sendable () -> Bool)
+    /// - Parameters:
+    ///   - drain: how long calls in flight may take then, in place of the grace.
+    ///   - isWanted: asked at the end.
+    func keepAddress(drain: Duration, if isWanted: @escaping @Sendable () -> Bool)
     /// Goes on with the address that another service has kept, if it is the same. Called before
     /// ``run(grace:)``.
     func takeOver(from former: any RequestService)
@@ -24,7 +26,7 @@ public protocol RequestService: Resource {
 
 extension RequestService {
     public func setReady(_ isReady: Bool) {}
-    public func keepAddress(if isWanted: @escaping @Sendable () -> Bool) {}
+    public func keepAddress(drain: Duration, if isWanted: @escaping @Sendable () -> Bool) {}
     public func takeOver(from former: any RequestService) {}
     public var problem: String? { nil }
 }

@@ -58,14 +58,14 @@ extension PenstockCommand {
                 itself when every input has ended and everything is delivered.
 
                 SIGHUP reloads: the files are read and checked, and what is not in order changes \
-                nothing. Then inputs end, what is in flight settles within the grace, and the \
-                pipelines go on as the files now say, with what waits in the ledger; callers who \
-                connect meanwhile wait for that. If the new files can't run here, the old ones go \
-                on. The log says which, and penstock_reloads_total counts it, 27 seconds after the \
-                grace at the latest, whatever is away: 5 for questions to stores and caches, 2 for \
-                connections to close, 20 for the new pipelines to be ready. By then they stay, \
-                ready or not, if their ledgers know them, and give way to the old ones otherwise. \
-                The next reload begins after that.
+                nothing. Then inputs end, what is in flight settles within a second or is handed \
+                back, and the pipelines go on as the files now say, with what waits in the ledger; \
+                callers wait for that. If the new files turn out not to run here, the old ones go \
+                on. The log says which, and penstock_reloads_total counts it, 31 seconds later at \
+                the latest, whatever is away: 5 for questions to what the files use, 6 for the old \
+                pipelines to end, 20 for the new ones to be ready. By then they stay, ready or \
+                not, if their ledgers know them, and give way to the old ones otherwise. The next \
+                reload begins after that.
 
                 /readyz tells whether the process can work now; /healthz whether it gets on by \
                 itself: it turns 503, says why, and systemd's watchdog hears nothing more, when a \

@@ -10,22 +10,28 @@ internal import Synchronization
 
 /// Pipelines and their request services in this process.
 struct ProcessRun: Sendable {
+    /// How long a store may take to say what it knows of the pipelines' names.
+    private static let nameTime = Duration.seconds(2)
     /// How long new files may take to be ready before it is said whether they run here.
     private static let trialTime = Duration.seconds(20)
-    /// How long a bus may take to say which log a topic is.
-    private static let questionTime = Duration.seconds(2)
+    /// How long the pipelines before a reload may take to settle what is in flight: what has not by
+    /// then is handed back, and taken up by those that follow.
+    static let drainTime = Duration.seconds(1)
+    /// How long callers wait for pipelines whose ledger has not taken note of them yet: those may
+    /// turn out not to run here.
+    private static let holdTime = Duration.seconds(2)
 
     /// Why a run came to its end.
     enum End: Sendable {
         /// By the process's stop, or since every input has ended.
         case stopped
         /// These take over.
-        case reload([PipelineDefinition])
+        case reload(OwnedPipelines)
         /// A ledger has not taken note of these new pipelines in time: the old ones shall go on.
         case gaveWay(reason: String)
     }
 
-    private let definitions: [PipelineDefinition]
+    private let pipelines: OwnedPipelines
     private let process: ProcessContext
     /// Others have run here before, and will again if these can't.
     private let isReload: Bool
@@ -37,18 +43,22 @@ struct ProcessRun: Sendable {
     private let end = AsyncEvent()
     private let ready = AsyncEvent()
     private let accepted = AsyncEvent()
+    /// Set when the last call has ended, or was ended.
+    private let served = AsyncEvent()
 
     init(
-        _ definitions: [PipelineDefinition], in process: ProcessContext, isReload: Bool,
-        beginsPaused: Bool
+        _ pipelines: OwnedPipelines, in process: ProcessContext, isReload: Bool, beginsPaused: Bool
     ) {
         self.beginsPaused = beginsPaused
-        self.definitions = definitions
+        self.pipelines = pipelines
         self.process = process
         self.isReload = isReload
         if !isReload { accepted.set() }
     }
 
+    /// Whether the process ends; otherwise others take over.
+    private var isEnding: Bool { stop.event.isSet }
+    private var definitions: [PipelineDefinition] { pipelines.definitions }
     private var options: RunOptions { process.options }
     private var stop: ProcessStop { process.stop }
     private var logger: Logger { process.logger }
@@ -63,73 +73,30 @@ struct ProcessRun: Sendable {
     ///   - tellAccepted: told once that the pipelines of a reload stay, and why they are not ready
     ///     yet.
     func run(
-        reload: @escaping @Sendable () async throws -> [PipelineDefinition],
+        reload: @escaping @Sendable () async throws -> OwnedPipelines,
         accepted tellAccepted: @escaping @Sendable (_ problem: String?) -> Void
     ) async throws -> End {
-        let clock = PipelineClock.system
-        let random = RandomSource()
         let outages = process.outages.ofNextRun()
         var resources = OpenResources(
             catalogue: process.catalogue,
             context: ResourceContext(
-                clock: clock, random: random, logger: logger, isRunning: true,
+                clock: .system, random: RandomSource(), logger: logger, isRunning: true,
                 metrics: process.registry, outages: outages))
-        var runs: [PipelineRun] = []
-        var refusals: [RefusalLog] = []
-        var observers: [(pipeline: String, metrics: PipelineMetrics)] = []
-        let opened = try definitions.map { try resources.open($0) }
-        let owners = await owners(among: opened)
-        for (definition, opened) in zip(definitions, opened) {
-            var logger = logger
-            logger[metadataKey: "pipeline"] = "\(definition.name)"
-            let refused = RefusalLog(logger: logger, clock: clock)
-            refusals.append(refused)
-            let metrics = PipelineMetrics(
-                registry: process.registry, pipeline: definition.name, stages: definition.stages,
-                log: refused, clock: clock)
-            observers.append((definition.name, metrics))
-            runs.append(
-                try pipeline(
-                    definition, opened, owners,
-                    outages.scoped(to: definition.name, logger: logger), clock: clock,
-                    random: random, logger: logger, metrics: metrics))
-        }
-        outages.use(
-            resources.backends.union(runs.flatMap(\.generators).flatMap(\.generator.backends)))
-        for store in resources.stores where store.migratesItself { try await store.migrate() }
-        do {
-            try await refuseRepeats(among: owners, in: opened)
-            for run in runs { try await run.refuseNames(within: Self.questionTime) }
-        } catch {
+        let parts: Parts
+        do { parts = try await assemble(with: &resources, outages) } catch {
             await close(resources)
             throw error
         }
-        let services =
-            options.role == .worker
-            ? [] : resources.all.compactMap { $0 as? any RequestService }
-        process.takeOver(by: services)
-        let needs = ProcessNeeds(
-            of: definitions, role: options.role, resources: resources, catalogue: process.catalogue)
-        let monitor = ReadinessMonitor(
-            resources: resources.named, runs: runs, needs: needs, services: services, stop: end,
-            clock: clock, logger: logger, outages: outages, isReady: { ready.set() })
-        monitor.expose(in: process.registry)
-        process.monitor.replace(by: monitor) { [observers] in Self.status(of: observers) }
-        logger.notice(
-            "running",
-            metadata: [
-                "pipelines": "\(definitions.map(\.name).joined(separator: ","))",
-                "role": "\(options.role.rawValue)", "version": "\(PenstockCommand.version)",
-            ])
+        let (runs, monitor) = (parts.runs, parts.monitor)
         let reason = Mutex(End.stopped)
         @Sendable func finish(_ end: End) {
             reason.withLock { $0 = end }
             self.end.set()
         }
         do {
-            try await run(runs, refusals, services, monitor, asking: resources.all) { [runs] in
+            try await run(parts, asking: resources.all) {
                 if isReload {
-                    try await ready(within: Self.trialTime)
+                    try await first(within: Self.trialTime) { try await ready.wait() }
                     var problem: String?
                     if !ready.isSet, case .notReady(let reason) = monitor.readiness {
                         problem = reason
@@ -159,11 +126,84 @@ struct ProcessRun: Sendable {
         return end
     }
 
-    /// Returns once these pipelines have been ready, or their time is over.
-    private func ready(within limit: Duration) async throws {
+    /// What runs.
+    private struct Parts: Sendable {
+        var runs: [PipelineRun]
+        var refusals: [RefusalLog]
+        var services: [any RequestService]
+        var monitor: ReadinessMonitor
+    }
+
+    /// Builds everything, and lets it be known as what this process runs.
+    private func assemble(
+        with resources: inout OpenResources, _ outages: Outages
+    ) async throws -> Parts {
+        let clock = PipelineClock.system
+        let random = RandomSource()
+        var runs: [PipelineRun] = []
+        var refusals: [RefusalLog] = []
+        var observers: [(pipeline: String, metrics: PipelineMetrics)] = []
+        let opened = try definitions.map { try resources.open($0) }
+        let owners = await pipelines.owners(in: opened)
+        for (definition, opened) in zip(definitions, opened) {
+            var logger = logger
+            logger[metadataKey: "pipeline"] = "\(definition.name)"
+            let refused = RefusalLog(logger: logger, clock: clock)
+            refusals.append(refused)
+            let metrics = PipelineMetrics(
+                registry: process.registry, pipeline: definition.name, stages: definition.stages,
+                log: refused, clock: clock)
+            observers.append((definition.name, metrics))
+            runs.append(
+                try pipeline(
+                    definition, opened, owners,
+                    outages.scoped(to: definition.name, logger: logger), clock: clock,
+                    random: random, logger: logger, metrics: metrics))
+        }
+        outages.use(
+            resources.backends.union(runs.flatMap(\.generators).flatMap(\.generator.backends)))
+        for store in resources.stores where store.migratesItself { try await store.migrate() }
+        try await pipelines.refuseRepeats(among: owners, in: opened)
+        // A reload has asked before the old pipelines gave way.
+        if !isReload { try await refuseNames(of: runs) }
+        let services =
+            options.role == .worker
+            ? [] : resources.all.compactMap { $0 as? any RequestService }
+        process.takeOver(by: services)
+        let needs = ProcessNeeds(
+            of: definitions, role: options.role, resources: resources, catalogue: process.catalogue)
+        let monitor = ReadinessMonitor(
+            resources: resources.named, runs: runs, needs: needs, services: services, stop: end,
+            clock: clock, logger: logger, outages: outages, isReady: { ready.set() })
+        monitor.expose(in: process.registry)
+        process.monitor.replace(by: monitor) { [observers] in Self.status(of: observers) }
+        logger.notice(
+            "running",
+            metadata: [
+                "pipelines": "\(definitions.map(\.name).joined(separator: ","))",
+                "role": "\(options.role.rawValue)", "version": "\(PenstockCommand.version)",
+            ])
+        return Parts(runs: runs, refusals: refusals, services: services, monitor: monitor)
+    }
+
+    /// What the stores know of other names is refused before anything is said to run.
+    private func refuseNames(of runs: [PipelineRun]) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await ready.wait() }
+            for run in runs {
+                group.addTask { try await run.refuseNames(within: Self.nameTime) }
+            }
+            try await group.waitForAllOrFirstFailure()
+        }
+    }
+
+    /// Returns once `body` has, at the end of these pipelines, or when its time is over.
+    private func first(
+        within limit: Duration, _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await body() }
             group.addTask { try await PipelineClock.system.sleep(for: limit) }
+            group.addTask { try await stop.event.wait() }
             try await group.next()
             group.cancelAll()
         }
@@ -171,7 +211,7 @@ struct ProcessRun: Sendable {
 
     /// What does not close in time closes meanwhile: a stop ends by force then, a reload goes on.
     private func close(_ resources: OpenResources) async {
-        let limit = options.service.grace + .seconds(2)
+        let limit = isEnding ? options.service.grace + .seconds(2) : Self.drainTime
         let isClosed: Bool? = await abandoned(
             after: { try await PipelineClock.system.sleep(for: limit) }
         ) {
@@ -195,29 +235,6 @@ struct ProcessRun: Sendable {
         if known.isEmpty { return nil }
         if known.count == 1 { return known[0].1 }
         return known.map { "\($0): \($1)" }.joined(separator: "; ")
-    }
-
-    /// Whose state these pipelines may have, as far as their buses tell which logs they read.
-    private func owners(among opened: [[ResourceName: any Resource]]) async -> [StateOwner] {
-        var owners: [StateOwner] = []
-        for (definition, opened) in zip(definitions, opened) {
-            owners += await definition.stateOwners(in: opened, within: Self.questionTime)
-        }
-        return owners
-    }
-
-    /// What would be stored twice is refused before the pipelines that run give way for good.
-    private func refuseRepeats(
-        among owners: [StateOwner], in opened: [[ResourceName: any Resource]]
-    ) async throws {
-        for (definition, opened) in zip(definitions, opened) {
-            let found = await definition.repeatedStoring(
-                among: owners, in: opened, within: Self.questionTime)
-            if let (_, objection) = found.first {
-                throw PipelineError.fatal(
-                    .stateUnowned, "\(objection.problem); \(objection.remedy)")
-            }
-        }
     }
 
     private func pipeline(
@@ -254,10 +271,10 @@ struct ProcessRun: Sendable {
     /// settles what it has taken from callers, and request services wait for that no longer than
     /// it has time.
     private func run(
-        _ runs: [PipelineRun], _ refusals: [RefusalLog], _ services: [any RequestService],
-        _ monitor: ReadinessMonitor, asking resources: [any Resource],
+        _ parts: Parts, asking resources: [any Resource],
         reload: @escaping @Sendable () async throws -> Void
     ) async throws {
+        let runs = parts.runs
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await unlessEnded { try await stop.event.wait() }
@@ -267,15 +284,26 @@ struct ProcessRun: Sendable {
             group.addTask {
                 try await OpenResources.refuseMistakes(in: resources, until: end)
             }
-            group.addTask { await stop.openWork.during("probes") { await monitor.run() } }
-            group.addTask { try await serve(services) }
+            group.addTask { await stop.openWork.during("probes") { await parts.monitor.run() } }
+            group.addTask {
+                defer { served.set() }
+                if isReload {
+                    try await first(within: Self.holdTime) {
+                        for run in runs { try await run.prepared() }
+                    }
+                }
+                try await serve(parts.services)
+            }
             group.addTask {
                 try await end.wait()
-                for run in runs { run.stop() }
+                if isEnding { return runs.forEach { $0.stop() } }
+                // Whoever has called is answered by those whom he called.
+                try await first(within: Self.drainTime) { try await served.wait() }
+                for run in runs { run.stop(within: Self.drainTime) }
             }
             group.addTask {
                 try await withThrowingTaskGroup(of: Void.self) { telling in
-                    for log in refusals { telling.addTask { await log.run() } }
+                    for log in parts.refusals { telling.addTask { await log.run() } }
                     try await withThrowingTaskGroup(of: Void.self) { pipelines in
                         for run in runs { pipelines.addTask { try await run.run() } }
                         try await pipelines.waitForAllOrFirstFailure()

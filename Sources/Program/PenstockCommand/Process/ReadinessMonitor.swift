@@ -149,6 +149,9 @@ final class ReadinessMonitor: Sendable {
             if let backend = asked.backend {
                 for run in runs { run.answered(backend, askedAt: begin) }
             }
+        } catch is CancellationError {
+            // The run ends: what was known of it stays so.
+            return
         } catch {
             let known = error as? PipelineError
             problem = known?.message ?? "\(error)"

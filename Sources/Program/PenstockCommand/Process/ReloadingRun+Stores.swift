@@ -5,6 +5,82 @@ internal import PipelineCore
 internal import StandardCatalogue
 
 extension ReloadingRun {
+    /// What is open may be on its way just now.
+    private static let secondLook = Duration.milliseconds(100)
+
+    /// Asks what the new files use whether they can run here, before those that run give way.
+    ///
+    /// - Returns: whose state they have; `nil` if not everything has answered in time.
+    /// - Throws: ``PipelineError``, fatal: for a mistake in an address or a login, an address to
+    ///   listen on that is taken, and `state-unowned` for what would be stranded or stored twice.
+    func look(at definitions: [PipelineDefinition]) async throws -> [StateOwner]? {
+        var resources = OpenResources(
+            catalogue: process.catalogue,
+            context: ResourceContext(
+                clock: .system, random: RandomSource(), logger: process.logger, isRunning: false))
+        var named: [[ResourceName: any Resource]] = []
+        for definition in definitions { named.append(try resources.open(definition)) }
+        let (all, opened) = (resources, named)
+        let found: Result<[StateOwner], any Error>? = await abandoned(
+            after: { try await PipelineClock.system.sleep(for: Self.questionTime) }
+        ) {
+            let result: Result<[StateOwner], any Error>
+            do {
+                try await OpenResources.refuseMistakes(in: all.all, until: process.stop.event)
+                try await refuseTakenAddresses(among: definitions, in: opened)
+                let pipelines = OwnedPipelines(definitions)
+                let owners = await pipelines.owners(in: opened)
+                try await refuseStranding(by: definitions, owners, in: opened)
+                try await pipelines.refuseRepeats(among: owners, in: opened)
+                result = .success(owners)
+            } catch { result = .failure(error) }
+            await all.close()
+            return result
+        }
+        return try found?.get()
+    }
+
+    /// Looks at the addresses that this process does not listen on yet.
+    private func refuseTakenAddresses(
+        among definitions: [PipelineDefinition], in opened: [[ResourceName: any Resource]]
+    ) async throws {
+        if process.options.role == .worker { return }
+        let ports = Set(running.all.flatMap(\.listeningPorts).map(\.port))
+        for (definition, opened) in zip(definitions, opened) {
+            for (name, port) in definition.listeningPorts where !ports.contains(port) {
+                _ = try await opened[name]?.inspect(for: [], timeout: Self.questionTime)
+            }
+        }
+    }
+
+    /// Looks whether the stores hold open work that would have no owner. What is on its way to a
+    /// sink that is going to be gone may be there a moment later.
+    private func refuseStranding(
+        by definitions: [PipelineDefinition], _ owners: [StateOwner],
+        in opened: [[ResourceName: any Resource]]
+    ) async throws {
+        let clock = PipelineClock.system
+        let end = clock.now.advanced(by: Self.questionTime / 2)
+        for (definition, opened) in zip(definitions, opened) {
+            for (resource, ledger) in definition.ledgerUses {
+                guard let store = opened[resource] as? any StandardStore, store.isThere else {
+                    continue
+                }
+                while true {
+                    let ownership = StateOwnership(
+                        owners: owners, stored: (try? await store.stages()) ?? [],
+                        isExclusive: store.migratesItself)
+                    do {
+                        try ownership.check(pipeline: ledger.pipeline, stage: ledger.part ?? "")
+                        break
+                    } catch  where clock.now < end {
+                        try await clock.sleep(for: Self.secondLook)
+                    }
+                }
+            }
+        }
+    }
+
     /// Refuses files that name another store for a stage, or for none, while its present one has
     /// open work: nobody would work on it any more, and whoever asks for a case would be told that
     /// it is not known.
@@ -68,14 +144,26 @@ private struct KeptLedger {
 
 extension PipelineDefinition {
     fileprivate var ledgers: [KeptLedger] {
+        ledgerUses.compactMap { use, name in
+            resource(use).map { KeptLedger(name: name, address: $0.address) }
+        }
+    }
+
+    /// The stages that keep a ledger, each with the resource where it does.
+    fileprivate var ledgerUses: [(resource: ResourceName, stage: StateName)] {
         stages.flatMap { stage in
             stage.contract.uses.compactMap { use in
-                guard case .keepsLedger = use.purpose, let resource = resource(use.resource) else {
-                    return nil
-                }
-                return KeptLedger(
-                    name: StateName(pipeline: name, part: stage.id), address: resource.address)
+                guard case .keepsLedger = use.purpose else { return nil }
+                return (use.resource, StateName(pipeline: name, part: stage.id))
             }
+        }
+    }
+
+    /// Where callers are listened to; a port is the same one on whatever interface.
+    fileprivate var listeningPorts: [(resource: ResourceName, port: Substring)] {
+        resources.filter { $0.kinds.contains(.api) }.map { resource in
+            let rest = resource.address.rest
+            return (resource.name, rest[(rest.lastIndex(of: ":") ?? rest.startIndex)...])
         }
     }
 }

@@ -34,7 +34,8 @@ struct ProcessContext: Sendable {
     func takeOver(by services: [any RequestService]) {
         let former = self.services.replace(by: services)
         for service in services {
-            service.keepAddress(if: { [stop] in !stop.event.isSet })
+            service.keepAddress(
+                drain: ProcessRun.drainTime, if: { [stop] in !stop.event.isSet })
             for other in former { service.takeOver(from: other) }
         }
     }
@@ -53,21 +54,22 @@ struct ProcessContext: Sendable {
 
 /// Runs pipelines until the process's stop, and anew from their files at each reload.
 ///
-/// A reload reads and checks the files and asks their stores and caches first; what is not in order
-/// changes nothing. Then sources end, what is in flight settles within the grace, everything is
-/// built anew and goes on from the ledger: what waits there keeps its place and its deadline. If
+/// A reload reads and checks the files and asks what they use first; what is not in order changes
+/// nothing. Then sources end, what is in flight settles within a second or is handed back, and
+/// everything is built anew and goes on from the ledger: what waits there keeps its place and its
+/// deadline. If
 /// the new files turn out not to run here before they have become ready once, the old ones go on.
 /// Each reload has one answer, in the log and in `penstock_reloads_total`; the next one begins
 /// after it.
 struct ReloadingRun: Sendable {
-    /// How long stores and caches are asked for mistakes; what does not answer is none.
+    /// How long what new files use is asked for mistakes; what does not answer is none.
     static let questionTime = Duration.seconds(5)
 
     let files: [String]
     let process: ProcessContext
 
     /// What the admin service works on, and whom a reload answers.
-    private let running = RunningDefinitions()
+    let running = RunningDefinitions()
     private let requests = ReloadRequests()
     private let watched: WatchedFiles
 
@@ -117,28 +119,28 @@ struct ReloadingRun: Sendable {
         async let _ = manager?.tell(
             { readiness }, { process.monitor.liveness }, stop: stop.event, clock: .system,
             status: { process.monitor.status })
-        var definitions = first
-        var former: [PipelineDefinition]?
+        var pipelines = OwnedPipelines(first)
+        var former: OwnedPipelines?
         var isFirst = true
         while true {
-            running.replace(by: definitions)
+            running.replace(by: pipelines.definitions)
             let run = ProcessRun(
-                definitions, in: process, isReload: former != nil,
+                pipelines, in: process, isReload: former != nil,
                 beginsPaused: process.options.paused && isFirst)
             isFirst = false
             do {
                 let end = try await run.run(reload: { try await reread() }) { accepted(unless: $0) }
                 switch end {
                 case .stopped: return
-                case .reload(let next): (former, definitions) = (definitions, next)
+                case .reload(let next): (former, pipelines) = (pipelines, next)
                 case .gaveWay(let reason):
                     undone(because: reason)
-                    (former, definitions) = (nil, former ?? definitions)
+                    (former, pipelines) = (nil, former ?? pipelines)
                 }
             } catch let error as PipelineError {
                 guard let old = former, !run.isAccepted, !stop.event.isSet else { throw error }
                 undone(because: "\(error)")
-                (former, definitions) = (nil, old)
+                (former, pipelines) = (nil, old)
             }
         }
     }
@@ -172,7 +174,7 @@ struct ReloadingRun: Sendable {
     }
 
     /// Waits for a reload whose files are in order. Those that are not are told of.
-    private func reread() async throws -> [PipelineDefinition] {
+    private func reread() async throws -> OwnedPipelines {
         while true {
             try await asked()
             requests.begin()
@@ -184,9 +186,9 @@ struct ReloadingRun: Sendable {
                 }
                 let next = try PipelineFiles.reread(files, catalogue: process.catalogue)
                 async let isLeaving: Void = refuseLeaving(running.all, for: next)
-                try await look(at: next)
+                let owners = try await look(at: next)
                 try await isLeaving
-                return next
+                return OwnedPipelines(next, owners: owners)
             } catch let error as CancellationError {
                 throw error
             } catch {
@@ -210,32 +212,10 @@ struct ReloadingRun: Sendable {
             group.cancelAll()
         }
     }
-
-    /// - Throws: ``PipelineError``, fatal, for an address or a login that will not do.
-    private func look(at definitions: [PipelineDefinition]) async throws {
-        var resources = OpenResources(
-            catalogue: process.catalogue,
-            context: ResourceContext(
-                clock: .system, random: RandomSource(), logger: process.logger, isRunning: false))
-        for definition in definitions { _ = try resources.open(definition) }
-        let opened = resources
-        let found: Result<Void, any Error>? = await abandoned(
-            after: { try await PipelineClock.system.sleep(for: Self.questionTime) }
-        ) {
-            let result: Result<Void, any Error>
-            do {
-                result = .success(
-                    try await OpenResources.refuseMistakes(in: opened.all, until: stop.event))
-            } catch { result = .failure(error) }
-            await opened.close()
-            return result
-        }
-        try found?.get()
-    }
 }
 
 /// The pipelines that run now.
-private final class RunningDefinitions: Sendable {
+final class RunningDefinitions: Sendable {
     private let definitions = Mutex<[PipelineDefinition]>([])
     var all: [PipelineDefinition] { definitions.withLock { $0 } }
     func replace(by new: [PipelineDefinition]) { definitions.withLock { $0 = new } }
