@@ -289,7 +289,7 @@ let package = Package(
                 "PenstockCommand", "StandardCatalogue", "PipelineTesting", "PipelineCore",
                 "PipelineConfiguration", "DryRunReport", "CommandLineInterface",
                 "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON", "AdminHTTP",
-                "Concurrency", "Logging", "Metrics", "PipelineRuntime",
+                "Concurrency", "Logging", "Metrics", "PipelineRuntime", "GRPCTransport",
             ], exclude: ["Golden"]),
     ]
 )

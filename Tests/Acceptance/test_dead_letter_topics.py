@@ -156,11 +156,22 @@ def test_both_ways_do_the_same(stack):
 
     letters = eventually(lambda: [x for x in [listed(service)] if len(x) == 3], "the letters")[0]
     assert letters == listed(files) and {one["payload"] for one in letters} == {"{", "[]", "["}, letters
-    assert listed(service, "--limit", "2") == letters[:2] and listed(service, "--newer-than", "1h", "--code", "malformed") == letters
+    assert listed(service, "--newer-than", "1h", "--code", "malformed") == letters
     assert listed(service, "--older-than", "1h") == [] and listed(service, "--stage", "batch") == []
     ids = [one["id"] for one in letters]
     assert json.loads(service("dead-letters show", ids[0]).stdout) == letters[0]
     assert service("dead-letters list").stdout == files("dead-letters list").stdout
+    assert [one["kept_at_microseconds"] for one in letters] == sorted(one["kept_at_microseconds"] for one in letters), letters
+    for operator in (files, service):
+        two = [letters[0], {**letters[1], "truncated": {"shown": 2, "total": 3}}]
+        assert listed(operator, "--limit", "2") == two and listed(operator, "--after", ids[1]) == letters[2:]
+        assert listed(operator, "--limit", "1", "--code", "malformed") == [{**letters[0], "truncated": {"shown": 1, "total": None}}]
+        told = operator("dead-letters list", "--limit", "1", "--after", ids[0])
+        assert len(told.stdout.splitlines()) == 1 and told.stdout.startswith(ids[1]), told
+        assert told.stderr == f"1 of 3, oldest first; --limit N or --after {ids[1]} for more\n", told
+        assert operator("dead-letters list").stderr == ""
+        unknown = operator("dead-letters list", "--after", "4711", check=False)
+        assert unknown.returncode == 1 and "the list has no letter 4711" in unknown.stderr, unknown
     for operator in (files, service):
         missing = operator("dead-letters show", ids[0].rsplit("/", 1)[0] + "/4711", check=False)
         assert missing.returncode == 1 and "there is no letter" in missing.stderr, missing

@@ -89,6 +89,7 @@ def test_announcements_too_large_for_their_topic_are_parked_and_replayed_once_it
     assert real.sql("select state, count(*) from penstock.outcomes group by 1") == [["s", "1000"]]
     eventually(lambda: metric(port, "penstock_parked_outcomes", stage="ready") == 100, "the gauge")
     assert metric(port, "penstock_parked_outcomes_total", stage="ready", code="record-too-large") == 100
+    assert metric(port, "penstock_waiting_dead_letters", place="sink", stage="ready") == 100
     told = real.logged(process, "the sink refuses outcomes for good: they are parked (penstock dead-letters)")
     assert len(told) == 1 and told[0]["metadata"]["refused"] == "100", told
 
@@ -124,6 +125,8 @@ def test_a_record_of_a_million_bytes_that_is_no_json_is_a_dead_letter_and_nobody
     real.call("migrate", path)
     process, port = start(real, path)
     assert metric(port, "penstock_rejected_records_total", stage="requests", code="too-large") == 0
+    waiting = {"place": "topic", "topic": real.topic("report-requests.dead-letters")}
+    assert metric(port, "penstock_waiting_dead_letters", **waiting) == 0
     before, after = request("p-1"), request("p-2")
     real.produce("report-requests", sent([before]) + [(b"k", b"x" * 1_000_000, [("trace", b"1")])],
                  **{"message.max.bytes": 2_000_000})
@@ -135,6 +138,7 @@ def test_a_record_of_a_million_bytes_that_is_no_json_is_a_dead_letter_and_nobody
     assert len(real.logged(process, "record refused")) == 1
     [letter] = dead_letters(real, path)
     assert letter["payload"] == "x" * 1_000_000 and letter["code"] == "too-large" and "refusal" not in letter, letter.keys()
+    eventually(lambda: metric(port, "penstock_waiting_dead_letters", **waiting) == 1, "the gauge")
     real.stop(process)
 
 
@@ -169,6 +173,7 @@ def test_what_its_topic_does_not_take_is_kept_in_the_store_and_replayed(real, tr
         {"name": "trace", "value_base64": "AP8="}, {"name": "null", "value": None}, {"name": "empty", "value": ""}]
     eventually(lambda: metric(port, "penstock_stored_dead_letters", stage="requests") == 1, "the gauge")
     assert metric(port, "penstock_dead_letters_kept_elsewhere_total", place="store") == 2
+    assert metric(port, "penstock_waiting_dead_letters", place="store", stage="requests") == 1
     assert process.poll() is None
 
     # The topic is mended; a replay hands the records to where they came from, and they are refused again.

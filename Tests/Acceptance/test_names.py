@@ -44,8 +44,10 @@ def report(stack, request):
 
 def refused(stack, path, *wanted):
     """`run` and `dry-run` refuse the file for the same reason, and `migrate` does, too."""
-    for command in (["run", path], ["migrate", path]):
+    for command in (["run", "--log-format", "json", path], ["migrate", path]):
         result = stack.call(*command, check=False)
+        # Nothing was served before.
+        assert '"running"' not in result.stderr and '"serving"' not in result.stderr, result.stderr
         assert result.returncode == 69, result.stderr
         assert "[state-unowned]" in result.stderr, result.stderr
         for text in wanted:

@@ -28,13 +28,14 @@ struct DeadLetterTests {
     private func listed(
         _ filter: DeadLetterFilter = DeadLetterFilter(), by limit: Int = 100
     ) async throws -> [TopicLetter] {
-        var (found, cursor): ([TopicLetter], TopicLetters.Cursor?) = ([], .init())
-        while let next = cursor {
-            let page = try await letters.page(filter, from: next, limit: limit)
-            #expect(page.letters.count <= limit)
-            found += page.letters
-            cursor = page.next
-        }
+        var (found, token): ([TopicLetter], String?) = ([], nil)
+        repeat {
+            let sources = letters.sources(try await letters.opened(), filter)
+            var merge =
+                try token.map { try LetterMerge(sources, from: $0) } ?? LetterMerge(sources)
+            found += try await merge.next(limit: limit).map(\.letter).inTopics
+            token = try await merge.hasMore() ? merge.token : nil
+        } while token != nil
         return found
     }
 
@@ -43,18 +44,20 @@ struct DeadLetterTests {
         var settled: [Int64] = []
         try await letters.forEach(chosen) { opened, some in
             try letters.checkRoom(for: some, in: opened)
-            try await letters.settle(some, in: &opened)
+            let count = try await letters.settle(some, in: &opened)
+            #expect(count == some.count)
             settled += some.map(\.place.offset)
         }
         return settled
     }
 
     @Test(
-        "are listed once each, in the order of their partitions, in pages of any size",
-        arguments: [1, 7, 64, 1000])
-    func pages(_ limit: Int) async throws {
-        for partition in 0..<3 as Range<Int32> {
-            for number in 0..<70 { bus.add(refused(number), to: partition) }
+        "are listed once each, the oldest first over all partitions, in pages of any size",
+        arguments: [(1, 3), (7, 3), (64, 3), (1000, 3), (50, 40)])
+    func pages(_ limit: Int, _ partitions: Int32) async throws {
+        let count = Int64(210 / partitions)
+        for number in 0..<count {
+            for partition in 0..<partitions { bus.add(refused(Int(number)), to: partition) }
         }
         try await settle(
             .ids([.topic(.init(resource: "bus", topic: "in.dead-letters", partition: 1, offset: 4))]
@@ -62,11 +65,92 @@ struct DeadLetterTests {
         let found = try await listed(by: limit).map {
             [Int64($0.place.partition), $0.place.offset]
         }
-        let all = (0..<3).flatMap { partition in (0..<70).map { [Int64(partition), Int64($0)] } }
+        let all = (0..<count).flatMap { number in (0..<partitions).map { [Int64($0), number] } }
         #expect(found == all.filter { $0 != [1, 4] })
         let withSettled = try await listed(DeadLetterFilter(includesSettled: true), by: limit)
-        #expect(withSettled.count == 210)
+        #expect(withSettled.count == all.count)
         #expect(withSettled.filter(\.isSettled).map(\.place.offset) == [4])
+        let opened = try await letters.opened()
+        #expect(TopicLetters.count(opened, withSettled: false) == all.count - 1)
+        #expect(TopicLetters.count(opened, withSettled: true) == all.count)
+    }
+
+    @Test("are moved in that order, and those of one time in the order of their ids")
+    func order() async throws {
+        for number in 0..<200 { bus.add(refused(number), to: Int32(2 - number % 3)) }
+        var moved: [Timestamp] = []
+        try await letters.forEach(.all(.init())) { _, some in moved += some.map(\.record.timestamp)
+        }
+        #expect(moved.count == 200 && moved == moved.sorted())
+        bus.clear()
+        for partition in [2, 0, 1] as [Int32] {
+            for number in 0..<3 { bus.add(refused(number), to: partition, at: 0) }
+        }
+        #expect(
+            try await listed(by: 2).map { "\($0.place.partition)/\($0.place.offset)" } == [
+                "0/0", "0/1", "0/2", "1/0", "1/1", "1/2", "2/0", "2/1", "2/2",
+            ])
+    }
+
+    @Test("are merged with what stores and ledgers keep, and no more than a part of each is read")
+    func merged() async throws {
+        for number in 0..<200 { bus.add(refused(number), to: 0) }
+        let stored = NumberedLetters((0..<200).map { 1 + 2 * $0 })
+        let opened = try await letters.opened()
+        let sources = letters.sources(opened, .init())
+        var merge = LetterMerge([stored] + sources)
+        let first = try await merge.next(limit: 5).map { "\($0.letter.id)" }
+        #expect(
+            first == [
+                "bus:in.dead-letters/0/0", "1", "bus:in.dead-letters/0/1", "3",
+                "bus:in.dead-letters/0/2",
+            ])
+        #expect(stored.handedOut.value <= 64)
+        var again = try LetterMerge([stored] + sources, from: merge.token)
+        var left = 0
+        while case .letter(let letter, _) = try await again.next() {
+            if left == 0 { #expect("\(letter.id)" == "bus:in.dead-letters/0/3") }
+            left += 1
+        }
+        #expect(left == 395)
+        for token in ["", "topic/0/0", "topic/0/0=x", "store/0=1/2", "a=1||"] {
+            #expect(throws: CommandFailure.self, "\(token)") {
+                try LetterMerge(sources, from: token)
+            }
+        }
+        // Who has no time left says that there may be more.
+        var late = LetterMerge(sources.map { EmptyHanded($0) })
+        guard case .later = try await late.next(before: PipelineClock.system.now) else {
+            Issue.record("it knows what it can't")
+            return
+        }
+        #expect(try await late.hasMore(before: PipelineClock.system.now))
+    }
+
+    @Test("that two drop at once are dropped by one of them")
+    func race() async throws {
+        for number in 0..<70 { bus.add(refused(number), to: Int32(number % 2)) }
+        // Both have looked before either has settled anything.
+        var both = [try await letters.opened()[0], try await letters.opened()[0]]
+        let some = try await listed()
+        #expect(try await letters.settle(some, in: &both[0]) == 70)
+        #expect(try await letters.settle(some, in: &both[1]) == 0)
+    }
+
+    @Test("are counted without being read, less what is settled")
+    func counted() async throws {
+        for number in 0..<90 { bus.add(refused(number), to: Int32(number % 3)) }
+        let count = try #require(letters.counting)
+        #expect(try await count() == ["in.dead-letters": 90])
+        try await settle(.all(.init(keptBefore: Timestamp(microseconds: 30_000_000))))
+        let reads = bus.reads
+        #expect(try await count() == ["in.dead-letters": 60])
+        // A topic made anew has its own.
+        bus.clear()
+        for number in 0..<3 { bus.add(refused(number), to: Int32(number)) }
+        #expect(try await count() == ["in.dead-letters": 3])
+        #expect(bus.reads == reads)
+        #expect(TopicLetters([], marks: marks).counting == nil)
     }
 
     @Test("that come while others are replayed are not among them")
@@ -152,18 +236,62 @@ struct DeadLetterTests {
     }
 }
 
+/// Letters of a store, kept a second after the one before; a part has 10.
+private final class NumberedLetters: LetterSource {
+    let name = "store/0"
+    let handedOut = Counter()
+    private let numbers: [Int64]
+    init(_ numbers: [Int64]) { self.numbers = numbers }
+
+    func part(
+        after position: LetterPosition?, limit: Int, before deadline: Instant?
+    ) async throws -> LetterPart {
+        let part = numbers.filter { $0 > position?.number ?? 0 }.prefix(min(limit, 10))
+        handedOut.add(part.count)
+        let letters = part.map { number in
+            let rejection = Rejection(
+                Record(payload: [], timestamp: .epoch, origin: Origin(source: "in", offset: 0)),
+                stage: "s", code: "malformed", reason: "why")
+            return DeadLetterEntry.stored(
+                StoredDeadLetter(
+                    rejection, resource: "bus", refusal: .permanent("topic-denied", "no"),
+                    number: number,
+                    keptAt: Timestamp(microseconds: (number - 1) / 2 * 1_500_000 + 1)))
+        }
+        return LetterPart(
+            letters: letters, end: part.last.map { .number($0) }, isLast: part.isEmpty)
+    }
+
+    final class Counter: Sendable {
+        private let count = Mutex(0)
+        var value: Int { count.withLock { $0 } }
+        func add(_ number: Int) { count.withLock { $0 += number } }
+    }
+}
+
+/// Finds nothing in time.
+private struct EmptyHanded: LetterSource {
+    let name: String
+    init(_ source: any LetterSource) { name = source.name }
+    func part(
+        after position: LetterPosition?, limit: Int, before deadline: Instant?
+    ) async throws -> LetterPart { LetterPart(end: .number(1)) }
+}
+
 /// A topic in memory, which can be made anew under its name.
 private final class BrowsedBus: TopicBrowsing {
     let log = LogName("fake:one/in.dead-letters")
     private let records = Mutex<[Int32: [Record]]>([:])
     private let time = Mutex<Int64>(0)
 
-    /// Each a second after the one before.
-    func add(_ record: OutgoingRecord, to partition: Int32) {
-        let now = time.withLock { time in
-            defer { time += 1 }
-            return time
-        }
+    /// Each a second after the one before, unless its time is said.
+    func add(_ record: OutgoingRecord, to partition: Int32, at second: Int64? = nil) {
+        let now =
+            second
+            ?? time.withLock { time in
+                defer { time += 1 }
+                return time
+            }
         records.withLock { records in
             records[partition, default: []].append(
                 Record(
@@ -182,10 +310,15 @@ private final class BrowsedBus: TopicBrowsing {
             log: log, ranges: records.withLock { $0.mapValues { 0..<Int64($0.count) } })
     }
 
+    private let begun = Mutex(0)
+    /// How many readers there were.
+    var reads: Int { begun.withLock { $0 } }
+
     func reader(
         of topic: String, partition: Int32, offsets: Range<Int64>, timeout: Duration
     ) async throws -> any TopicReader {
-        Reader(
+        begun.withLock { $0 += 1 }
+        return Reader(
             records.withLock { records in
                 (records[partition] ?? []).filter { offsets.contains($0.origin.offset) }
             })

@@ -145,6 +145,51 @@ struct LivenessTests {
         }
     }
 
+    @Test("is ready again once the store answers that a caller, who has gone, was refused for")
+    func recollection() async throws {
+        let (store, ledger, stop) = (SwitchedResource(), FakeLedger(), AsyncEvent())
+        let away = PipelineError.retryable("store-unavailable", "no server")
+        ledger.fail(.accept, away.of(SwitchedResource.server))
+        let source = ScriptedSource { outlet in
+            try await outlet.send(Chunk.forsaken([1]))
+            do { try await AsyncEvent().wait() } catch is CancellationError {}
+        }
+        let barrier = Barrier(
+            ledger: ledger, sla: .hours(24), lease: .minutes(1), poll: .hours(10_000)
+        ) { _, _ in .wait(until: nil) }
+        let graph = PipelineGraph(
+            name: "reports", sources: [.init(id: "in", role: [source])], head: [],
+            tail: .init(barrier: .init(id: "batch", role: barrier), generator: nil, sinks: []))
+        let run = PipelineRun(
+            graph, role: .api,
+            environment: RunEnvironment(
+                clock: time.clock, random: RandomSource(seed: 1), logger: log.logger(),
+                worker: "host:1", grace: .zero))
+        let monitor = ReadinessMonitor(
+            resources: [("store", store)], runs: [run], stop: stop, clock: time.clock,
+            outages: outages)
+        store.isThere.withLock { $0 = false }
+        await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await run.run() }
+            await until { run.problem == "no server" }
+            group.addTask { await monitor.run() }
+            await pass(3, sleepers: 2)
+            #expect(
+                monitor.readiness == .notReady(reason: "store: is away; reports: no server"))
+            #expect(source.obstacles.entries.map { $0?.message } == ["no server"])
+            store.isThere.withLock { $0 = true }
+            var seconds = 0
+            while monitor.readiness != .ready {
+                await pass(1, sleepers: 2)
+                seconds += 1
+            }
+            #expect(seconds < 6)
+            #expect(source.obstacles.entries.map { $0?.message } == ["no server", nil])
+            stop.set()
+            group.cancelAll()
+        }
+    }
+
     @Test("is not one that was suspended; one whose threads are all blocked is")
     func suspension() async throws {
         let sink = RecordingSink(isOpen: false)

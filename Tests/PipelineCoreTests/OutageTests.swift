@@ -166,26 +166,112 @@ struct OutageTests {
         #expect(told(registry) == ["0", "0"])
     }
 
-    @Test("of five seconds has a line when it ends, and is counted, however much has been said")
+    @Test("of a second has a line when it ends, and is counted, soon after another one, too")
     func short() {
         let registry = MetricRegistry()
         let outages = Outages(clock: time.clock, logger: log.logger(), metrics: registry)
         outages.use([Self.store])
-        for seconds in [5, 4, 5] {
+        for seconds in [5, 1, 5] {
             outages.failed("accept", away)
             time.advance(by: .seconds(seconds))
             #expect(told(registry).first == "\(seconds)")
             outages.succeeded("accept")
             time.advance(by: .seconds(10))
         }
-        let line =
+        func line(_ seconds: Int) -> String {
             "notice works again backend=PostgreSQL at db:5432 error=refused [store-unavailable] "
-            + "failures=1 outage_seconds=5.0 what=accept"
-        #expect(lines == [line, line])
+                + "failures=1 outage_seconds=\(seconds).0 what=accept"
+        }
+        #expect(lines == [line(5), line(1), line(5)])
         #expect(told(registry) == ["0", "3"])
         #expect(
             registry.exposition().contains(
-                "penstock_outage_seconds_sum{backend=\"PostgreSQL at db:5432\"} 14\n"))
+                "penstock_outage_seconds_sum{backend=\"PostgreSQL at db:5432\"} 11\n"))
+    }
+
+    @Test("that begins soon after another one has a line when it begins, and one when it ends")
+    func again() {
+        let outages = outages
+        for _ in 0..<2 {
+            for _ in 0..<6 {
+                outages.failed("accept", away)
+                time.advance(by: .milliseconds(500))
+            }
+            outages.succeeded("accept")
+            time.advance(by: .seconds(7))
+        }
+        #expect(
+            log.events.map { "\($0.message)".prefix(11) } == [
+                "a store can", "works again", "a store can", "works again",
+            ])
+        // What comes and goes sooner than that is passed over, whatever was said before.
+        outages.failed("send", error)
+        outages.succeeded("send")
+        outages.failed("send", error)
+        outages.succeeded("send")
+        #expect(log.events.count == 6)
+        outages.failed("send", error)
+        time.advance(by: .seconds(2))
+        outages.failed("send", error)
+        outages.succeeded("send")
+        #expect(
+            lines[6].hasSuffix(
+                "failures=2 more_outage_seconds=0.0 more_outages=1 outage_seconds=2.0 what=send"))
+        #expect(lines[7].hasPrefix("notice works again") && lines.count == 8)
+    }
+
+    @Test(
+        "that comes and goes all the time is told of three times, then counted, never passed over")
+    func unsteady() {
+        let registry = MetricRegistry()
+        let outages = Outages(clock: time.clock, logger: log.logger(), metrics: registry)
+        outages.use([Self.store])
+        for _ in 0..<1_800 {
+            outages.failed("accept", away)
+            time.advance(by: .seconds(1))
+            outages.failed("accept", away)
+            outages.succeeded("accept")
+            time.advance(by: .seconds(1))
+        }
+        // 3 and their ends, then a line of what came within a minute, and so on.
+        #expect(lines.count < 8 * 60)
+        #expect(
+            lines[6]
+                == "warning comes and goes: 30 more outages in the last 60 s, 30 s in all "
+                + "backend=PostgreSQL at db:5432 error=refused [store-unavailable] what=accept")
+        func told() -> Int {
+            log.events.count { "\($0.message)".hasPrefix("works again") }
+                + log.events.compactMap { event in
+                    "\(event.message)".split(separator: " more outages").first
+                        .flatMap { $0.split(separator: " ").last }.flatMap { Int($0) }
+                }.reduce(0, +)
+        }
+        // What was last is told of, too, by whoever says that it works: it is not forgotten.
+        #expect(told() < 1_800)
+        for _ in 0..<60 {
+            time.advance(by: .seconds(1))
+            outages.answered(Self.store, at: "probe")
+        }
+        #expect(told() == 1_800)
+        #expect(self.told(registry) == ["0", "1800"])
+        let count = log.events.count
+        time.advance(by: .minutes(5))
+        outages.answered(Self.store, at: "probe")
+        #expect(log.events.count == count)
+        // One that lasts is told of, however much has been said.
+        for _ in 0..<10 {
+            outages.failed("accept", away)
+            time.advance(by: .seconds(1))
+            outages.succeeded("accept")
+            time.advance(by: .seconds(1))
+        }
+        let before = log.events.count
+        for _ in 0..<7 {
+            outages.failed("accept", away)
+            time.advance(by: .seconds(1))
+        }
+        #expect(lines.count == before + 1)
+        #expect(lines.last?.contains("more_outage_seconds=7.0 more_outages=7 ") == true)
     }
 
     @Test("of a backend that stands still is not over for who only waits for it")

@@ -64,6 +64,29 @@ struct AcceptLoopTests {
         #expect(try await settlement.outcome() == nil)
     }
 
+    @Test(
+        "ends what is told of a failure that was given up, by whichever way it accepts again",
+        arguments: [0, 1])
+    func heals(_ ahead: Int) async throws {
+        let ledger = ledger(ahead: ahead)
+        let environment = world.environment()
+        let condition = environment.condition
+        condition.prepared()
+        let loop = AcceptLoop(
+            barrier: world.barrier(ledger, environment), environment: environment,
+            blocked: { condition.blocked(by: $0) })
+        for _ in 0...ahead { ledger.fail(.accept, .retryable("store-unavailable", "away")) }
+        let forsaken = Chunk.forsaken([1])
+        var calls = 0
+        try await loop.run {
+            calls += 1
+            if calls == 1 { return forsaken }
+            #expect(condition.problem(at: world.time.now) == (calls == 2 ? "away" : nil))
+            return calls == 2 ? Chunk.testing([2]).chunk : nil
+        }
+        #expect(calls == 3 && ledger.accepted.count == 1)
+    }
+
     @Test("keeps conflicts in the dead letters before anything is committed")
     func conflicts() async throws {
         let ledger = FakeLedger(conflicts: [.testing(2)])

@@ -244,5 +244,15 @@ struct PipelineRunTests {
         condition.blocked(by: .retryable("store-full", "no space"))
         condition.blocked(by: nil)
         #expect(condition.problem(at: time.now) == nil)
+        // What is tried again finds out by itself, and so does what a probe does not ask for.
+        let (store, other) = (Backend(.store, "PostgreSQL at a"), Backend(.store, "SQLite at b"))
+        condition.blocked(by: .retryable("store-unavailable", "away").of(store))
+        #expect(!condition.hasHealed(store, askedAt: time.now))
+        let before = time.now
+        time.advance(by: .seconds(1))
+        condition.gaveUp(at: time.now)
+        #expect(!condition.hasHealed(store, askedAt: before))
+        #expect(!condition.hasHealed(other, askedAt: time.now))
+        #expect(condition.hasHealed(store, askedAt: time.now))
     }
 }

@@ -91,7 +91,7 @@ extension PostgresDeadLetters {
     func settle(
         _ letters: [Int32: SettledLetters], of log: LogName, starts: [Int32: Int64],
         refuted: [Int32: LogWitness]
-    ) async throws {
+    ) async throws -> Int {
         try await pool.withTransaction { connection in
             // One at a time for a log: what is not there yet can't be locked.
             _ = try connection.query(
@@ -107,7 +107,9 @@ extension PostgresDeadLetters {
                     $0.add(int4: partition)
                 }
             }
+            var count = 0
             for (partition, new) in letters {
+                count += new.countNew(to: all[partition])
                 var row = all[partition] ?? new
                 row.add(new, start: starts[partition] ?? 0)
                 _ = try connection.query(
@@ -127,6 +129,7 @@ extension PostgresDeadLetters {
                     $0.add(int8: Int64(bitPattern: row.witness.digest))
                 }
             }
+            return count
         }
     }
 }

@@ -103,7 +103,7 @@ extension SQLiteDeadLetters {
     func settle(
         _ letters: [Int32: SettledLetters], of log: LogName, starts: [Int32: Int64],
         refuted: [Int32: LogWitness]
-    ) async throws {
+    ) async throws -> Int {
         try await database.write { connection in
             var all = try connection.settledLetters(of: log)
             for (partition, witness) in refuted where all[partition]?.witness == witness {
@@ -112,7 +112,9 @@ extension SQLiteDeadLetters {
                     "DELETE FROM ledger_settled_letters WHERE log = ?1 AND partition = ?2",
                     log.key, partition)
             }
+            var count = 0
             for (partition, new) in letters {
+                count += new.countNew(to: all[partition])
                 var row = all[partition] ?? new
                 row.add(new, start: starts[partition] ?? 0)
                 try connection.run(
@@ -120,6 +122,7 @@ extension SQLiteDeadLetters {
                     log.key, partition, CaseNumbers.encode(row.offsets.bounds),
                     row.witness.offset, Int64(bitPattern: row.witness.digest))
             }
+            return count
         }
     }
 }

@@ -18,9 +18,15 @@ struct AcceptLoop: Sendable {
         let refusals: Outage
         let loop: LoopProgress?
         let accepting: String
+        let condition: RunCondition
+        let blocked: @Sendable (PipelineError?) -> Void
+
+        /// Whatever has failed before, something has been accepted now.
+        func works() { if condition.isBlocked { blocked(nil) } }
 
         func settle(_ chunk: Chunk, accepting records: [Record], _ counts: AcceptedCounts) {
             loop?.begins(accepting)
+            works()
             chunk.acknowledgement.settle(.acknowledged)
             if !records.isEmpty { refusals.succeeded() }
             barrier.accepted(counts, of: records)
@@ -42,7 +48,8 @@ struct AcceptLoop: Sendable {
             barrier: barrier,
             refusals: .ofRefusals(
                 at: barrier.id, among: environment.outages.scoped(to: "", logger: logger)),
-            loop: environment.loop, accepting: "stage \(barrier.id): accept")
+            loop: environment.loop, accepting: "stage \(barrier.id): accept",
+            condition: environment.condition, blocked: blocked)
         self.settler = settler
         window = ChunkWindow {
             guard let chunk = ready() else { return nil }
@@ -81,6 +88,7 @@ struct AcceptLoop: Sendable {
                 "stage \(barrier.id): accept", isWanted: { chunk.acknowledgement.isAwaited },
                 whileBlocked: blocked
             ) { try await attempt(chunk) }
+            settler.works()
         } catch let error as PipelineError where error.disposition == .fenced {
             environment.giveUp(chunk, error, at: barrier.id)
         } catch let error as PipelineError where error.disposition == .retryable {

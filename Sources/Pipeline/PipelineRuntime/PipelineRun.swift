@@ -40,6 +40,24 @@ public struct PipelineRun: Sendable {
         gate = barrier.map { IntakeGate(graph, barrier: $0, environment: own) }
     }
 
+    /// Has the ledger look at the pipeline's names before anything is begun, if it answers in time;
+    /// otherwise that is done when it runs.
+    ///
+    /// - Throws: ``PipelineError`` `state-unowned` when they strand what the ledger holds.
+    public func refuseNames(within limit: Duration) async throws {
+        guard let barrier else { return }
+        let clock = environment.clock
+        let refusal: PipelineError?? = await abandoned(
+            after: { try await clock.sleep(for: limit) }
+        ) {
+            do { _ = try await barrier.ledger.register() } catch let error as PipelineError
+                where error.code == .stateUnowned
+            { return error } catch {}
+            return nil
+        }
+        if let error = refusal ?? nil { throw error }
+    }
+
     /// Runs until the stop, or until every input has ended and everything is delivered.
     ///
     /// On the stop, sources end, what is in flight settles within the grace, and nothing waits for
@@ -78,6 +96,12 @@ public struct PipelineRun: Sendable {
 
     /// Why it does not run, or not as it should; `nil` while all is well.
     public var problem: String? { environment.condition.problem(at: environment.clock.now) }
+
+    /// A backend has answered what it was asked then: what had failed for its sake before, and is
+    /// not tried again, is no problem any more.
+    public func answered(_ backend: Backend, askedAt: Instant) {
+        if environment.condition.hasHealed(backend, askedAt: askedAt) { head.blocked(by: nil) }
+    }
 
     /// Which of its inputs are not read, and why; `nil` while all are, or while what they are read
     /// from is out of reach.
@@ -120,7 +144,7 @@ public struct PipelineRun: Sendable {
     private func work() async throws {
         guard let tail = graph.tail, let barrier, let gate else {
             environment.condition.prepared()
-            guard graph.deadLetters != nil, role != .api else {
+            guard graph.deadLetters != nil || environment.letters != nil, role != .api else {
                 return try await named("head") { _ in try await head.run() }
             }
             return try await withThrowingTaskGroup(of: Void.self) { group in

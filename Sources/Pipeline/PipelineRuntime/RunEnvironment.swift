@@ -25,6 +25,8 @@ public struct RunEnvironment: Sendable {
     public var pauseAtStart: (reason: String, actor: String)?
     /// What fails and is tried again: told of when it begins and when it ends, not at each try.
     public var outages: Outages
+    /// How many letters wait in each dead-letter topic of the pipeline, if there are such topics.
+    public var letters: (@Sendable () async throws -> [String: Int])?
     let condition = RunCondition()
     let progress = PipelineProgress()
     /// The loop that works with this, if somebody asks how it gets on.
@@ -196,12 +198,12 @@ public struct RetryPolicy: Sendable {
 final class RunCondition: Sendable {
     private struct State {
         var blockingError: PipelineError?
-        /// When that is no news any more; `nil` while it is tried again.
-        var lapsesAt: Instant?
+        /// Since when it is not tried again; `nil` while it is.
+        var gaveUpAt: Instant?
         /// Why inputs are not read, by what they are called.
         var inputs: [String: PipelineError] = [:]
     }
-    /// How long a failure is told of after the last try.
+    /// How long a failure is told of after the last try, unless something works before.
     static let memory: Duration = .seconds(10)
 
     private let state = Mutex(State())
@@ -215,13 +217,26 @@ final class RunCondition: Sendable {
     func blocked(by error: PipelineError?) {
         state.withLock { state in
             state.blockingError = error
-            state.lapsesAt = nil
+            state.gaveUpAt = nil
         }
     }
 
+    /// Whether the last that is known is a failure, however old.
+    var isBlocked: Bool { state.withLock { $0.blockingError != nil } }
+
     /// It is not tried again, because nobody waits for it any more: whoever comes next finds out. A
     /// process that went on saying that it can't work would be sent nobody, and never find out.
-    func gaveUp(at now: Instant) { state.withLock { $0.lapsesAt = now.advanced(by: Self.memory) } }
+    func gaveUp(at now: Instant) { state.withLock { $0.gaveUpAt = now } }
+
+    /// A backend has answered what it was asked then.
+    ///
+    /// - Returns: whether what nobody tries any more had failed for its sake before.
+    func hasHealed(_ backend: Backend, askedAt: Instant) -> Bool {
+        state.withLock { state in
+            guard let gaveUpAt = state.gaveUpAt else { return false }
+            return state.blockingError?.backend == backend && gaveUpAt <= askedAt
+        }
+    }
 
     /// An input is not read, though what it is read from can be reached: that has a probe of its
     /// own. `nil` when it is read again.
@@ -240,9 +255,8 @@ final class RunCondition: Sendable {
     /// `nil` while all is well, but for its inputs.
     func problem(at now: Instant) -> String? {
         state.withLock { state in
-            if let blockingError = state.blockingError, state.lapsesAt.map({ now < $0 }) ?? true {
-                return blockingError.message
-            }
+            let isOld = state.gaveUpAt.map { $0.duration(to: now) >= Self.memory } ?? false
+            if let blockingError = state.blockingError, !isOld { return blockingError.message }
             return isPrepared ? nil : "is starting"
         }
     }

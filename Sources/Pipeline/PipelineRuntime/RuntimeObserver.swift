@@ -1,3 +1,4 @@
+internal import Concurrency
 public import Logging
 public import PipelineCore
 internal import Synchronization
@@ -30,6 +31,8 @@ public protocol RuntimeObserver: Sendable {
     var hearsFigures: Bool { get }
     /// What waits; `nil` while nobody knows.
     func figures(_ figures: WaitingFigures?)
+    /// How many letters wait in each dead-letter topic, by its name; `nil` while nobody knows.
+    func letters(_ counts: [String: Int]?)
 }
 
 extension RuntimeObserver {
@@ -40,6 +43,7 @@ extension RuntimeObserver {
     public func parked(stage: String, code: ErrorCode, outcomes: Int) {}
     public var hearsFigures: Bool { false }
     public func figures(_ figures: WaitingFigures?) {}
+    public func letters(_ counts: [String: Int]?) {}
 }
 
 /// Hears nothing.
@@ -79,27 +83,51 @@ public struct WaitingFigures: Sendable {
 struct FiguresLoop: Sendable {
     /// How often.
     private static let interval = Duration.seconds(5)
+    /// How often buses are asked.
+    private static let letterInterval = Duration.seconds(10)
 
     let graph: PipelineGraph
     let environment: RunEnvironment
 
     func run() async throws {
-        guard environment.observer.hearsFigures else { return }
-        if graph.tail == nil, graph.deadLetters == nil { return }
+        let observer = environment.observer
+        guard observer.hearsFigures else { return }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            if graph.tail != nil || graph.deadLetters != nil {
+                group.addTask {
+                    try await tell(each: Self.interval, { observer.figures($0) }, look)
+                }
+            }
+            // A bus that is away keeps nobody from knowing what stores have, and what is wrong with
+            // it is told of by whoever needs it.
+            if let count = environment.letters {
+                group.addTask {
+                    let look = { @Sendable in try? await count() }
+                    try await tell(each: Self.letterInterval, { observer.letters($0) }, look)
+                }
+            }
+            try await group.waitForAllOrFirstFailure()
+        }
+    }
+
+    private func tell<Figures: Sendable>(
+        each interval: Duration, _ tell: @escaping @Sendable (Figures?) -> Void,
+        _ look: @escaping @Sendable () async throws -> Figures?
+    ) async throws {
         _ = try await environment.unlessStopped {
             while true {
                 do {
-                    environment.observer.figures(try await look())
+                    tell(try await look())
                 } catch let error as PipelineError where error.disposition != .fatal {
-                    // Others say that the store is away; old figures would be wrong ones.
-                    environment.observer.figures(nil)
+                    // Others say that the backend is away; old figures would be wrong ones.
+                    tell(nil)
                 }
-                try await environment.clock.sleep(for: Self.interval)
+                try await environment.clock.sleep(for: interval)
             }
         }
     }
 
-    private func look() async throws -> WaitingFigures {
+    @Sendable private func look() async throws -> WaitingFigures {
         var figures = WaitingFigures(
             barrier: nil, parked: [:], deadLetters: try await graph.deadLetters?.deadLetterCounts(),
             readAt: environment.clock.now)

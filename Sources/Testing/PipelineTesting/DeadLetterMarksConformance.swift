@@ -70,6 +70,26 @@ public enum DeadLetterMarksConformance {
             let settled = try await store.settled(of: here).mapValues(\.offsets.bounds)
             try requireEqual(settled, [0: [0, 80], 1: [0, 80]])
         },
+        Check("who settles what is settled has done nothing, and is told so") { store in
+            let counts: [Int] = try await withThrowingTaskGroup(of: Int.self) { group in
+                for task in 0..<4 {
+                    group.addTask {
+                        try await store.settle(
+                            [0: letters(Array(0..<50)), 1: letters([Int64(task)])], of: here,
+                            starts: [:], refuted: [:])
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            try requireEqual(counts.sorted(), [1, 1, 1, 51], "the letters of each")
+            let again = try await store.settle(
+                [0: letters([7, 50, 51])], of: here, starts: [:], refuted: [:])
+            try requireEqual(again, 2, "of which one is settled")
+            let anew = try await store.settle(
+                [0: letters([7], 9)], of: here, starts: [:],
+                refuted: [0: letters([51]).witness])
+            try requireEqual(anew, 1, "of another log")
+        },
         Check("a row holds many ranges") { store in
             let many = letters((0..<20_000).map { 3 * $0 })
             try await store.settle([0: many], of: here, starts: [:], refuted: [:])

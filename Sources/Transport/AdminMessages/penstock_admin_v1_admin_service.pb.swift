@@ -924,6 +924,9 @@ public struct AdminListDeadLettersResponse: Message {
     public var deadLetters: [AdminDeadLetter] = []
     /// Empty: there are no more.
     public var nextPageToken: String = ""
+    /// How many there are in all, on every page, as far as offsets tell; unset where a filter leaves
+    /// some out.
+    public var totalCount: Int64?
 
     public init() {}
 
@@ -931,17 +934,20 @@ public struct AdminListDeadLettersResponse: Message {
     public static let fields = FieldTable([
         1: FieldName("dead_letters", json: "deadLetters"),
         2: FieldName("next_page_token", json: "nextPageToken"),
+        3: FieldName("total_count", json: "totalCount"),
     ])
 
     public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
         try sink.repeated(1, FieldName("dead_letters", json: "deadLetters"), MessageField<AdminDeadLetter>.self, self.deadLetters)
         try sink.singular(2, FieldName("next_page_token", json: "nextPageToken"), StringField.self, self.nextPageToken)
+        try sink.optional(3, FieldName("total_count", json: "totalCount"), Int64Field.self, self.totalCount)
     }
 
     public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
         switch number {
         case 1: try source.repeated(MessageField<AdminDeadLetter>.self, &self.deadLetters)
         case 2: try source.singular(StringField.self, &self.nextPageToken)
+        case 3: try source.optional(Int64Field.self, &self.totalCount)
         default: return false
         }
         return true
@@ -1273,8 +1279,8 @@ public enum AdminAdminServiceMethods {
     /// Lists what operators have changed, the oldest first.
     public static let listChanges = MethodDescriptor<AdminListChangesRequest, AdminListChangesResponse>(service: serviceName, name: "ListChanges")
 
-    /// Lists what sinks and stages of the pipeline have refused for good, by page: the oldest first in
-    /// each place, in a topic in each partition. UNAVAILABLE: a bus can't be reached, either.
+    /// Lists what sinks and stages of the pipeline have refused for good, by page: the oldest first,
+    /// wherever it lies. UNAVAILABLE: a bus can't be reached, either.
     public static let listDeadLetters = MethodDescriptor<AdminListDeadLettersRequest, AdminListDeadLettersResponse>(service: serviceName, name: "ListDeadLetters")
 
     /// Tells of one letter. NOT_FOUND: there is no such letter, or no more.

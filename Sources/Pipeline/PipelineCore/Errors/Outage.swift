@@ -5,9 +5,10 @@ internal import Synchronization
 /// Something that fails again and again, told of when it begins, now and then while it lasts, and
 /// when it ends.
 ///
-/// However often it fails, and however often it comes and goes, the log gets two lines a `reminder`
-/// at most. Where a backend is what is wrong, all who need it are told of as one. Saying that it
-/// works costs an atomic read while all is well, so that a busy path can do so each time.
+/// However often it fails, the log gets a line a `reminder` while it lasts; of what comes and goes
+/// more often than three times in a `reminder`, it gets the count. Where a backend is what is
+/// wrong, all who need it are told of as one. Saying that it works costs an atomic read while all
+/// is well, so that a busy path can do so each time.
 public struct Outage: Sendable {
     private let what: String
     private let message: Logger.Message
@@ -55,13 +56,14 @@ extension Outage {
 /// Whoever fails for a backend's sake joins its outage, and so does whoever fails meanwhile with an
 /// error about a backend of that kind. It is over when one of them works, or when the backend has
 /// answered its probes for a while and nobody fails any more. One that a retry ends within a second
-/// is none; any other is counted, and has a line when it ends at least.
+/// is none; any other is counted, and has a line when it ends at least. What comes and goes more
+/// often than three times in a `reminder` is told of as that, with the number of them.
 public final class Outages: Sendable {
     /// How long to be silent between two lines of an outage that lasts.
     public static let reminder: Duration = .minutes(1)
     /// A backend that works again sooner was not away.
     public static let shortest: Duration = .seconds(1)
-    /// One that was away for so long has a line at the end, however much has been said of it.
+    /// One that was away for so long has lines of its own, however often it comes and goes.
     public static let noteworthy: Duration = .seconds(5)
 
     /// What the parts of a process share.
@@ -88,6 +90,23 @@ public final class Outages: Sendable {
             book.withLock { book in
                 defer { isFailing.store(book.isFailing, ordering: .relaxed) }
                 return body(&book)
+            }
+        }
+
+        /// Says what has come and gone too often to be told of each time.
+        func tellUnsaid(_ now: Instant) {
+            for (subject, unsaid, time) in change({ $0.unsaid(now) }) {
+                var said: Logger.Metadata = [
+                    "what": "\(unsaid.last.what)", "error": "\(unsaid.last.error)",
+                ]
+                switch subject {
+                case .backend(let backend): said["backend"] = "\(backend)"
+                case .operation(let operation):
+                    if let pipeline = operation.pipeline { said["pipeline"] = "\(pipeline)" }
+                }
+                logger.warning(
+                    "comes and goes: \(unsaid.count) more outage\(unsaid.count == 1 ? "" : "s") in the last \(time.components.seconds) s, \(unsaid.lasted.components.seconds) s in all",
+                    metadata: said)
             }
         }
     }
@@ -152,6 +171,7 @@ public final class Outages: Sendable {
         after took: Duration = .zero, metadata: @autoclosure () -> Logger.Metadata = [:]
     ) {
         let now = shared.clock.now
+        shared.tellUnsaid(now)
         let failure: (subject: OutageBook.Subject, notice: OutageNotice?)? = shared.change { book in
             guard book.hears(run) else { return nil }
             return book.failed(
@@ -212,6 +232,7 @@ public final class Outages: Sendable {
         _ body: (inout OutageBook, OutageBook.Operation, Instant) -> OutageBook.Ended?
     ) {
         let now = shared.clock.now
+        shared.tellUnsaid(now)
         let ended: OutageBook.Ended? = shared.change { book in
             guard book.hears(run) else { return nil }
             return body(&book, OutageBook.Operation(scope + what, of: run), now)

@@ -18,6 +18,14 @@ struct OutageBook: Sendable {
             self.name = name
             self.run = run
         }
+
+        /// Without the names of the parts of the process that it is done in.
+        var shortName: String { name.split(separator: "\n").last.map(String.init) ?? "" }
+        /// The outermost of these parts; `nil` for none: a pipeline.
+        var pipeline: String? {
+            let parts = name.split(separator: "\n", omittingEmptySubsequences: false)
+            return parts.count > 1 && !parts[0].isEmpty ? String(parts[0]) : nil
+        }
     }
 
     /// What has come to its end.
@@ -42,7 +50,9 @@ struct OutageBook: Sendable {
     private var run = 0
 
     /// Whether anything is to be looked up when something works.
-    var isFailing: Bool { !failing.isEmpty || states.values.contains { $0.isFailing } }
+    var isFailing: Bool {
+        !failing.isEmpty || states.values.contains { $0.isFailing || $0.hasUnsaid }
+    }
 
     func isAway(_ kind: Backend.Kind) -> Bool { backend(away: { $0.kind == kind }) != nil }
 
@@ -107,6 +117,13 @@ struct OutageBook: Sendable {
         }?.key
     }
 
+    /// What has come and gone too often to be told of each time, where it is time to say so.
+    mutating func unsaid(_ now: Instant) -> [(subject: Subject, UnsaidOutages, for: Duration)] {
+        states.keys.compactMap { subject in
+            states[subject]?.takeUnsaid(now).map { (subject, $0, $0.since.duration(to: now)) }
+        }
+    }
+
     mutating func succeeded(_ what: Operation, _ now: Instant) -> Ended? {
         guard let subject = failing.removeValue(forKey: what) else { return nil }
         return end(subject, at: now, now)
@@ -135,6 +152,25 @@ struct OutageBook: Sendable {
     }
 }
 
+/// Outages that are over, of which nothing has been said.
+struct UnsaidOutages: Sendable {
+    /// When the first of them ended.
+    var since: Instant
+    var count = 0
+    /// All together.
+    var lasted: Duration = .zero
+    /// Whether any of them had deserved a line.
+    var hasLong = false
+    var last: (what: String, error: any Error)
+
+    mutating func add(_ lasted: Duration, _ what: OutageBook.Operation, _ error: any Error) {
+        count += 1
+        self.lasted += lasted
+        if lasted >= Outages.shortest { hasLong = true }
+        last = (what.shortName, error)
+    }
+}
+
 /// What is worth a line now.
 struct OutageNotice: Sendable {
     /// Failures since it began, the unsaid ones included.
@@ -143,6 +179,8 @@ struct OutageNotice: Sendable {
     var lasted: Duration
     /// What failed last and why, where nothing has been said of it.
     var unsaid: (what: String, error: any Error)?
+    /// Those before, of which nothing has been said.
+    var before: UnsaidOutages?
 
     var metadata: Logger.Metadata {
         var metadata: Logger.Metadata =
@@ -152,12 +190,22 @@ struct OutageNotice: Sendable {
             metadata["what"] = "\(unsaid.what)"
             metadata["error"] = "\(unsaid.error)"
         }
+        if let before {
+            metadata["more_outages"] = "\(before.count)"
+            metadata["more_outage_seconds"] = "\(before.lasted.inSeconds)"
+        }
         return metadata
     }
 }
 
 /// Decides when something is said about an outage: a pure state machine.
+///
+/// Each has a line when it begins, once it has lasted for a second, and one when it ends. Of what
+/// comes and goes no more are told of in a `reminder` than ``most``: the others are counted, and
+/// the count is told when a `reminder` is over, unless one that is told of has told it before.
 private struct OutageState: Sendable {
+    private static let most = 3
+
     /// One that has not ended.
     private struct Open {
         var since: Instant
@@ -168,8 +216,10 @@ private struct OutageState: Sendable {
         var answersSince: Instant?
     }
     private var open: Open?
-    /// The last line. One that begins sooner after it is not said yet: it comes and goes.
     private var lastSaid: Instant?
+    /// When the last that were told of had their first line.
+    private var told: [Instant] = []
+    private var unsaid: UnsaidOutages?
     private let reminder: Duration
     /// Whether it may be over before it is worth a word: the stores, buses and caches that a
     /// process has are tried again; of generators another one is asked.
@@ -185,11 +235,46 @@ private struct OutageState: Sendable {
     }
 
     var isFailing: Bool { open != nil }
+    var hasUnsaid: Bool { unsaid != nil }
 
     func lasts(_ now: Instant) -> Duration? { open?.since.duration(to: now) }
 
-    /// - Returns: what to say: at the first failure, of a backend at the first after a second, and
-    ///   then once a `reminder`.
+    /// Whether nothing has been said for a `reminder`.
+    private func isSilent(_ now: Instant) -> Bool {
+        lastSaid.map { $0.duration(to: now) >= reminder } ?? true
+    }
+
+    /// Whether one of which nothing has been said yet is to be told of.
+    private func deservesLine(_ lasted: Duration, _ now: Instant) -> Bool {
+        if lasted >= Outages.noteworthy { return true }
+        if lasted < Outages.shortest {
+            return !mayBeRetry && isSilent(now)
+        }
+        return unsaid?.hasLong != true
+            && told.count { $0.duration(to: now) < reminder } < Self.most
+    }
+
+    private mutating func say(
+        _ notice: OutageNotice, isFirst: Bool, _ now: Instant
+    ) -> OutageNotice {
+        lastSaid = now
+        if isFirst { told = told.suffix(Self.most - 1) + [now] }
+        var notice = notice
+        notice.before = unsaid.take()
+        return notice
+    }
+
+    /// - Returns: those of which nothing has been said for a `reminder`.
+    mutating func takeUnsaid(_ now: Instant) -> UnsaidOutages? {
+        guard let unsaid, unsaid.since.duration(to: now) >= reminder else { return nil }
+        self.unsaid = nil
+        told = []
+        lastSaid = now
+        return unsaid
+    }
+
+    /// - Returns: what to say: when it begins, of a backend at the first failure after a second,
+    ///   and then once a `reminder`.
     mutating func failed(
         _ what: OutageBook.Operation, _ error: any Error, since: Instant, _ now: Instant
     ) -> OutageNotice? {
@@ -200,15 +285,15 @@ private struct OutageState: Sendable {
         current.answersSince = nil
         defer { open = current }
         let lasted = current.since.duration(to: now)
-        if mayBeRetry, lasted < Outages.shortest { return nil }
-        if let lastSaid, lastSaid.duration(to: now) < reminder { return nil }
-        lastSaid = now
-        defer { current.isSaid = true }
+        let isFirst = !current.isSaid
+        guard isFirst ? deservesLine(lasted, now) : isSilent(now) else { return nil }
+        current.isSaid = true
         // Its beginning, as far as anybody could know.
-        if mayBeRetry, !current.isSaid, lasted < Outages.noteworthy {
-            return OutageNotice(failures: 1, lasted: .zero)
-        }
-        return OutageNotice(failures: current.failures, lasted: lasted)
+        let begins = isFirst && mayBeRetry && lasted < Outages.noteworthy
+        return say(
+            OutageNotice(
+                failures: begins ? 1 : current.failures, lasted: begins ? .zero : lasted),
+            isFirst: isFirst, now)
     }
 
     /// - Returns: since when it has answered, nobody failing; `nil` while it is not away.
@@ -218,8 +303,7 @@ private struct OutageState: Sendable {
         return open?.answersSince
     }
 
-    /// - Returns: how long it lasted, and what to say of it, if its beginning was said, or if it
-    ///   was too long to be passed over.
+    /// - Returns: how long it lasted, and what to say of it.
     mutating func succeeded(
         at end: Instant, _ now: Instant
     ) -> (lasted: Duration, notice: OutageNotice?)? {
@@ -228,14 +312,17 @@ private struct OutageState: Sendable {
         let lasted = ended.since.duration(to: end)
         var notice = OutageNotice(failures: ended.failures, lasted: lasted)
         if !ended.isSaid {
-            let isNew = lastSaid.map { $0.duration(to: now) >= reminder } ?? true
-            guard mayBeRetry, lasted >= (isNew ? Outages.shortest : Outages.noteworthy) else {
+            guard lasted >= Outages.shortest, deservesLine(lasted, now) else {
+                if lasted >= Outages.shortest || !mayBeRetry {
+                    let name = ended.last.what.shortName
+                    unsaid =
+                        unsaid ?? UnsaidOutages(since: now, last: (name, ended.last.error))
+                    unsaid?.add(lasted, ended.last.what, ended.last.error)
+                }
                 return (lasted, nil)
             }
-            let name = ended.last.what.name.split(separator: "\n").last.map(String.init) ?? ""
-            notice.unsaid = (name, ended.last.error)
+            notice.unsaid = (ended.last.what.shortName, ended.last.error)
         }
-        lastSaid = now
-        return (lasted, notice)
+        return (lasted, say(notice, isFirst: !ended.isSaid, now))
     }
 }

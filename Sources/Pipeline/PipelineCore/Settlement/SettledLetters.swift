@@ -13,10 +13,12 @@ public protocol DeadLetterMarks: Sendable {
     ///   - starts: the first offset that each partition still has: what lies before is forgotten.
     ///   - refuted: what was found to be of another log of that name: forgotten, unless somebody
     ///     has replaced it already.
+    /// - Returns: how many of the letters had not been settled before.
+    @discardableResult
     func settle(
         _ letters: [Int32: SettledLetters], of log: LogName, starts: [Int32: Int64],
         refuted: [Int32: LogWitness]
-    ) async throws
+    ) async throws -> Int
 }
 
 /// What is settled of one partition.
@@ -36,6 +38,13 @@ public struct SettledLetters: Sendable, Hashable {
         offsets.formUnion(other.offsets)
         offsets.remove(below: start)
         if other.witness.offset > witness.offset { witness = other.witness }
+    }
+
+    /// How many of these letters are not among those that are settled.
+    public func countNew(to settled: SettledLetters?) -> Int {
+        var new = offsets
+        if let settled { new.subtract(settled.offsets) }
+        return new.count
     }
 }
 
@@ -70,6 +79,7 @@ public struct OffsetRanges: Sendable, Hashable {
     public var bounds: [Int64] { ranges.flatMap { [$0.lowerBound, $0.upperBound] } }
 
     public var isEmpty: Bool { ranges.isEmpty }
+    public var count: Int { ranges.reduce(0) { $0 + $1.count } }
     /// The offset behind the last one; 0 without any.
     public var end: Int64 { ranges.last?.upperBound ?? 0 }
 
@@ -91,6 +101,24 @@ public struct OffsetRanges: Sendable, Hashable {
             }
         }
         self = merged
+    }
+
+    /// Removes what is in the other set, too.
+    public mutating func subtract(_ other: OffsetRanges) {
+        var left = OffsetRanges()
+        var others = other.ranges[...]
+        for range in ranges {
+            var start = range.lowerBound
+            while let next = others.first, next.lowerBound < range.upperBound {
+                if start < next.lowerBound { left.append(start..<next.lowerBound) }
+                start = max(start, next.upperBound)
+                // One that reaches beyond this range may take from the following one, too.
+                if next.upperBound > range.upperBound { break }
+                others.removeFirst()
+            }
+            if start < range.upperBound { left.append(start..<range.upperBound) }
+        }
+        self = left
     }
 
     public mutating func remove(below start: Int64) {

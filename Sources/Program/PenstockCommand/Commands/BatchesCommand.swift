@@ -1,7 +1,6 @@
 internal import CommandLineInterface
 internal import ConfigurationFields
 internal import DryRunReport
-internal import Glibc
 internal import LocatedJSON
 internal import PipelineCore
 
@@ -22,28 +21,6 @@ private struct BatchesOptions: Settings {
         limit = field("limit", "Most batches, the newest first.", default: 20, in: 0...10_000)
         format = field(
             "format", "How they are printed; json is one object with everything.", default: .text)
-    }
-}
-
-private struct TopOptions: Settings {
-    static let summary = "Shows the open batch and the latest batches, again and again."
-    enum Format: String, Choice { case text, json }
-
-    let choice: StageChoice
-    let interval: Duration
-    let count: Int?
-    let format: Format
-
-    init(_ field: Fields) {
-        choice = StageChoice(field)
-        interval = field(
-            "interval", "How long to wait between two looks.", default: .seconds(2),
-            in: .milliseconds(100) ... .seconds(3600))
-        count = field.optional(
-            "count", "How often; until it is interrupted without.", example: 3, in: 1...)
-        format = field(
-            "format", "How a look is printed; json is an object a line, as `batches` has it.",
-            default: .text)
     }
 }
 
@@ -109,53 +86,6 @@ extension PenstockCommand {
             console.out(replay.lines(of: options.number).joined(separator: "\n") + "\n")
             return .success
         }
-    }
-
-    static func top(_ catalogue: Catalogue) -> Command {
-        Command(
-            "top", TopOptions.self,
-            details: """
-                On a terminal each look replaces the one before; elsewhere they follow each other, \
-                a blank line between them. Ends by Ctrl-C.
-                """,
-            examples: [
-                .init("Pipelines/conversion-reports.json", "A live view."),
-                .init(
-                    "--count 1 Pipelines/conversion-reports.json", "One look, and the end."),
-            ]
-        ) { options, console in
-            try await options.choice.using(catalogue, console) { operations in
-                var looks = 0
-                while true {
-                    let view = try await operations.view(BatchSelection(), limit: 15)
-                    switch options.format {
-                    case .text: console.out(frame(view, isFirst: looks == 0, on: console))
-                    case .json: console.out(view.json.written(.compact) + "\n")
-                    }
-                    looks += 1
-                    if let count = options.count, looks >= count { return }
-                    try await PipelineClock.system.sleep(for: options.interval)
-                }
-            }
-            return .success
-        }
-    }
-
-    /// A look as it goes to a terminal (home, lines that erase what is behind them, erase below),
-    /// or to a file.
-    private static func frame(_ view: StageView, isFirst: Bool, on console: Console) -> String {
-        guard console.isOutTerminal else {
-            return (isFirst ? "" : "\n") + (view.summary + view.table).joined(separator: "\n")
-                + "\n"
-        }
-        let (width, height) = StandardOutput.size
-        let whole = view.summary.flatMap { $0.wrapped(to: width) } + view.gauge(width: width)
-        // The cursor stands below; one line more, and the first would be pushed out.
-        let lines = (whole + view.table).prefix(height - 1).map {
-            String($0.prefix(width)) + "\u{1B}[K"
-        }
-        return (isFirst ? "\u{1B}[2J" : "") + "\u{1B}[H" + lines.joined(separator: "\n")
-            + "\n\u{1B}[J"
     }
 }
 

@@ -83,6 +83,7 @@ struct ListDeadLettersOptions: Settings {
     let conditions: DeadLetterConditions
     let withSettled: Bool
     let limit: Int
+    let after: String?
     let format: Format
     let target: DeadLetterTarget
 
@@ -93,10 +94,14 @@ struct ListDeadLettersOptions: Settings {
             "Those in dead-letter topics, too, that were replayed or dropped and still lie there.",
             default: false)
         limit = field(
-            "limit", "Most letters of a kind: outcomes, records in a store, records in topics.",
+            "limit", "Most letters. Where there are more, that is said.",
             default: 100, in: 1...100_000)
+        after = field.optional(
+            "after", "Only those behind this one in the list.",
+            example: "bus:report-requests.dead-letters/0/17")
         format = field(
-            "format", "How they are printed; json has everything, an object a line.",
+            "format",
+            "How they are printed; json has everything, an object a line, and the last one says as `truncated` that it was not all.",
             default: .text)
         target = DeadLetterTarget(field)
     }
@@ -183,26 +188,23 @@ extension PenstockCommand {
         Command(
             "list", ListDeadLettersOptions.self,
             examples: [
-                .init("Pipelines/conversion-reports.json", "The oldest hundred of each kind.")
+                .init("Pipelines/conversion-reports.json", "The oldest hundred.")
             ]
         ) { options, console in
             var filter = options.conditions.filter
             filter.includesSettled = options.withSettled
+            let after = try options.after.map { try DeadLetterID($0) }
             return try await options.target.using(catalogue, console) { letters in
-                for place in LetterPlace.allCases {
-                    var (left, token): (Int, String?) = (options.limit, nil)
-                    repeat {
-                        let page = try await letters.page(
-                            of: place, filter, after: token, limit: min(left, Self.page))
-                        for letter in page.letters {
-                            console.out(
-                                options.format == .json
-                                    ? letter.json.written(.compact) + "\n" : letter.line + "\n")
-                        }
-                        left -= page.letters.count
-                        token = page.next
-                    } while token != nil && left > 0
-                }
+                var list = DeadLetterList(options.format, limit: options.limit, after: after)
+                var token: String?
+                repeat {
+                    let page = try await letters.page(
+                        of: nil, filter, after: token, limit: min(list.wanted, Self.page))
+                    for letter in page.letters { list.add(letter, console) }
+                    token = page.next
+                    list.end(isLast: token == nil, total: page.total, console)
+                } while token != nil && !list.isFull
+                try list.checkFound()
             }
         }
     }
@@ -266,6 +268,77 @@ extension PenstockCommand {
                 try options.move.checkAll(found: count)
             }
         }
+    }
+}
+
+/// Letters as they are printed, one behind the other: whether one is the last is known by the next.
+private struct DeadLetterList {
+    private let format: ListDeadLettersOptions.Format
+    private let limit: Int
+    private let after: DeadLetterID?
+    private var isBehind: Bool
+    private var shown = 0
+    private var last: DeadLetterEntry?
+    private var isTruncated = false
+
+    init(_ format: ListDeadLettersOptions.Format, limit: Int, after: DeadLetterID?) {
+        self.format = format
+        self.limit = limit
+        self.after = after
+        isBehind = after == nil
+    }
+
+    /// How many letters to ask for.
+    var wanted: Int { isBehind ? max(1, limit - shown) : .max }
+    var isFull: Bool { isTruncated || shown >= limit }
+
+    mutating func add(_ letter: DeadLetterEntry, _ console: Console) {
+        guard isBehind else {
+            isBehind = letter.id == after
+            return
+        }
+        guard shown < limit else {
+            isTruncated = true
+            return
+        }
+        if let last { console.out(line(last)) }
+        last = letter
+        shown += 1
+    }
+
+    /// A page has ended.
+    ///
+    /// - Parameter isLast: whether there are no more letters.
+    mutating func end(isLast: Bool, total: Int?, _ console: Console) {
+        if shown >= limit, !isLast { isTruncated = true }
+        guard isLast || isFull, let last else { return }
+        console.out(line(last, truncatedOf: isTruncated ? .some(total) : nil))
+        self.last = nil
+        if isTruncated, format == .text {
+            let all = total.map { " of \($0)" } ?? ", and there are more"
+            console.err(
+                "\(shown)\(all), oldest first; --limit N or --after \(last.id) for more\n")
+        }
+    }
+
+    private func line(_ letter: DeadLetterEntry, truncatedOf total: Int?? = nil) -> String {
+        guard format == .json else { return letter.line + "\n" }
+        var json = letter.json
+        if let total, let members = json.members {
+            let truncated: JSON = .object([
+                ("shown", .number(shown)), ("total", total.map { .number($0) } ?? .null),
+            ])
+            json = .object(members.map { ($0.key, $0.value) } + [("truncated", truncated)])
+        }
+        return json.written(.compact) + "\n"
+    }
+
+    /// - Throws: ``CommandFailure`` when the list does not have the letter behind which it was to
+    ///   begin.
+    func checkFound() throws {
+        guard let after, !isBehind else { return }
+        throw CommandFailure(
+            .failure, "the list has no letter \(after), or no more: list it from its beginning")
     }
 }
 

@@ -1,6 +1,8 @@
 internal import AdminMessages
 internal import CommandLineInterface
 internal import ConfigurationFields
+internal import DryRunReport
+internal import GRPCTransport
 
 private struct ReloadOptions: Settings {
     static let summary =
@@ -24,13 +26,25 @@ extension PenstockCommand {
         details: """
             As SIGHUP, with an answer: 0 when the new files are in force, and what keeps them from \
             being ready if something does; 1 when they are not in order or can't run there, and the \
-            old ones go on.
+            old ones go on. Where no answer comes in time, the reload goes on in the process.
             """,
         examples: [.init("unix:/run/penstock/admin.sock", "After the files were edited.")]
     ) { options, console in
-        let response = try await AdminClient(options.server).call(
-            AdminAdminServiceMethods.reloadPipelines, AdminReloadPipelinesRequest(),
-            timeout: options.timeout)
+        let admin = try AdminClient(options.server)
+        let response: AdminReloadPipelinesResponse
+        do {
+            response = try await admin.send(
+                AdminAdminServiceMethods.reloadPipelines, AdminReloadPipelinesRequest(),
+                timeout: options.timeout)
+        } catch {
+            guard (error as? GRPCStatusError)?.code == .deadlineExceeded else {
+                throw (error as? GRPCStatusError).map(admin.failure) ?? error
+            }
+            throw CommandFailure(
+                .unavailable,
+                "\(options.server): no answer within \(options.timeout.spoken); a reload that has begun goes on in the process: how it ended is in its log (\"reload: goes on with the new files\", \"reload refused\", \"reload undone\") and in penstock_reloads_total"
+            )
+        }
         console.out("reloaded: \(response.pipelines.joined(separator: ", "))\n")
         if !response.notReady.isEmpty {
             console.err("not ready yet, and tried again: \(response.notReady)\n")

@@ -23,6 +23,7 @@ extension AdminService {
             return .with {
                 $0.deadLetters = page.letters.map { AdminDeadLetter($0) }
                 $0.nextPageToken = page.next ?? ""
+                $0.totalCount = page.total.map { Int64($0) }
             }
         }
         add(AdminAdminServiceMethods.getDeadLetter) { request, letters in

@@ -4,11 +4,14 @@ internal import Logging
 internal import PipelineConfiguration
 internal import PipelineCore
 internal import StandardCatalogue
+internal import Synchronization
 
 /// What a pipeline's stores and buses keep for an operator, opened beside whoever runs it.
 struct DeadLetterAccess: DeadLetterOperations {
-    /// Records of a store that are replayed between two removals.
+    /// Records that are replayed or dropped between two removals.
     private static let step = 64
+    /// After that time a page ends, with what it has.
+    private static let pageTime = Duration.seconds(5)
 
     let definition: PipelineDefinition
     private let actor: String
@@ -18,6 +21,7 @@ struct DeadLetterAccess: DeadLetterOperations {
     private let barriers: [BarrierAccess]
     private let opened: OpenResources
     private let logger: Logger?
+    private let lastList = LastList()
 
     /// - Parameters:
     ///   - actor: who asks: `user@host`, or what an admin service knows of its caller.
@@ -45,11 +49,7 @@ struct DeadLetterAccess: DeadLetterOperations {
             .compactMap { $0 as? any DeadLetterProvider }.map {
                 $0.deadLetters(of: definition.name)
             }
-        // The store that `run` keeps dead letters in.
-        let first = resources.sorted { $0.key.text < $1.key.text }
-            .lazy.compactMap { $0.value as? any DeadLetterProvider }.first
-        topics = TopicLetters(
-            definition, resources, marks: first?.deadLetters(of: definition.name))
+        topics = TopicLetters(definition, resources)
         self.definition = definition
         self.actor = actor
         self.barriers = barriers
@@ -88,30 +88,15 @@ struct DeadLetterAccess: DeadLetterOperations {
         }
         let replay = DeadLetterReplay(resources: resources, file: definition.file)
         do {
-            if let selection = selected.stored {
-                try await self.replay(selection, by: replay, &result)
-            }
-            try await topics.forEach(chosen) { opened, letters in
-                try topics.checkRoom(for: letters, in: opened)
-                for letter in letters where letter.rejection == nil {
-                    result.stuck(
-                        "letter \(letter.place) can't be replayed: it is none of Penstock's, which would say where it came from"
-                    )
+            if case .all(let filter) = chosen {
+                try await replayAll(filter, by: replay, &result)
+            } else {
+                if let selection = selected.stored {
+                    try await self.replay(selection, by: replay, &result)
                 }
-                let ours = letters.filter { $0.rejection != nil }
-                let sent = try await replay.send(
-                    ours.compactMap { letter in
-                        letter.rejection.map {
-                            .init(
-                                id: .topic(letter.place), resource: letter.place.resource,
-                                record: $0.record)
-                        }
-                    }, &result)
-                if sent.isEmpty { return }
-                // Only now, that their topic has them.
-                try await topics.settle(
-                    ours.filter { sent.contains(.topic($0.place)) }, in: &opened)
-                result.count += sent.count
+                try await topics.forEach(chosen) { opened, letters in
+                    try await self.replay(letters, in: &opened, by: replay, &result)
+                }
             }
         } catch {
             await replay.close()
@@ -119,6 +104,27 @@ struct DeadLetterAccess: DeadLetterOperations {
         }
         await replay.close()
         return result
+    }
+
+    /// The oldest first, wherever they lie. What comes into a topic meanwhile is not among them.
+    private func replayAll(
+        _ filter: DeadLetterFilter, by replay: DeadLetterReplay, _ result: inout DeadLetterReplayed
+    ) async throws {
+        var opened = try await topics.opened()
+        var merge = LetterMerge(kept(filter) + topics.sources(opened, filter))
+        while true {
+            let letters = try await merge.next(limit: Self.step)
+            if letters.isEmpty { return }
+            for (index, store) in stores.enumerated() {
+                let some = letters.filter { $0.source == index }.map(\.letter).stored
+                try await self.replay(some, of: store, by: replay, &result)
+            }
+            for index in opened.indices {
+                let some = letters.map(\.letter).inTopics.filter(opened[index].holds)
+                if some.isEmpty { continue }
+                try await self.replay(some, in: &opened[index], by: replay, &result)
+            }
+        }
     }
 
     private func replay(
@@ -131,20 +137,48 @@ struct DeadLetterAccess: DeadLetterOperations {
             while true {
                 let letters = try await store.deadLetters(selection, limit: Self.step)
                 guard let last = letters.last else { break }
-                let sent = try await replay.send(
-                    letters.map {
-                        .init(
-                            id: .stored($0.number), resource: $0.resource,
-                            record: $0.rejection.record)
-                    }, &result)
-                let numbers = letters.map(\.number).filter { sent.contains(.stored($0)) }
-                if !numbers.isEmpty {
-                    result.count += try await store.removeDeadLetters(
-                        DeadLetterSelection(numbers: numbers))
-                }
+                try await self.replay(letters, of: store, by: replay, &result)
                 selection.after = last.number
             }
         }
+    }
+
+    private func replay(
+        _ letters: [StoredDeadLetter], of store: any DeadLetterStore, by replay: DeadLetterReplay,
+        _ result: inout DeadLetterReplayed
+    ) async throws {
+        let sent = try await replay.send(
+            letters.map {
+                .init(id: .stored($0.number), resource: $0.resource, record: $0.rejection.record)
+            }, &result)
+        let numbers = letters.map(\.number).filter { sent.contains(.stored($0)) }
+        if numbers.isEmpty { return }
+        result.count += try await store.removeDeadLetters(DeadLetterSelection(numbers: numbers))
+    }
+
+    private func replay(
+        _ letters: [TopicLetter], in opened: inout TopicLetters.Opened,
+        by replay: DeadLetterReplay, _ result: inout DeadLetterReplayed
+    ) async throws {
+        try topics.checkRoom(for: letters, in: opened)
+        for letter in letters where letter.rejection == nil {
+            result.stuck(
+                "letter \(letter.place) can't be replayed: it is none of Penstock's, which would say where it came from"
+            )
+        }
+        let ours = letters.filter { $0.rejection != nil }
+        let sent = try await replay.send(
+            ours.compactMap { letter in
+                letter.rejection.map {
+                    .init(
+                        id: .topic(letter.place), resource: letter.place.resource,
+                        record: $0.record)
+                }
+            }, &result)
+        if sent.isEmpty { return }
+        // Only now, that their topic has them.
+        result.count += try await topics.settle(
+            ours.filter { sent.contains(.topic($0.place)) }, in: &opened)
     }
 
     func drop(_ chosen: ChosenLetters) async throws -> Int {
@@ -161,8 +195,7 @@ struct DeadLetterAccess: DeadLetterOperations {
         do {
             try await topics.forEach(chosen) { opened, letters in
                 try topics.checkRoom(for: letters, in: opened)
-                try await topics.settle(letters, in: &opened)
-                count += letters.count
+                count += try await topics.settle(letters, in: &opened)
             }
         } catch {
             throw Self.failure(error, after: "\(count) dropped", count)
@@ -259,135 +292,83 @@ extension DeadLetterAccess {
     func found(
         in place: LetterPlace?, _ filter: DeadLetterFilter, after token: String?, limit: Int
     ) async throws -> DeadLetterPage {
-        var (here, cursor) = (place ?? .sink, PageCursor())
-        if let token {
-            guard let parsed = PageCursor.parse(token), place == nil || place == parsed.place else {
-                throw CommandFailure(.usage, "\"\(token.prefix(100))\" is no token of a page")
-            }
-            (here, cursor) = parsed
-        }
-        var page =
-            switch here {
-            case .sink: try await outcomes(filter, from: cursor, limit: limit)
-            case .store: try await records(filter, from: cursor, limit: limit)
-            case .topic: try await letters(filter, from: cursor, limit: limit)
-            }
-        if let next = page.next {
-            page.next = "\(here.rawValue)/\(next)"
-        } else if place == nil, let following = here.following {
-            page.next = "\(following.rawValue)/\(PageCursor())"
-        }
-        return page
-    }
-
-    private func outcomes(
-        _ filter: DeadLetterFilter, from cursor: PageCursor, limit: Int
-    ) async throws -> DeadLetterPage {
-        var page = DeadLetterPage()
-        var selection = filter.parked
-        selection.after = cursor.parked
-        for (index, ledger) in ledgers.enumerated().dropFirst(cursor.index) {
-            let found = try await ledger.parked(selection, limit: limit - page.letters.count)
-            page.letters += found.map(DeadLetterEntry.outcome)
-            if page.letters.count >= limit, let last = found.last {
-                page.next = "\(PageCursor(after: last.place, in: index))"
+        let clock = PipelineClock.system
+        let deadline = clock.now.advanced(by: Self.pageTime)
+        var list = try await list(of: place, filter, after: token)
+        var (page, bytes) = (DeadLetterPage(), 0)
+        var isInTime = true
+        while isInTime, page.letters.count < limit, bytes < DeadLetterPage.bytes {
+            guard case .letter(let letter, _) = try await list.merge.next(before: deadline) else {
                 break
             }
-            selection.after = nil
+            page.letters.append(letter)
+            bytes += letter.byteCount
+            isInTime = clock.now < deadline
         }
+        if try await list.merge.hasMore(before: deadline) { page.next = list.merge.token }
+        page.total = list.total
+        lastList.keep(page.next == nil ? nil : list)
         return page
     }
 
-    private func records(
-        _ filter: DeadLetterFilter, from cursor: PageCursor, limit: Int
-    ) async throws -> DeadLetterPage {
-        var page = DeadLetterPage()
-        var selection = filter.stored
-        selection.after = cursor.offset
-        var bytes = 0
-        for (index, store) in stores.enumerated().dropFirst(cursor.index) {
-            while true {
-                // Few at a time: payloads may be large.
-                let step = min(16, limit - page.letters.count)
-                let found = try await store.deadLetters(selection, limit: step)
-                guard let last = found.last else { break }
-                page.letters += found.map(DeadLetterEntry.stored)
-                bytes += page.letters.suffix(found.count).reduce(0) { $0 + $1.byteCount }
-                selection.after = last.number
-                if page.letters.count >= limit || bytes >= DeadLetterPage.bytes {
-                    page.next = "\(PageCursor(index: index, offset: last.number))"
-                    return page
+    /// What is listed, as far as it has been handed out.
+    fileprivate struct List: Sendable {
+        var merge: LetterMerge
+        let total: Int?
+        let place: LetterPlace?
+        let filter: DeadLetterFilter
+    }
+
+    /// The list of which a page has been handed out, and more may be asked for.
+    final class LastList: Sendable {
+        private let list = Mutex<List?>(nil)
+        fileprivate func take() -> List? { list.withLock { $0.take() } }
+        fileprivate func keep(_ list: List?) { self.list.withLock { $0 = list } }
+    }
+
+    /// Goes on with the one that was listed last, if that is meant.
+    private func list(
+        of place: LetterPlace?, _ filter: DeadLetterFilter, after token: String?
+    ) async throws -> List {
+        if let token, let last = lastList.take(), last.merge.token == token,
+            last.place == place, last.filter == filter
+        {
+            return last
+        }
+        func isWanted(_ other: LetterPlace) -> Bool { place == nil || place == other }
+        var sources: [any LetterSource] = []
+        var total: Int? = filter.isEverything ? 0 : nil
+        if isWanted(.sink) {
+            for (index, ledger) in ledgers.enumerated() {
+                sources.append(
+                    ParkedLetters(name: "sink/\(index)", ledger: ledger, filter: filter))
+                if let known = total {
+                    total = try await ledger.parkedCounts().values.reduce(known, +)
                 }
             }
-            selection.after = 0
         }
-        return page
-    }
-
-    private func letters(
-        _ filter: DeadLetterFilter, from cursor: PageCursor, limit: Int
-    ) async throws -> DeadLetterPage {
-        let (letters, next) = try await topics.page(
-            filter,
-            from: TopicLetters.Cursor(
-                topic: cursor.index, partition: cursor.partition, offset: cursor.offset),
-            limit: limit)
-        let cursor = next.map {
-            PageCursor(index: $0.topic, partition: $0.partition, offset: $0.offset)
+        if isWanted(.store) {
+            sources += kept(filter)
+            for store in stores {
+                if let known = total {
+                    total = try await store.deadLetterCounts().values.reduce(known, +)
+                }
+            }
         }
-        return DeadLetterPage(
-            letters: letters.map(DeadLetterEntry.topic), next: cursor.map { "\($0)" })
-    }
-}
-
-/// Where a list goes on in a place: in which ledger, store or topic, and behind what there.
-private struct PageCursor: CustomStringConvertible {
-    var index = 0
-    var partition: Int32 = 0
-    var offset: Int64 = 0
-    var parked: ParkedPlace?
-
-    init(index: Int = 0, partition: Int32 = 0, offset: Int64 = 0) {
-        self.index = index
-        self.partition = partition
-        self.offset = offset
-    }
-
-    init(after parked: ParkedPlace, in index: Int) {
-        self.init(index: index)
-        self.parked = parked
-    }
-
-    var description: String {
-        let rest = parked.map {
-            "/\($0.parkedAt.microseconds)/\($0.batch)/\($0.number)/\($0.sink)"
+        if isWanted(.topic) {
+            let opened = try await topics.opened()
+            sources += topics.sources(opened, filter)
+            total = total.map {
+                $0 + TopicLetters.count(opened, withSettled: filter.includesSettled)
+            }
         }
-        return "\(index)/\(partition)/\(offset)\(rest ?? "")"
+        let merge = try token.map { try LetterMerge(sources, from: $0) } ?? LetterMerge(sources)
+        return List(merge: merge, total: total, place: place, filter: filter)
     }
 
-    static func parse(_ token: String) -> (place: LetterPlace, cursor: PageCursor)? {
-        let parts = token.split(separator: "/", maxSplits: 7, omittingEmptySubsequences: false)
-        guard parts.count == 4 || parts.count == 8,
-            let place = LetterPlace(rawValue: String(parts[0])),
-            let index = Int(parts[1]), index >= 0, let partition = Int32(parts[2]),
-            let offset = Int64(parts[3])
-        else { return nil }
-        var cursor = PageCursor(index: index, partition: partition, offset: offset)
-        if parts.count == 8 {
-            guard let at = Int64(parts[4]), let batch = Int64(parts[5]),
-                let number = Int64(parts[6])
-            else { return nil }
-            cursor.parked = ParkedPlace(
-                parkedAt: Timestamp(microseconds: at), batch: batch, number: number,
-                sink: String(parts[7]))
+    private func kept(_ filter: DeadLetterFilter) -> [any LetterSource] {
+        stores.enumerated().map { index, store in
+            KeptLetters(name: "store/\(index)", store: store, filter: filter)
         }
-        return (place, cursor)
-    }
-}
-
-extension LetterPlace {
-    fileprivate var following: LetterPlace? {
-        let all = Self.allCases
-        return all.firstIndex(of: self).flatMap { $0 + 1 < all.count ? all[$0 + 1] : nil }
     }
 }

@@ -8,10 +8,11 @@ internal import PipelineCore
 ///
 /// Errors are ``CommandFailure``s and ``PipelineError``s.
 protocol DeadLetterOperations: Sendable {
-    /// Letters in order: the oldest first in each place, in a topic in each partition.
+    /// Letters in the order of their times, wherever they lie; those of one partition or store in
+    /// the order in which they lie there.
     ///
     /// - Parameters:
-    ///   - place: where they lie; `nil`: anywhere, one place after the other.
+    ///   - place: where they lie; `nil`: anywhere.
     ///   - token: of the page before.
     func page(
         of place: LetterPlace?, _ filter: DeadLetterFilter, after token: String?, limit: Int
@@ -41,6 +42,9 @@ struct DeadLetterPage: Sendable {
     var letters: [DeadLetterEntry] = []
     /// `nil` when there are no more.
     var next: String?
+    /// How many there are in all, as far as offsets tell; `nil` where only some are listed, by
+    /// stage, code or time.
+    var total: Int?
 }
 
 /// What became of letters that were to be replayed.
@@ -67,6 +71,10 @@ struct DeadLetterFilter: Sendable, Hashable {
     var keptBefore: Timestamp?
     /// In topics, those that were replayed or dropped, too.
     var includesSettled = false
+
+    var isEverything: Bool {
+        stage == nil && code == nil && keptFrom == nil && keptBefore == nil
+    }
 
     /// As it stands among the changes.
     var text: String {

@@ -27,10 +27,12 @@ final class DeadLetterReplay {
         _ letters: [Letter], _ result: inout DeadLetterReplayed
     ) async throws -> Set<DeadLetterID> {
         var sent: Set<DeadLetterID> = []
-        let places = Dictionary(grouping: letters) { letter in
-            [letter.resource, letter.record.origin.source]
-        }
-        for (place, letters) in places {
+        var left = letters[...]
+        // In their order, as far as they go to one topic.
+        while let first = left.first {
+            let place = [first.resource, first.record.origin.source]
+            let letters = Array(left.prefix { place == [$0.resource, $0.record.origin.source] })
+            left.removeFirst(letters.count)
             guard let producer = try await producer(of: place[0]) else {
                 for letter in letters {
                     result.stuck(

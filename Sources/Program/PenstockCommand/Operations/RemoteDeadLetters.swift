@@ -37,7 +37,8 @@ struct RemoteDeadLetters: DeadLetterOperations {
             })
         return DeadLetterPage(
             letters: response.deadLetters.compactMap(\.entry),
-            next: response.nextPageToken.isEmpty ? nil : response.nextPageToken)
+            next: response.nextPageToken.isEmpty ? nil : response.nextPageToken,
+            total: response.totalCount.map { Int($0) })
     }
 
     func letter(_ id: DeadLetterID) async throws -> DeadLetterEntry? {

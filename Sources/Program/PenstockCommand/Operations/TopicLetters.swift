@@ -1,6 +1,7 @@
 internal import CommandLineInterface
 internal import PipelineConfiguration
 internal import PipelineCore
+internal import Synchronization
 
 /// The dead-letter topics of a pipeline's inputs, and what of them is settled.
 ///
@@ -24,12 +25,14 @@ struct TopicLetters: Sendable {
         fileprivate var settled: [Int32: SettledLetters] = [:]
         /// What is remembered of another log of that name.
         fileprivate var refuted: [Int32: LogWitness] = [:]
+
+        func holds(_ letter: TopicLetter) -> Bool {
+            letter.place.topic == topic.name && letter.place.resource == topic.resource
+        }
     }
 
     /// How long a bus may take to answer.
     private static let patience = Duration.seconds(10)
-    /// After that time a page ends, with what it has.
-    private static let pageTime = Duration.seconds(5)
     /// Records that are read, sent and remembered at a time.
     private static let step = 64
 
@@ -42,11 +45,10 @@ struct TopicLetters: Sendable {
         self.marks = marks
     }
 
-    /// - Parameter marks: of the store that keeps the pipeline's dead letters.
-    init(
-        _ definition: PipelineDefinition, _ resources: [ResourceName: any Resource],
-        marks: (any DeadLetterMarks)?
-    ) {
+    /// Those of a pipeline, and the marks of the store that keeps its dead letters.
+    init(_ definition: PipelineDefinition, _ resources: [ResourceName: any Resource]) {
+        let store = resources.sorted { $0.key.text < $1.key.text }
+            .lazy.compactMap { $0.value as? any DeadLetterProvider }.first
         var seen: Set<[String]> = []
         let topics: [Topic] = definition.stages.flatMap(\.contract.uses).compactMap { use in
             guard let letters = use.topic?.deadLetters, let input = use.topic?.name,
@@ -56,13 +58,13 @@ struct TopicLetters: Sendable {
             return Topic(
                 resource: use.resource.text, bus: bus, input: input, name: letters.name)
         }
-        self.init(topics, marks: marks)
+        self.init(topics, marks: store?.deadLetters(of: definition.name))
     }
 
     // MARK: Reading
 
     /// `nil` for a topic that is not there.
-    private func open(_ topic: Topic) async throws -> Opened? {
+    private func open(_ topic: Topic, byOffsetsAlone: Bool = false) async throws -> Opened? {
         guard let extent = try await topic.bus.extent(of: topic.name, timeout: Self.patience)
         else { return nil }
         var opened = Opened(topic: topic, extent: extent)
@@ -70,7 +72,7 @@ struct TopicLetters: Sendable {
         let stored = StoredPositions(
             source: extent.log.key, next: settled.mapValues(\.offsets.end),
             witnesses: settled.mapValues(\.witness), partitions: Set(settled.keys))
-        if try await isContradicted(stored, in: opened) {
+        if try await isContradicted(stored, in: opened, byOffsetsAlone: byOffsetsAlone) {
             opened.refuted = stored.witnesses
         } else {
             opened.settled = settled
@@ -79,10 +81,13 @@ struct TopicLetters: Sendable {
     }
 
     /// Whether the topic is not the one that something was settled in, but another one of its name.
-    private func isContradicted(_ stored: StoredPositions, in opened: Opened) async throws -> Bool {
+    private func isContradicted(
+        _ stored: StoredPositions, in opened: Opened, byOffsetsAlone: Bool
+    ) async throws -> Bool {
         let (topic, ranges) = (opened.topic, opened.extent.ranges)
         if LogContradiction(stored: stored.partitions, found: ranges.count) != nil { return true }
         if LogContradiction(stored, ranges: ranges) != nil { return true }
+        if byOffsetsAlone { return false }
         var sightings: [Int32: LogSighting] = [:]
         for (partition, offset) in stored.witnessOffsets(in: ranges) {
             let reader = try await topic.bus.reader(
@@ -94,30 +99,40 @@ struct TopicLetters: Sendable {
         return LogContradiction(stored, sightings: sightings) != nil
     }
 
-    /// Hands out what a part of a partition holds, in order, until `body` has had enough.
+    /// Hands out what a part of a partition holds, in order.
     private func read(
         _ offsets: Range<Int64>, of partition: Int32, in opened: Opened,
-        _ body: ([TopicLetter]) async throws -> Bool
+        _ body: ([TopicLetter]) async throws -> Void
     ) async throws {
         if offsets.isEmpty { return }
-        let topic = opened.topic
-        let settled = opened.settled[partition]?.offsets ?? OffsetRanges()
-        let reader = try await topic.bus.reader(
-            of: topic.name, partition: partition, offsets: offsets, timeout: Self.patience)
+        let reader = try await reader(offsets, of: partition, in: opened)
         while true {
             try Task.checkCancellation()
             let records = try await reader.next(limit: Self.step)
             if records.isEmpty { return }
-            let letters = records.map { record in
-                TopicLetter(
-                    place: TopicLetter.Place(
-                        resource: topic.resource, topic: topic.name, partition: partition,
-                        offset: record.origin.offset),
-                    record: record,
-                    rejection: DeadLetter.rejection(from: record, of: topic.input),
-                    isSettled: settled.contains(record.origin.offset))
-            }
-            guard try await body(letters) else { return }
+            try await body(letters(records, of: partition, in: opened))
+        }
+    }
+
+    private func reader(
+        _ offsets: Range<Int64>, of partition: Int32, in opened: Opened
+    ) async throws -> any TopicReader {
+        try await opened.topic.bus.reader(
+            of: opened.topic.name, partition: partition, offsets: offsets, timeout: Self.patience)
+    }
+
+    private func letters(
+        _ records: [Record], of partition: Int32, in opened: Opened
+    ) -> [TopicLetter] {
+        let (topic, settled) = (opened.topic, opened.settled[partition]?.offsets)
+        return records.map { record in
+            TopicLetter(
+                place: TopicLetter.Place(
+                    resource: topic.resource, topic: topic.name, partition: partition,
+                    offset: record.origin.offset),
+                record: record,
+                rejection: DeadLetter.rejection(from: record, of: topic.input),
+                isSettled: settled?.contains(record.origin.offset) ?? false)
         }
     }
 
@@ -135,69 +150,135 @@ struct TopicLetters: Sendable {
 
     // MARK: Listing
 
-    /// Where a list goes on.
-    struct Cursor: Sendable {
-        var topic = 0
-        var partition: Int32 = 0
-        var offset: Int64 = 0
+    /// The topics that are there, as they are now.
+    func opened() async throws -> [Opened] {
+        var all: [Opened] = []
+        for topic in topics { if let opened = try await open(topic) { all.append(opened) } }
+        return all
     }
 
-    func page(
-        _ filter: DeadLetterFilter, from cursor: Cursor, limit: Int
-    ) async throws -> (letters: [TopicLetter], next: Cursor?) {
-        let clock = PipelineClock.system
-        let deadline = clock.now.advanced(by: Self.pageTime)
-        var (found, bytes): ([TopicLetter], Int) = ([], 0)
-        for index in topics.indices.dropFirst(cursor.topic) {
-            guard let opened = try await open(topics[index]) else { continue }
-            let isFirst = index == cursor.topic
-            for partition in opened.extent.ranges.keys.sorted()
-            where !isFirst || partition >= cursor.partition {
-                let start = isFirst && partition == cursor.partition ? cursor.offset : 0
-                let offsets = offsets(
-                    of: partition, in: opened, from: start, withSettled: filter.includesSettled)
-                if offsets.isEmpty { continue }
-                var next: Int64? = found.count < limit ? nil : offsets.lowerBound
-                try await read(next == nil ? offsets : 0..<0, of: partition, in: opened) {
-                    letters in
-                    for letter in letters where filter.meets(letter) {
-                        guard found.count < limit, bytes < DeadLetterPage.bytes else {
-                            next = letter.place.offset
-                            return false
-                        }
-                        found.append(letter)
-                        bytes += DeadLetterEntry.topic(letter).byteCount
-                    }
-                    if clock.now > deadline { next = letters.last.map { $0.place.offset + 1 } }
-                    return next == nil
-                }
-                if let next {
-                    return (found, Cursor(topic: index, partition: partition, offset: next))
-                }
+    /// Each partition's letters that meet the filter. What comes into a topic later is not among
+    /// them.
+    func sources(_ all: [Opened], _ filter: DeadLetterFilter) -> [any LetterSource] {
+        let count = all.reduce(0) { $0 + $1.extent.ranges.count }
+        return all.enumerated().flatMap { index, opened in
+            opened.extent.ranges.keys.sorted().map { partition in
+                PartitionLetters(
+                    name: "topic/\(index)/\(partition)", partition: partition, filter: filter,
+                    letters: self, opened: opened, keepsReader: count <= PartitionLetters.most)
             }
         }
-        return (found, nil)
+    }
+
+    /// Counts the letters that wait in each topic, as far as offsets tell, with a question to each
+    /// bus and store and without reading a record; `nil` without topics.
+    ///
+    /// What is settled of another log of a topic's name counts where the offsets do not tell it.
+    var counting: (@Sendable () async throws -> [String: Int])? {
+        if topics.isEmpty { return nil }
+        return {
+            var counts: [String: Int] = [:]
+            for topic in topics {
+                let opened = try await open(topic, byOffsetsAlone: true).map { [$0] } ?? []
+                counts[topic.name, default: 0] += Self.count(opened, withSettled: false)
+            }
+            return counts
+        }
+    }
+
+    /// How many letters the topics hold, as far as offsets tell.
+    static func count(_ all: [Opened], withSettled: Bool) -> Int {
+        all.reduce(0) { count, opened in
+            opened.extent.ranges.reduce(count) { count, entry in
+                var range = OffsetRanges(bounds: [entry.value.lowerBound, entry.value.upperBound])
+                if !withSettled, let settled = opened.settled[entry.key] {
+                    range.subtract(settled.offsets)
+                }
+                return count + range.count
+            }
+        }
+    }
+
+    /// The letters of one partition that meet a filter.
+    private final class PartitionLetters: LetterSource {
+        /// With more partitions each part has a reader of its own: a reader may be a client with
+        /// threads.
+        static let most = 16
+
+        let name: String
+        private let partition: Int32
+        private let filter: DeadLetterFilter
+        private let letters: TopicLetters
+        private let opened: Opened
+        private let keepsReader: Bool
+        /// Goes on there.
+        private let reader = Mutex<(at: Int64, any TopicReader)?>(nil)
+
+        init(
+            name: String, partition: Int32, filter: DeadLetterFilter, letters: TopicLetters,
+            opened: Opened, keepsReader: Bool
+        ) {
+            self.name = name
+            self.partition = partition
+            self.filter = filter
+            self.letters = letters
+            self.opened = opened
+            self.keepsReader = keepsReader
+        }
+
+        func part(
+            after position: LetterPosition?, limit: Int, before deadline: Instant?
+        ) async throws -> LetterPart {
+            let offsets = letters.offsets(
+                of: partition, in: opened, from: position?.number ?? 0,
+                withSettled: filter.includesSettled)
+            if offsets.isEmpty { return LetterPart(isLast: true) }
+            let held = reader.withLock { $0.take() }
+            var reader = held?.1
+            if held?.at != position?.number { reader = nil }
+            let reading: any TopicReader
+            if let reader {
+                reading = reader
+            } else {
+                reading = try await letters.reader(offsets, of: partition, in: opened)
+            }
+            var part = LetterPart()
+            while part.letters.isEmpty {
+                try Task.checkCancellation()
+                let records = try await reading.next(limit: limit)
+                guard let last = records.last else {
+                    part.isLast = true
+                    return part
+                }
+                part.end = .number(last.origin.offset + 1)
+                part.letters = letters.letters(records, of: partition, in: opened)
+                    .filter(filter.meets).map(DeadLetterEntry.topic)
+                if let deadline, PipelineClock.system.now > deadline { break }
+            }
+            if keepsReader, let end = part.end?.number {
+                self.reader.withLock { $0 = (end, reading) }
+            }
+            return part
+        }
     }
 
     // MARK: Settling
 
-    /// Hands out the letters that are chosen and not settled, a part at a time, each with the topic
-    /// that it lies in. What comes into a topic meanwhile is not among them.
+    /// Hands out the letters that are chosen and not settled, the oldest first, a part at a time,
+    /// each with the topic that it lies in. What comes into a topic meanwhile is not among them.
     func forEach(
         _ chosen: ChosenLetters, _ body: (inout Opened, [TopicLetter]) async throws -> Void
     ) async throws {
         switch chosen {
         case .all(let filter):
-            var all: [Opened] = []
-            for topic in topics { if let opened = try await open(topic) { all.append(opened) } }
-            for var opened in all {
-                for partition in opened.extent.ranges.keys.sorted() {
-                    let offsets = offsets(of: partition, in: opened)
-                    try await read(offsets, of: partition, in: opened) { letters in
-                        let wanted = letters.filter(filter.meets)
-                        if !wanted.isEmpty { try await body(&opened, wanted) }
-                        return true
-                    }
+            var all = try await opened()
+            var merge = LetterMerge(sources(all, filter))
+            while true {
+                let letters = try await merge.next(limit: Self.step).map(\.letter).inTopics
+                if letters.isEmpty { return }
+                for index in all.indices {
+                    let some = letters.filter(all[index].holds)
+                    if !some.isEmpty { try await body(&all[index], some) }
                 }
             }
         case .ids(let ids):
@@ -220,14 +301,13 @@ struct TopicLetters: Sendable {
             guard let wanted = places[[topic.resource, topic.name]],
                 var opened = try await open(topic)
             else { continue }
-            for (partition, wanted) in wanted {
+            for (partition, wanted) in wanted.sorted(by: { $0.key < $1.key }) {
                 let there = opened.extent.ranges[partition] ?? 0..<0
                 let offsets = wanted.filter(there.contains)
                 guard let first = offsets.min(), let last = offsets.max() else { continue }
                 try await read(first..<last + 1, of: partition, in: opened) { letters in
                     let found = letters.filter { offsets.contains($0.place.offset) }
                     if !found.isEmpty { try await body(&opened, found) }
-                    return true
                 }
             }
         }
@@ -262,7 +342,9 @@ struct TopicLetters: Sendable {
     }
 
     /// Remembers that letters of a topic have been replayed or dropped.
-    func settle(_ letters: [TopicLetter], in opened: inout Opened) async throws {
+    ///
+    /// - Returns: how many nobody else has settled meanwhile.
+    func settle(_ letters: [TopicLetter], in opened: inout Opened) async throws -> Int {
         var new: [Int32: SettledLetters] = [:]
         for (partition, letters) in Dictionary(grouping: letters, by: \.place.partition) {
             guard let last = letters.max(by: { $0.place.offset < $1.place.offset }) else {
@@ -272,12 +354,13 @@ struct TopicLetters: Sendable {
                 OffsetRanges(letters.map(\.place.offset)), witness: LogWitness(last.record))
         }
         let starts = opened.extent.ranges.mapValues(\.lowerBound)
-        try await marks?.settle(
+        let count = try await marks?.settle(
             new, of: opened.extent.log, starts: starts, refuted: opened.refuted)
         opened.refuted = [:]
         for (partition, letters) in new {
             opened.settled[partition, default: letters].add(letters, start: starts[partition] ?? 0)
         }
+        return count ?? 0
     }
 }
 

@@ -18,7 +18,7 @@ extension MetricDeclaration {
         sealedCases, fullness, sealedWaiting, sealedAge, running, batches, cases, lateCases,
         generationSeconds, failedRuns, leasesLost, caseWait, caseLateness, undelivered,
         undeliveredAge, deliveredOutcomes, deliverySeconds, parkedOutcomesTotal, parkedOutcomes,
-        storedDeadLetters,
+        storedDeadLetters, waitingLetters,
     ]
 
     private static func ofStage(_ name: String, _ help: String) -> MetricDeclaration {
@@ -139,4 +139,8 @@ extension MetricDeclaration {
         "penstock_stored_dead_letters",
         "Dead letters that the store keeps, waiting for an operator; what lies in dead-letter topics is not among them."
     )
+    static let waitingLetters = gauge(
+        "penstock_waiting_dead_letters",
+        "What `penstock dead-letters list` has, by where it lies: records in a dead-letter topic (place topic) as far as offsets tell, without those that were replayed or dropped; records in the store (store), by the stage that refused them; outcomes that a sink has refused (sink). Absent while the bus or the store is away.",
+        labels: "pipeline", "place", "stage", "topic")
 }

@@ -13,6 +13,10 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
     private let clock: PipelineClock
     private let stages: [String]
     private let latest = Mutex<WaitingFigures?>(nil)
+    /// Letters that wait in topics; `nil` while nobody knows.
+    private let inTopics = Mutex<[String: Int]?>([:])
+    /// Whether anybody has looked for figures.
+    private let hasLooked = Atomic(false)
     /// Partitions that rest, by input.
     private let resting = Mutex<[String: Int]>([:])
     private let leases = Mutex<[String: Int]>([:])
@@ -34,6 +38,12 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
         for stage in stages {
             for code in stage.contract.rejectionCodes { countRejected(stage.id, code, by: 0) }
             for counter in type(of: stage.settings).counters { _ = self.counter(stage.id, counter) }
+            for topic in stage.contract.uses.compactMap({ $0.topic?.deadLetters?.name }) {
+                registry.setGauge(.waitingLetters, pipeline, "topic", "", topic) { [weak self] in
+                    self?.inTopics.withLock { $0 }.map { Double($0[topic] ?? 0) }
+                }
+            }
+            letters("store", stage.id) { $0.deadLetters?[stage.id] }
             switch stage.role {
             case .barrier: if hasBatches { prepareBarrier(stage) }
             case .worker: prepareWorker(stage.id)
@@ -141,7 +151,10 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
 
     var hearsFigures: Bool { true }
 
+    func letters(_ counts: [String: Int]?) { inTopics.withLock { $0 = counts } }
+
     func figures(_ figures: WaitingFigures?) {
+        hasLooked.store(true, ordering: .relaxed)
         latest.withLock { $0 = figures }
         guard let figures else { return }
         for sink in figures.parked.keys {
@@ -218,7 +231,18 @@ final class PipelineMetrics: RuntimeObserver, RefusalObserver {
         }
     }
 
+    /// Letters that wait in a place; none before anybody has looked.
+    private func letters(
+        _ place: String, _ stage: String, _ read: @escaping @Sendable (WaitingFigures) -> Int?
+    ) {
+        registry.setGauge(.waitingLetters, pipeline, place, stage, "") { [weak self] in
+            guard let self, hasLooked.load(ordering: .relaxed) else { return self.map { _ in 0 } }
+            return latest.withLock { $0 }.map { Double(read($0) ?? 0) }
+        }
+    }
+
     private func prepareSink(_ stage: String) {
+        letters("sink", stage) { $0.parked[stage] }
         prepareLeases(stage)
         gauge(.deliveryPaused, stage) { barrier, _ in
             barrier.paused.contains(.delivery(stage)) ? 1 : 0

@@ -10,6 +10,8 @@ internal import Synchronization
 
 /// Pipelines and their request services in this process.
 struct ProcessRun: Sendable {
+    /// How long a store may take to say what it knows of the pipelines' names.
+    private static let nameTime = Duration.seconds(2)
     /// How long new files may take to be ready before it is said whether they run here.
     private static let trialTime = Duration.seconds(20)
     /// How long the pipelines before a reload may take to settle what is in flight: what has not by
@@ -162,6 +164,8 @@ struct ProcessRun: Sendable {
             resources.backends.union(runs.flatMap(\.generators).flatMap(\.generator.backends)))
         for store in resources.stores where store.migratesItself { try await store.migrate() }
         try await pipelines.refuseRepeats(among: owners, in: opened)
+        // A reload has asked before the old pipelines gave way.
+        if !isReload { try await refuseNames(of: runs) }
         let services =
             options.role == .worker
             ? [] : resources.all.compactMap { $0 as? any RequestService }
@@ -180,6 +184,16 @@ struct ProcessRun: Sendable {
                 "role": "\(options.role.rawValue)", "version": "\(PenstockCommand.version)",
             ])
         return Parts(runs: runs, refusals: refusals, services: services, monitor: monitor)
+    }
+
+    /// What the stores know of other names is refused before anything is said to run.
+    private func refuseNames(of runs: [PipelineRun]) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for run in runs {
+                group.addTask { try await run.refuseNames(within: Self.nameTime) }
+            }
+            try await group.waitForAllOrFirstFailure()
+        }
     }
 
     /// Returns once `body` has, at the end of these pipelines, or when its time is over.
@@ -249,6 +263,7 @@ struct ProcessRun: Sendable {
             environment.pauseAtStart = ("started with --paused", ProcessEnvironment.user)
         }
         environment.outages = outages
+        environment.letters = TopicLetters(definition, opened).counting
         return PipelineRun(graph, role: options.role.ofRun, environment: environment)
     }
 

@@ -146,6 +146,9 @@ final class ReadinessMonitor: Sendable {
             try await asked.probe()
             tellOfSilence(of: asked, at: clock.now)
             outages.answered(asked.backend, at: "probe \(asked.name)")
+            if let backend = asked.backend {
+                for run in runs { run.answered(backend, askedAt: begin) }
+            }
         } catch is CancellationError {
             // The run ends: what was known of it stays so.
             return

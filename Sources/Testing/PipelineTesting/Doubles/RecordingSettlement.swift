@@ -1,4 +1,5 @@
 public import PipelineCore
+internal import Synchronization
 
 /// An acknowledgement's handler that remembers what it was told.
 public final class RecordingSettlement: AcknowledgementHandler {
@@ -25,6 +26,24 @@ public final class RecordingSettlement: AcknowledgementHandler {
 
     /// The ordinals that were rejected so far.
     public var rejectedOrdinals: [Int] { rejections.entries.map(\.record.ordinal) }
+}
+
+/// A handler whose callers have gone as soon as they have been asked for once.
+private final class ForsakenSettlement: AcknowledgementHandler {
+    private let hasAsked = Atomic(false)
+    var isAwaited: Bool { !hasAsked.exchange(true, ordering: .relaxed) }
+    func reject(_ rejections: [Rejection]) async throws {}
+    func settled(_ settlement: Settlement) {}
+}
+
+extension Chunk {
+    /// A chunk that is taken, and whose callers have gone by the time that it fails.
+    public static func forsaken(_ numbers: [Int]) -> Chunk {
+        let chunk = testing(numbers).chunk
+        return Chunk(
+            records: chunk.records, advances: [],
+            acknowledgement: Acknowledgement(ForsakenSettlement()))
+    }
 }
 
 /// A refusals' observer that remembers what it was told.

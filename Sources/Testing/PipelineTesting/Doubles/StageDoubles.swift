@@ -141,8 +141,9 @@ public final class FakeCases: CaseReader {
 
     /// When the open batch will be sealed, and the store's clock.
     public func expectSealing(at time: Timestamp?, clock: Timestamp) {
-        state.withLock { $0.sealing = ExpectedSealing(at: time, clock: clock) }
+        expect(ExpectedSealing(at: time, clock: clock))
     }
+    public func expect(_ sealing: ExpectedSealing) { state.withLock { $0.sealing = sealing } }
 
     public func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
         statements.note(ids.count)
@@ -187,15 +188,18 @@ public final class FakeDeadLetters: DeadLetterStore {
     public func settle(
         _ letters: [Int32: SettledLetters], of log: LogName, starts: [Int32: Int64],
         refuted: [Int32: LogWitness]
-    ) async throws {
+    ) async throws -> Int {
         try failures.throwNext()
-        marks.withLock { marks in
+        return marks.withLock { marks in
             var all = marks[log.key] ?? [:]
             all = all.filter { refuted[$0.key] != $0.value.witness }
+            var count = 0
             for (partition, new) in letters {
+                count += new.countNew(to: all[partition])
                 all[partition, default: new].add(new, start: starts[partition] ?? 0)
             }
             marks[log.key] = all
+            return count
         }
     }
 }
