@@ -241,6 +241,9 @@ def test_both_ways_show_the_same(stack):
         return [re.sub(r'"clock": "[^"]*"', "", operator("batches --format json").stdout), operator("positions get").stdout,
                 operator("changes").stdout, *(operator("case --format json", case_id).stdout for case_id in ids)]
     assert shown(files) == shown(service)
+    for command in ("batches", "resume", "dead-letters list"):
+        unknown = stack.call(*command.split(), "--server", f"unix:{place}", "nosuch", check=False)
+        assert unknown.returncode == 64 and "runs no pipeline \"nosuch\": it runs" in unknown.stderr, unknown.stderr
 
 
 def test_begun_paused(stack):

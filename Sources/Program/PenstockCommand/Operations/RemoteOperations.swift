@@ -204,7 +204,7 @@ struct AdminClient: Sendable {
         let code: ExitCode =
             switch error.code {
             case .unavailable, .deadlineExceeded: .unavailable
-            case .invalidArgument: .usage
+            case .invalidArgument, .notFound: .usage
             default: .failure
             }
         return CommandFailure(code, "\(server): \(error)")
