@@ -112,6 +112,9 @@ def test_the_intake_is_paused_and_resumed(running):
     assert re.search(r"\(.+\), since 20..-..-..T.+Z; nothing was accepted: try again", refused.value.details()), refused.value
     assert [attempts(operator, case_id) for case_id in ids] == [[], [], []]
     assert operator("resume", "ready").stderr == "nothing of that is paused\n"
+    for command, *name in (["resume", "nosuch"], ["pause", "nosuch"], ["flush", "nosuch"], ["batches --stage nosuch"], ["dead-letters list --stage nosuch"]):
+        unknown = operator(command, *name, check=False)
+        assert unknown.returncode == 64 and '"nosuch"' in unknown.stderr and "there is" in unknown.stderr, unknown.stderr
     # What is behind goes on.
     assert operator("resume").returncode == 0
     eventually(lambda: [attempts(operator, case_id) for case_id in ids] == [["pending"]] * 3, "the topic is read on")

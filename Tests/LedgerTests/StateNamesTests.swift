@@ -270,6 +270,60 @@ struct StateNamesTests {
         }
     }
 
+    @Test("A pause goes along with its name, whatever waits behind it", arguments: Kind.allCases)
+    func renamedPauses(_ kind: Kind) async throws {
+        try await with(kind) { provider in
+            let old = try ledger(provider, "p")
+            try await old.register()
+            try await old.pause([.intake("in"), .sealing, .delivery("ready")], reason: "by ada")
+            try await old.pause([.delivery("announce")], reason: "by bob")
+            let since = try await old.pauses()
+            for (part, new) in [("ready", "announce"), ("in", "orders")] {
+                let moved = try await provider.rename(
+                    .init(pipeline: "p", part: part), to: .init(pipeline: "p", part: new))
+                #expect(moved.count == 1)
+                #expect(moved.first?.contains("is paused") == true, "\(moved)")
+            }
+            // Under a name that was made anew, and paused, before anybody thought of the renaming.
+            let new = try ledger(provider, "q", inputs: ["others"])
+            try await new.register()
+            try await new.pause([.generation], reason: "by eve")
+            let moved = try await provider.rename(.init(pipeline: "p"), to: .init(pipeline: "q"))
+            #expect(moved.count == 1)
+            let pauses = try await ledger(provider, "q").pauses()
+            #expect(
+                pauses.mapValues(\.reason) == [
+                    .intake("orders"): "by ada", .sealing: "by ada",
+                    .delivery("announce"): "by bob",
+                    .generation: "by eve",
+                ])
+            #expect(pauses[.intake("orders")]?.since == since[.intake("in")]?.since)
+            #expect(try await ledger(provider, "p", inputs: ["more"]).pauses().isEmpty)
+        }
+    }
+
+    @Test(
+        "What is paused under a name that the files don't have is missed", arguments: Kind.allCases)
+    func missedPauses(_ kind: Kind) async throws {
+        try await with(kind) { provider in
+            let old = try ledger(provider, "p", sinks: ["ready", "copy"])
+            try await old.register()
+            try await old.pause([.delivery("copy"), .sealing], reason: "moved (ada@vm)")
+            for new in [
+                try ledger(provider, "p"), try ledger(provider, "p", "collect", inputs: ["others"]),
+            ] {
+                let error = await refusal { try await new.register() }
+                #expect(error?.code == "state-unowned")
+                #expect(error?.message.contains("paused (moved (ada@vm), since 2") == true)
+            }
+            try await ledger(provider, "p", sinks: ["copy"]).register()
+            // Those of another pipeline are its own.
+            try await ledger(provider, "q", inputs: ["others"]).register()
+            try await old.resume([.delivery("copy")])
+            try await ledger(provider, "p").register()
+        }
+    }
+
     @Test("Two pipelines that read the same are let in by naming both", arguments: Kind.allCases)
     func both(_ kind: Kind) async throws {
         try await with(kind) { provider in

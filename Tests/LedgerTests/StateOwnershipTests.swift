@@ -108,8 +108,54 @@ struct StateOwnershipTests {
     func callers() {
         let new = owner("p", "collect", inputs: [], servesCallers: true)
         #expect(objections(new, stored: done("p", sources: [])).count == 1)
-        // Another pipeline has other callers.
-        #expect(objections(new, stored: done("q", sources: [])).isEmpty)
+        // What it has answered is not found under another pipeline's name, and a repeat is answered
+        // anew.
+        let other = objections(new, stored: done("q", sources: []))
+        #expect(other.first?.remedy.contains("--rename q/batch=p/collect") == true)
+        // Both are meant, or it has its own.
+        #expect(objections(new, owner("q"), stored: done("q", sources: [])).isEmpty)
+        #expect(
+            objections(
+                new, stored: done("q", sources: []), done("p", "collect", sources: [])
+            ).isEmpty)
+        #expect(
+            objections(owner("p", "collect"), stored: done("q", sources: [])).isEmpty)
+    }
+
+    @Test("is missed when it is a pause that would hold nothing up any more")
+    func pauses() {
+        let pause = LedgerPause(since: .epoch, reason: "repair (ada@vm)")
+        func paused(_ parts: LedgerPart..., of pipeline: String = "p") -> StageState {
+            StageState(
+                pipeline: pipeline, stage: "batch",
+                pauses: Dictionary(uniqueKeysWithValues: parts.map { ($0, pause) }))
+        }
+        let own = StateOwner(
+            pipeline: "p", stage: "batch", sinks: ["ready"], intakes: ["in"], servesCallers: true)
+        let kept = paused(.sealing, .generation, .intake("in"), .delivery("ready"))
+        #expect(objections(own, stored: kept).isEmpty)
+        #expect(
+            objections(own, stored: paused(.intake("old"), .delivery("copy"))).map(\.problem) == [
+                "of p/batch delivery to copy is paused (repair (ada@vm), since 1970-01-01T00:00:00Z), and the file of p does not have it",
+                "of p/batch intake of old is paused (repair (ada@vm), since 1970-01-01T00:00:00Z), and the file of p does not have it",
+            ])
+        let found = objections(
+            StateOwner(pipeline: "p", stage: "collect"), stored: paused(.sealing))
+        #expect(
+            found.map(\.problem) == [
+                "of p/batch, which is not at hand, sealing is paused (repair (ada@vm), since 1970-01-01T00:00:00Z)"
+            ])
+        #expect(
+            found.first?.remedy.contains("--rename p/batch=p/collect") == true
+                && found.first?.remedy.contains("resume FILE p/batch") == true)
+        // A new pipeline that may be the one that is paused; others are their own.
+        #expect(objections(own, stored: paused(.sealing, of: "q")).count == 1)
+        #expect(objections(own, stored: kept, paused(.sealing, of: "q")).isEmpty)
+        #expect(
+            objections(
+                StateOwner(pipeline: "p", stage: "batch"), stored: paused(.sealing, of: "q"),
+                isExclusive: true
+            ).isEmpty)
     }
 
     @Test("is nobody else's business while nothing is open and no stage begins anew in its place")

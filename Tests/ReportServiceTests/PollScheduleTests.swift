@@ -52,6 +52,49 @@ struct PollScheduleTests {
         #expect(pauses.allSatisfy { isFar ? $0 >= .seconds(240) : $0 <= .milliseconds(1250) })
     }
 
+    @Test(
+        "of a pending case tells what it waits for, in a sentence as well",
+        arguments: [
+            (512, 60, "sealed at 512 requests, 211 wait, or at 1970-01-01T00:01:00Z by max_age"),
+            (nil, 60, "sealed at 1970-01-01T00:01:00Z by max_age"),
+            (512, nil, "sealed at 512 requests, 211 wait"),
+            (nil, 0, "sealed now by max_age"),
+            (nil, nil, "sealed when an operator asks for it"),
+        ] as [(Int?, Int64?, String)])
+    func waiting(_ fullAt: Int?, _ seconds: Int64?, _ sentence: String) async throws {
+        let sealing = seconds.map { Timestamp.epoch.advanced(by: .seconds($0)) }
+        cases.expect(
+            ExpectedSealing(
+                at: sealing, closedBy: sealing.map { _ in "max_age" }, waiting: 211,
+                fullAt: fullAt, clock: .epoch))
+        let status = try await status(.pending)
+        #expect(status.waitsFor == sentence)
+        #expect(status.batchFill == 211)
+        #expect(status.batchLimit == fullAt.map(Int32.init))
+        #expect(status.expectedAt?.seconds == seconds)
+    }
+
+    @Test(
+        "of a case in a batch tells what that waits for",
+        arguments: zip(
+            [CaseState.sealed, .running],
+            ["its batch is sealed and waits for a worker", "its batch is being generated"]))
+    func inBatch(_ state: CaseState, _ sentence: String) async throws {
+        cases.expect(ExpectedSealing(at: .epoch, waiting: 211, fullAt: 512, clock: .epoch))
+        let status = try await status(state)
+        #expect(status.waitsFor == sentence)
+        #expect(
+            status.batchFill == nil && status.batchLimit == nil && status.expectedAt == nil)
+    }
+
+    private func status(_ state: CaseState) async throws -> ReportStatus {
+        try await PollSchedule(cases: cases, clock: time.clock, random: RandomSource(seed: 1))
+            .status(
+                of: CaseSnapshot(
+                    id: .testing(1), state: state, acceptedAt: .epoch, deadline: .epoch,
+                    outcome: nil))
+    }
+
     @Test("looks at the schedule again after a second")
     func refresh() async throws {
         cases.expectSealing(

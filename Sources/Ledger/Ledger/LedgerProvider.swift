@@ -128,6 +128,10 @@ public protocol StateTables {
     func moveDeliveries(to sink: String, of stage: Key, to new: String) throws
     /// - Returns: how many.
     func moveDeadLetters(_ old: StateName, to new: StateName) throws -> Int
+    /// Makes a pause that of another part, maybe of another stage; one that is there stays.
+    func movePause(_ part: LedgerPart, of stage: Key, to new: LedgerPart, of other: Key) throws
+    func dropPause(_ part: LedgerPart, of stage: Key) throws
+    func note(_ action: String, by actor: String, on stage: Key) throws
 }
 
 extension StateTables {
@@ -154,14 +158,15 @@ extension StateTables {
         return ownership.elsewhere
     }
 
-    /// As ``StateAdministration/rename(_:to:)``.
-    public func rename(_ old: StateName, to new: StateName) throws -> [String] {
+    /// As ``StateAdministration/rename(_:isTrial:)``.
+    public func rename(_ renaming: StateRenaming) throws -> [String] {
+        let (old, new) = (renaming.old, renaming.new)
         var moved = try stages(old).compactMap { row in
-            try move(row, to: (new.pipeline, new.part ?? row.state.stage))
+            try move(row, to: (new.pipeline, new.part ?? row.state.stage), renaming)
         }
-        if let sink = old.part, let newSink = new.part, old.pipeline == new.pipeline {
-            moved += try stages(StateName(pipeline: old.pipeline)).compactMap {
-                try move(deliveriesTo: sink, of: $0, to: newSink)
+        if let id = old.part, let newID = new.part {
+            for row in try stages(StateName(pipeline: old.pipeline)) {
+                moved += try move(deliveriesTo: id, of: row, to: newID, renaming)
             }
         }
         let letters = try moveDeadLetters(old, to: new)
@@ -171,27 +176,96 @@ extension StateTables {
 
     /// Gives a stage's row another name, if it holds anything. A row of that name that holds
     /// nothing gets the old one in exchange: a process that knows it by its key must not lose it.
-    private func move(_ row: Row, to new: (pipeline: String, stage: String)) throws -> String? {
+    private func move(
+        _ row: Row, to new: (pipeline: String, stage: String), _ renaming: StateRenaming
+    ) throws -> String? {
         let old = row.state
-        guard try holdsState(row.key), (old.pipeline, old.stage) != new else { return nil }
+        guard (old.pipeline, old.stage) != new,
+            try holdsState(row.key) || !old.pauses.isEmpty
+        else { return nil }
+        try renaming.check(.cases)
         if let other = try stages(StateName(pipeline: new.pipeline, part: new.stage)).first {
             if try holdsState(other.key) { throw PipelineError.stateOwned(other.state) }
+            // Both are meant to hold it up.
+            for part in other.state.pauses.keys {
+                try movePause(part, of: other.key, to: part, of: row.key)
+            }
             try name(row.key, "~", "\(row.key)")
             try name(other.key, old.pipeline, old.stage)
         }
         try name(row.key, new.pipeline, new.stage)
         let work = old.hasOpenWork ? " (\(old.openWork))" : ""
-        return "\(old.name) is \(new.pipeline)/\(new.stage) now\(work)"
+        let paused = old.pauses.isEmpty ? "" : ", and is paused as it was"
+        return "\(old.name) is \(new.pipeline)/\(new.stage) now\(work)\(paused)"
     }
 
+    /// What a sink has not got, and the pause of a sink or an intake.
     private func move(
-        deliveriesTo sink: String, of row: Row, to new: String
-    ) throws -> String? {
-        guard row.state.openSinks.contains(sink) else { return nil }
-        let both = try batches(openTo: sink, markedFor: new, of: row.key)
-        if both > 0 { throw PipelineError.sinkOwned(both, new, row.state) }
-        try moveDeliveries(to: sink, of: row.key, to: new)
-        return "\(row.state.name): \(row.state.openWork(of: sink)) will go to \(new)"
+        deliveriesTo id: String, of row: Row, to new: String, _ renaming: StateRenaming
+    ) throws -> [String] {
+        let state = row.state
+        var moved: [String] = []
+        let parts = [(LedgerPart.delivery(id), StateKind.deliveries), (.intake(id), .intake)]
+            .filter { state.pauses[$0.0] != nil }
+        let isOpen = state.openSinks.contains(id)
+        if isOpen { try renaming.check(.deliveries) }
+        for (_, kind) in parts { try renaming.check(kind) }
+        if isOpen || !parts.isEmpty, renaming.new.pipeline != state.pipeline {
+            throw PipelineError.fatal(
+                .stateOwned,
+                "what \(state.name) keeps for \(id) moves along with it: rename that first")
+        }
+        if isOpen {
+            let both = try batches(openTo: id, markedFor: new, of: row.key)
+            if both > 0 { throw PipelineError.sinkOwned(both, new, state) }
+            try moveDeliveries(to: id, of: row.key, to: new)
+            moved.append("\(state.name): \(state.openWork(of: id)) will go to \(new)")
+        }
+        for (part, _) in parts {
+            let other = part.named(new)
+            try movePause(part, of: row.key, to: other, of: row.key)
+            moved.append("\(state.name): \(other.spoken) is paused now, as \(part.spoken) was")
+        }
+        return moved
+    }
+
+    /// As ``StateAdministration/resume(_:by:isTrial:)``.
+    public func resume(
+        _ name: StateName, by actor: String, isTrial: Bool
+    ) throws -> [String] {
+        try pauses(under: name, besides: []).map { row, part in
+            if !isTrial {
+                try note("end of the pause of \(part.spoken)", by: actor, on: row.key)
+                try dropPause(part, of: row.key)
+            }
+            return part.spoken
+        }
+    }
+
+    /// Ends the pauses under a name of whatever is not at hand.
+    ///
+    /// - Parameter isTrial: only says which.
+    public func endPauses(
+        under name: StateName, besides owners: [StateOwner], isTrial: Bool
+    ) throws -> [String] {
+        try pauses(under: name, besides: owners).map { row, part in
+            if !isTrial { try dropPause(part, of: row.key) }
+            return "\(row.state.name): the pause of \(part.spoken)"
+        }
+    }
+
+    private func pauses(
+        under name: StateName, besides owners: [StateOwner]
+    ) throws -> [(row: Row, part: LedgerPart)] {
+        try stages(StateName(pipeline: name.pipeline)).flatMap { row in
+            let owner = owners.first {
+                $0.pipeline == row.state.pipeline && $0.stage == row.state.stage
+            }
+            return row.state.pauses.keys.sorted { $0.text < $1.text }.filter { part in
+                let isMeant = name.part.map { $0 == part.name || $0 == row.state.stage } ?? true
+                return isMeant && owner?.has(part) != true
+            }.map { (row, $0) }
+        }
     }
 
     /// Lets go of what stages under a name, but for those at hand, have read and answered. Their

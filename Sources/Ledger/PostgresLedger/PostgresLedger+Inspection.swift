@@ -103,32 +103,13 @@ extension PostgresLedger {
     }
 
     public func pauses() async throws -> [LedgerPart: LedgerPause] {
-        try await withStage(for: .reading) { connection, stage in
-            let answer = try connection.query(
-                "select part, since, reason from penstock.pauses where stage = $1"
-            ) { $0.add(int2: stage) }
-            var pauses: [LedgerPart: LedgerPause] = [:]
-            for row in 0..<answer.rowCount {
-                guard let part = LedgerPart(text: answer.text(row, 0)) else { continue }
-                pauses[part] = LedgerPause(
-                    since: answer.timestamp(row, 1), reason: answer.text(row, 2))
-            }
-            return pauses
-        }
+        try await withStage(for: .reading) { try $0.pauses(of: $1) }
     }
 }
 
 extension PostgresLedger {
     public func note(_ action: String, by actor: String) async throws {
-        try await withStage { connection, stage in
-            _ = try connection.query(
-                "insert into penstock.changes(stage, actor, action) values ($1, $2, $3)"
-            ) {
-                $0.add(int2: stage)
-                $0.add(text: actor.storable)
-                $0.add(text: action.storable)
-            }
-        }
+        try await withStage { try $0.note(action, by: actor, on: $1) }
     }
 
     public func changes(after number: Int64?, limit: Int) async throws -> [LedgerChange] {
@@ -266,5 +247,28 @@ extension PostgresConnection {
                     parked: answer.int(row, 5)))
         }
         return deliveries
+    }
+}
+
+extension PostgresConnection {
+    func pauses(of stage: Int16) throws -> [LedgerPart: LedgerPause] {
+        let answer = try query(
+            "select part, since, reason from penstock.pauses where stage = $1"
+        ) { $0.add(int2: stage) }
+        var pauses: [LedgerPart: LedgerPause] = [:]
+        for row in 0..<answer.rowCount {
+            guard let part = LedgerPart(text: answer.text(row, 0)) else { continue }
+            pauses[part] = LedgerPause(
+                since: answer.timestamp(row, 1), reason: answer.text(row, 2))
+        }
+        return pauses
+    }
+
+    func note(_ action: String, by actor: String, on stage: Int16) throws {
+        try query("insert into penstock.changes(stage, actor, action) values ($1, $2, $3)") {
+            $0.add(int2: stage)
+            $0.add(text: actor.storable)
+            $0.add(text: action.storable)
+        }
     }
 }

@@ -65,13 +65,8 @@ extension PostgresLedger {
         let rule = stage.rule
         return try await withStage(for: .reading) { connection, stage in
             let look = try connection.look(stage, rule, locking: false)
-            if look.draining != nil && look.open.count > 0 {
-                return ExpectedSealing(at: look.clock, clock: look.clock)
-            }
-            switch rule.decide(look.open, now: look.clock) {
-            case .fire: return ExpectedSealing(at: look.clock, clock: look.clock)
-            case .wait(let instant): return ExpectedSealing(at: instant, clock: look.clock)
-            }
+            return rule.expected(
+                look.open, draining: look.open.count > 0 ? look.draining : nil, clock: look.clock)
         }
     }
 }

@@ -1,6 +1,6 @@
 internal import Ledger
 public import PipelineCore
-internal import Postgres
+public import Postgres
 
 extension PostgresLedgerProvider: StateAdministration {
     public func enter(_ stage: LedgerNeed) async throws {
@@ -32,8 +32,28 @@ extension PostgresLedgerProvider: StateAdministration {
 
     /// Processes that still work under the old name go on under the new one: they know the stage by
     /// its number.
-    public func rename(_ old: StateName, to new: StateName) async throws -> [String] {
-        try await pool.withTransaction { try PostgresStateTables($0).rename(old, to: new) }
+    public func rename(_ renamings: [StateRenaming], isTrial: Bool) async throws -> [[String]] {
+        try await renamings.done(
+            isTrial: isTrial, in: { try await pool.withTransaction("BEGIN", $0) }
+        ) {
+            try Self.rename($0, $1)
+        }
+    }
+
+    /// One renaming, within somebody's transaction.
+    public static func rename(
+        _ renaming: StateRenaming, _ connection: PostgresConnection
+    ) throws -> [String] {
+        try PostgresStateTables(connection).rename(renaming)
+    }
+
+    public func resume(
+        _ name: StateName, by actor: String, isTrial: Bool
+    ) async throws -> [String] {
+        try await pool.check(LedgerSchema.migration)
+        return try await pool.withTransaction {
+            try PostgresStateTables($0).resume(name, by: actor, isTrial: isTrial)
+        }
     }
 
     public func abandon(
@@ -46,10 +66,13 @@ extension PostgresLedgerProvider: StateAdministration {
             if work.sink == nil { try await end(work.stage, reason: reason) }
             try await giveUp(work.stage, sink: work.sink)
         }
-        let forgotten = try await pool.withTransaction {
-            try PostgresStateTables($0).forget(name, besides: owners, isTrial: isTrial)
-        }.filter { row in !open.contains { $0.stage == row.stage } }
-        return open.map(\.sentence) + forgotten.map(\.sentence)
+        return try await pool.withTransaction { connection in
+            let tables = PostgresStateTables(connection)
+            let pauses = try tables.endPauses(under: name, besides: owners, isTrial: isTrial)
+            let forgotten = try tables.forget(name, besides: owners, isTrial: isTrial)
+                .filter { row in !open.contains { $0.stage == row.stage } }
+            return open.map(\.sentence) + forgotten.map(\.sentence) + pauses
+        }
     }
 
     /// In steps, so that nothing is locked for long.
@@ -177,6 +200,7 @@ struct PostgresStateTables: StateTables {
                 "select distinct source from penstock.positions where stage = $1"
             ) { $0.add(int2: number) }
             state.sources = Set((0..<sources.rowCount).map { sources.text($0, 0) })
+            state.pauses = try connection.pauses(of: number)
             return (number, state)
         }
     }
@@ -243,10 +267,6 @@ struct PostgresStateTables: StateTables {
             where stage = $1 and sink = $2 and (delivered_at is null or exists (
               select from penstock.parked k where k.batch_no = d.batch_no and k.sink = d.sink))
             """, "update penstock.parked set sink = $3 where stage = $1 and sink = $2",
-            """
-            update penstock.pauses set part = 'deliver:' || $3
-            where stage = $1 and part = 'deliver:' || $2
-            """,
         ] {
             try connection.query(update) {
                 $0.add(int2: stage)
@@ -254,5 +274,33 @@ struct PostgresStateTables: StateTables {
                 $0.add(text: new)
             }
         }
+    }
+    func movePause(
+        _ part: LedgerPart, of stage: Int16, to new: LedgerPart, of other: Int16
+    ) throws {
+        try connection.query(
+            """
+            insert into penstock.pauses(stage, part, since, reason)
+            select $4, $3, since, reason from penstock.pauses where stage = $1 and part = $2
+            on conflict do nothing
+            """
+        ) {
+            $0.add(int2: stage)
+            $0.add(text: part.text)
+            $0.add(text: new.text)
+            $0.add(int2: other)
+        }
+        try dropPause(part, of: stage)
+    }
+
+    func dropPause(_ part: LedgerPart, of stage: Int16) throws {
+        try connection.query("delete from penstock.pauses where stage = $1 and part = $2") {
+            $0.add(int2: stage)
+            $0.add(text: part.text)
+        }
+    }
+
+    func note(_ action: String, by actor: String, on stage: Int16) throws {
+        try connection.note(action, by: actor, on: stage)
     }
 }

@@ -108,17 +108,7 @@ extension SQLiteLedger {
 
     public func pauses() async throws -> [LedgerPart: LedgerPause] {
         let stage = try await registered().number
-        return try await database.read { connection in
-            var pauses: [LedgerPart: LedgerPause] = [:]
-            try connection.forEach(
-                "SELECT part, since, reason FROM ledger_pauses WHERE stage_no = ?1", stage
-            ) { row in
-                guard let part = LedgerPart(text: row.text(0)) else { return }
-                pauses[part] = LedgerPause(
-                    since: Timestamp(microseconds: row.int64(1)), reason: row.text(2))
-            }
-            return pauses
-        }
+        return try await database.read { try $0.pauses(of: stage) }
     }
 }
 
@@ -126,9 +116,7 @@ extension SQLiteLedger {
     public func note(_ action: String, by actor: String) async throws {
         let stage = try await registered().number
         try await database.write { [clock] connection in
-            _ = try connection.run(
-                "INSERT INTO ledger_changes(stage_no, at, actor, action) VALUES(?1, ?2, ?3, ?4)",
-                stage, clock.timestamp, actor, action)
+            try connection.note(action, by: actor, on: stage, at: clock.timestamp)
         }
     }
 
@@ -238,5 +226,23 @@ extension SQLiteConnection {
                     worker: row.isNull(3) ? nil : row.text(3), parked: row.int(4)))
         }
         return deliveries
+    }
+}
+
+extension SQLiteConnection {
+    func pauses(of stage: Int64) throws -> [LedgerPart: LedgerPause] {
+        var pauses: [LedgerPart: LedgerPause] = [:]
+        try forEach("SELECT part, since, reason FROM ledger_pauses WHERE stage_no = ?1", stage) {
+            guard let part = LedgerPart(text: $0.text(0)) else { return }
+            pauses[part] = LedgerPause(
+                since: Timestamp(microseconds: $0.int64(1)), reason: $0.text(2))
+        }
+        return pauses
+    }
+
+    func note(_ action: String, by actor: String, on stage: Int64, at now: Timestamp) throws {
+        try run(
+            "INSERT INTO ledger_changes(stage_no, at, actor, action) VALUES(?1, ?2, ?3, ?4)",
+            stage, now, actor, action)
     }
 }

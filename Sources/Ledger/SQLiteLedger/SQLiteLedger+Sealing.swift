@@ -26,7 +26,7 @@ extension SQLiteLedger {
         return try await database.read { [clock, stage] connection in
             let now = clock.timestamp
             let sealer = try Sealer(connection, registration, now: now)
-            return ExpectedSealing(at: try sealer.expected(stage.rule), clock: now)
+            return try sealer.expected(stage.rule)
         }
     }
 }
@@ -80,12 +80,8 @@ struct Sealer {
     var draining: String? { row.drain?.reason }
 
     /// When the rule will have sealed what waits, if nothing more arrives.
-    func expected(_ rule: BatchingRule) throws -> Timestamp? {
-        if row.drain != nil { return now }
-        switch rule.decide(try look(rule), now: now) {
-        case .fire: return now
-        case .wait(let until): return until
-        }
+    func expected(_ rule: BatchingRule) throws -> ExpectedSealing {
+        rule.expected(try look(rule), draining: row.drain?.reason, clock: now)
     }
 
     mutating func seal(_ rule: BatchingRule) throws -> SealingResult {

@@ -109,8 +109,27 @@ extension SQLiteLedgerProvider: StateAdministration {
         return found.withLock { $0 }
     }
 
-    public func rename(_ old: StateName, to new: StateName) async throws -> [String] {
-        try await database.write { try SQLiteStateTables($0).rename(old, to: new) }
+    public func rename(_ renamings: [StateRenaming], isTrial: Bool) async throws -> [[String]] {
+        try await renamings.done(isTrial: isTrial, in: { try await database.write($0) }) {
+            try Self.rename($0, $1)
+        }
+    }
+
+    /// One renaming, within somebody's transaction.
+    public static func rename(
+        _ renaming: StateRenaming, _ connection: SQLiteConnection
+    ) throws -> [String] {
+        try SQLiteStateTables(connection).rename(renaming)
+    }
+
+    public func resume(
+        _ name: StateName, by actor: String, isTrial: Bool
+    ) async throws -> [String] {
+        try await database.write { [clock] connection in
+            guard try connection.hasTable("ledger_pauses") else { return [] }
+            return try SQLiteStateTables(connection, at: clock.timestamp).resume(
+                name, by: actor, isTrial: isTrial)
+        }
     }
 
     public func abandon(
@@ -126,9 +145,10 @@ extension SQLiteLedgerProvider: StateAdministration {
                 }
                 try connection.giveUp(work.stage, sink: work.sink, at: clock.timestamp)
             }
+            let pauses = try tables.endPauses(under: name, besides: owners, isTrial: isTrial)
             let forgotten = try tables.forget(name, besides: owners, isTrial: isTrial)
                 .filter { row in !open.contains { $0.stage == row.stage } }
-            return open.map(\.sentence) + forgotten.map(\.sentence)
+            return open.map(\.sentence) + forgotten.map(\.sentence) + pauses
         }
     }
 }
@@ -136,7 +156,12 @@ extension SQLiteLedgerProvider: StateAdministration {
 /// The tables of SQLite that know names.
 struct SQLiteStateTables: StateTables {
     private let connection: SQLiteConnection
-    init(_ connection: SQLiteConnection) { self.connection = connection }
+    /// When a change is made.
+    private let now: Timestamp
+    init(_ connection: SQLiteConnection, at now: Timestamp = .epoch) {
+        self.connection = connection
+        self.now = now
+    }
 
     func stages(_ name: StateName?) throws -> [(key: Int64, state: StageState)] {
         var rows: [(key: Int64, state: StageState)] = []
@@ -172,6 +197,7 @@ struct SQLiteStateTables: StateTables {
                 "SELECT DISTINCT source FROM ledger_positions WHERE stage_no = ?1",
                 rows[index].key
             ) { rows[index].state.sources.insert($0.text(0)) }
+            rows[index].state.pauses = try connection.pauses(of: rows[index].key)
         }
         return rows
     }
@@ -227,11 +253,27 @@ struct SQLiteStateTables: StateTables {
         try connection.run(
             "UPDATE ledger_parked SET sink = ?3 WHERE stage_no = ?1 AND sink = ?2", stage, sink,
             new)
+    }
+
+    func movePause(
+        _ part: LedgerPart, of stage: Int64, to new: LedgerPart, of other: Int64
+    ) throws {
         try connection.run(
             """
-            UPDATE ledger_pauses SET part = 'deliver:' || ?3
-            WHERE stage_no = ?1 AND part = 'deliver:' || ?2
-            """, stage, sink, new)
+            INSERT INTO ledger_pauses(stage_no, part, since, reason)
+            SELECT ?4, ?3, since, reason FROM ledger_pauses WHERE stage_no = ?1 AND part = ?2
+            ON CONFLICT DO NOTHING
+            """, stage, part.text, new.text, other)
+        try dropPause(part, of: stage)
+    }
+
+    func dropPause(_ part: LedgerPart, of stage: Int64) throws {
+        try connection.run(
+            "DELETE FROM ledger_pauses WHERE stage_no = ?1 AND part = ?2", stage, part.text)
+    }
+
+    func note(_ action: String, by actor: String, on stage: Int64) throws {
+        try connection.note(action, by: actor, on: stage, at: now)
     }
 }
 

@@ -27,6 +27,32 @@ public struct BatchingRule: Sendable, Hashable {
         return min(maxBatch, counts.min() ?? maxBatch)
     }
 
+    /// How many cases are sealed for their number alone; `nil` where no number is.
+    public var sealingCount: Int? {
+        let hasCount = trigger.alternatives.contains { trigger in
+            if case .count = trigger { true } else { false }
+        }
+        return hasCount ? fullBatch : nil
+    }
+
+    /// What becomes of the open batch if nothing more arrives.
+    ///
+    /// - Parameters:
+    ///   - draining: the trigger whose batches are being sealed just now.
+    ///   - clock: the store's.
+    public func expected(
+        _ open: OpenBatch, draining: String?, clock: Timestamp
+    ) -> ExpectedSealing {
+        var expected = ExpectedSealing(
+            at: clock, closedBy: draining, waiting: open.count, fullAt: sealingCount, clock: clock)
+        if draining != nil { return expected }
+        if case .wait(let instant) = decide(open, now: clock) { expected.at = instant }
+        if let instant = expected.at, case .fire(let firing) = decide(open, now: instant) {
+            expected.closedBy = firing.closedBy
+        }
+        return expected
+    }
+
     /// Whether the rule asks when the newest case arrived.
     public var needsNewest: Bool { trigger.needsNewest }
 

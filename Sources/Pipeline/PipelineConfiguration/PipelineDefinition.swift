@@ -137,10 +137,34 @@ extension PipelineDefinition {
             var owner = StateOwner(pipeline: name, stage: keeper.id)
             for stage in stages {
                 if stage.role == .sink, stage.index > keeper.index { owner.sinks.insert(stage.id) }
-                if stage.role == .source { add(stage, to: &owner, logs) }
+                if stage.role == .source {
+                    owner.intakes.insert(stage.id)
+                    add(stage, to: &owner, logs)
+                }
             }
             return owner
         }
+    }
+
+    /// What the stage with that id keeps in stores under its name, or any of them; empty where it
+    /// keeps nothing.
+    public func kindsOfState(under id: String?) -> Set<StateKind> {
+        let barrier = stages.first { $0.role == .barrier && keepsState($0) }
+        var kinds: Set<StateKind> = []
+        for stage in stages where id == nil || stage.id == id {
+            switch stage.role {
+            case .source: kinds.insert(.intake)
+            case .barrier: if keepsState(stage) { kinds.insert(.cases) }
+            case .sink:
+                if let barrier, barrier.index < stage.index {
+                    kinds.insert(.deliveries)
+                } else if keepsState(stage) {
+                    kinds.insert(.events)
+                }
+            case .transform, .worker: break
+            }
+        }
+        return kinds
     }
 
     private func keepsState(_ stage: StageDefinition) -> Bool {

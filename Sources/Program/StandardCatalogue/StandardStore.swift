@@ -123,15 +123,25 @@ final class PostgresStore: StandardStore {
         try await reports.migrate()
     }
 
-    func rename(_ old: StateName, to new: StateName) async throws -> [String] {
-        try await ledgers.rename(old, to: new) + events.rename(old, to: new)
+    func rename(_ renamings: [StateRenaming], isTrial: Bool) async throws -> [[String]] {
+        try await renamings.done(
+            isTrial: isTrial, in: { try await pool.withTransaction("BEGIN", $0) }
+        ) {
+            try PostgresLedgerProvider.rename($0, $1) + PostgresReportStore.rename($0, $1)
+        }
     }
 
     func abandon(
         _ name: StateName, besides owners: [StateOwner], reason: String, isTrial: Bool
     ) async throws -> [String] {
-        try await ledgers.abandon(
-            name, besides: owners, reason: reason, isTrial: isTrial)
+        try await ledgers.abandon(name, besides: owners, reason: reason, isTrial: isTrial)
+            + events.abandon(name, besides: owners, reason: reason, isTrial: isTrial)
+    }
+
+    func resume(
+        _ name: StateName, by actor: String, isTrial: Bool
+    ) async throws -> [String] {
+        try await ledgers.resume(name, by: actor, isTrial: isTrial)
     }
 
     func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }
@@ -225,10 +235,14 @@ final class EmbeddedStore: StandardStore, TopicBrowsing {
     }
 
     /// While nobody runs anything on the file.
-    func rename(_ old: StateName, to new: StateName) async throws -> [String] {
+    func rename(_ renamings: [StateRenaming], isTrial: Bool) async throws -> [[String]] {
         try claim("penstock migrate")
-        return try await ledgers.rename(old, to: new) + events.rename(old, to: new)
-            + bus.rename(old, to: new)
+        return try await renamings.done(
+            isTrial: isTrial, in: { try await database.write($0) }
+        ) {
+            try SQLiteLedgerProvider.rename($0, $1) + SQLiteReportStore.rename($0, $1)
+                + EmbeddedBus.rename($0, $1)
+        }
     }
 
     func abandon(
@@ -237,6 +251,13 @@ final class EmbeddedStore: StandardStore, TopicBrowsing {
         if !isTrial { try claim("penstock migrate") }
         return try await ledgers.abandon(
             name, besides: owners, reason: reason, isTrial: isTrial)
+            + events.abandon(name, besides: owners, reason: reason, isTrial: isTrial)
+    }
+
+    func resume(
+        _ name: StateName, by actor: String, isTrial: Bool
+    ) async throws -> [String] {
+        try await ledgers.resume(name, by: actor, isTrial: isTrial)
     }
 
     func enter(_ stage: LedgerNeed) async throws { try await ledgers.enter(stage) }

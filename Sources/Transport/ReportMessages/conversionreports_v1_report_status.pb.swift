@@ -94,6 +94,18 @@ public struct ReportStatus: Message {
     public var error: ReportError?
     /// When the case was accepted.
     public var acceptedAt: Google_Protobuf_Timestamp?
+    /// When the batch that the case waits for is going to be sealed if nobody else asks, by the store's
+    /// clock; it is generated then. Unset unless the case is pending, and where only more requests or
+    /// an operator seal it.
+    public var expectedAt: Google_Protobuf_Timestamp?
+    /// How many cases wait for that batch. Unset unless the case is pending.
+    public var batchFill: Int32?
+    /// So many are sealed at once, whatever the time. Unset unless the case is pending, and where no
+    /// number is sealed.
+    public var batchLimit: Int32?
+    /// What the case waits for, a sentence for people: "sealed at 512 requests, 211 wait, or at
+    /// 2026-11-27T14:05:00Z by max_age". Unset once the state is final.
+    public var waitsFor: String = ""
 
     public init() {}
 
@@ -106,6 +118,10 @@ public struct ReportStatus: Message {
         5: FieldName("batch_id", json: "batchId"),
         6: "error",
         7: FieldName("accepted_at", json: "acceptedAt"),
+        8: FieldName("expected_at", json: "expectedAt"),
+        9: FieldName("batch_fill", json: "batchFill"),
+        10: FieldName("batch_limit", json: "batchLimit"),
+        11: FieldName("waits_for", json: "waitsFor"),
     ])
 
     public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
@@ -116,6 +132,10 @@ public struct ReportStatus: Message {
         try sink.optional(5, FieldName("batch_id", json: "batchId"), StringField.self, self.batchID)
         try sink.optional(6, "error", MessageField<ReportError>.self, self.error)
         try sink.optional(7, FieldName("accepted_at", json: "acceptedAt"), MessageField<Google_Protobuf_Timestamp>.self, self.acceptedAt)
+        try sink.optional(8, FieldName("expected_at", json: "expectedAt"), MessageField<Google_Protobuf_Timestamp>.self, self.expectedAt)
+        try sink.optional(9, FieldName("batch_fill", json: "batchFill"), Int32Field.self, self.batchFill)
+        try sink.optional(10, FieldName("batch_limit", json: "batchLimit"), Int32Field.self, self.batchLimit)
+        try sink.singular(11, FieldName("waits_for", json: "waitsFor"), StringField.self, self.waitsFor)
     }
 
     public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
@@ -127,6 +147,10 @@ public struct ReportStatus: Message {
         case 5: try source.optional(StringField.self, &self.batchID)
         case 6: try source.optional(MessageField<ReportError>.self, &self.error)
         case 7: try source.optional(MessageField<Google_Protobuf_Timestamp>.self, &self.acceptedAt)
+        case 8: try source.optional(MessageField<Google_Protobuf_Timestamp>.self, &self.expectedAt)
+        case 9: try source.optional(Int32Field.self, &self.batchFill)
+        case 10: try source.optional(Int32Field.self, &self.batchLimit)
+        case 11: try source.singular(StringField.self, &self.waitsFor)
         default: return false
         }
         return true

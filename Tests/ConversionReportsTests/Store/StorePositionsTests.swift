@@ -99,6 +99,7 @@ struct StorePositionsTests {
             }
             #expect(error?.code == "state-unowned")
             #expect(error?.message.contains("--rename a/stored=b/kept") == true)
+            #expect(error?.message.contains("--abandon a/stored") == true)
             let names = try #require(store as? any StateAdministration)
             let (old, new) = (
                 StateName(pipeline: "a", part: "stored"), StateName(pipeline: "b", part: "kept")
@@ -114,6 +115,22 @@ struct StorePositionsTests {
             #expect(try await position(a, beside: [a, b]) == 7)
             #expect(try await position(a, beside: [a]) == 7)
             await #expect(throws: PipelineError.self) { try await names.rename(old, to: new) }
+            // Whoever is gone can be forgotten; whoever is at hand is not.
+            let c = StateOwner(pipeline: "c", stage: "kept")
+            for isTrial in [true, false] {
+                await #expect(throws: PipelineError.self) { try await position(c, beside: [c]) }
+                for owner in [a, b] {
+                    let name = StateName(pipeline: owner.pipeline)
+                    #expect(
+                        try await names.abandon(
+                            name, besides: [owner], reason: "", isTrial: isTrial
+                        ).isEmpty)
+                    let forgotten = try await names.abandon(name, reason: "", isTrial: isTrial)
+                    #expect(forgotten.count == 1)
+                    #expect(forgotten.first?.contains("counts them once more") == true)
+                }
+            }
+            #expect(try await position(c, beside: [c]) == 7)
         }
     }
 

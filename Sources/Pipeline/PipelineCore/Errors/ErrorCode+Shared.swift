@@ -87,15 +87,15 @@ extension ErrorCode {
         remedy: "Ask again: another process, or this one after its start.")
     public static let stateOwned = ErrorCode(
         "state-owned", .unavailable,
-        "A stage that is to take over another one's cases has some of its own.",
+        "What is to take over another one's state has some of its own, or is of another kind.",
         remedy:
-            "Let one of the two run out under its own name, or end it by `penstock migrate --abandon`."
+            "Let one of the two run out under its own name, or end it by `penstock migrate --abandon`; name what is of the same kind."
     )
     public static let stateUnowned = ErrorCode(
         "state-unowned", .unavailable,
-        "The store has open cases of a stage that the files no longer name.",
+        "The store keeps something of a stage or sink that the files no longer name.",
         remedy:
-            "Move them by `penstock migrate --rename`, or end them by `--abandon`; the message says which."
+            "Move it by `penstock migrate --rename`, or end it by `--abandon`; the message says what."
     )
     public static let storeBusy = ErrorCode(
         "store-busy", .passing, "The store has no connection, or no lock, to give.",

@@ -14,13 +14,16 @@ public struct StageState: Sendable, Hashable {
     public var sources: Set<String>
     /// Whether it has read or answered anything, be it open or not.
     public var hasHistory: Bool
+    /// What operators hold up.
+    public var pauses: [LedgerPart: LedgerPause]
 
     public init(
         pipeline: String, stage: String, waiting: Int = 0, openBatches: Int = 0,
         undelivered: [String: Int] = [:], parked: [String: Int] = [:], sources: Set<String> = [],
-        hasHistory: Bool = false
+        hasHistory: Bool = false, pauses: [LedgerPart: LedgerPause] = [:]
     ) {
         self.hasHistory = hasHistory
+        self.pauses = pauses
         self.pipeline = pipeline
         self.stage = stage
         self.waiting = waiting
@@ -61,6 +64,16 @@ public struct StageState: Sendable, Hashable {
         return parts.joined(separator: ", ")
     }
 
+    /// `delivery to ready is paused (the bus is moved (root@vm), since 2026-11-27T06:19:53Z)`
+    public func held(_ part: LedgerPart) -> String {
+        "\(part.spoken) is paused" + (pauses[part].map { " (\($0.sentence))" } ?? "")
+    }
+
+    /// All that is held up, in order.
+    var held: String {
+        pauses.keys.sorted { $0.text < $1.text }.map { held($0) }.joined(separator: ", ")
+    }
+
     static func count(_ number: Int, _ what: String, _ plural: String = "s") -> String {
         number == 1 ? "1 \(what)" : "\(number) \(what)\(plural)"
     }
@@ -80,8 +93,8 @@ public struct StageState: Sendable, Hashable {
 /// - where nobody else can be at work (the embedded store): every one that is not at hand.
 ///
 /// With nothing open, only the stage that is about to begin anew matters: it would read again what
-/// another one has read, and answer again what that one has answered. What callers alone have
-/// brought tells of a renaming within one pipeline only.
+/// another one has read, and answer again what that one has answered. A pause is missed where it
+/// would hold nothing up any more: its stage or sink is gone, or may be the one that begins anew.
 public struct StateOwnership: Sendable {
     /// What is wrong, and what to do about it: two sentences without full stops.
     public struct Objection: Sendable, Hashable {
@@ -122,8 +135,9 @@ public struct StateOwnership: Sendable {
             Objection(
                 "the events of \(log.key) are stored by \(other) already, which is not at hand:"
                     + " they would count twice",
-                "`penstock migrate --rename \(other)=\(own)` lets \(own) go on from there, and if"
-                    + " both are meant, run both files once in one process")
+                "`penstock migrate --rename \(other)=\(own)` lets \(own) go on from there,"
+                    + " `--abandon \(other)` forgets it (whatever reads them again counts them once"
+                    + " more), and if both are meant, run both files once in one process")
         }
     }
 
@@ -132,7 +146,8 @@ public struct StateOwnership: Sendable {
         guard let own = owners.first(where: { $0.pipeline == pipeline && $0.stage == stage })
         else { return [] }
         let row = stored.first { $0.pipeline == pipeline && $0.stage == stage }
-        return stranded(by: own, isNew: row == nil) + (row.map { undeliverable($0, own) } ?? [])
+        return stranded(by: own, isNew: row == nil) + idlePauses(of: own, isNew: row == nil)
+            + (row.map { undeliverable($0, own) + lostPauses(of: $0, own) } ?? [])
     }
 
     /// - Throws: `fatal` `state-unowned` with all objections.
@@ -145,10 +160,11 @@ public struct StateOwnership: Sendable {
 
     /// Stages with open work that are not at hand, and may be another process's.
     public var elsewhere: [StageState] {
-        stored.filter { state in
-            state.hasOpenWork
-                && !owners.contains { $0.pipeline == state.pipeline && $0.stage == state.stage }
-        }
+        stored.filter { $0.hasOpenWork && !isAtHand($0) }
+    }
+
+    private func isAtHand(_ state: StageState) -> Bool {
+        owners.contains { $0.pipeline == state.pipeline && $0.stage == state.stage }
     }
 
     private func stranded(by own: StateOwner, isNew: Bool) -> [Objection] {
@@ -180,11 +196,7 @@ public struct StateOwnership: Sendable {
     /// Nothing of it is open, and yet it is what the new stage would have to go on from.
     private func forgotten(by own: StateOwner, besides open: [StageState]) -> [Objection] {
         stored.compactMap { state in
-            let isAtHand = owners.contains {
-                $0.pipeline == state.pipeline && $0.stage == state.stage
-            }
-            guard state.hasHistory, !isAtHand, !open.contains(state), feeds(state, own),
-                !state.sources.isEmpty || state.pipeline == own.pipeline
+            guard state.hasHistory, !isAtHand(state), !open.contains(state), feeds(state, own)
             else { return nil }
             let read = state.sources.isEmpty ? "" : ", and positions in \(state.sources.listed)"
             return Objection(
@@ -194,6 +206,34 @@ public struct StateOwnership: Sendable {
                 "`penstock migrate --rename \(rename(state, to: own))` lets it go on from there,"
                     + " `--abandon \(state.name)` lets it begin anew; if both are to run, name both"
                     + " files to `penstock migrate` once")
+        }
+    }
+
+    /// Nothing is open or remembered where it is paused, which is not at hand.
+    private func idlePauses(of own: StateOwner, isNew: Bool) -> [Objection] {
+        stored.compactMap { state in
+            guard !state.pauses.isEmpty, !state.hasOpenWork, !isAtHand(state) else { return nil }
+            let mayBeOwn = isNew && feeds(state, own)
+            // What it has answered is missed, too: that is said with the same remedy.
+            if mayBeOwn ? state.hasHistory : state.pipeline != own.pipeline { return nil }
+            return Objection(
+                "of \(state.name), which is not at hand, \(state.held)",
+                "`penstock migrate --rename \(rename(state, to: own))` lets it go on as"
+                    + " \(own.pipeline)/\(own.stage), paused as it is, and"
+                    + " `penstock resume FILE \(state.name)` ends it")
+        }
+    }
+
+    /// Parts of the chain that the pipeline's file does not have any more.
+    private func lostPauses(of state: StageState, _ own: StateOwner) -> [Objection] {
+        state.pauses.keys.sorted { $0.text < $1.text }.compactMap { part in
+            guard let name = part.name, !own.has(part) else { return nil }
+            let old = "\(state.pipeline)/\(name)"
+            return Objection(
+                "of \(state.name) \(state.held(part)), and the file of \(own.pipeline) does not"
+                    + " have it",
+                "`penstock migrate --rename \(old)=\(state.pipeline)/NEW` lets another one be"
+                    + " paused instead, `penstock resume FILE \(name)` ends it")
         }
     }
 
@@ -256,20 +296,32 @@ public struct StateOwner: Sendable, Hashable {
     public var stage: String
     /// The ids of the sinks behind it.
     public var sinks: Set<String>
+    /// The ids of the ingest stages before it.
+    public var intakes: Set<String>
     /// The topics and files that feed it; a topic by its log (`kafka:CLUSTER/TOPIC`) where that is
     /// known.
     public var inputs: Set<String>
     /// Whether callers' requests feed it as well.
     public var servesCallers: Bool
     public init(
-        pipeline: String, stage: String, sinks: Set<String> = [], inputs: Set<String> = [],
-        servesCallers: Bool = false
+        pipeline: String, stage: String, sinks: Set<String> = [], intakes: Set<String> = [],
+        inputs: Set<String> = [], servesCallers: Bool = false
     ) {
         self.pipeline = pipeline
         self.stage = stage
         self.sinks = sinks
+        self.intakes = intakes
         self.inputs = inputs
         self.servesCallers = servesCallers
+    }
+
+    /// Whether it is a part of its chain.
+    public func has(_ part: LedgerPart) -> Bool {
+        switch part {
+        case .sealing, .generation: true
+        case .intake(let id): intakes.contains(id)
+        case .delivery(let id): sinks.contains(id)
+        }
     }
 }
 
@@ -290,35 +342,4 @@ public struct StateName: Sendable, Hashable, CustomStringConvertible {
         self.part = part
     }
     public var description: String { part.map { "\(pipeline)/\($0)" } ?? pipeline }
-}
-
-/// A store that keeps state by names, for whoever changes them.
-public protocol StateAdministration: Sendable {
-    /// Moves what is kept under one name to another. Nothing is under the old one then: so it is
-    /// when that is done already, or when there never was anything.
-    ///
-    /// - Returns: what was moved, in sentences without a full stop.
-    /// - Throws: `fatal` `state-owned` when the new name has state of its own.
-    func rename(_ old: StateName, to new: StateName) async throws -> [String]
-
-    /// Ends everything that is open under a name: cases are cancelled with that reason, deliveries
-    /// given up. Of stages that are gone it forgets what they have read and answered, too: whatever
-    /// reads the same begins anew.
-    ///
-    /// - Parameters:
-    ///   - owners: stages that are at hand, and forget nothing.
-    ///   - isTrial: only says what would be ended.
-    /// - Returns: what was ended, in sentences without a full stop.
-    func abandon(
-        _ name: StateName, besides owners: [StateOwner], reason: String, isTrial: Bool
-    ) async throws -> [String]
-}
-
-extension StateAdministration {
-    /// Abandons a name that no stage at hand has.
-    public func abandon(
-        _ name: StateName, reason: String, isTrial: Bool
-    ) async throws -> [String] {
-        try await abandon(name, besides: [], reason: reason, isTrial: isTrial)
-    }
 }

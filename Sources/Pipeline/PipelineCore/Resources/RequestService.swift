@@ -98,12 +98,24 @@ extension CaseReader {
 
 /// When the open batch will be sealed, on the store's clock.
 public struct ExpectedSealing: Sendable, Hashable {
-    /// `nil`: nobody knows.
+    /// If nothing more arrives; `nil`: nobody knows.
     public var at: Timestamp?
+    /// The trigger that seals it then.
+    public var closedBy: String?
+    /// Cases in the open batch, counted up to what makes a difference to the rule.
+    public var waiting: Int
+    /// So many are sealed for their number alone; `nil` where no number is.
+    public var fullAt: Int?
     /// The store's clock at the look. A process's own may be an hour off.
     public var clock: Timestamp
-    public init(at: Timestamp?, clock: Timestamp) {
+    public init(
+        at: Timestamp?, closedBy: String? = nil, waiting: Int = 0, fullAt: Int? = nil,
+        clock: Timestamp
+    ) {
         self.at = at
+        self.closedBy = closedBy
+        self.waiting = waiting
+        self.fullAt = fullAt
         self.clock = clock
     }
 }

@@ -145,6 +145,13 @@ public struct Timestamp: Sendable, Hashable, Comparable {
         let (between, overflow) = other.microseconds.subtractingReportingOverflow(microseconds)
         return .microseconds(overflow ? (other < self ? .min : .max) : between)
     }
+
+    /// RFC 3339, in UTC, without the part of a second: `2026-11-27T14:05:00Z`.
+    public var toSeconds: String {
+        let part = microseconds.flooredDivision(by: 1_000_000).remainder
+        return CivilTime(microsecondsSinceEpoch: microseconds - part)
+            .rfc3339(.microsecondsUnlessZero)
+    }
 }
 
 extension Duration {

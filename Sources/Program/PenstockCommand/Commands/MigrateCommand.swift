@@ -18,7 +18,7 @@ private struct MigrateOptions: Settings {
         rename =
             field.optional(
                 "rename",
-                "Moves what a pipeline, stage or sink has stored to its new name: OLD=NEW, each a PIPELINE or PIPELINE/ID.",
+                "Moves what a pipeline, stage or sink has stored to its new name, which a FILE has: OLD=NEW, each a PIPELINE or PIPELINE/ID. All of them are moved, or none.",
                 example: [
                     Renaming(old: .init(pipeline: "reports"), new: .init(pipeline: "answers"))
                 ])
@@ -26,7 +26,7 @@ private struct MigrateOptions: Settings {
         abandon =
             field.optional(
                 "abandon",
-                "Cancels the open cases of a pipeline or stage, and gives up the deliveries of a sink: PIPELINE or PIPELINE/ID. What a stage has read and answered that no FILE has is forgotten: another one that reads the same begins anew.",
+                "Cancels the open cases of a pipeline or stage, gives up the deliveries of a sink, and ends the pauses of what no FILE has: PIPELINE or PIPELINE/ID. What a stage has read and answered that no FILE has is forgotten: another one that reads the same begins anew, and counts stored events once more.",
                 example: [AbandonedName(name: .init(pipeline: "reports", part: "batch"))]) ?? []
         yes = field("yes", "Does what --abandon otherwise only counts.", default: false)
         files = field.arguments(
@@ -60,6 +60,37 @@ private struct Renaming: TextValue, Hashable {
     }
 
     var text: String { "\(old)=\(new)" }
+
+    /// Whether the files have the new name, and whatever is to take over is of the same kind.
+    ///
+    /// - Throws: ``CommandFailure`` `usage`.
+    func checked(against definitions: [PipelineDefinition]) throws -> StateRenaming {
+        guard let pipeline = definitions.first(where: { $0.name == new.pipeline }) else {
+            let names = definitions.map(\.name).sorted().joined(separator: ", ")
+            throw CommandFailure(
+                .usage,
+                "--rename \(text): no FILE has a pipeline \"\(new.pipeline)\": there is \(names)")
+        }
+        let kinds = pipeline.kindsOfState(under: new.part)
+        let former = definitions.first { $0.name == old.pipeline }
+        var isSameKind = true
+        if let id = new.part {
+            guard let stage = pipeline.stage(id) else {
+                throw CommandFailure(
+                    .usage,
+                    "--rename \(text): \(pipeline.file) has no stage \"\(id)\": there is \(pipeline.stageNames)"
+                )
+            }
+            let role = old.part.flatMap { former?.stage($0)?.role }
+            isSameKind = role == nil || role == stage.role
+        } else if let former {
+            isSameKind = former.kindsOfState(under: nil).isSubset(of: kinds)
+        }
+        guard isSameKind else {
+            throw CommandFailure(.usage, "--rename \(text): \(new) is of another kind than \(old)")
+        }
+        return StateRenaming(old, to: new, kinds: kinds)
+    }
 }
 
 /// A pipeline, or one of its stages or sinks.
@@ -131,11 +162,12 @@ extension PenstockCommand {
             if !options.rename.isEmpty || !options.abandon.isEmpty {
                 try resources.refuseMissing(definitions)
             }
+            let renamings = try options.rename.map { try $0.checked(against: definitions) }
             do {
                 for store in resources.stores { try await store.migrate() }
                 let names = NameMigration(
                     stores: resources.stores, owners: owners, console: console)
-                for renaming in options.rename { try await names.move(renaming) }
+                try await names.move(renamings)
                 for name in options.abandon {
                     try await names.end(name.name, isTrial: !options.yes)
                 }
@@ -174,9 +206,20 @@ private struct NameMigration {
     let owners: [StateOwner]
     let console: Console
 
-    func move(_ renaming: Renaming) async throws {
-        var moved: [String] = []
-        for store in stores { moved += try await store.rename(renaming.old, to: renaming.new) }
+    /// Every store is asked for what it objects to before the first one moves anything.
+    func move(_ renamings: [StateRenaming]) async throws {
+        if renamings.isEmpty { return }
+        for store in stores { _ = try await store.rename(renamings, isTrial: true) }
+        var moved = renamings.map { _ in [String]() }
+        for store in stores {
+            for (index, lines) in try await store.rename(renamings, isTrial: false).enumerated() {
+                moved[index] += lines
+            }
+        }
+        for (renaming, lines) in zip(renamings, moved) { tell(lines, of: renaming) }
+    }
+
+    private func tell(_ moved: [String], of renaming: StateRenaming) {
         for line in moved { console.err("\(line)\n") }
         if moved.isEmpty {
             return console.err("nothing is kept under \(renaming.old): nothing was moved\n")

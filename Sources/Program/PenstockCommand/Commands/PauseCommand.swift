@@ -76,16 +76,24 @@ extension PenstockCommand {
     static func resume(_ catalogue: Catalogue) -> Command {
         Command(
             "resume", ResumeOptions.self,
-            details: "Running processes see it within the stage's `poll` interval.",
+            details: """
+                Running processes see it within the stage's `poll` interval. What was paused and \
+                has got another name since, or is gone, is resumed by its old one; a stage of \
+                another pipeline as PIPELINE/STAGE.
+                """,
             examples: [.init("Pipelines/conversion-reports.json", "Everything.")]
         ) { options, console in
-            try await options.choice.using(catalogue, console) { operations in
-                let parts = try await operations.resume(options.target)
-                console.err(
-                    parts.isEmpty
-                        ? "nothing of that is paused\n"
-                        : "resumed: \(parts.joined(separator: ", "))\n")
+            var (rest, parts) = try await options.choice.resumeUnnamed(
+                of: options.target, catalogue, console)
+            if let rest {
+                try await options.choice.using(catalogue, console) { operations in
+                    parts += try await operations.resume(rest)
+                }
             }
+            console.err(
+                parts.isEmpty
+                    ? "nothing of that is paused\n"
+                    : "resumed: \(parts.joined(separator: ", "))\n")
             return .success
         }
     }

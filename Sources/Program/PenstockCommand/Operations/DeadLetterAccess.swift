@@ -13,7 +13,7 @@ struct DeadLetterAccess: DeadLetterOperations {
     /// After that time a page ends, with what it has.
     private static let pageTime = Duration.seconds(5)
 
-    private let definition: PipelineDefinition
+    let definition: PipelineDefinition
     private let actor: String
     private let resources: [ResourceName: any Resource]
     private let stores: [any DeadLetterStore]
@@ -77,6 +77,7 @@ struct DeadLetterAccess: DeadLetterOperations {
     // MARK: Moving
 
     func replay(_ chosen: ChosenLetters) async throws -> DeadLetterReplayed {
+        try await refuseUnknown(chosen.stage)
         let selected = try await Selected(chosen, in: ledgers)
         try await note("replay of dead letters: \(chosen.text)")
         var result = DeadLetterReplayed()
@@ -181,6 +182,7 @@ struct DeadLetterAccess: DeadLetterOperations {
     }
 
     func drop(_ chosen: ChosenLetters) async throws -> Int {
+        try await refuseUnknown(chosen.stage)
         let selected = try await Selected(chosen, in: ledgers)
         try await note("drop of dead letters: \(chosen.text)")
         var count = 0
@@ -287,8 +289,8 @@ extension DeadLetterAccess {
         return nil
     }
 
-    func page(
-        of place: LetterPlace?, _ filter: DeadLetterFilter, after token: String?, limit: Int
+    func found(
+        in place: LetterPlace?, _ filter: DeadLetterFilter, after token: String?, limit: Int
     ) async throws -> DeadLetterPage {
         let clock = PipelineClock.system
         let deadline = clock.now.advanced(by: Self.pageTime)

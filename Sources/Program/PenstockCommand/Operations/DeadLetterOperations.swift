@@ -114,6 +114,9 @@ enum ChosenLetters: Sendable {
     /// Those that name no letter are passed over, and what is settled is none.
     case ids([DeadLetterID])
 
+    /// The one that all of them are to be of.
+    var stage: String? { if case .all(let filter) = self { filter.stage } else { nil } }
+
     /// As it stands among the changes.
     var text: String {
         switch self {

@@ -1,3 +1,5 @@
+internal import CommandLineInterface
+internal import PipelineConfiguration
 internal import PipelineCore
 
 /// Hands records to the topics that they came from.
@@ -78,5 +80,32 @@ extension DeadLetterReplay.Letter {
                 Header("penstock-replayed-partition", "\(record.origin.partition)"),
                 Header("penstock-replayed-offset", "\(record.origin.offset)"),
             ])
+    }
+}
+
+extension DeadLetterAccess {
+    func page(
+        of place: LetterPlace?, _ filter: DeadLetterFilter, after token: String?, limit: Int
+    ) async throws -> DeadLetterPage {
+        if token == nil { try await refuseUnknown(filter.stage) }
+        return try await found(in: place, filter, after: token, limit: limit)
+    }
+
+    /// A stage that is neither in the file nor named by a letter, which may be older than the file,
+    /// is a mistyped one.
+    func refuseUnknown(_ stage: String?) async throws {
+        guard let stage, definition.stage(stage) == nil else { return }
+        var token: String?
+        repeat {
+            let page = try await found(
+                in: nil, DeadLetterFilter(stage: stage, includesSettled: true), after: token,
+                limit: 1)
+            if !page.letters.isEmpty { return }
+            token = page.next
+        } while token != nil
+        throw CommandFailure(
+            .usage,
+            "\(definition.file) has no stage \"\(stage)\", and no letter names it: there is \(definition.stageNames)"
+        )
     }
 }

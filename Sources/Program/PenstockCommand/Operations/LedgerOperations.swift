@@ -1,7 +1,9 @@
 internal import CommandLineInterface
 internal import DryRunReport
+internal import Logging
 internal import PipelineConfiguration
 internal import PipelineCore
+internal import StandardCatalogue
 
 /// What operators do, done on the stage's ledger. Each change is noted there with who asked for it:
 /// whoever runs the pipeline logs it.
@@ -83,12 +85,22 @@ struct LedgerOperations: StageOperations {
     }
 
     func resume(_ target: PauseTarget) async throws -> [String] {
-        let parts = try target.parts(of: definition.stages, in: definition.file)
-            .intersection(try await ledger.pauses().keys)
-        if parts.isEmpty { return [] }
+        let (target, others) = target.split(by: definition.stages)
+        var ended: [String] = []
+        if !others.isEmpty {
+            ended = try await definition.resume(others, by: actor, in: access.resources)
+            if target.stages.isEmpty { return ended }
+        }
+        let paused = Set(try await ledger.pauses().keys)
+        // What no file has any more belongs to everything, too.
+        let parts =
+            target.stages.isEmpty
+            ? paused
+            : try target.parts(of: definition.stages, in: definition.file).intersection(paused)
+        if parts.isEmpty { return ended }
         try await note("end of the pause of \(parts.spoken.joined(separator: ", "))")
         try await ledger.resume(parts)
-        return parts.spoken
+        return ended + parts.spoken
     }
 
     func positions() async throws -> [LogPositions] { try await ledger.logPositions() }
@@ -222,6 +234,59 @@ extension Set<LedgerPart> {
 }
 
 extension PipelineDefinition {
+    /// The stages' ids, for people.
+    var stageNames: String { stages.map(\.id).joined(separator: ", ") }
+
+    /// Ends the pauses that are kept under names that the pipeline does not have.
+    ///
+    /// - Returns: what goes on.
+    /// - Throws: ``CommandFailure`` `usage` for a name under which none is kept.
+    func resume(
+        _ names: [String], by actor: String, in resources: OpenResources
+    ) async throws -> [String] {
+        let stores = resources.stores.filter(\.isThere)
+        func resume(_ text: String, isTrial: Bool) async throws -> [String] {
+            let parts = text.split(separator: "/", maxSplits: 1).map(String.init)
+            let name =
+                parts.count == 2
+                ? StateName(pipeline: parts[0], part: parts[1])
+                : StateName(pipeline: name, part: text)
+            var found: [String] = []
+            for store in stores {
+                found += try await store.resume(name, by: actor, isTrial: isTrial)
+            }
+            return found
+        }
+        for name in names where try await resume(name, isTrial: true).isEmpty {
+            let known = stages.filter { $0.role != .transform }.map(\.id)
+            throw PauseTarget.unknown(name, in: file, known.sorted())
+        }
+        var ended: [String] = []
+        for name in names { ended += try await resume(name, isTrial: false) }
+        return ended
+    }
+
+    /// The same, in stores that are opened for it.
+    func resume(
+        _ names: [String], by actor: String, catalogue: Catalogue
+    ) async throws -> [String] {
+        var resources = OpenResources(
+            catalogue: catalogue,
+            context: ResourceContext(
+                clock: .system, random: RandomSource(),
+                logger: Logger(label: "penstock", level: .warning), isRunning: false))
+        _ = try resources.open(self)
+        try resources.refuseMissing([self])
+        do {
+            let ended = try await resume(names, by: actor, in: resources)
+            await resources.close()
+            return ended
+        } catch {
+            await resources.close()
+            throw error
+        }
+    }
+
     /// - Throws: ``CommandFailure`` `usage` when there is none, or more than one.
     var onlyBarrier: String {
         get throws {
@@ -230,7 +295,7 @@ extension PipelineDefinition {
                 throw CommandFailure(
                     .usage,
                     barriers.isEmpty
-                        ? "\(file) has no accumulate stage, and so no batches"
+                        ? "\(file) has no accumulate stage, and so no batches, and no ledger that would keep a pause: to hold up what it reads, stop the process that runs it (it goes on from there when it starts again; run it in a process of its own to stop nothing else)"
                         : "\(file) has several accumulate stages: choose by --stage \(barriers.joined(separator: "|"))"
                 )
             }

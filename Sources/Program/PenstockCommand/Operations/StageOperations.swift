@@ -54,6 +54,22 @@ struct PauseTarget: Sendable {
                 + " named: leave one of them out, or name the ingest stages as well")
     }
 
+    /// What of it the pipeline's file names, and names that it does not have: a pause of what has
+    /// got another name, or is gone, may be kept under them.
+    func split(by stages: [StageDefinition]) -> (known: Self, others: [String]) {
+        let ids = Set(stages.filter { $0.role != .transform }.map(\.id))
+        var known = self
+        known.stages = self.stages.filter(ids.contains)
+        return (known, self.stages.filter { !ids.contains($0) })
+    }
+
+    static func unknown(_ id: String, in file: String, _ known: [String]) -> CommandFailure {
+        CommandFailure(
+            .usage,
+            "\(file) has no stage \"\(id)\" that can be paused: there is \(known.joined(separator: ", "))"
+        )
+    }
+
     /// - Parameter stages: the pipeline's.
     /// - Throws: ``CommandFailure`` `usage` for an id that can't be paused.
     func parts(of stages: [StageDefinition], in file: String) throws -> Set<LedgerPart> {
@@ -68,10 +84,7 @@ struct PauseTarget: Sendable {
             }
         }
         for id in self.stages where parts[id] == nil {
-            throw CommandFailure(
-                .usage,
-                "\(file) has no stage \"\(id)\" that can be paused: there is \(parts.keys.sorted().joined(separator: ", "))"
-            )
+            throw Self.unknown(id, in: file, parts.keys.sorted())
         }
         if !self.stages.isEmpty { return Set(self.stages.compactMap { parts[$0] }) }
         return Set(parts.values).filter {
@@ -120,6 +133,28 @@ struct StageChoice: Sendable {
             let result = try await body(operations)
             await operations.close()
             return result
+        } catch let error as PipelineError {
+            throw CommandFailure(error.exitCode, error.description)
+        }
+    }
+
+    /// Ends pauses of what the pipeline's file does not have any more. There may be no stage to
+    /// open: the accumulate stage may have got another name, too.
+    ///
+    /// - Returns: what is left to be ended, and what goes on.
+    /// - Throws: ``CommandFailure``.
+    func resumeUnnamed(
+        of target: PauseTarget, _ catalogue: Catalogue, _ console: Console
+    ) async throws -> (rest: PauseTarget?, parts: [String]) {
+        if server != nil { return (target, []) }
+        let definition = try PipelineFiles.read(
+            [pipeline], catalogue: catalogue, console: console)[0]
+        let (known, others) = target.split(by: definition.stages)
+        if others.isEmpty { return (target, []) }
+        do {
+            let parts = try await definition.resume(
+                others, by: ProcessEnvironment.user, catalogue: catalogue)
+            return (known.stages.isEmpty ? nil : known, parts)
         } catch let error as PipelineError {
             throw CommandFailure(error.exitCode, error.description)
         }

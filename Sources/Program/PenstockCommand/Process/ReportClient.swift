@@ -237,6 +237,7 @@ private enum ReportText {
 
     private static func text(_ status: ReportStatus) -> String {
         var text = status.message + "\n"
+        if !status.waitsFor.isEmpty { text += padded("waits for") + status.waitsFor + "\n" }
         if let deadline = status.deadline { text += padded("deadline") + written(deadline) + "\n" }
         if let after = status.pollAfter {
             text += padded("ask again in") + "\(after.seconds) s\n"

@@ -238,18 +238,6 @@ struct StageView: Sendable {
     }
 }
 
-extension LedgerPart {
-    /// For people.
-    var spoken: String {
-        switch self {
-        case .intake(let stage): "intake of \(stage)"
-        case .sealing: "sealing"
-        case .generation: "generation"
-        case .delivery(let sink): "delivery to \(sink)"
-        }
-    }
-}
-
 extension BatchRecord {
     var json: JSON {
         .object([
@@ -282,13 +270,6 @@ extension BatchRecord {
 }
 
 extension Timestamp {
-    /// RFC 3339, in UTC, without the part of a second.
-    var toSeconds: String {
-        let part = microseconds.flooredDivision(by: 1_000_000).remainder
-        return CivilTime(microsecondsSinceEpoch: microseconds - part)
-            .rfc3339(.microsecondsUnlessZero)
-    }
-
     var json: JSON {
         .string(CivilTime(microsecondsSinceEpoch: microseconds).rfc3339(.microsecondsUnlessZero))
     }

@@ -160,6 +160,18 @@ struct PositionOwner: Sendable {
     }
 }
 
+extension StateName {
+    func isAtHand(among owners: [StateOwner]) -> Bool {
+        owners.contains { $0.pipeline == pipeline && $0.stage == part }
+    }
+
+    /// What it means to forget where a stage has read events up to.
+    func forgotten(partitions: Int) -> String {
+        "\(self): where it has read events up to (\(partitions) partition(s)): those that are"
+            + " stored stay, and whatever reads them again counts them once more"
+    }
+}
+
 extension PipelineError {
     static func positionsOwned(_ name: StateName) -> PipelineError {
         .fatal(

@@ -49,7 +49,11 @@ final class PollSchedule: Sendable {
     }
 
     func status(of snapshot: CaseSnapshot) async throws -> ReportStatus {
-        let wait = try await expectedWait(snapshot.state)
+        let known = snapshot.state == .pending ? try await known() : nil
+        let wait =
+            known.flatMap { known in
+                known.expected.at.map { known.clock(at: clock.now).duration(to: $0) }
+            } ?? .zero
         let bounded = min(max(wait, Self.shortest), Self.longest / (1 + Self.jitter))
         return ReportStatus.with {
             $0.state = ReportState(snapshot.state)
@@ -57,11 +61,15 @@ final class PollSchedule: Sendable {
             $0.pollAfter = Google_Protobuf_Duration(bounded * (1 + Self.jitter * random.unit()))
             $0.deadline = Google_Protobuf_Timestamp(snapshot.deadline)
             $0.acceptedAt = Google_Protobuf_Timestamp(snapshot.acceptedAt)
+            $0.expectedAt = known?.expected.at.map(Google_Protobuf_Timestamp.init)
+            $0.batchFill = (known?.expected.waiting).map { Int32(clamping: $0) }
+            $0.batchLimit = (known?.expected.fullAt).map { Int32(clamping: $0) }
+            $0.waitsFor = snapshot.state.waitsFor(known?.expected)
         }
     }
 
-    private func expectedWait(_ caseState: CaseState) async throws -> Duration {
-        guard caseState == .pending else { return .zero }
+    /// What is known of the open batch.
+    private func known() async throws -> Known? {
         let now = clock.now
         // Before the answer comes, the others go on with what was known: one statement a refresh.
         let isDue = state.withLock { state in
@@ -70,10 +78,7 @@ final class PollSchedule: Sendable {
             return true
         }
         if isDue { try await look() }
-        guard let known = state.withLock({ $0.known }), let sealing = known.expected.at else {
-            return .zero
-        }
-        return known.clock(at: clock.now).duration(to: sealing)
+        return state.withLock { $0.known }
     }
 
     private func look() async throws {
@@ -112,6 +117,33 @@ final class PollSchedule: Sendable {
 extension CaseState {
     /// The state in a sentence: `Pending`.
     fileprivate var title: String { rawValue.prefix(1).uppercased() + rawValue.dropFirst() }
+
+    /// What a case of that state waits for, a sentence.
+    fileprivate func waitsFor(_ sealing: ExpectedSealing?) -> String {
+        switch self {
+        case .pending: sealing?.sentence ?? "waits until its batch is sealed"
+        case .sealed: "its batch is sealed and waits for a worker"
+        case .running: "its batch is being generated"
+        case .succeeded, .failed, .cancelled, .expired: ""
+        }
+    }
+}
+
+extension ExpectedSealing {
+    /// `sealed at 512 requests, 211 wait, or at 2026-11-27T14:05:00Z by max_age`
+    fileprivate var sentence: String {
+        var ways: [String] = []
+        if let fullAt {
+            ways.append(
+                "at \(fullAt) request\(fullAt == 1 ? "" : "s"), \(waiting) wait\(waiting == 1 ? "s" : "")"
+            )
+        }
+        if let at, let closedBy {
+            ways.append(at <= clock ? "now by \(closedBy)" : "at \(at.toSeconds) by \(closedBy)")
+        }
+        return ways.isEmpty
+            ? "sealed when an operator asks for it" : "sealed " + ways.joined(separator: ", or ")
+    }
 }
 
 extension ReportState {

@@ -141,8 +141,9 @@ public final class FakeCases: CaseReader {
 
     /// When the open batch will be sealed, and the store's clock.
     public func expectSealing(at time: Timestamp?, clock: Timestamp) {
-        state.withLock { $0.sealing = ExpectedSealing(at: time, clock: clock) }
+        expect(ExpectedSealing(at: time, clock: clock))
     }
+    public func expect(_ sealing: ExpectedSealing) { state.withLock { $0.sealing = sealing } }
 
     public func snapshots(of ids: [UUID]) async throws -> [UUID: CaseSnapshot] {
         statements.note(ids.count)

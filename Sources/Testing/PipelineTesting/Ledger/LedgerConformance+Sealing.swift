@@ -88,6 +88,9 @@ extension LedgerConformance {
             try requireEqual(result.next, accepted?.advanced(by: .hours(1)), "next")
             let expected = try await ledger.expectedSealing()
             try requireEqual(expected.at, result.next, "expected")
+            try requireEqual(expected.closedBy, "max_age", "by what")
+            try requireEqual(expected.waiting, 2, "what waits")
+            try requireEqual(expected.fullAt, nil, "no number seals")
             let earliest = try requireValue(accepted, "accepted")
             try require(
                 expected.clock >= earliest && expected.clock < earliest.advanced(by: .hours(1)),

@@ -86,39 +86,78 @@ extension PostgresReportStore {
 }
 
 extension PostgresReportStore: StateAdministration {
-    public func rename(_ old: StateName, to new: StateName) async throws -> [String] {
-        try await pool.withTransaction { connection in
-            func run(_ sql: String) throws -> PostgresResult {
-                try connection.query(sql) {
-                    $0.add(text: old.pipeline)
-                    $0.add(text: old.part)
-                    $0.add(text: new.pipeline)
-                    $0.add(text: new.part)
-                }
-            }
-            let both = try run(
-                """
-                SELECT 1 FROM conversion.event_positions o JOIN conversion.event_positions n
-                  ON n.pipeline = $3 AND n.stage = coalesce($4, o.stage) AND n.log = o.log
-                WHERE o.pipeline = $1 AND ($2::text IS NULL OR o.stage = $2)
-                  AND (n.pipeline, n.stage) <> (o.pipeline, o.stage) LIMIT 1
-                """)
-            if both.rowCount > 0 { throw PipelineError.positionsOwned(new) }
-            let moved = try run(
-                """
-                UPDATE conversion.event_positions SET pipeline = $3, stage = coalesce($4, stage)
-                WHERE pipeline = $1 AND ($2::text IS NULL OR stage = $2)
-                """
-            ).affectedRows
-            return moved == 0
-                ? [] : ["\(new) stores events where \(old) was: \(moved) partition(s)"]
+    public func rename(_ renamings: [StateRenaming], isTrial: Bool) async throws -> [[String]] {
+        try await renamings.done(
+            isTrial: isTrial, in: { try await pool.withTransaction("BEGIN", $0) }
+        ) {
+            try Self.rename($0, $1)
         }
     }
 
-    /// Nothing waits in a store of events.
+    /// One renaming, within somebody's transaction.
+    public static func rename(
+        _ renaming: StateRenaming, _ connection: PostgresConnection
+    ) throws -> [String] {
+        let (old, new) = (renaming.old, renaming.new)
+        func run(_ sql: String) throws -> PostgresResult {
+            try connection.query(sql) {
+                $0.add(text: old.pipeline)
+                $0.add(text: old.part)
+                $0.add(text: new.pipeline)
+                $0.add(text: new.part)
+            }
+        }
+        let both = try run(
+            """
+            SELECT 1 FROM conversion.event_positions o JOIN conversion.event_positions n
+              ON n.pipeline = $3 AND n.stage = coalesce($4, o.stage) AND n.log = o.log
+            WHERE o.pipeline = $1 AND ($2::text IS NULL OR o.stage = $2)
+              AND (n.pipeline, n.stage) <> (o.pipeline, o.stage) LIMIT 1
+            """)
+        if both.rowCount > 0 { throw PipelineError.positionsOwned(new) }
+        let moved = try run(
+            """
+            UPDATE conversion.event_positions SET pipeline = $3, stage = coalesce($4, stage)
+            WHERE pipeline = $1 AND ($2::text IS NULL OR stage = $2)
+            """
+        ).affectedRows
+        if moved == 0 { return [] }
+        try renaming.check(.events)
+        return ["\(new) stores events where \(old) was: \(moved) partition(s)"]
+    }
+
+    /// Nothing waits in a store of events; where stages that are gone have read them up to is
+    /// forgotten.
     public func abandon(
         _ name: StateName, besides owners: [StateOwner], reason: String, isTrial: Bool
-    ) async throws -> [String] { [] }
+    ) async throws -> [String] {
+        if name.isAtHand(among: owners) { return [] }
+        return try await pool.withTransaction { connection in
+            let rows = try connection.query(
+                """
+                SELECT pipeline, stage, count(*)::int FROM conversion.event_positions
+                WHERE pipeline = $1 AND ($2::text IS NULL OR stage = $2)
+                GROUP BY pipeline, stage ORDER BY stage
+                """
+            ) {
+                $0.add(text: name.pipeline)
+                $0.add(text: name.part)
+            }
+            return try (0..<rows.rowCount).compactMap { row in
+                let stage = StateName(pipeline: rows.text(row, 0), part: rows.text(row, 1))
+                if stage.isAtHand(among: owners) { return nil }
+                if !isTrial {
+                    try connection.query(
+                        "DELETE FROM conversion.event_positions WHERE pipeline = $1 AND stage = $2"
+                    ) {
+                        $0.add(text: stage.pipeline)
+                        $0.add(text: stage.part)
+                    }
+                }
+                return stage.forgotten(partitions: rows.int(row, 2))
+            }
+        }
+    }
 }
 
 extension PostgresConnection {

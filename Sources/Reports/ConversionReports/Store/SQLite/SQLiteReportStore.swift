@@ -197,31 +197,62 @@ extension SQLiteConnection {
 }
 
 extension SQLiteReportStore: StateAdministration {
-    public func rename(_ old: StateName, to new: StateName) async throws -> [String] {
-        try await database.write { connection in
-            let both = try connection.first(
-                """
-                SELECT 1 FROM conversion_event_positions o JOIN conversion_event_positions n
-                  ON n.pipeline = ?3 AND n.stage = ifnull(?4, o.stage) AND n.log = o.log
-                WHERE o.pipeline = ?1 AND (?2 IS NULL OR o.stage = ?2)
-                  AND (n.pipeline, n.stage) <> (o.pipeline, o.stage)
-                """, old.pipeline, old.part, new.pipeline, new.part
-            ) { $0.int(0) }
-            if both != nil { throw PipelineError.positionsOwned(new) }
-            let moved = try connection.run(
-                """
-                UPDATE conversion_event_positions SET pipeline = ?3, stage = ifnull(?4, stage)
-                WHERE pipeline = ?1 AND (?2 IS NULL OR stage = ?2)
-                """, old.pipeline, old.part, new.pipeline, new.part)
-            return moved == 0
-                ? [] : ["\(new) stores events where \(old) was: \(moved) partition(s)"]
+    public func rename(_ renamings: [StateRenaming], isTrial: Bool) async throws -> [[String]] {
+        try await renamings.done(isTrial: isTrial, in: { try await database.write($0) }) {
+            try Self.rename($0, $1)
         }
     }
 
-    /// Nothing waits in a store of events.
+    /// One renaming, within somebody's transaction.
+    public static func rename(
+        _ renaming: StateRenaming, _ connection: SQLiteConnection
+    ) throws -> [String] {
+        let (old, new) = (renaming.old, renaming.new)
+        let both = try connection.first(
+            """
+            SELECT 1 FROM conversion_event_positions o JOIN conversion_event_positions n
+              ON n.pipeline = ?3 AND n.stage = ifnull(?4, o.stage) AND n.log = o.log
+            WHERE o.pipeline = ?1 AND (?2 IS NULL OR o.stage = ?2)
+              AND (n.pipeline, n.stage) <> (o.pipeline, o.stage)
+            """, old.pipeline, old.part, new.pipeline, new.part
+        ) { $0.int(0) }
+        if both != nil { throw PipelineError.positionsOwned(new) }
+        let moved = try connection.run(
+            """
+            UPDATE conversion_event_positions SET pipeline = ?3, stage = ifnull(?4, stage)
+            WHERE pipeline = ?1 AND (?2 IS NULL OR stage = ?2)
+            """, old.pipeline, old.part, new.pipeline, new.part)
+        if moved == 0 { return [] }
+        try renaming.check(.events)
+        return ["\(new) stores events where \(old) was: \(moved) partition(s)"]
+    }
+
+    /// Nothing waits in a store of events; where stages that are gone have read them up to is
+    /// forgotten.
     public func abandon(
         _ name: StateName, besides owners: [StateOwner], reason: String, isTrial: Bool
-    ) async throws -> [String] { [] }
+    ) async throws -> [String] {
+        if name.isAtHand(among: owners) { return [] }
+        return try await database.write { connection in
+            var found: [(stage: StateName, partitions: Int)] = []
+            try connection.forEach(
+                """
+                SELECT pipeline, stage, count(*) FROM conversion_event_positions
+                WHERE pipeline = ?1 AND (?2 IS NULL OR stage = ?2)
+                GROUP BY pipeline, stage ORDER BY stage
+                """, name.pipeline, name.part
+            ) { found.append((StateName(pipeline: $0.text(0), part: $0.text(1)), $0.int(2))) }
+            return try found.compactMap { stage, partitions in
+                if stage.isAtHand(among: owners) { return nil }
+                if !isTrial {
+                    try connection.run(
+                        "DELETE FROM conversion_event_positions WHERE pipeline = ?1 AND stage = ?2",
+                        stage.pipeline, stage.part)
+                }
+                return stage.forgotten(partitions: partitions)
+            }
+        }
+    }
 }
 
 extension SQLiteConnection {
