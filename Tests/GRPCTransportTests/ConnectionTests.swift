@@ -140,6 +140,37 @@ struct ConnectionTests {
         }
     }
 
+    @Test("Once there is room again, the server says so, however many come and go meanwhile")
+    func room() async throws {
+        let (arrived, gate) = (CountedSignal(), AsyncEvent())
+        var configuration = GRPCServer.Configuration()
+        configuration.maxConnections = 3
+        try await withServer(configuration) { server in
+            server.unary("/test.Echo/Held") { _, _ in
+                .async {
+                    arrived.send()
+                    await gate.waitIgnoringCancellation()
+                    return [7]
+                }
+            }
+        } _: { server, client in
+            async let held = client.unary("/test.Echo/Held", [], timeout: .seconds(60))
+            await arrived.receive()
+            var others = try (0..<2).map { _ in try RawClient(port: server.port) }
+            while server.problem == nil { await Task.yield() }
+            others = []
+            // Somebody comes more often than the listener has a quiet second.
+            while server.problem != nil {
+                others = [try RawClient(port: server.port)]
+                others = []
+                for _ in 0..<1000 where server.problem != nil { await Task.yield() }
+            }
+            gate.set()
+            #expect(try await held == [7])
+            withExtendedLifetime(others) {}
+        }
+    }
+
     @Test("A connection that never says anything is ended")
     func neverSpoke() async throws {
         var configuration = GRPCServer.Configuration()

@@ -32,6 +32,8 @@ struct LetterMerge: Sendable {
         }
     }
 
+    /// Places that are read at once: a reader may be a client with threads.
+    static let mostReaders = 8
     /// Letters that are held of all places together, as far as each has a few.
     private static let most = 256
 
@@ -99,19 +101,9 @@ struct LetterMerge: Sendable {
     /// Answers whether every place has shown its next letter, or that it has none.
     private mutating func fill(before deadline: Instant?) async throws -> Bool {
         let empty = streams.indices.filter { streams[$0].held.isEmpty && !streams[$0].isDone }
-        if empty.isEmpty { return true }
-        let parts = try await withThrowingTaskGroup(of: (Int, LetterPart).self) { group in
-            for index in empty {
-                let (source, position, limit) = (
-                    streams[index].source, streams[index].position, part
-                )
-                group.addTask {
-                    let part = try await source.part(
-                        after: position, limit: limit, before: deadline)
-                    return (index, part)
-                }
-            }
-            return try await group.reduce(into: []) { $0.append($1) }
+        var parts: [(Int, LetterPart)] = []
+        for first in stride(from: 0, to: empty.count, by: Self.mostReaders) {
+            parts += try await read(empty[first...].prefix(Self.mostReaders), before: deadline)
         }
         for (index, part) in parts {
             streams[index].held = part.letters.reversed()
@@ -120,6 +112,22 @@ struct LetterMerge: Sendable {
             streams[index].isDone = part.isLast
         }
         return parts.allSatisfy { !$0.1.letters.isEmpty || $0.1.isLast }
+    }
+
+    private func read(
+        _ some: ArraySlice<Int>, before deadline: Instant?
+    ) async throws -> [(Int, LetterPart)] {
+        try await withThrowingTaskGroup(of: (Int, LetterPart).self) { group in
+            for index in some {
+                let stream = streams[index]
+                group.addTask { [part] in
+                    let part = try await stream.source.part(
+                        after: stream.position, limit: part, before: deadline)
+                    return (index, part)
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
     }
 }
 

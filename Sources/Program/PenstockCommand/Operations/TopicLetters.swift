@@ -165,7 +165,7 @@ struct TopicLetters: Sendable {
             opened.extent.ranges.keys.sorted().map { partition in
                 PartitionLetters(
                     name: "topic/\(index)/\(partition)", partition: partition, filter: filter,
-                    letters: self, opened: opened, keepsReader: count <= PartitionLetters.most)
+                    letters: self, opened: opened, keepsReader: count <= LetterMerge.mostReaders)
             }
         }
     }
@@ -201,15 +201,12 @@ struct TopicLetters: Sendable {
 
     /// The letters of one partition that meet a filter.
     private final class PartitionLetters: LetterSource {
-        /// With more partitions each part has a reader of its own: a reader may be a client with
-        /// threads.
-        static let most = 16
-
         let name: String
         private let partition: Int32
         private let filter: DeadLetterFilter
         private let letters: TopicLetters
         private let opened: Opened
+        /// With too many partitions each part has a reader of its own.
         private let keepsReader: Bool
         /// Goes on there.
         private let reader = Mutex<(at: Int64, any TopicReader)?>(nil)

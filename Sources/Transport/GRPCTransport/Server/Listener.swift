@@ -133,7 +133,9 @@ final class Listener: Sendable {
                 }
             }
             switch acceptOne(at: listener, shards[turn % shards.count]) {
-            case 0: turn &+= 1
+            case 0:
+                turn &+= 1
+                if connections.count < connections.limit { trouble.withLock { $0 = nil } }
             case EAGAIN: return true
             case EINTR, ECONNABORTED, EPROTO: continue
             case EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP: return listenAgain()
