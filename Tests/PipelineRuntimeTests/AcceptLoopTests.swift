@@ -74,7 +74,7 @@ struct AcceptLoopTests {
         condition.prepared()
         let loop = AcceptLoop(
             barrier: world.barrier(ledger, environment), environment: environment,
-            blocked: { condition.blocked(by: $0) })
+            blocked: { condition.blocked(by: $0, at: world.time.now) })
         for _ in 0...ahead { ledger.fail(.accept, .retryable("store-unavailable", "away")) }
         let forsaken = Chunk.forsaken([1])
         var calls = 0

@@ -233,7 +233,7 @@ struct PipelineRunTests {
         let time = ManualClock()
         #expect(condition.problem(at: time.now) == "is starting")
         condition.prepared()
-        condition.blocked(by: .retryable("store-full", "no space"))
+        condition.blocked(by: .retryable("store-full", "no space"), at: time.now)
         time.advance(by: .hours(1))
         #expect(condition.problem(at: time.now) == "no space")
         // Whoever is sent nobody because of it would never find out otherwise.
@@ -241,18 +241,19 @@ struct PipelineRunTests {
         #expect(condition.problem(at: time.now) == "no space")
         time.advance(by: RunCondition.memory)
         #expect(condition.problem(at: time.now) == nil)
-        condition.blocked(by: .retryable("store-full", "no space"))
-        condition.blocked(by: nil)
+        condition.blocked(by: .retryable("store-full", "no space"), at: time.now)
+        condition.blocked(by: nil, at: time.now)
         #expect(condition.problem(at: time.now) == nil)
-        // What is tried again finds out by itself, and so does what a probe does not ask for.
+        // A probe says so if it was asked after the failure, in a pause of who tries again, too.
         let (store, other) = (Backend(.store, "PostgreSQL at a"), Backend(.store, "SQLite at b"))
-        condition.blocked(by: .retryable("store-unavailable", "away").of(store))
         #expect(!condition.hasHealed(store, askedAt: time.now))
         let before = time.now
         time.advance(by: .seconds(1))
-        condition.gaveUp(at: time.now)
+        condition.blocked(by: .retryable("store-unavailable", "away").of(store), at: time.now)
         #expect(!condition.hasHealed(store, askedAt: before))
         #expect(!condition.hasHealed(other, askedAt: time.now))
+        #expect(condition.hasHealed(store, askedAt: time.now))
+        condition.gaveUp(at: time.now)
         #expect(condition.hasHealed(store, askedAt: time.now))
     }
 }

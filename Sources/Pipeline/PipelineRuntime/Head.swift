@@ -224,7 +224,7 @@ struct Head: Sendable {
 
     /// Tells every source what keeps the pipeline from taking in what it sends.
     func blocked(by error: PipelineError?) {
-        environment.condition.blocked(by: error)
+        environment.condition.blocked(by: error, at: environment.clock.now)
         for node in graph.sources {
             let error = error ?? gate?.error(of: node.id)
             for source in node.role { source.blocked(by: error) }

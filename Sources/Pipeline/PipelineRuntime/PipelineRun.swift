@@ -97,8 +97,8 @@ public struct PipelineRun: Sendable {
     /// Why it does not run, or not as it should; `nil` while all is well.
     public var problem: String? { environment.condition.problem(at: environment.clock.now) }
 
-    /// A backend has answered what it was asked then: what had failed for its sake before, and is
-    /// not tried again, is no problem any more.
+    /// A backend has answered what it was asked then: what had failed for its sake before is no
+    /// problem any more, whenever it is tried again.
     public func answered(_ backend: Backend, askedAt: Instant) {
         if environment.condition.hasHealed(backend, askedAt: askedAt) { head.blocked(by: nil) }
     }

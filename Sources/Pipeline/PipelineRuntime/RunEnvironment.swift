@@ -198,6 +198,8 @@ public struct RetryPolicy: Sendable {
 final class RunCondition: Sendable {
     private struct State {
         var blockingError: PipelineError?
+        /// When that was told.
+        var failedAt: Instant?
         /// Since when it is not tried again; `nil` while it is.
         var gaveUpAt: Instant?
         /// Why inputs are not read, by what they are called.
@@ -214,9 +216,10 @@ final class RunCondition: Sendable {
     func prepared() { hasPrepared.set() }
 
     /// Something fails and is tried again; `nil` when it has succeeded.
-    func blocked(by error: PipelineError?) {
+    func blocked(by error: PipelineError?, at now: Instant) {
         state.withLock { state in
             state.blockingError = error
+            state.failedAt = now
             state.gaveUpAt = nil
         }
     }
@@ -230,11 +233,12 @@ final class RunCondition: Sendable {
 
     /// A backend has answered what it was asked then.
     ///
-    /// - Returns: whether what nobody tries any more had failed for its sake before.
+    /// - Returns: whether the last that is known is a failure for its sake from before that. Who
+    ///   tries it again may be in a pause, or have given up.
     func hasHealed(_ backend: Backend, askedAt: Instant) -> Bool {
         state.withLock { state in
-            guard let gaveUpAt = state.gaveUpAt else { return false }
-            return state.blockingError?.backend == backend && gaveUpAt <= askedAt
+            guard let failedAt = state.failedAt else { return false }
+            return state.blockingError?.backend == backend && failedAt <= askedAt
         }
     }
 
