@@ -139,6 +139,7 @@ struct CreateReportTests {
             let packed = try #require(details.details.first)
             let bad = try Google_Rpc_BadRequest(serializedBytes: packed.value)
             #expect(bad.fieldViolations.map(\.field) == ["product_id", "period.end_time"])
+            #expect(status.reason == "INVALID_ARGUMENT")
         }
     }
 
@@ -154,6 +155,7 @@ struct CreateReportTests {
             }
             #expect(status?.code == .alreadyExists)
             #expect(status?.message == "known otherwise")
+            #expect(status?.reason == "CONFLICT")
         }
     }
 
@@ -172,6 +174,7 @@ struct CreateReportTests {
             }
             #expect(status?.code == code)
             #expect(status?.message == error.message)
+            #expect(status?.reason == error.code.name.uppercased().replacing("-", with: "_"))
         }
     }
 

@@ -155,3 +155,12 @@ func failure<T>(of call: () async throws(GRPCStatusError) -> T) async -> GRPCSta
         return nil
     } catch { return error }
 }
+
+extension GRPCStatusError {
+    /// That of its `google.rpc.ErrorInfo`.
+    var reason: String? {
+        (try? Google_Rpc_Status(serializedBytes: details))?.details.lazy
+            .compactMap { try? $0.unpack(as: Google_Rpc_ErrorInfo.self) }
+            .first { $0.domain == "penstock" }?.reason
+    }
+}

@@ -75,6 +75,7 @@ struct WaitReportTests {
         try await withReportServer(cases: cases) { client in
             let status = await failure { () throws(GRPCStatusError) in try await client.wait(id) }
             #expect(status?.code == .notFound)
+            #expect(status?.reason == "UNKNOWN_CASE")
         }
     }
 

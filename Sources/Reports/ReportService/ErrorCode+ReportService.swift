@@ -26,11 +26,14 @@ extension ErrorCode {
     package static let noDescriptor = ErrorCode(
         "no-descriptor", .passing, "The process has no file descriptor left to listen with.",
         remedy: "Raise the limit of open files (ulimit -n).")
+    package static let unknownCase = ErrorCode(
+        "unknown-case", .record, "There is no case of that id.",
+        remedy: "Check the id; answered cases are deleted after the pipeline's retention.")
     package static let invalidGenerator = ErrorCode(diagnostic: "invalid-generator", .failure)
 
     /// All of these, for the catalogue.
     package static let ofReportService: [ErrorCode] = [
         .ambiguousAPI, .generatorBroken, .generatorError, .generatorMisplaced, .generatorRefused,
-        .generatorUnavailable, .invalidGenerator, .noDescriptor,
+        .generatorUnavailable, .invalidGenerator, .noDescriptor, .unknownCase,
     ]
 }

@@ -3,14 +3,42 @@ internal import PipelineCore
 internal import Protobuf
 internal import ReportMessages
 
+/// What goes wrong, for people as a sentence and for programs as
+/// [`google.rpc.Status`](https://cloud.google.com/apis/design/errors): an `ErrorInfo` whose reason
+/// is the error's code, stable and explained by `penstock explain-error`, beside `BadRequest` with
+/// every field violation at once, or `RetryInfo` where the same call may succeed.
 extension GRPCStatusError {
-    /// INVALID_ARGUMENT with every field violation at once, for people and (as
-    /// `google.rpc.BadRequest`) for programs.
-    static func badRequest(_ violations: [FieldViolation]) -> GRPCStatusError {
-        let sentence = violations.map { "\($0.field) \($0.description)" }.joined(separator: "; ")
-        var status = Google_Rpc_Status()
-        status.code = GRPCStatusCode.invalidArgument.rawValue
-        status.message = sentence
+    /// Whose reasons they are.
+    private static let errorDomain = "penstock"
+    /// How long a client should leave the service alone before it tries again.
+    private static let retryDelay: Duration = .seconds(1)
+
+    /// - Parameter reason: as a machine tells it from others; `nil` for what has none.
+    init(
+        _ code: GRPCStatusCode, _ sentence: String, because reason: ErrorCode?,
+        _ details: [Google_Protobuf_Any?] = []
+    ) {
+        let info = reason.map { reason in
+            Google_Rpc_ErrorInfo.with {
+                $0.reason = reason.wireName
+                $0.domain = Self.errorDomain
+            }
+        }
+        let status = Google_Rpc_Status.with {
+            $0.code = code.rawValue
+            $0.message = sentence
+            $0.details =
+                details.compactMap(\.self)
+                + [info.flatMap { try? Google_Protobuf_Any(packing: $0) }]
+                .compactMap(\.self)
+        }
+        self.init(code, sentence, details: (try? status.serializedBytes()) ?? [])
+    }
+
+    /// INVALID_ARGUMENT with every field violation at once.
+    static func badRequest(
+        _ violations: [FieldViolation], because reason: ErrorCode = .invalidArgument
+    ) -> GRPCStatusError {
         let bad = Google_Rpc_BadRequest.with {
             $0.fieldViolations = violations.map { violation in
                 .with {
@@ -19,35 +47,30 @@ extension GRPCStatusError {
                 }
             }
         }
-        if let packed = try? Google_Protobuf_Any(packing: bad) { status.details = [packed] }
         return GRPCStatusError(
-            .invalidArgument, sentence, details: (try? status.serializedBytes()) ?? [])
+            .invalidArgument,
+            violations.map { "\($0.field) \($0.description)" }.joined(separator: "; "),
+            because: reason, [try? Google_Protobuf_Any(packing: bad)])
     }
 
-    /// How long a client should leave the service alone before it tries again.
-    private static let retryDelay: Duration = .seconds(1)
-
-    /// UNAVAILABLE with the reason, and `google.rpc.RetryInfo` for programs.
-    private static func unavailable(_ reason: String) -> GRPCStatusError {
-        var status = Google_Rpc_Status()
-        status.code = GRPCStatusCode.unavailable.rawValue
-        status.message = reason
+    /// UNAVAILABLE with the reason, and when to try again.
+    private static func unavailable(_ error: PipelineError) -> GRPCStatusError {
         let info = Google_Rpc_RetryInfo.with {
             $0.retryDelay = Google_Protobuf_Duration(retryDelay)
         }
-        if let packed = try? Google_Protobuf_Any(packing: info) { status.details = [packed] }
         return GRPCStatusError(
-            .unavailable, reason, details: (try? status.serializedBytes()) ?? [])
+            .unavailable, error.message, because: error.code,
+            [try? Google_Protobuf_Any(packing: info)])
     }
 
     /// What a refused request means to its caller.
     init(_ rejection: Rejection) {
         if rejection.code == .conflict {
-            self.init(.alreadyExists, rejection.reason)
+            self.init(.alreadyExists, rejection.reason, because: rejection.code)
         } else if rejection.violations.isEmpty {
-            self.init(.invalidArgument, rejection.reason)
+            self.init(.invalidArgument, rejection.reason, because: rejection.code)
         } else {
-            self = .badRequest(rejection.violations)
+            self = .badRequest(rejection.violations, because: rejection.code)
         }
     }
 
@@ -55,9 +78,9 @@ extension GRPCStatusError {
         switch error {
         case let status as GRPCStatusError: self = status
         case is CancellationError: self.init(.cancelled, "the call was cancelled")
-        case let error as PipelineError where error.mayBeRepeated:
-            self = .unavailable(error.message)
-        case let error as PipelineError: self.init(.internal, error.message)
+        case let error as PipelineError where error.mayBeRepeated: self = .unavailable(error)
+        case let error as PipelineError:
+            self.init(.internal, error.message, because: error.code)
         default: self.init(.internal, "internal error")
         }
     }
@@ -97,8 +120,6 @@ extension PipelineError {
 /// | fatal | FAILED_PRECONDITION | retryable, elsewhere first: this one can't go on, others may |
 /// | anything else | INTERNAL | retryable, and permanent when it keeps happening |
 extension GRPCStatusError {
-    private static let errorDomain = "penstock"
-
     init(ofRun error: any Error) {
         switch error {
         case let status as GRPCStatusError: self = status
@@ -111,22 +132,9 @@ extension GRPCStatusError {
                 case .fatal: .failedPrecondition
                 case .fenced: .aborted
                 }
-            self.init(code, error.message, details: Self.details(code, error))
+            self.init(code, error.message, because: error.code)
         default: self.init(.internal, "internal error")
         }
-    }
-
-    private static func details(_ code: GRPCStatusCode, _ error: PipelineError) -> [UInt8] {
-        let info = Google_Rpc_ErrorInfo.with {
-            $0.reason = error.code.wireName
-            $0.domain = errorDomain
-        }
-        let status = Google_Rpc_Status.with {
-            $0.code = code.rawValue
-            $0.message = error.message
-            $0.details = (try? Google_Protobuf_Any(packing: info)).map { [$0] } ?? []
-        }
-        return (try? status.serializedBytes()) ?? []
     }
 
     /// The pipeline's code in the details; `nil` from servers that send none.

@@ -108,7 +108,8 @@ struct ReportMethods: Sendable {
             }.serializedBytes()
         case .unknown:
             throw GRPCStatusError(
-                .notFound, "there is no case \(id); it may have been deleted after its retention")
+                .notFound, "there is no case \(id); it may have been deleted after its retention",
+                because: .unknownCase)
         }
     }
 

@@ -273,7 +273,9 @@ public struct WaitReportResponse: Message {
 }
 
 /// Takes requests for conversion reports and hands out the reports. Requests are collected and
-/// generated in batches, so an answer takes from seconds to a day.
+/// generated in batches, so an answer takes from seconds to a day. An error of the service carries a
+/// google.rpc.ErrorInfo whose reason is stable (domain `penstock`; `penstock explain-error` knows it),
+/// and UNAVAILABLE a google.rpc.RetryInfo, too.
 public enum ReportServiceMethods {
     /// The service's full name.
     public static let serviceName = "conversionreports.v1.ReportService"
