@@ -221,6 +221,18 @@ def test_files_that_cannot_run_here_give_way_to_the_old_ones_and_no_caller_hears
     assert process.poll() is None
 
 
+def test_while_a_ledger_does_not_answer_those_go_on_that_run(real):
+    """New ones could not begin; those that run do what they can, and no caller hears of it."""
+    path, process, port = started(real, count=90_000)
+    edit(path, rule(100_000))
+    with real.locked("penstock.deliveries"), calls(real):
+        reload(real, process, port, "refused")
+    told = eventually(lambda: real.logged(process, "reload refused: the pipelines go on as before"), "it is said")[0]
+    assert "the ledger of conversion-reports/batch in postgres" in told["metadata"]["error"], told
+    assert "does not answer" in told["metadata"]["error"], told
+    reload(real, process, port)
+
+
 def test_a_reload_that_fails_has_one_answer_and_the_next_one_its_own(stack):
     path, process, port = started(stack)
     case_id = create(stack)

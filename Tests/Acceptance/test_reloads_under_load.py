@@ -199,7 +199,7 @@ class Reloads:
         if result != "done":
             # A sink that something waits for can't go.
             told = self.stack.logged(self.process, ANSWERS[result][0])[-1]["metadata"]["error"]
-            assert "[state-unowned]" in told or kind == "store away" and "conversion-reports" in told, told
+            assert "[state-unowned]" in told or kind == "store away" and "does not answer" in told, told
             pathlib.Path(self.path).write_text(right)
         return result
 

@@ -149,6 +149,27 @@ struct OutageTests {
         }.map { String($0.split(separator: " ").last ?? "") }
     }
 
+    @Test("of a backend does not begin anew for what failed before it ended, once")
+    func stragglers() {
+        let outages = outages
+        outages.failed("read", away)
+        outages.failed("accept", away)
+        time.advance(by: .seconds(5))
+        outages.failed("accept", away)
+        time.advance(by: .seconds(5))
+        outages.succeeded("accept")
+        // It was in a pause, and has an old error.
+        time.advance(by: .seconds(3))
+        outages.failed("read", away)
+        #expect(log.events.map(\.message.description).last == "works again")
+        let told = log.events.count
+        // That it goes on failing is an outage.
+        outages.failed("read", away)
+        time.advance(by: .seconds(2))
+        outages.failed("read", away)
+        #expect(log.events.count == told + 1)
+    }
+
     @Test("of a backend that a retry ends within a second is none")
     func retry() {
         let registry = MetricRegistry()

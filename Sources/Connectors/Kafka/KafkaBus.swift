@@ -116,7 +116,8 @@ extension KafkaBus: LogInspection {
         within timeout: Duration, _ body: @escaping @Sendable (KafkaInspection) throws -> Result
     ) async throws -> Result {
         try await settings.blaming {
-            try await blocking { [settings, log, clock] in
+            // Who stops does not wait for a broker that stands still.
+            try await WorkerThread().runAbandonably { [settings, log, clock] in
                 try body(KafkaInspection(settings, log, clock, timeout: timeout))
             }
         }

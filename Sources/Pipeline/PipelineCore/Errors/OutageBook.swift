@@ -46,12 +46,16 @@ struct OutageBook: Sendable {
     /// Backends that have been away, and until when what fails for lack of one of their kind is
     /// taken for what was still on its way then.
     private var aftermaths: [Backend: Instant] = [:]
+    /// Operations that failed when the outage of their backend ended, since another one worked:
+    /// what they fail for next may be from before. Until when that is so.
+    private var stragglers: [Operation: Instant] = [:]
     /// The run that is heard.
     private var run = 0
 
     /// Whether anything is to be looked up when something works.
     var isFailing: Bool {
-        !failing.isEmpty || states.values.contains { $0.isFailing || $0.hasUnsaid }
+        !failing.isEmpty || !stragglers.isEmpty
+            || states.values.contains { $0.isFailing || $0.hasUnsaid }
     }
 
     func isAway(_ kind: Backend.Kind) -> Bool { backend(away: { $0.kind == kind }) != nil }
@@ -67,6 +71,7 @@ struct OutageBook: Sendable {
     /// - Returns: the run's number.
     mutating func beginRun() -> Int {
         run += 1
+        stragglers = stragglers.filter { $0.key.run == nil }
         for (operation, subject) in failing where operation.run != nil {
             failing[operation] = nil
             if subject == .operation(operation) { states[subject] = nil }
@@ -89,6 +94,11 @@ struct OutageBook: Sendable {
         _ reminder: Duration
     ) -> (Subject, OutageNotice?) {
         let subject = subject(of: error, now) ?? .operation(what)
+        if case .backend = subject, let end = stragglers.removeValue(forKey: what), now < end,
+            states[subject]?.isFailing != true
+        {
+            return (subject, nil)
+        }
         if let before = failing[what], before != subject, before == .operation(what) {
             // It goes on as the backend's.
             _ = states[before]?.succeeded(at: now, now)
@@ -125,6 +135,7 @@ struct OutageBook: Sendable {
     }
 
     mutating func succeeded(_ what: Operation, _ now: Instant) -> Ended? {
+        stragglers[what] = nil
         guard let subject = failing.removeValue(forKey: what) else { return nil }
         return end(subject, at: now, now)
     }
@@ -144,7 +155,10 @@ struct OutageBook: Sendable {
 
     private mutating func end(_ subject: Subject, at end: Instant, _ now: Instant) -> Ended? {
         if case .backend(let backend) = subject {
-            failing = failing.filter { $0.value != subject }
+            for what in failing.filter({ $0.value == subject }).keys {
+                failing[what] = nil
+                stragglers[what] = now.advanced(by: Self.quiet)
+            }
             aftermaths[backend] = now.advanced(by: Outages.reminder)
         }
         guard let (lasted, notice) = states[subject]?.succeeded(at: end, now) else { return nil }

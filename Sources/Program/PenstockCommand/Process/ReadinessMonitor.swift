@@ -309,12 +309,13 @@ final class ReadinessMonitor: Sendable {
     /// A line for each part: `ok`, `degraded` (this process is ready without it, as is said) or
     /// `FAIL`, and the reason.
     var details: String {
-        parts.map { part in
-            guard let problem = part.problem else { return "ok  \(part.name)\n" }
-            return part.isNeeded
-                ? "FAIL  \(part.name)  \(problem)\n"
-                : "degraded  \(part.name)  \(problem) (not needed to be ready)\n"
-        }.joined()
+        (stop.isSet ? "FAIL  process  stops, or reads its files anew\n" : "")
+            + parts.map { part in
+                guard let problem = part.problem else { return "ok  \(part.name)\n" }
+                return part.isNeeded
+                    ? "FAIL  \(part.name)  \(problem)\n"
+                    : "degraded  \(part.name)  \(problem) (not needed to be ready)\n"
+            }.joined()
     }
 }
 

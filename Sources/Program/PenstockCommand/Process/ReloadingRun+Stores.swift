@@ -5,6 +5,8 @@ internal import PipelineCore
 internal import StandardCatalogue
 
 extension ReloadingRun {
+    /// A ledger that has not answered for so long does not answer.
+    private static let silence = Duration.seconds(4)
     /// What is open may be on its way just now.
     private static let secondLook = Duration.milliseconds(100)
 
@@ -21,23 +23,47 @@ extension ReloadingRun {
         var named: [[ResourceName: any Resource]] = []
         for definition in definitions { named.append(try resources.open(definition)) }
         let (all, opened) = (resources, named)
-        let found: Result<[StateOwner], any Error>? = await abandoned(
-            after: { try await PipelineClock.system.sleep(for: Self.questionTime) }
-        ) {
-            let result: Result<[StateOwner], any Error>
-            do {
-                try await OpenResources.refuseMistakes(in: all.all, until: process.stop.event)
-                try await refuseTakenAddresses(among: definitions, in: opened)
-                let pipelines = OwnedPipelines(definitions)
-                let owners = await pipelines.owners(in: opened)
-                try await refuseStranding(by: definitions, owners, in: opened)
-                try await pipelines.refuseRepeats(among: owners, in: opened)
-                result = .success(owners)
-            } catch { result = .failure(error) }
-            await all.close()
-            return result
+        async let names = answer {
+            try await refuseTakenAddresses(among: definitions, in: opened)
+            let pipelines = OwnedPipelines(definitions)
+            async let owned = pipelines.owners(in: opened)
+            try await refuseSilence(of: definitions, in: opened)
+            let owners = await owned
+            try await refuseStranding(by: definitions, owners, in: opened)
+            try await pipelines.refuseRepeats(among: owners, in: opened)
+            return owners
         }
-        return try found?.get()
+        async let hasNoMistakes: Void? = answer {
+            try await OpenResources.refuseMistakes(in: all.all, until: process.stop.event)
+        }
+        let owners: [StateOwner]?
+        do {
+            owners = try await names
+            _ = try await hasNoMistakes
+        } catch {
+            await close(all)
+            throw error
+        }
+        await close(all)
+        return owners
+    }
+
+    /// What does not close in time closes meanwhile.
+    private func close(_ resources: OpenResources) async {
+        _ = try? await answer(within: .seconds(1)) { await resources.close() }
+    }
+
+    /// `nil` if there is none in time.
+    private func answer<Value: Sendable>(
+        within limit: Duration = questionTime,
+        _ question: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value? {
+        let answer: Result<Value, any Error>? = await abandoned(
+            after: { try await PipelineClock.system.sleep(for: limit) }
+        ) {
+            do { return .success(try await question()) } catch { return .failure(error) }
+        }
+        return try answer?.get()
     }
 
     /// Looks at the addresses that this process does not listen on yet.
@@ -49,6 +75,36 @@ extension ReloadingRun {
         for (definition, opened) in zip(definitions, opened) {
             for (name, port) in definition.listeningPorts where !ports.contains(port) {
                 _ = try await opened[name]?.inspect(for: [], timeout: Self.questionTime)
+            }
+        }
+    }
+
+    /// Looks whether the ledgers answer: pipelines whose ledger does not can't begin, and those
+    /// that run are better than none.
+    private func refuseSilence(
+        of definitions: [PipelineDefinition], in opened: [[ResourceName: any Resource]]
+    ) async throws {
+        for (definition, opened) in zip(definitions, opened) {
+            for (resource, ledger) in definition.ledgerUses {
+                guard let store = opened[resource] as? any StandardStore, store.isThere else {
+                    continue
+                }
+                let place = definition.resource(resource)?.address.description ?? resource.text
+                let silence = PipelineError.fatal(
+                    .storeUnavailable,
+                    "the ledger of \(ledger) in \(place) does not answer, and so the new files can't begin: try again when it does"
+                )
+                let answered: [StageState]?
+                do {
+                    answered = try await answer(within: Self.silence) { try await store.stages() }
+                } catch let error as PipelineError where error.backend != nil {
+                    throw PipelineError.fatal(
+                        silence.code, "\(silence.message) (\(error.message))", cause: error)
+                } catch {
+                    // What else is wrong is said by whoever needs it.
+                    continue
+                }
+                if answered == nil { throw silence }
             }
         }
     }
