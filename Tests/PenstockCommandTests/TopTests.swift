@@ -35,7 +35,7 @@ struct TopTests {
 
     /// Looks that end so, one after the other; `nil`: with what there is.
     private func show(_ view: LiveView, _ ends: [CommandFailure?]) async throws {
-        let left = Looks(ends)
+        let (left, before) = (Looks(ends), printed.count)
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 try await view.show {
@@ -44,11 +44,14 @@ struct TopTests {
                 }
                 return true
             }
-            group.addTask { [time] in
-                while true {
+            group.addTask { [time, printed] in
+                // After each look but the last it rests, and nothing else sleeps then.
+                for look in 1..<max(ends.count, 2) {
+                    try await printed.reaches(before + look)
                     try await time.sleepers(atLeast: 1)
                     time.advance(by: .seconds(2))
                 }
+                return false
             }
             defer { group.cancelAll() }
             while try await group.next() == false {}

@@ -90,7 +90,7 @@ extension ReloadingRun {
                     continue
                 }
                 let place = definition.resource(resource)?.address.description ?? resource.text
-                let silence = PipelineError.fatal(
+                let silence = PipelineError.retryable(
                     .storeUnavailable,
                     "the ledger of \(ledger) in \(place) does not answer, and so the new files can't begin: try again when it does"
                 )
@@ -98,7 +98,7 @@ extension ReloadingRun {
                 do {
                     answered = try await answer(within: Self.silence) { try await store.stages() }
                 } catch let error as PipelineError where error.backend != nil {
-                    throw PipelineError.fatal(
+                    throw PipelineError.retryable(
                         silence.code, "\(silence.message) (\(error.message))", cause: error)
                 } catch {
                     // What else is wrong is said by whoever needs it.
