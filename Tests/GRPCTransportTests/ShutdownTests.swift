@@ -37,12 +37,70 @@ struct ShutdownTests {
         let refused = await failure { () throws(GRPCStatusError) in
             try await client.unary("/test.Echo/Held", [], timeout: .seconds(30))
         }
-        // CANCELLED if it was on its way when the server said good-bye to the connection.
-        #expect(refused?.code == .unavailable || refused?.code == .cancelled)
+        #expect(refused?.code == .unavailable)
         gate.set()
         #expect(try await held == [7])
         #expect(await stopped)
         await client.shutdown()
+    }
+
+    @Test("Who calls again at once when it is interrupted is told that the server is away")
+    func calledAgain() async throws {
+        for _ in 0..<100 {
+            let arrived = CountedSignal()
+            let server = GRPCServer()
+            server.unary("/test.Wait/News", atShutdown: .interrupt) { _, _ in
+                .async {
+                    arrived.send()
+                    await untilCancelled()
+                    return [1]
+                }
+            }
+            try server.start()
+            let client = try await connectedClient(of: server)
+            async let last = failure { () throws(GRPCStatusError) in
+                while true { _ = try await client.unary("/test.Wait/News", [], timeout: .seconds(30)) }
+            }
+            await arrived.receive()
+            await server.shutdown(grace: .seconds(30))
+            let status = await last
+            #expect(status?.code == .unavailable, "\(status.map(String.init(describing:)) ?? "none")")
+            await client.shutdown()
+        }
+    }
+
+    @Test("A call that is on its way while the server says good-bye is told that it is away")
+    func crossing() async throws {
+        for _ in 0..<100 {
+            let arrived = CountedSignal()
+            let server = GRPCServer()
+            server.unary("/test.Echo/Now") { _, _ in
+                arrived.send()
+                return .reply([1])
+            }
+            try server.start()
+            let client = try await connectedClient(of: server)
+            let codes = try await withThrowingTaskGroup(of: GRPCStatusError?.self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        await failure { () throws(GRPCStatusError) in
+                            while true {
+                                _ = try await client.unary(
+                                    "/test.Echo/Now", [], timeout: .seconds(30))
+                            }
+                        }
+                    }
+                }
+                await arrived.receive(20)
+                await server.shutdown(grace: .seconds(30))
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            for status in codes {
+                #expect(
+                    status?.code == .unavailable, "\(status.map(String.init(describing:)) ?? "none")")
+            }
+            await client.shutdown()
+        }
     }
 
     @Test("Calls that outlast the grace are cancelled, and their handlers waited for")

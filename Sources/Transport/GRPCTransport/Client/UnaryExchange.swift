@@ -55,7 +55,7 @@ final class UnaryExchange: Completion, @unchecked Sendable {
     override func complete(succeeded: Bool) { onEnd(outcome()) }
 
     private func outcome() -> Result<[UInt8], GRPCStatusError> {
-        if let error = status.error { return .failure(error) }
+        if let error = status.error(of: call) { return .failure(error) }
         guard let message = unsafe memory.pointee.message,
             let bytes = unsafe ByteBuffer.withBytes(of: message, { Array(copying: $0) })
         else {
@@ -212,7 +212,7 @@ private final class StreamEnding: Completion, @unchecked Sendable {
     /// - Returns: how the call failed; `nil` is OK.
     func wait() async -> GRPCStatusError? {
         await isOver.waitIgnoringCancellation()
-        return status.error
+        return status.error(of: call)
     }
 }
 

@@ -125,6 +125,7 @@ struct OperationBatch: ~Copyable {
 final class CallHandle: @unchecked Sendable {
     /// For the C core's functions; not to be kept.
     let pointer: OpaquePointer
+    private let isCancelled = Atomic(false)
 
     /// Takes over a reference.
     init(owning pointer: OpaquePointer) { unsafe self.pointer = pointer }
@@ -132,7 +133,13 @@ final class CallHandle: @unchecked Sendable {
     deinit { unsafe grpc_call_unref(pointer) }
 
     /// Ends the call at this side and tells the other side that it does.
-    func cancel() { _ = unsafe grpc_call_cancel(pointer, nil) }
+    func cancel() {
+        isCancelled.store(true, ordering: .relaxed)
+        _ = unsafe grpc_call_cancel(pointer, nil)
+    }
+
+    /// Whether this side has ended the call.
+    var wasCancelled: Bool { isCancelled.load(ordering: .relaxed) }
 
     /// The other side's name: for a server's connection the descriptor that it was handed over
     /// with, as `fd:17`.

@@ -30,8 +30,9 @@ final class ServerShard: @unchecked Sendable {
     private var freeSlots: [[UnaryCall]]
     /// The queue has been shut down: calls that still come out of it are let go.
     private(set) var isOver = false
-    /// Slots whose call has arrived and not ended.
-    private var openSlots = 0
+    /// Slots whose call has arrived and not ended; changed on the shard's thread only.
+    private let openSlotCount = Atomic(0)
+    private var openSlots: Int { openSlotCount.load(ordering: .relaxed) }
     /// The most of them since memory was last given back.
     private var mostSlots = 0
     /// So many calls keep more than 30 MB.
@@ -98,11 +99,14 @@ final class ServerShard: @unchecked Sendable {
         return call
     }
 
+    /// Whether every call that has arrived has been answered, and the answer taken.
+    var isIdle: Bool { openSlots == 0 }
+
     func recycle(_ call: UnaryCall) { freeSlots[call.method].append(call) }
 
     /// The client has the answer, or is gone.
     func ended(_ call: UnaryCall) {
-        openSlots -= 1
+        openSlotCount.subtract(1, ordering: .relaxed)
         recycle(call)
     }
 
@@ -111,7 +115,7 @@ final class ServerShard: @unchecked Sendable {
         if isOver { return call.request.releaseCall() }
         call.receivedAt = MonotonicTime.nanosecondsNow
         requestUnaryCall(of: call.method)
-        openSlots += 1
+        openSlotCount.add(1, ordering: .relaxed)
         mostSlots = max(mostSlots, openSlots)
         if openSlots > maxOpenCalls {
             call.request.refuse(.resourceExhausted, "too many calls are open")

@@ -199,12 +199,18 @@ final class ReceivedStatus: @unchecked Sendable {
     }
 
     /// The failure that was received; `nil` is OK. To be read while the call is alive.
-    var error: GRPCStatusError? {
+    ///
+    /// A server that shuts down ends calls that are just on their way to it with a bare CANCELLED.
+    /// Nobody at this side has cancelled them: that the server is away is what UNAVAILABLE is for.
+    func error(of call: CallHandle) -> GRPCStatusError? {
         let raw = unsafe penstock_status_number(memory.pointee.code)
         let code = GRPCStatusCode(rawValue: raw) ?? .unknown
         if code == .ok { return nil }
         let details = unsafe memory.pointee.trailers.values(for: "grpc-status-details-bin")
-        return unsafe GRPCStatusError(
-            code, memory.pointee.message.text(), details: details.first ?? [])
+        let message = unsafe memory.pointee.message.text()
+        if code == .cancelled, !call.wasCancelled, message.isEmpty || message == code.name {
+            return GRPCStatusError(.unavailable, "the server has ended the call without an answer")
+        }
+        return GRPCStatusError(code, message, details: details.first ?? [])
     }
 }
