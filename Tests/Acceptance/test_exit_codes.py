@@ -11,6 +11,7 @@ import socket
 import subprocess
 import threading
 import time
+import uuid
 
 import pytest
 
@@ -269,6 +270,29 @@ def test_report_wait_lasts_through_a_restart(embedded):
     out, err = waiting.communicate(timeout=LIMIT)
     assert waiting.returncode == 0, (out, err)
     assert case in out
+
+
+def test_a_report_is_cancelled_by_who_asked_for_it(embedded):
+    path = embedded.write()
+    embedded.start(path)
+    server = f"127.0.0.1:{embedded.port}"
+    ids = [embedded.call("report", "create", "--server", server, "--product", f"product-{n}", "--from", "2026-11-01", "--to",
+                         "2026-11-02").stdout.strip() for n in (1, 2)]
+    cancel = ["report", "cancel", "--server", server]
+    for _ in range(2):
+        result = embedded.call(*cancel, ids[0])
+        assert "Cancelled" in result.stdout and "cancelled by its requester" in result.stdout, result
+    embedded.call("flush", path, "batch")
+    answer = embedded.call("report", "wait", "--server", server, ids[1]).stdout
+    result = embedded.call(*cancel, ids[1], check=False)
+    assert (result.returncode, result.stdout) == (1, answer), result
+    result = embedded.call(*cancel, str(uuid.uuid4()), check=False)
+    assert result.returncode == 1 and "NOT_FOUND" in result.stderr, result
+    unknown = str(uuid.uuid4())
+    many = embedded.api()("BatchGetReports", case_ids=[ids[1], unknown, ids[0], ids[1].upper()])
+    assert [r["case_id"] for r in many["reports"]] == [ids[1], ids[0]], many
+    assert "report" in many["reports"][0] and many["reports"][1]["status"]["state"].endswith("CANCELLED"), many
+    assert many["unknown_case_ids"] == [unknown], many
 
 
 def test_flush_says_where_it_looked_and_makes_nothing(embedded, tmp_path):

@@ -111,17 +111,23 @@ def test_the_open_batch_and_the_life_of_a_case(stack):
 def test_cancelling(stack):
     path, _, _ = started(stack)
     api = stack.api()
-    ids = create(api, 3)
+    ids = create(api, 4)
     unknown = str(uuid.uuid4())
     assert stack.call("cancel", path, ids[0], ids[1], "--reason", "asked for twice").stdout == "2 cases cancelled\n"
     status = api("GetReport", case_id=ids[0])
     assert status["status"]["state"].endswith("CANCELLED"), status
     result = stack.call("cancel", path, ids[0], unknown, check=False)
     assert result.returncode == 1 and f"{unknown}: is not known" in result.stderr and ids[0] not in result.stderr, result
+    # One that is sealed is cancelled as well, and its batch goes on.
+    stack.call("pause", path, "reports")
     stack.call("flush", path, "batch")
-    eventually(lambda: batches(stack, path)["open"]["cases"] == 0, "the third is sealed")
-    result = stack.call("cancel", path, ids[2], check=False)
-    assert result.returncode == 1 and "already" in result.stderr, result.stderr
+    eventually(lambda: batches(stack, path)["open"]["cases"] == 0, "the others are sealed")
+    assert stack.call("cancel", path, ids[2]).stdout == "1 case cancelled\n"
+    stack.call("resume", path, "reports")
+    assert "report" in api("WaitReport", case_id=ids[3], timeout="60s")
+    assert api("GetReport", case_id=ids[2])["status"]["state"].endswith("CANCELLED")
+    result = stack.call("cancel", path, ids[3], check=False)
+    assert result.returncode == 1 and f"{ids[3]}: is succeeded already" in result.stderr, result.stderr
     life = stack.call("case", path, ids[1]).stdout
     assert "cancelled" in life and "asked for twice" in life, life
     # A repeat of its request opens it again.

@@ -59,12 +59,15 @@ struct ShutdownTests {
             try server.start()
             let client = try await connectedClient(of: server)
             async let last = failure { () throws(GRPCStatusError) in
-                while true { _ = try await client.unary("/test.Wait/News", [], timeout: .seconds(30)) }
+                while true {
+                    _ = try await client.unary("/test.Wait/News", [], timeout: .seconds(30))
+                }
             }
             await arrived.receive()
             await server.shutdown(grace: .seconds(30))
             let status = await last
-            #expect(status?.code == .unavailable, "\(status.map(String.init(describing:)) ?? "none")")
+            #expect(
+                status?.code == .unavailable, "\(status.map(String.init(describing:)) ?? "none")")
             await client.shutdown()
         }
     }
@@ -97,7 +100,8 @@ struct ShutdownTests {
             }
             for status in codes {
                 #expect(
-                    status?.code == .unavailable, "\(status.map(String.init(describing:)) ?? "none")")
+                    status?.code == .unavailable,
+                    "\(status.map(String.init(describing:)) ?? "none")")
             }
             await client.shutdown()
         }

@@ -87,7 +87,7 @@ func withReportServer(
         configuration: .init(address: "127.0.0.1:0"), encoder: FakeAnswerEncoder(), clock: clock,
         random: RandomSource(seed: 1), logger: StageContext.testing(clock: .system).logger,
         metrics: metrics)
-    try api.attach(port, reads: ReadPath(cases: cases, cache: cache))
+    try api.attach(port, reads: ReadPath(cases: cases, cache: cache, endings: cases))
     api.keepAddress(drain: .seconds(60)) { isAddressKept }
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {
@@ -124,6 +124,17 @@ extension GRPCClient {
     }
     func get(_ number: Int) async throws(GRPCStatusError) -> GetReportResponse {
         try await get(UUID.testing(number).description)
+    }
+    func cancel(_ id: String) async throws(GRPCStatusError) -> CancelReportResponse {
+        try await call(
+            ReportServiceMethods.cancelReport, CancelReportRequest.with { $0.caseID = id },
+            timeout: .seconds(240), waitForReady: true)
+    }
+    func get(_ ids: [String]) async throws(GRPCStatusError) -> BatchGetReportsResponse {
+        try await call(
+            ReportServiceMethods.batchGetReports,
+            BatchGetReportsRequest.with { $0.caseIds = ids }, timeout: .seconds(240),
+            waitForReady: true)
     }
     func create(_ request: ReportRequest?) async throws(GRPCStatusError) -> CreateReportResponse {
         try await call(

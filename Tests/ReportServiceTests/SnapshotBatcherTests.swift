@@ -10,7 +10,9 @@ struct SnapshotBatcherTests {
     private let cases = FakeCases()
 
     private func batcher() -> SnapshotBatcher {
-        SnapshotBatcher(cases: cases, window: .milliseconds(4), clock: time.clock)
+        SnapshotBatcher(window: .milliseconds(4), clock: time.clock) { [cases] in
+            try await cases.snapshots(of: $0)
+        }
     }
 
     @Test("are one statement a window, whoever asks for whatever")

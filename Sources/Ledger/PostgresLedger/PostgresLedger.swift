@@ -155,9 +155,9 @@ enum LedgerError {
 extension PostgresLedger {
     public func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int {
         precondition(
-            state == .cancelled || state == .expired, "not a state that ends pending cases")
+            state == .cancelled || state == .expired, "not a state that ends open cases")
         let count = try await withStage { connection, stage in
-            try connection.query("select penstock.end_pending($1, $2, $3, $4, $5)") {
+            try connection.query("select penstock.end_cases($1, $2, $3, $4, $5)") {
                 $0.add(int2: stage)
                 $0.add(uuids: ids)
                 $0.add(char: state.letter)

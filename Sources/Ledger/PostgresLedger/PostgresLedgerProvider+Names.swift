@@ -80,7 +80,7 @@ extension PostgresLedgerProvider: StateAdministration {
         try await repeated {
             try $0.query(
                 """
-                select penstock.end_pending($1, array(
+                select penstock.end_cases($1, array(
                   select c.key from (
                     select case_no from penstock.pending where stage = $1
                     order by case_no limit 1000) p
@@ -106,6 +106,7 @@ extension PostgresLedgerProvider: StateAdministration {
                   case_no, batch_no, written_at, outcome_id, state, reason)
                 select no, batch_no, committed_at, gen_random_uuid(), 'c', $2
                 from ended cross join unnest(cases) no
+                on conflict do nothing
                 """
             ) {
                 $0.add(int2: stage)

@@ -41,9 +41,12 @@ extension SQLiteLedger {
         }
         if stored.committedAt == nil { return stored }
         // The same commit again changes nothing; another one under the same token is somebody's
-        // mistake.
+        // mistake. A case that was ended before it keeps the outcome that it has.
         let find = try connection.statement(
-            "SELECT 1 FROM ledger_outcomes WHERE case_no = ?1 AND outcome_id = ?2")
+            """
+            SELECT 1 FROM ledger_outcomes
+            WHERE case_no = ?1 AND (outcome_id = ?2 OR state IN ('cancelled', 'expired'))
+            """)
         let isSame = try zip(commit.cases, commit.outcomeIDs).allSatisfy { number, id in
             try find.first(number, id) { _ in true } ?? false
         }
@@ -54,8 +57,9 @@ extension SQLiteLedger {
     private static func insertOutcomes(
         _ commit: BatchCommit, at now: Timestamp, in connection: SQLiteConnection
     ) throws {
+        // A case that was ended meanwhile has its outcome, and keeps it.
         let insert = try connection.statement(
-            "INSERT INTO ledger_outcomes VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+            "INSERT OR IGNORE INTO ledger_outcomes VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
         for index in commit.cases.indices {
             let reason: String?
             let report: Bytes?
@@ -100,27 +104,67 @@ extension SQLiteLedger {
         let registration = try await registered()
         let stage = registration.number
         let count = try await database.write { [clock, random] connection in
-            let cases = try Self.takePending(ids, stage: stage, in: connection)
-            if cases.isEmpty { return 0 }
             let now = clock.timestamp
-            // A batch of its own that is finished at once, so that purging finds it.
-            let batch = try connection.first(
-                """
-                INSERT INTO ledger_batches(stage_no, cases, case_count, closed_by, revision,
-                  sealed_at, committed_at, done_at)
-                VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6) RETURNING batch_no
-                """, stage, CaseNumbers.encode(cases), cases.count, state.rawValue,
-                registration.revision, now
-            ) { $0.int64(0) }!
+            var ended = try Self.openCases(ids, stage: stage, in: connection)
+            let waiting = try Self.takePending(ids, stage: stage, in: connection)
+            if !waiting.isEmpty {
+                // A batch of its own that is finished at once, so that purging finds it.
+                let batch = try connection.first(
+                    """
+                    INSERT INTO ledger_batches(stage_no, cases, case_count, closed_by, revision,
+                      sealed_at, committed_at, done_at)
+                    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6) RETURNING batch_no
+                    """, stage, CaseNumbers.encode(waiting), waiting.count, state.rawValue,
+                    registration.revision, now
+                ) { $0.int64(0) }!
+                ended += waiting.map { ($0, batch) }
+            }
             let insert = try connection.statement(
                 "INSERT INTO ledger_outcomes VALUES(?1, ?2, ?3, NULL, ?4, ?5, ?6, NULL)")
-            for number in cases {
+            for (number, batch) in ended {
                 try insert.run(number, batch, now, random.uuid(), state.rawValue, reason)
             }
-            return cases.count
+            return ended.count
         }
         if count > 0 { outcomesCommitted.send() }
         return count
+    }
+
+    /// Those of the cases that are sealed and have no outcome, with their batches. Not a replay of
+    /// a case that has succeeded: its report is what readers are answered.
+    private static func openCases(
+        _ ids: [UUID], stage: Int64, in connection: SQLiteConnection
+    ) throws -> [(number: Int64, batch: Int64)] {
+        var wanted: Set<Int64> = []
+        let find = try connection.statement(
+            """
+            SELECT c.case_no FROM ledger_cases c
+            WHERE c.id = ?1 AND c.stage_no = ?2 AND c.is_superseded = 0
+              AND NOT EXISTS (SELECT 1 FROM ledger_outcomes o WHERE o.case_no = c.case_no)
+              AND NOT EXISTS (
+                SELECT 1 FROM ledger_pending p
+                WHERE p.stage_no = c.stage_no AND p.case_no = c.case_no)
+              AND NOT EXISTS (
+                SELECT 1 FROM ledger_cases b CROSS JOIN ledger_outcomes o ON o.case_no = b.case_no
+                WHERE b.is_superseded = 1 AND b.id = c.id AND b.stage_no = c.stage_no
+                  AND b.attempt = c.attempt - 1
+                  AND o.state = 'succeeded')
+            """)
+        for id in ids {
+            if let number = try find.first(id, stage, read: { $0.int64(0) }) {
+                wanted.insert(number)
+            }
+        }
+        if wanted.isEmpty { return [] }
+        var found: [(number: Int64, batch: Int64)] = []
+        try connection.forEach(
+            """
+            SELECT n.value, b.batch_no FROM ledger_batches b CROSS JOIN json_each(b.cases) n
+            WHERE b.stage_no = ?1 AND b.committed_at IS NULL
+              AND n.value IN (SELECT value FROM json_each(?2))
+            """, stage, CaseNumbers.encode(Array(wanted))
+        ) { found.append(($0.int64(0), $0.int64(1))) }
+        return found
     }
 
     /// Takes those of the cases that wait out of the open batch.

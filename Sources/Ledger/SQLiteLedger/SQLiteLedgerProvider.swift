@@ -299,7 +299,7 @@ extension SQLiteConnection {
             """, stage
         ) { cases.append(($0.int64(0), $0.int64(1))) }
         let insert = try statement(
-            "INSERT INTO ledger_outcomes VALUES(?1, ?2, ?3, NULL, ?4, ?5, ?6, NULL)")
+            "INSERT OR IGNORE INTO ledger_outcomes VALUES(?1, ?2, ?3, NULL, ?4, ?5, ?6, NULL)")
         for item in cases {
             try insert.run(
                 item.number, item.batch, now, id(), CaseState.cancelled.rawValue, reason)

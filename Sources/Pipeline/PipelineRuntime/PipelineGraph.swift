@@ -130,7 +130,8 @@ extension PipelineGraph {
         }
         return ReadPath(
             cases: tail?.barrier.role.ledger,
-            cache: (behind + before).lazy.compactMap(\.outcomeCache).first)
+            cache: (behind + before).lazy.compactMap(\.outcomeCache).first,
+            endings: tail?.barrier.role.ledger)
     }
 }
 

@@ -7,6 +7,10 @@ internal import ReportMessages
 struct ReportMethods: Sendable {
     /// WaitReport waits no longer, whatever is asked for.
     private static let longestWait: Duration = .seconds(60)
+    /// BatchGetReports answers no more at once.
+    private static let mostCases = 1000
+    /// An error names no more fields: details of more than a few KiB do not reach the client.
+    private static let mostViolations = 20
 
     let port: any RequestPort
     let answers: CaseAnswers
@@ -38,6 +42,17 @@ struct ReportMethods: Sendable {
             let timeout = try waitTimeout(request.timeout)
             if let known = answers.inMemory(id) { return .reply(Array(known)) }
             return .async { () throws(GRPCStatusError) in try await wait(for: id, timeout) }
+        }
+        server.unary(ReportServiceMethods.batchGetReports) {
+            request, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
+            let ids = try caseIDs(request.caseIds)
+            return .async { () throws(GRPCStatusError) in try await get(ids) }
+        }
+        server.unary(ReportServiceMethods.cancelReport) {
+            request, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
+            let id = try caseID(request.caseID)
+            if let known = answers.inMemory(id) { return .reply(Array(known)) }
+            return .async { () throws(GRPCStatusError) in try await cancel(id) }
         }
     }
 
@@ -86,7 +101,7 @@ struct ReportMethods: Sendable {
         return response
     }
 
-    // MARK: GetReport and WaitReport
+    // MARK: GetReport, BatchGetReports, WaitReport and CancelReport
 
     private func get(_ id: UUID) async throws(GRPCStatusError) -> [UInt8] {
         do {
@@ -96,7 +111,40 @@ struct ReportMethods: Sendable {
         }
     }
 
-    /// GetReportResponse and WaitReportResponse have the same fields, so the same bytes.
+    private func get(_ ids: [UUID]) async throws(GRPCStatusError) -> [UInt8] {
+        do {
+            let found = try await withThrowingTaskGroup(
+                of: (Int, CaseAnswers.Answer).self
+            ) { group in
+                for (place, id) in ids.enumerated() {
+                    group.addTask { (place, try await answers.answer(id)) }
+                }
+                return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+            }
+            var response = BatchGetReportsResponse()
+            for (place, id) in ids.enumerated() {
+                guard let answer = found[place], !answer.isUnknown else {
+                    response.unknownCaseIds.append(id.description)
+                    continue
+                }
+                response.reports.append(
+                    try GetReportResponse(serializedBytes: try encoded(answer, of: id)))
+            }
+            return try response.serializedBytes()
+        } catch {
+            throw GRPCStatusError(converting: error)
+        }
+    }
+
+    private func cancel(_ id: UUID) async throws(GRPCStatusError) -> [UInt8] {
+        do {
+            return try encoded(try await answers.cancel(id), of: id)
+        } catch {
+            throw GRPCStatusError(converting: error)
+        }
+    }
+
+    /// The responses of all three have the same fields, so the same bytes.
     private func encoded(_ answer: CaseAnswers.Answer, of id: UUID) throws -> [UInt8] {
         switch answer {
         case .final(let bytes): return Array(bytes)
@@ -146,6 +194,34 @@ struct ReportMethods: Sendable {
                 field: "case_id",
                 description: text.isEmpty ? "is missing" : "is not a UUID: \"\(text.prefix(64))\"")
         ])
+    }
+
+    private func caseIDs(_ texts: [String]) throws(GRPCStatusError) -> [UUID] {
+        guard !texts.isEmpty, texts.count <= Self.mostCases else {
+            throw .badRequest([
+                FieldViolation(
+                    field: "case_ids",
+                    description: texts.isEmpty
+                        ? "is empty"
+                        : "has \(texts.count) ids; at most \(Self.mostCases) go at once")
+            ])
+        }
+        var ids: [UUID] = []
+        var seen: Set<UUID> = []
+        var violations: [FieldViolation] = []
+        for (place, text) in texts.enumerated() {
+            guard let id = UUID(text) else {
+                violations.append(
+                    FieldViolation(
+                        field: "case_ids[\(place)]",
+                        description: "is not a UUID: \"\(text.prefix(64))\""))
+                if violations.count == Self.mostViolations { break }
+                continue
+            }
+            if seen.insert(id).inserted { ids.append(id) }
+        }
+        if !violations.isEmpty { throw .badRequest(violations) }
+        return ids
     }
 
     private func waitTimeout(

@@ -79,7 +79,7 @@ public enum ReportDescriptors {
         ZWNrb3V0X2lkGAMgASgJSABSCmNoZWNrb3V0SWSIAQESNAoGcGVyaW9kGAQgASgLMhwuY29udmVyc2lvbnJlcG9y\
         dHMudjEuUGVyaW9kUgZwZXJpb2QSIQoJcmVxdWVzdGVyGAUgASgJSAFSCXJlcXVlc3RlcogBARI7CghkZWFkbGlu\
         ZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAlIIZGVhZGxpbmWIAQFCDgoMX2NoZWNrb3V0X2lk\
-        QgwKCl9yZXF1ZXN0ZXJCCwoJX2RlYWRsaW5lYgZwcm90bzMKoAoKKWNvbnZlcnNpb25yZXBvcnRzL3YxL3JlcG9y\
+        QgwKCl9yZXF1ZXN0ZXJCCwoJX2RlYWRsaW5lYgZwcm90bzMKsw8KKWNvbnZlcnNpb25yZXBvcnRzL3YxL3JlcG9y\
         dF9zZXJ2aWNlLnByb3RvEhRjb252ZXJzaW9ucmVwb3J0cy52MRohY29udmVyc2lvbnJlcG9ydHMvdjEvcmVwb3J0\
         LnByb3RvGiljb252ZXJzaW9ucmVwb3J0cy92MS9yZXBvcnRfcmVxdWVzdC5wcm90bxooY29udmVyc2lvbnJlcG9y\
         dHMvdjEvcmVwb3J0X3N0YXR1cy5wcm90bxoeZ29vZ2xlL3Byb3RvYnVmL2R1cmF0aW9uLnByb3RvIlQKE0NyZWF0\
@@ -94,11 +94,21 @@ public enum ReportDescriptors {
         Lmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvblIHdGltZW91dCLJAQoSV2FpdFJlcG9ydFJlc3BvbnNlEhcKB2Nhc2Vf\
         aWQYASABKAlSBmNhc2VJZBI2CgZyZXBvcnQYAiABKAsyHC5jb252ZXJzaW9ucmVwb3J0cy52MS5SZXBvcnRIAFIG\
         cmVwb3J0EjwKBnN0YXR1cxgDIAEoCzIiLmNvbnZlcnNpb25yZXBvcnRzLnYxLlJlcG9ydFN0YXR1c0gAUgZzdGF0\
-        dXMSGgoIcmV2aXNpb24YBCABKAVSCHJldmlzaW9uQggKBnJlc3VsdDK1AgoNUmVwb3J0U2VydmljZRJlCgxDcmVh\
-        dGVSZXBvcnQSKS5jb252ZXJzaW9ucmVwb3J0cy52MS5DcmVhdGVSZXBvcnRSZXF1ZXN0GiouY29udmVyc2lvbnJl\
-        cG9ydHMudjEuQ3JlYXRlUmVwb3J0UmVzcG9uc2USXAoJR2V0UmVwb3J0EiYuY29udmVyc2lvbnJlcG9ydHMudjEu\
-        R2V0UmVwb3J0UmVxdWVzdBonLmNvbnZlcnNpb25yZXBvcnRzLnYxLkdldFJlcG9ydFJlc3BvbnNlEl8KCldhaXRS\
-        ZXBvcnQSJy5jb252ZXJzaW9ucmVwb3J0cy52MS5XYWl0UmVwb3J0UmVxdWVzdBooLmNvbnZlcnNpb25yZXBvcnRz\
-        LnYxLldhaXRSZXBvcnRSZXNwb25zZWIGcHJvdG8z
+        dXMSGgoIcmV2aXNpb24YBCABKAVSCHJldmlzaW9uQggKBnJlc3VsdCIzChZCYXRjaEdldFJlcG9ydHNSZXF1ZXN0\
+        EhkKCGNhc2VfaWRzGAEgAygJUgdjYXNlSWRzIoYBChdCYXRjaEdldFJlcG9ydHNSZXNwb25zZRJBCgdyZXBvcnRz\
+        GAEgAygLMicuY29udmVyc2lvbnJlcG9ydHMudjEuR2V0UmVwb3J0UmVzcG9uc2VSB3JlcG9ydHMSKAoQdW5rbm93\
+        bl9jYXNlX2lkcxgCIAMoCVIOdW5rbm93bkNhc2VJZHMiLgoTQ2FuY2VsUmVwb3J0UmVxdWVzdBIXCgdjYXNlX2lk\
+        GAEgASgJUgZjYXNlSWQiywEKFENhbmNlbFJlcG9ydFJlc3BvbnNlEhcKB2Nhc2VfaWQYASABKAlSBmNhc2VJZBI2\
+        CgZyZXBvcnQYAiABKAsyHC5jb252ZXJzaW9ucmVwb3J0cy52MS5SZXBvcnRIAFIGcmVwb3J0EjwKBnN0YXR1cxgD\
+        IAEoCzIiLmNvbnZlcnNpb25yZXBvcnRzLnYxLlJlcG9ydFN0YXR1c0gAUgZzdGF0dXMSGgoIcmV2aXNpb24YBCAB\
+        KAVSCHJldmlzaW9uQggKBnJlc3VsdDKMBAoNUmVwb3J0U2VydmljZRJlCgxDcmVhdGVSZXBvcnQSKS5jb252ZXJz\
+        aW9ucmVwb3J0cy52MS5DcmVhdGVSZXBvcnRSZXF1ZXN0GiouY29udmVyc2lvbnJlcG9ydHMudjEuQ3JlYXRlUmVw\
+        b3J0UmVzcG9uc2USXAoJR2V0UmVwb3J0EiYuY29udmVyc2lvbnJlcG9ydHMudjEuR2V0UmVwb3J0UmVxdWVzdBon\
+        LmNvbnZlcnNpb25yZXBvcnRzLnYxLkdldFJlcG9ydFJlc3BvbnNlEl8KCldhaXRSZXBvcnQSJy5jb252ZXJzaW9u\
+        cmVwb3J0cy52MS5XYWl0UmVwb3J0UmVxdWVzdBooLmNvbnZlcnNpb25yZXBvcnRzLnYxLldhaXRSZXBvcnRSZXNw\
+        b25zZRJuCg9CYXRjaEdldFJlcG9ydHMSLC5jb252ZXJzaW9ucmVwb3J0cy52MS5CYXRjaEdldFJlcG9ydHNSZXF1\
+        ZXN0Gi0uY29udmVyc2lvbnJlcG9ydHMudjEuQmF0Y2hHZXRSZXBvcnRzUmVzcG9uc2USZQoMQ2FuY2VsUmVwb3J0\
+        EikuY29udmVyc2lvbnJlcG9ydHMudjEuQ2FuY2VsUmVwb3J0UmVxdWVzdBoqLmNvbnZlcnNpb25yZXBvcnRzLnYx\
+        LkNhbmNlbFJlcG9ydFJlc3BvbnNlYgZwcm90bzM=
         """
 }

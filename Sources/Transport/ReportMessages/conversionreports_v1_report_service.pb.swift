@@ -272,6 +272,167 @@ public struct WaitReportResponse: Message {
     public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
 }
 
+/// A request for BatchGetReports.
+public struct BatchGetReportsRequest: Message {
+    /// The cases: at least 1, at most 1,000. One that is named twice is answered once.
+    public var caseIds: [String] = []
+
+    public init() {}
+
+    public static var protoMessageName: String { "conversionreports.v1.BatchGetReportsRequest" }
+    public static let fields = FieldTable([
+        1: FieldName("case_ids", json: "caseIds"),
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.repeated(1, FieldName("case_ids", json: "caseIds"), StringField.self, self.caseIds)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.repeated(StringField.self, &self.caseIds)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// The reply of BatchGetReports.
+public struct BatchGetReportsResponse: Message {
+    /// What there is to say of each case, in the order asked for.
+    public var reports: [GetReportResponse] = []
+    /// Those of the ids that are no case's, or no more.
+    public var unknownCaseIds: [String] = []
+
+    public init() {}
+
+    public static var protoMessageName: String { "conversionreports.v1.BatchGetReportsResponse" }
+    public static let fields = FieldTable([
+        1: "reports",
+        2: FieldName("unknown_case_ids", json: "unknownCaseIds"),
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.repeated(1, "reports", MessageField<GetReportResponse>.self, self.reports)
+        try sink.repeated(2, FieldName("unknown_case_ids", json: "unknownCaseIds"), StringField.self, self.unknownCaseIds)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.repeated(MessageField<GetReportResponse>.self, &self.reports)
+        case 2: try source.repeated(StringField.self, &self.unknownCaseIds)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// A request for CancelReport.
+public struct CancelReportRequest: Message {
+    /// The case. Required.
+    public var caseID: String = ""
+
+    public init() {}
+
+    public static var protoMessageName: String { "conversionreports.v1.CancelReportRequest" }
+    public static let fields = FieldTable([
+        1: FieldName("case_id", json: "caseId"),
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.singular(1, FieldName("case_id", json: "caseId"), StringField.self, self.caseID)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.singular(StringField.self, &self.caseID)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// The reply of CancelReport.
+public struct CancelReportResponse: Message {
+    /// The case asked for.
+    public var caseID: String = ""
+    /// What there is to say of it.
+    public var result: OneOf_Result?
+    /// As in GetReportResponse.
+    public var revision: Int32 = 0
+
+    public init() {}
+
+    public enum OneOf_Result: Hashable, Sendable {
+        /// The report, if the case had it already.
+        case report(Report)
+        /// Why there is none: cancelled, unless the case had another outcome already.
+        case status(ReportStatus)
+    }
+
+    public static var protoMessageName: String { "conversionreports.v1.CancelReportResponse" }
+    public static let fields = FieldTable([
+        1: FieldName("case_id", json: "caseId"),
+        2: "report",
+        3: "status",
+        4: "revision",
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.singular(1, FieldName("case_id", json: "caseId"), StringField.self, self.caseID)
+        if case .report(let value)? = self.result { try sink.optional(2, "report", MessageField<Report>.self, value) }
+        if case .status(let value)? = self.result { try sink.optional(3, "status", MessageField<ReportStatus>.self, value) }
+        try sink.singular(4, "revision", Int32Field.self, self.revision)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.singular(StringField.self, &self.caseID)
+        case 2:
+            let occupied = self.result != nil
+            var value: Report?
+            if case .report(let old)? = self.result {
+                value = old
+                self.result = nil
+            }
+            try source.member(MessageField<Report>.self, &value, occupied: occupied)
+            if let value { self.result = .report(value) }
+        case 3:
+            let occupied = self.result != nil
+            var value: ReportStatus?
+            if case .status(let old)? = self.result {
+                value = old
+                self.result = nil
+            }
+            try source.member(MessageField<ReportStatus>.self, &value, occupied: occupied)
+            if let value { self.result = .status(value) }
+        case 4: try source.singular(Int32Field.self, &self.revision)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
 /// Takes requests for conversion reports and hands out the reports. Requests are collected and
 /// generated in batches, so an answer takes from seconds to a day. An error of the service carries a
 /// google.rpc.ErrorInfo whose reason is stable (domain `penstock`; `penstock explain-error` knows it),
@@ -295,4 +456,14 @@ public enum ReportServiceMethods {
     /// As GetReport, but answers only when the case has reached a final state or `timeout` has passed,
     /// or earlier when the server stops or reloads its pipelines.
     public static let waitReport = MethodDescriptor<WaitReportRequest, WaitReportResponse>(service: serviceName, name: "WaitReport")
+
+    /// As GetReport for many cases at once, from one look. Cases that there are none of are named, and
+    /// no error.
+    public static let batchGetReports = MethodDescriptor<BatchGetReportsRequest, BatchGetReportsResponse>(service: serviceName, name: "BatchGetReports")
+
+    /// Ends a case that nobody wants any more; answers as GetReport does then. A case that waits leaves
+    /// the open batch. One whose batch is sealed or runs is cancelled as well, and the batch goes on
+    /// with the others. One that has its outcome already keeps it, and the answer tells it: exactly one
+    /// of the two holds. A repeat of the case's request opens it again. NOT_FOUND: no such case.
+    public static let cancelReport = MethodDescriptor<CancelReportRequest, CancelReportResponse>(service: serviceName, name: "CancelReport")
 }

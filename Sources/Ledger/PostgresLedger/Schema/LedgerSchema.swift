@@ -23,7 +23,7 @@ enum LedgerSchema {
             \(upkeep)
             """,
             renewal, revisions, refusals, logs, repeats, waits, pauses, changes, traces, replays,
-            turns, letters,
+            turns, letters, endings,
         ], tables: columns)
 
     /// Builds of the first step's early days made functions of an older text, and one column less.
@@ -44,6 +44,7 @@ extension LedgerSchema {
     /// is history. A test compares it with the scripts, and with what a migration makes.
     static let functionsInForce: [String: [String]] = [
         "bisect": ["bisect"],
+        "endings": ["commit_outcomes", "end_cases"],
         "letters": ["drop_parked", "parked_of", "replay_parked"],
         "logs": ["positions", "restart_positions"],
         "openBatch": ["look", "open_batch"],
@@ -53,10 +54,9 @@ extension LedgerSchema {
         "registration": ["register"],
         "repeats": ["reopenable"],
         "replays": ["finished", "replay_batch", "snapshots"],
-        "revisions": ["commit_outcomes"],
         "seal": ["seal"],
         "traces": ["accept"],
-        "upkeep": ["end_pending", "purge", "summary"],
+        "upkeep": ["purge", "summary"],
         "turns": ["claim"],
     ]
 

@@ -5,8 +5,8 @@
 /// `retryable` while the store can't be reached (the effect is unknown: look before repeating),
 /// `fenced` when another process has taken over a position (`position-moved`), a batch
 /// (`lease-lost`) or the rule (`rule-outdated`).
-public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes, LedgerInspection,
-    LedgerPauses
+public protocol Ledger: CaseReader, CaseEndings, PositionStore, ParkedOutcomes,
+    LedgerInspection, LedgerPauses
 {
     /// Creates the stage's row, or takes note of its rule: the higher revision wins. A rule without
     /// a revision takes the stored one if its text is the same, else the next.
@@ -80,9 +80,6 @@ public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes, LedgerInspect
     /// for a batch.
     func handBackDelivery(batch: Int64, sink: String, token: Int64) async throws
 
-    /// Ends pending cases with an outcome of that state (`cancelled` or `expired`); others stay.
-    /// Answers how many.
-    func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int
     /// Opens the cases of a committed batch again, in one sealed batch (`closed_by` `replay`): each
     /// gets another attempt with the same id and parameters, due one SLA from now.
     ///

@@ -59,13 +59,17 @@ public enum SubmissionResult: Sendable {
 public struct ReadPath: Sendable {
     public var cases: (any CaseReader)?
     public var cache: (any OutcomeCache)?
+    /// Where cases are ended that their requesters do not want any more.
+    public var endings: (any CaseEndings)?
     /// How long answered cases are kept; `nil` for ever.
     public var retention: Duration?
     public init(
-        cases: (any CaseReader)?, cache: (any OutcomeCache)?, retention: Duration? = nil
+        cases: (any CaseReader)?, cache: (any OutcomeCache)?,
+        endings: (any CaseEndings)? = nil, retention: Duration? = nil
     ) {
         self.cases = cases
         self.cache = cache
+        self.endings = endings
         self.retention = retention
     }
 }
@@ -84,6 +88,17 @@ public protocol CaseReader: Sendable {
     func expectedSealing() async throws -> ExpectedSealing
     /// Sent when outcomes have been committed by this process.
     var outcomesCommitted: Signal { get }
+}
+
+/// Ends cases of a ledger.
+public protocol CaseEndings: Sendable {
+    /// Ends cases that have no outcome with one of that state (`cancelled` or `expired`); others
+    /// stay. Answers how many.
+    ///
+    /// Those that wait leave the open batch. Those that are sealed keep their place in their batch,
+    /// which goes on: what its commit says of them is dropped, and its sinks deliver the outcome
+    /// that they have. Of an end and a commit that meet, the first holds.
+    func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int
 }
 
 extension CaseReader {

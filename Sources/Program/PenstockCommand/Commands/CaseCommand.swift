@@ -21,7 +21,7 @@ private struct CaseOptions: Settings {
 }
 
 private struct CancelOptions: Settings {
-    static let summary = "Cancels cases that wait in the open batch."
+    static let summary = "Cancels cases that have no outcome yet."
     let choice: StageChoice
     let reason: String
     let ids: [String]
@@ -74,8 +74,9 @@ extension PenstockCommand {
             "cancel", CancelOptions.self,
             details: """
                 A cancelled case ends with an outcome that says so; a repeat of its request opens it \
-                again. Cases that are sealed or finished stay as they are: the command says which, \
-                and exits with 1.
+                again. Cases that wait leave the open batch; one whose batch is sealed or runs is \
+                cancelled as well, and the batch goes on. Cases that are finished stay as they are: \
+                the command says which, and exits with 1.
                 """,
             examples: [
                 .init(

@@ -66,6 +66,18 @@ private struct GetReportOptions: Settings {
     }
 }
 
+private struct CancelReportOptions: Settings {
+    static let summary = "Cancels a request that is not wanted any more."
+    let client: ReportClientOptions
+    let caseID: String
+
+    init(_ field: Fields) {
+        client = ReportClientOptions(field)
+        caseID = field.argument(
+            "CASE_ID", "The request.", example: "6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11")
+    }
+}
+
 private struct WaitReportOptions: Settings {
     static let summary = "Waits for a report and prints it."
     let client: ReportClientOptions
@@ -93,7 +105,7 @@ extension PenstockCommand {
                     "Asks; prints the case's id."),
                 .init("wait 6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11", "Waits for the answer."),
             ],
-            commands: [createReport, getReport, waitReport])
+            commands: [createReport, getReport, waitReport, cancelReport])
     }
 
     private static var createReport: Command {
@@ -135,6 +147,20 @@ extension PenstockCommand {
             ]
         ) { options, console in
             try await ReportClient(options.client, console).wait(options.caseID, options.wait)
+        }
+    }
+
+    private static var cancelReport: Command {
+        Command(
+            "cancel", CancelReportOptions.self,
+            details: """
+                Also one whose batch is sealed or runs: the batch goes on without it. Exits with 0 for \
+                a request that is cancelled now or was before, 1 for one that has its answer already, \
+                which is printed. Asking for it again opens it again.
+                """,
+            examples: [.init("6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11", "Nobody wants it any more.")]
+        ) { options, console in
+            try await ReportClient(options.client, console).cancel(options.caseID)
         }
     }
 }

@@ -57,6 +57,13 @@ struct ReportClient {
         try show(try await call(ReportServiceMethods.getReport, .with { $0.caseID = id }))
     }
 
+    func cancel(_ id: String) async throws -> ExitCode {
+        let response = try await call(ReportServiceMethods.cancelReport, .with { $0.caseID = id })
+        let answer = GetReportResponse(response)
+        _ = try show(answer)
+        return answer.status?.state == .cancelled ? .success : .failure
+    }
+
     /// Waits through restarts of the server, too: until the limit it is asked again.
     func wait(_ id: String, _ limit: Duration) async throws -> ExitCode {
         let bounds = WaitBounds(limit, options.timeout, from: clock.now)
@@ -162,9 +169,23 @@ extension GRPCStatusError {
 
 extension GetReportResponse {
     /// The two responses have the same fields.
+    fileprivate init(_ response: CancelReportResponse) {
+        self.init()
+        caseID = response.caseID
+        revision = response.revision
+        result = response.result.map {
+            switch $0 {
+            case .report(let report): .report(report)
+            case .status(let status): .status(status)
+            }
+        }
+    }
+
+    /// The two responses have the same fields.
     fileprivate init(_ response: WaitReportResponse) {
         self.init()
         caseID = response.caseID
+        revision = response.revision
         result = response.result.map {
             switch $0 {
             case .report(let report): .report(report)

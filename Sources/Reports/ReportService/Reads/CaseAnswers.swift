@@ -20,7 +20,8 @@ final class CaseAnswers: Sendable {
     private let finished: MemoryCache
     private let cache: (any OutcomeCache)?
     private let encoder: any OutcomeEncoder
-    private let batcher: SnapshotBatcher?
+    private let looks: SnapshotBatcher?
+    private let cancellations: SnapshotBatcher?
     private let retention: Duration?
     private let clock: PipelineClock
     private let schedule: PollSchedule
@@ -37,12 +38,24 @@ final class CaseAnswers: Sendable {
         retention = reads.retention
         self.clock = clock
         self.encoder = encoder
-        batcher = reads.cases.map { SnapshotBatcher(cases: $0, window: window, clock: clock) }
+        looks = reads.cases.map { cases in
+            SnapshotBatcher(window: window, clock: clock) { try await cases.snapshots(of: $0) }
+        }
+        cancellations = Self.cancellations(reads).map { cancel in
+            SnapshotBatcher(window: window, clock: clock, cancel)
+        }
         schedule = PollSchedule(cases: reads.cases, clock: clock, random: random)
     }
 
     /// Runs what answers misses, until the task is cancelled.
-    func run() async throws { try await batcher?.run() }
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for batcher in [looks, cancellations].compactMap(\.self) {
+                group.addTask { try await batcher.run() }
+            }
+            try await group.waitForAllOrFirstFailure()
+        }
+    }
 
     /// The encoded `GetReportResponse`, if memory holds it. Does not wait.
     func inMemory(_ id: UUID) -> Bytes? {
@@ -56,6 +69,8 @@ final class CaseAnswers: Sendable {
         case final(Bytes)
         case open(ReportStatus, revision: Int)
         case unknown
+
+        var isUnknown: Bool { if case .unknown = self { true } else { false } }
     }
 
     /// - Throws: ``PipelineError`` `retryable` when the ledger can't be reached.
@@ -65,7 +80,30 @@ final class CaseAnswers: Sendable {
             keep(cached, id, Self.finishedTimeToLive)
             return .final(cached)
         }
-        guard let snapshot = try await batcher?.snapshot(of: id) else { return .unknown }
+        return try await answer(try await looks?.snapshot(of: id))
+    }
+
+    /// Ends the case, unless it has an outcome, and answers where it stands then.
+    ///
+    /// - Throws: ``PipelineError`` `retryable` when the ledger can't be reached: it may be
+    ///   cancelled or not, and can be cancelled again.
+    func cancel(_ id: UUID) async throws -> Answer {
+        try await answer(try await cancellations?.snapshot(of: id))
+    }
+
+    private static func cancellations(
+        _ reads: ReadPath
+    ) -> (@Sendable ([UUID]) async throws -> [UUID: CaseSnapshot])? {
+        guard let cases = reads.cases, let endings = reads.endings else { return nil }
+        return { ids in
+            _ = try await endings.end(ids, as: .cancelled, reason: "cancelled by its requester")
+            return try await cases.snapshots(of: ids)
+        }
+    }
+
+    private func answer(_ snapshot: CaseSnapshot?) async throws -> Answer {
+        guard let snapshot else { return .unknown }
+        let id = snapshot.id
         guard let outcome = snapshot.outcome else {
             return .open(try await schedule.status(of: snapshot), revision: snapshot.revision)
         }
@@ -118,91 +156,4 @@ extension MetricDeclaration {
     static let waitingReaders = gauge(
         "penstock_waiting_readers", "Calls of WaitReport that wait for an outcome.",
         labels: "server_address")
-}
-
-/// Collects the misses of a few milliseconds into one statement, one statement at a time.
-///
-/// So statements per second have a ceiling by construction, whatever is asked: about one a
-/// `window`.
-final class SnapshotBatcher: Sendable {
-    /// Most cases in a statement.
-    static let maxCases = 1024
-    /// Readers that may wait; more are turned away at once.
-    private static let maxWaiting = 65_536
-
-    private typealias Waiting = (id: UUID, resumption: Resumption<CaseSnapshot?>)
-    private struct State {
-        var waiting: [Waiting] = []
-        var isShut = false
-    }
-    private let state = Mutex(State())
-    private let arrivals = Signal()
-    private let cases: any CaseReader
-    private let window: Duration
-    private let clock: PipelineClock
-
-    init(cases: any CaseReader, window: Duration, clock: PipelineClock) {
-        self.cases = cases
-        self.window = window
-        self.clock = clock
-    }
-
-    /// What the ledger knows of the case; `nil` when it does not know it.
-    func snapshot(of id: UUID) async throws -> CaseSnapshot? {
-        try await suspended { (resumption: Resumption<CaseSnapshot?>) in
-            let refusal: PipelineError? = state.withLock { state in
-                if state.isShut {
-                    return .retryable(.shuttingDown, "the service is shutting down")
-                }
-                if state.waiting.count >= Self.maxWaiting {
-                    return .retryable(.overloaded, "too many reads wait; try again later")
-                }
-                state.waiting.append((id, resumption))
-                return nil
-            }
-            if let refusal { resumption.resume(throwing: refusal) } else { arrivals.send() }
-        }
-    }
-
-    /// Answers readers until the task is cancelled.
-    func run() async throws {
-        defer { shut() }
-        while true {
-            try await arrivals.wait()
-            repeat {
-                try await clock.sleep(for: window)
-                await answer(take())
-            } while state.withLock { !$0.waiting.isEmpty }
-        }
-    }
-
-    private func take() -> [Waiting] {
-        state.withLock { state in
-            let taken = Array(state.waiting.prefix(Self.maxCases))
-            state.waiting.removeFirst(taken.count)
-            return taken
-        }
-    }
-
-    private func answer(_ waiting: [Waiting]) async {
-        if waiting.isEmpty { return }
-        do {
-            let found = try await cases.snapshots(of: Array(Set(waiting.map(\.id))))
-            for reader in waiting { reader.resumption.resume(returning: found[reader.id]) }
-        } catch {
-            for reader in waiting { reader.resumption.resume(throwing: error) }
-        }
-    }
-
-    private func shut() {
-        let waiting = state.withLock { state in
-            state.isShut = true
-            defer { state.waiting = [] }
-            return state.waiting
-        }
-        for reader in waiting {
-            reader.resumption.resume(
-                throwing: PipelineError.retryable(.shuttingDown, "the service is shutting down"))
-        }
-    }
 }

@@ -107,9 +107,11 @@ public struct FakeEncoder: OutcomeEncoder {
 }
 
 /// A reader of cases in memory that counts its statements.
-public final class FakeCases: CaseReader {
+public final class FakeCases: CaseReader, CaseEndings {
     /// How many ids each statement asked for.
     public let statements = Journal<Int>()
+    /// The ids that each statement was to end.
+    public let endings = Journal<[UUID]>()
     /// How often the schedule was asked for.
     public let scheduleLooks = Journal<Void>()
     /// What statements fail with.
@@ -152,6 +154,29 @@ public final class FakeCases: CaseReader {
             Dictionary(
                 uniqueKeysWithValues: ids.compactMap { id in state.cases[id].map { (id, $0) } })
         }
+    }
+
+    public func end(
+        _ ids: [UUID], as ending: CaseState, reason: String
+    ) async throws -> Int {
+        endings.note(ids)
+        try failures.throwNext()
+        let open = state.withLock { state in
+            ids.compactMap { state.cases[$0] }.filter { !$0.state.isFinal }
+        }
+        state.withLock { state in
+            for var snapshot in open {
+                let outcome = Outcome.testing(1)
+                snapshot.state = ending
+                snapshot.outcome = Outcome(
+                    id: outcome.id, caseNumber: 1, caseID: snapshot.id,
+                    revision: snapshot.revision, batch: 1, state: ending, reason: reason,
+                    report: nil, dataAsOf: nil, writtenAt: outcome.writtenAt,
+                    deadline: snapshot.deadline, parameters: [])
+                state.cases[snapshot.id] = snapshot
+            }
+        }
+        return open.count
     }
 
     public func expectedSealing() async throws -> ExpectedSealing {

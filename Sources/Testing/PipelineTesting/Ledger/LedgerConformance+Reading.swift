@@ -49,20 +49,6 @@ extension LedgerConformance {
             _ = try await ledger.claim(worker: "w", lease: .seconds(-1))
             try requireEqual(try await ledger.state(of: cases[0].id), .sealed)
         },
-        check("only pending cases are ended, and a count stays exact") { fixture in
-            let ledger = try await fixture.ledger(.count(4), maxBatch: 4)
-            let cases = fixture.cases(9)
-            try await ledger.add(Array(cases[0..<4]))
-            _ = try await ledger.sealAll()
-            try await ledger.add(Array(cases[4..<8]))
-            let ids = [cases[0].id, cases[5].id, cases[5].id, fixture.random.uuid()]
-            try requireEqual(try await ledger.end(ids, as: .cancelled, reason: "x"), 1, "ended")
-            try requireEqual(try await ledger.end(ids, as: .cancelled, reason: "x"), 0, "again")
-            try require(try await ledger.sealAll().isEmpty, "three are enough")
-            try await ledger.add([cases[8]])
-            try requireEqual(try await ledger.sealAll().map(\.count), [4], "sizes")
-            try requireEqual(try await ledger.claimAll().flatMap(\.cases).count, 8, "cases")
-        },
         check("committing sends the signal") { fixture in
             let ledger = try await fixture.ledger(.maxAge(.zero))
             try await ledger.add(fixture.cases(1))

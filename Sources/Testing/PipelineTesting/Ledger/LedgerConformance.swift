@@ -153,7 +153,7 @@ public struct LedgerConformance: Sendable {
     public static let checks: [Check] =
         accepting + windows + reopening + sealing + flushing + revisions + batches + deliveries
         + parking
-        + reading + inspection + replaying
+        + reading + ending + inspection + replaying
         + concurrency
 
     static func check(
