@@ -232,13 +232,13 @@ class Stack:
 
 
 class Reflected:
-    """Calls the service with what its reflection tells."""
+    """Calls the service with what its reflection tells, or what the client has known before."""
 
-    def __init__(self, target, service="conversionreports.v1.ReportService"):
+    def __init__(self, target, service="conversionreports.v1.ReportService", known=None):
         from google.protobuf import descriptor_pool, message_factory
         from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
         self.channel = grpc.insecure_channel(target)
-        pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(self.channel))
+        pool = known or descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(self.channel))
         self.methods = {}
         service = pool.FindServiceByName(service)
         for method in service.methods:

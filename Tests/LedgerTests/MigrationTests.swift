@@ -21,7 +21,7 @@ struct MigrationTests {
                 "2baaf1c2092a73356ea60e234dbfcc03", "519926f68fe75960be6204acb88623cf",
                 "1831c03610350977c14417e2d7703486", "0b331ec91a9bb6702d0b59fc9bc51f09",
                 "e12fed4f57d517c1126099c6ee056a02", "5fc9b6faef40a6ac54d951ef14e2bdcf",
-                "258dbd95046c4acfd8bf6fa7989170e0", "4b375b9ea1ae9c717700029946172491",
+                "258dbd95046c4acfd8bf6fa7989170e0", "2f9d2f2e0c2325c1a7c9c58269975025",
             ])
     }
 

@@ -153,16 +153,19 @@ enum LedgerError {
 }
 
 extension PostgresLedger {
-    public func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int {
+    public func end(
+        _ ids: [UUID], as state: CaseState, reason: String, sinks: [String]
+    ) async throws -> Int {
         precondition(
             state == .cancelled || state == .expired, "not a state that ends open cases")
         let count = try await withStage { connection, stage in
-            try connection.query("select penstock.end_cases($1, $2, $3, $4, $5)") {
+            try connection.query("select penstock.end_cases($1, $2, $3, $4, $5, $6)") {
                 $0.add(int2: stage)
                 $0.add(uuids: ids)
                 $0.add(char: state.letter)
                 $0.add(text: state.rawValue)
                 $0.add(text: reason.storable)
+                $0.add(texts: sinks)
             }.int(0, 0)
         }
         if count > 0 { outcomesCommitted.send() }

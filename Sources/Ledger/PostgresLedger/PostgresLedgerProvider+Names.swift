@@ -84,7 +84,7 @@ extension PostgresLedgerProvider: StateAdministration {
                   select c.key from (
                     select case_no from penstock.pending where stage = $1
                     order by case_no limit 1000) p
-                  join penstock.cases c using (case_no)), 'c', 'abandoned', $2)
+                  join penstock.cases c using (case_no)), 'c', 'abandoned', $2, '{}')
                 """
             ) {
                 $0.add(int2: stage)

@@ -84,11 +84,7 @@ extension SQLiteLedger {
             SET committed_at = ?2, done_at = ?3, took_us = ?4, rows_read = ?5, last_error = NULL
             WHERE batch_no = ?1
             """, commit.batch, now, commit.sinks.isEmpty ? now : nil, took, commit.rowsRead)
-        for sink in commit.sinks {
-            try connection.run(
-                "INSERT INTO ledger_deliveries(batch_no, sink, stage_no) VALUES(?1, ?2, ?3)",
-                commit.batch, sink, stage)
-        }
+        try deliver(commit.batch, to: commit.sinks, stage: stage, in: connection)
         try connection.run(
             """
             UPDATE ledger_stages
@@ -99,7 +95,19 @@ extension SQLiteLedger {
 }
 
 extension SQLiteLedger {
-    public func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int {
+    fileprivate static func deliver(
+        _ batch: Int64, to sinks: [String], stage: Int64, in connection: SQLiteConnection
+    ) throws {
+        for sink in sinks {
+            try connection.run(
+                "INSERT INTO ledger_deliveries(batch_no, sink, stage_no) VALUES(?1, ?2, ?3)", batch,
+                sink, stage)
+        }
+    }
+
+    public func end(
+        _ ids: [UUID], as state: CaseState, reason: String, sinks: [String]
+    ) async throws -> Int {
         precondition(state == .cancelled || state == .expired, "not \(state)")
         let registration = try await registered()
         let stage = registration.number
@@ -108,15 +116,16 @@ extension SQLiteLedger {
             var ended = try Self.openCases(ids, stage: stage, in: connection)
             let waiting = try Self.takePending(ids, stage: stage, in: connection)
             if !waiting.isEmpty {
-                // A batch of its own that is finished at once, so that purging finds it.
+                // A batch of its own that is committed at once.
                 let batch = try connection.first(
                     """
                     INSERT INTO ledger_batches(stage_no, cases, case_count, closed_by, revision,
                       sealed_at, committed_at, done_at)
-                    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6) RETURNING batch_no
+                    VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7) RETURNING batch_no
                     """, stage, CaseNumbers.encode(waiting), waiting.count, state.rawValue,
-                    registration.revision, now
+                    registration.revision, now, sinks.isEmpty ? now : nil
                 ) { $0.int64(0) }!
+                try Self.deliver(batch, to: sinks, stage: stage, in: connection)
                 ended += waiting.map { ($0, batch) }
             }
             let insert = try connection.statement(

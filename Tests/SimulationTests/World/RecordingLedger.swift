@@ -119,8 +119,10 @@ struct RecordingLedger: Ledger {
         try await inner.handBackDelivery(batch: batch, sink: sink, token: token)
     }
 
-    func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int {
-        try await inner.end(ids, as: state, reason: reason)
+    func end(
+        _ ids: [UUID], as state: CaseState, reason: String, sinks: [String]
+    ) async throws -> Int {
+        try await inner.end(ids, as: state, reason: reason, sinks: sinks)
     }
     func purge(finishedBefore before: Timestamp) async throws -> Int? {
         try await inner.purge(finishedBefore: before)

@@ -10,7 +10,8 @@ extension LedgerSchema {
         -- a commit and a division take, too: the first of them holds. A division makes other batches
         -- of the cases, so that they are looked for again.
         create function penstock.end_cases(
-          p_stage smallint, p_keys uuid[], p_state "char", p_closed_by text, p_reason text)
+          p_stage smallint, p_keys uuid[], p_state "char", p_closed_by text, p_reason text,
+          p_sinks text[])
         returns int language plpgsql set enable_seqscan = off set jit = off as $$
         declare
           r penstock.stages; v_cases bigint[]; v_batch bigint; v_open bigint[]; v_locked bigint[];
@@ -28,7 +29,11 @@ extension LedgerSchema {
             insert into penstock.batches(
                 stage, cases, closed_by, revision, sealed_at, committed_at, done_at)
               values (p_stage, v_cases, p_closed_by, r.revision, clock_timestamp(),
-                clock_timestamp(), clock_timestamp()) returning batch_no into v_batch;
+                clock_timestamp(),
+                case when cardinality(p_sinks) = 0 then clock_timestamp() end)
+              returning batch_no into v_batch;
+            insert into penstock.deliveries(batch_no, sink, stage)
+              select v_batch, s, p_stage from unnest(p_sinks) s;
             insert into penstock.outcomes(case_no, batch_no, written_at, outcome_id, state, reason)
               select no, v_batch, clock_timestamp(), gen_random_uuid(), p_state, p_reason
               from unnest(v_cases) no;

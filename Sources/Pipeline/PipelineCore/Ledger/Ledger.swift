@@ -5,8 +5,8 @@
 /// `retryable` while the store can't be reached (the effect is unknown: look before repeating),
 /// `fenced` when another process has taken over a position (`position-moved`), a batch
 /// (`lease-lost`) or the rule (`rule-outdated`).
-public protocol Ledger: CaseReader, CaseEndings, PositionStore, ParkedOutcomes,
-    LedgerInspection, LedgerPauses
+public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes, LedgerInspection,
+    LedgerPauses
 {
     /// Creates the stage's row, or takes note of its rule: the higher revision wins. A rule without
     /// a revision takes the stored one if its text is the same, else the next.
@@ -80,6 +80,16 @@ public protocol Ledger: CaseReader, CaseEndings, PositionStore, ParkedOutcomes,
     /// for a batch.
     func handBackDelivery(batch: Int64, sink: String, token: Int64) async throws
 
+    /// Ends cases that have no outcome with one of that state (`cancelled` or `expired`); others
+    /// stay. Answers how many.
+    ///
+    /// Those that wait leave the open batch; the sinks deliver their outcomes, too. Those that are
+    /// sealed keep their place in their batch, which goes on: what its commit says of them is
+    /// dropped, and its sinks deliver the outcome that they have. Of an end and a commit that meet,
+    /// the first holds.
+    func end(
+        _ ids: [UUID], as state: CaseState, reason: String, sinks: [String]
+    ) async throws -> Int
     /// Opens the cases of a committed batch again, in one sealed batch (`closed_by` `replay`): each
     /// gets another attempt with the same id and parameters, due one SLA from now.
     ///
@@ -97,6 +107,11 @@ extension Ledger {
     /// Claims the oldest batch, however many are in work.
     public func claim(worker: String, lease: Duration) async throws -> Batch? {
         try await claim(worker: worker, lease: lease, atMost: nil)
+    }
+
+    /// Ends cases whose outcomes no sink delivers, unless their batches are sealed.
+    public func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int {
+        try await end(ids, as: state, reason: reason, sinks: [])
     }
 
     /// Ends the delivery of a batch of which the sink has taken everything.

@@ -90,15 +90,26 @@ public protocol CaseReader: Sendable {
     var outcomesCommitted: Signal { get }
 }
 
-/// Ends cases of a ledger.
+/// Ends cases that nobody wants any more.
 public protocol CaseEndings: Sendable {
-    /// Ends cases that have no outcome with one of that state (`cancelled` or `expired`); others
-    /// stay. Answers how many.
-    ///
-    /// Those that wait leave the open batch. Those that are sealed keep their place in their batch,
-    /// which goes on: what its commit says of them is dropped, and its sinks deliver the outcome
-    /// that they have. Of an end and a commit that meet, the first holds.
+    /// As ``Ledger/end(_:as:reason:sinks:)``, for the sinks of the pipeline.
     func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int
+}
+
+/// Those of a ledger, whose outcomes these sinks deliver.
+public struct LedgerEndings: CaseEndings {
+    private let ledger: any Ledger
+    private let sinks: [String]
+
+    /// - Parameter sinks: by stage id.
+    public init(_ ledger: any Ledger, sinks: [String]) {
+        self.ledger = ledger
+        self.sinks = sinks
+    }
+
+    public func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int {
+        try await ledger.end(ids, as: state, reason: reason, sinks: sinks)
+    }
 }
 
 extension CaseReader {

@@ -48,7 +48,9 @@ struct LedgerOperations: StageOperations {
         let ids = Set(ids).sorted { "\($0)" < "\($1)" }
         let named = ids.prefix(5).map(\.description).joined(separator: ", ")
         let more = ids.count > 5 ? " and \(ids.count - 5) more" : ""
-        let cancelled = try await ledger.end(ids, as: .cancelled, reason: reason)
+        let owner = definition.stateOwners.first { $0.stage == stage }
+        let cancelled = try await ledger.end(
+            ids, as: .cancelled, reason: reason, sinks: owner?.sinks.sorted() ?? [])
         try await note(
             "cancellation of \(cancelled.counting("case", "cases")) of \(named)\(more): \(reason)")
         let snapshots = try await ledger.snapshots(of: ids)

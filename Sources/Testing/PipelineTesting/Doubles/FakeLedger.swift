@@ -238,7 +238,9 @@ extension FakeLedger {
         try await stored?.restart(log, after: source, at: starts)
     }
 
-    public func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int { 0 }
+    public func end(
+        _ ids: [UUID], as state: CaseState, reason: String, sinks: [String]
+    ) async throws -> Int { 0 }
     public func replay(batch: Int64) async throws -> BatchReplay {
         try perform(.replay, "\(batch)")
         return BatchReplay()

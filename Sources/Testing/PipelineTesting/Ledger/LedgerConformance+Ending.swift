@@ -40,6 +40,28 @@ extension LedgerConformance {
             try requireEqual(cases.map { delivered[$0.id] }, states, "delivered")
             try requireEqual(try await ledger.cancel(cases[2]), 0, "finished")
         },
+        check("the outcomes of cases that waited are delivered, and purged after that") { fixture in
+            let ledger = try await fixture.ledger(.manual)
+            let cases = fixture.cases(3)
+            try await ledger.add(cases)
+            let ids = cases[..<2].map(\.id)
+            try requireEqual(
+                try await ledger.end(ids, as: .cancelled, reason: "x", sinks: ["s", "t"]), 2,
+                "ended")
+            let future = try await fixture.clock(of: ledger).advanced(by: .hours(1))
+            for sink in ["s", "t"] {
+                try requireEqual(try await ledger.purge(finishedBefore: future), nil, "too early")
+                let delivery = try requireValue(
+                    try await ledger.claimDelivery(sink: sink, worker: "w", lease: .hours(1)),
+                    "delivery")
+                try requireEqual(Set(delivery.outcomes.map(\.caseID)), Set(ids), "delivered")
+                try requireEqual(Set(delivery.outcomes.map(\.state)), [.cancelled], "states")
+                try await ledger.delivered(
+                    batch: delivery.number, sink: sink, token: delivery.token)
+            }
+            try requireEqual(try await ledger.purgeAll(finishedBefore: future), 2, "purged")
+            try requireEqual(try await ledger.overview().open.count, 1, "waiting")
+        },
         check("a batch of which every case is ended is committed all the same") { fixture in
             let ledger = try await fixture.ledger(.count(2), maxBatch: 2)
             let cases = fixture.cases(2)
