@@ -42,7 +42,7 @@ struct ReportOutcomeEncoderTests {
                 + #""state":"REPORT_STATE_SUCCEEDED","batch_id":"12","#
                 + #""report":{"case_id":"0190a3f2-5d1c-7c3e-9f00-6a1b2c3d4e5f","#
                 + #""product_id":"product-1","conversion_ratio":33.5,"payments_count":"2","#
-                + #""views_count":"67"},"revision":1}"#)
+                + #""views_count":"67","generated_at":"1970-01-01T00:00:05Z"},"revision":1}"#)
         #expect(
             record.headers == [
                 Header("content-type", "application/json"),
@@ -92,7 +92,9 @@ struct ReportOutcomeEncoderTests {
         let bytes = try encoder.cached(Self.outcome(.succeeded, report: report))
         var reply = GetReportResponse()
         reply.caseID = "0190a3f2-5d1c-7c3e-9f00-6a1b2c3d4e5f"
-        reply.result = .report(try Report(serializedBytes: report))
+        var told = try Report(serializedBytes: report)
+        told.generatedAt = .with { $0.seconds = 5 }
+        reply.result = .report(told)
         reply.revision = 1
         #expect(Array(bytes) == (try reply.serializedBytes()))
     }

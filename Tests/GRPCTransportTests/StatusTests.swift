@@ -6,7 +6,8 @@ struct StatusTests {
     @Test("Code, message and details of an error reach the client", arguments: [true, false])
     func errorReachesClient(atOnce: Bool) async throws {
         let error = GRPCStatusError(
-            .failedPrecondition, "größer als 100 %: \u{1F600}\nline two", details: [8, 9, 0, 255])
+            .failedPrecondition, "größer als 100 %: \u{1F600}\nline two", details: [8, 9, 0, 255],
+            retryAfter: .milliseconds(1500))
         try await withServer { server in
             server.unary("/test.Fail/Now") { _, _ throws(GRPCStatusError) in
                 if atOnce { throw error }

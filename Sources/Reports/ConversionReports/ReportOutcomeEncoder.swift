@@ -43,15 +43,20 @@ public struct ReportOutcomeEncoder: OutcomeEncoder {
             return try GetReportResponse(statusOf: outcome).serializedBytes()[...]
         }
         guard let report = outcome.report else { throw outcome.unreadable("it has no report") }
-        // The report is encoded already: it only needs the envelope's fields around it.
+        // The report is encoded already: it only needs the envelope's fields around it, and when it
+        // was made at its end.
+        let generatedAt = try Report.with {
+            $0.generatedAt = Google_Protobuf_Timestamp(outcome.writtenAt)
+        }.serializedBytes()
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(report.count + 56)
+        bytes.reserveCapacity(report.count + generatedAt.count + 56)
         bytes.append(fieldTag: 1)
         bytes.append(varint: 36)
         bytes.append(contentsOf: outcome.caseID.description.utf8)
         bytes.append(fieldTag: 2)
-        bytes.append(varint: report.count)
+        bytes.append(varint: report.count + generatedAt.count)
         bytes.append(contentsOf: report)
+        bytes.append(contentsOf: generatedAt)
         bytes.append(4 << 3)
         bytes.append(varint: outcome.revision)
         return bytes[...]
@@ -86,7 +91,9 @@ extension Outcome {
     fileprivate func decodedReport() throws -> Report {
         guard let report else { throw unreadable("it has no report") }
         do {
-            return try Report(serializedBytes: report)
+            var report = try Report(serializedBytes: report)
+            report.generatedAt = Google_Protobuf_Timestamp(writtenAt)
+            return report
         } catch {
             throw unreadable("its report is no message", cause: error)
         }

@@ -58,9 +58,11 @@ extension GRPCStatusError {
         let info = Google_Rpc_RetryInfo.with {
             $0.retryDelay = Google_Protobuf_Duration(retryDelay)
         }
-        return GRPCStatusError(
+        var status = GRPCStatusError(
             .unavailable, error.message, because: error.code,
             [try? Google_Protobuf_Any(packing: info)])
+        status.retryAfter = retryDelay
+        return status
     }
 
     /// What a refused request means to its caller.

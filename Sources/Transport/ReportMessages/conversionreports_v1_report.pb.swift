@@ -20,6 +20,9 @@ public struct Report: Message {
     public var viewsCount: Int64 = 0
     /// Events that the service had taken in by this instant are counted, later ones are not.
     public var dataAsOf: Google_Protobuf_Timestamp?
+    /// When the report was made and stored, by the store's clock: not before `data_as_of`. The service
+    /// tells it; generators leave it unset.
+    public var generatedAt: Google_Protobuf_Timestamp?
 
     public init() {}
 
@@ -33,6 +36,7 @@ public struct Report: Message {
         6: FieldName("payments_count", json: "paymentsCount"),
         7: FieldName("views_count", json: "viewsCount"),
         8: FieldName("data_as_of", json: "dataAsOf"),
+        9: FieldName("generated_at", json: "generatedAt"),
     ])
 
     public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
@@ -44,6 +48,7 @@ public struct Report: Message {
         try sink.singular(6, FieldName("payments_count", json: "paymentsCount"), Int64Field.self, self.paymentsCount)
         try sink.singular(7, FieldName("views_count", json: "viewsCount"), Int64Field.self, self.viewsCount)
         try sink.optional(8, FieldName("data_as_of", json: "dataAsOf"), MessageField<Google_Protobuf_Timestamp>.self, self.dataAsOf)
+        try sink.optional(9, FieldName("generated_at", json: "generatedAt"), MessageField<Google_Protobuf_Timestamp>.self, self.generatedAt)
     }
 
     public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
@@ -56,6 +61,7 @@ public struct Report: Message {
         case 6: try source.singular(Int64Field.self, &self.paymentsCount)
         case 7: try source.singular(Int64Field.self, &self.viewsCount)
         case 8: try source.optional(MessageField<Google_Protobuf_Timestamp>.self, &self.dataAsOf)
+        case 9: try source.optional(MessageField<Google_Protobuf_Timestamp>.self, &self.generatedAt)
         default: return false
         }
         return true

@@ -2,7 +2,7 @@
 // swift-format-ignore-file
 public import Protobuf
 
-/// Where a case stands: pending, sealed, running, then succeeded or failed; a pending case may also
+/// Where a case stands: pending, sealed, running, then succeeded or failed; until then it may also
 /// be cancelled or expire.
 public enum ReportState: ProtobufEnum {
     /// Never sent.
@@ -17,9 +17,9 @@ public enum ReportState: ProtobufEnum {
     case succeeded
     /// The generator refused it or could not answer it. A repeat of the request tries again.
     case failed
-    /// Withdrawn while it was pending. A repeat of the request tries again.
+    /// Withdrawn before it had an outcome. A repeat of the request tries again.
     case cancelled
-    /// Its deadline passed while it was pending. A repeat of the request tries again.
+    /// Its deadline passed before it had an outcome. A repeat of the request tries again.
     case expired
     /// A number without a name.
     case unrecognized(Int32)

@@ -253,6 +253,7 @@ private enum ReportText {
             ("conversion ratio", report.conversionRatio.map { "\($0)" } ?? "none (no payments)"),
         ]
         if let asOf = report.dataAsOf { lines.append(("data as of", written(asOf))) }
+        if let time = report.generatedAt { lines.append(("generated at", written(time))) }
         return lines.map { padded($0.0) + $0.1 + "\n" }.joined()
     }
 

@@ -1,4 +1,5 @@
 internal import CGRPC
+internal import Calendar
 
 /// A call that ended with another status than OK.
 ///
@@ -19,6 +20,11 @@ public struct GRPCStatusError: Error, Sendable, Equatable {
     /// ``maxDetailsBytes`` are left out rather than lose the status.
     public var details: [UInt8]
 
+    /// When the call may be made again, sent in the trailer `grpc-retry-pushback-ms`: clients that
+    /// repeat calls by themselves, as their service config says, wait for so long. `nil`: they wait
+    /// as they like.
+    public var retryAfter: Duration?
+
     /// The longest message that is sent, in bytes of UTF-8.
     public static let maxMessageBytes = 1024
     /// The longest details that are sent, in bytes.
@@ -30,11 +36,16 @@ public struct GRPCStatusError: Error, Sendable, Equatable {
     ///   - code: Any code but `.ok`, which is a programmer's error.
     ///   - message: What happened.
     ///   - details: A serialized `google.rpc.Status`, or nothing.
-    public init(_ code: GRPCStatusCode, _ message: String, details: [UInt8] = []) {
+    ///   - retryAfter: When the call may be made again.
+    public init(
+        _ code: GRPCStatusCode, _ message: String, details: [UInt8] = [],
+        retryAfter: Duration? = nil
+    ) {
         precondition(code != .ok, "OK is not an error")
         self.code = code
         self.message = message
         self.details = details
+        self.retryAfter = retryAfter
     }
 }
 
@@ -143,7 +154,7 @@ final class OutgoingStatus: @unchecked Sendable {
         code = penstock_status_code(error.code.rawValue)
         unsafe message = .allocate(capacity: 1)
         unsafe message.initialize(to: grpc_slice(copying: Self.sendable(error.message)))
-        trailers = Self.trailers(details: error.details)
+        trailers = Self.trailers(of: error)
     }
 
     deinit {
@@ -151,11 +162,15 @@ final class OutgoingStatus: @unchecked Sendable {
         unsafe message.deallocate()
     }
 
-    private static func trailers(details: [UInt8]) -> MetadataBuffer? {
-        if details.isEmpty || details.count > GRPCStatusError.maxDetailsBytes { return nil }
+    private static func trailers(of error: GRPCStatusError) -> MetadataBuffer? {
         var metadata = GRPCMetadata()
-        metadata.append("grpc-status-details-bin", details)
-        return try? MetadataBuffer(metadata)
+        if !error.details.isEmpty, error.details.count <= GRPCStatusError.maxDetailsBytes {
+            metadata.append(ReceivedStatus.detailsName, error.details)
+        }
+        if let delay = error.retryAfter {
+            metadata.append(ReceivedStatus.pushbackName, "\(max(0, delay.wholeMilliseconds))")
+        }
+        return metadata.entries.isEmpty ? nil : try? MetadataBuffer(metadata)
     }
 
     /// The message as it may be sent. The C core does the percent-encoding; spaces at the ends it
@@ -177,6 +192,10 @@ final class OutgoingStatus: @unchecked Sendable {
 /// `Sendable`: written before the completion that carries it, read after.
 @safe
 final class ReceivedStatus: @unchecked Sendable {
+    /// The trailers that belong to a status.
+    static let detailsName = "grpc-status-details-bin"
+    static let pushbackName = "grpc-retry-pushback-ms"
+
     @unsafe
     struct Memory {
         var code = GRPC_STATUS_UNKNOWN
@@ -206,11 +225,15 @@ final class ReceivedStatus: @unchecked Sendable {
         let raw = unsafe penstock_status_number(memory.pointee.code)
         let code = GRPCStatusCode(rawValue: raw) ?? .unknown
         if code == .ok { return nil }
-        let details = unsafe memory.pointee.trailers.values(for: "grpc-status-details-bin")
+        let details = unsafe memory.pointee.trailers.values(for: Self.detailsName)
+        let pushback = unsafe memory.pointee.trailers.values(for: Self.pushbackName).first
+            .flatMap { Int64(String(decoding: $0, as: UTF8.self)) }
         let message = unsafe memory.pointee.message.text()
         if code == .cancelled, !call.wasCancelled, message.isEmpty || message == code.name {
             return GRPCStatusError(.unavailable, "the server has ended the call without an answer")
         }
-        return GRPCStatusError(code, message, details: details.first ?? [])
+        return GRPCStatusError(
+            code, message, details: details.first ?? [],
+            retryAfter: pushback.map { .milliseconds(max(0, $0)) })
     }
 }
