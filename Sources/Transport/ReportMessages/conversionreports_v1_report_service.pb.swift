@@ -436,7 +436,8 @@ public struct CancelReportResponse: Message {
 /// Takes requests for conversion reports and hands out the reports. Requests are collected and
 /// generated in batches, so an answer takes from seconds to a day. An error of the service carries a
 /// google.rpc.ErrorInfo whose reason is stable (domain `penstock`; `penstock explain-error` knows it),
-/// and UNAVAILABLE a google.rpc.RetryInfo, too.
+/// and UNAVAILABLE a google.rpc.RetryInfo, too, with the trailer grpc-retry-pushback-ms for clients
+/// that repeat calls by themselves.
 public enum ReportServiceMethods {
     /// The service's full name.
     public static let serviceName = "conversionreports.v1.ReportService"
