@@ -295,6 +295,44 @@ def test_a_report_is_cancelled_by_who_asked_for_it(embedded):
     assert many["unknown_case_ids"] == [unknown], many
 
 
+def test_many_reports_are_asked_for_by_a_file(embedded, tmp_path):
+    path = embedded.write()
+    process = embedded.start(path)
+    server = f"grpc://127.0.0.1:{embedded.port}"
+    day = {"start_time": "2026-11-01T00:00:00Z", "end_time": "2026-11-02T00:00:00Z"}
+    wanted = [{"case_id": str(uuid.uuid4()), "product_id": f"product-{n % 20}", "period": day} for n in range(1000)]
+    file = tmp_path / "requests.jsonl"
+    file.write_text("".join(json.dumps(request) + "\n" for request in wanted))
+    create = ["report", "create", "--timeout", "60s", "--file", str(file)]
+    # A server that goes away meanwhile is waited for, and nothing is asked for twice.
+    asking = subprocess.Popen([PENSTOCK, *create], cwd=embedded.folder, env={**embedded.environment, "PENSTOCK_SERVER": server},
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    embedded.stop(process, signal.SIGKILL)
+    embedded.start(path)
+    out, err = asking.communicate(timeout=LIMIT)
+    assert (asking.returncode, err) == (0, "1,000 requests accepted\n"), (asking.returncode, err)
+    assert out.split() == [request["case_id"] for request in wanted]
+    assert json.loads(embedded.call("batches", path, "--format", "json").stdout)["open"]["cases"] <= 1000
+    answers = embedded.api()("BatchGetReports", case_ids=[request["case_id"] for request in wanted])
+    assert len(answers["reports"]) == 1000 and "unknown_case_ids" not in answers
+    # What a line asks for may be refused; the others are accepted.
+    wrong = [wanted[0], {**wanted[1], "product_id": "another"}, {"product_id": "p", "period": day}, {"period": day}]
+    file.write_text("\n".join(json.dumps(request) for request in wrong))
+    result = embedded.call(*create, "--server", server, check=False)
+    assert result.returncode == 1 and len(result.stdout.split()) == 2, result
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith(f"{file}:2: ALREADY_EXISTS: ") and lines[1].startswith(f"{file}:4: INVALID_ARGUMENT: "), lines
+    assert lines[2] == "2 requests accepted, 2 not accepted", lines
+    # A file with a line that is no request is refused whole.
+    file.write_text(json.dumps(wanted[0]) + '\n\n{"period": 3}\nnothing')
+    result = embedded.call(*create, "--server", server, check=False)
+    assert result.returncode == 64 and result.stdout == "", result
+    assert f"{file}:3: is no request: " in result.stderr and f"{file}:4: " in result.stderr, result
+    assert result.stderr.endswith("nothing was sent\n"), result
+    assert embedded.call(*create, "--product", "p", check=False).returncode == 64
+    assert embedded.call("report", "create", "--product", "p", check=False).returncode == 64
+
+
 def test_flush_says_where_it_looked_and_makes_nothing(embedded, tmp_path):
     path = embedded.write()
     other = tmp_path / "elsewhere"

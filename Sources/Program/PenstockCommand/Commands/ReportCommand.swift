@@ -14,9 +14,15 @@ struct ReportClientOptions: Sendable {
 
     /// - Parameter limit: what the timeout bounds.
     init(_ field: Fields, timeout limit: String = "How long to wait for the server; 10s without.") {
-        server = field(
-            "server", "The API: host:port, or grpc://host:port as in a pipeline file.",
-            default: "127.0.0.1:50051", example: "127.0.0.1:50051")
+        let named: String? = field.optional(
+            "server",
+            "The API: host:port, or grpc://host:port as in a pipeline file. Without: PENSTOCK_SERVER, or 127.0.0.1:50051.",
+            example: "127.0.0.1:50051")
+        server =
+            named ?? ProcessEnvironment.variables["PENSTOCK_SERVER"].flatMap {
+                $0.isEmpty ? nil : $0
+            }
+            ?? "127.0.0.1:50051"
         format = field("format", "How the answer is printed.", default: .text)
         timeout = field.optional(
             "timeout", limit, example: .seconds(10), in: .milliseconds(1) ... .seconds(3600))
@@ -26,25 +32,30 @@ struct ReportClientOptions: Sendable {
 struct CreateReportOptions: Settings {
     static let summary = "Asks for a conversion report."
     fileprivate let client: ReportClientOptions
+    let file: String?
     let caseID: String?
-    let product: String
+    let product: String?
     let checkout: String?
-    let from: String
-    let to: String
+    let from: String?
+    let to: String?
     let requester: String?
     let deadline: String?
 
     init(_ field: Fields) {
         client = ReportClientOptions(field)
+        file = field.optional(
+            "file",
+            "Asks for many at once: a file with a request a line, the message ReportRequest in JSON; `-` is standard input. The other options are for one.",
+            example: "requests.jsonl")
         caseID = field.optional(
             "case_id", "Names the request, so that a repeat is no second one; random otherwise.",
             example: "6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11")
-        product = field("product", "The product.", example: "product-1")
+        product = field.optional("product", "The product.", example: "product-1")
         checkout = field.optional("checkout", "Only this checkout.", example: "checkout-1")
-        from = field(
+        from = field.optional(
             "from", "First instant of the period, RFC 3339; a date is its midnight in UTC.",
             example: "2026-10-01")
-        to = field(
+        to = field.optional(
             "to", "First instant after the period.", example: "2026-11-01T00:00:00Z")
         requester = field.optional("requester", "Who asks.", example: "ada")
         deadline = field.optional(
@@ -117,6 +128,7 @@ extension PenstockCommand {
                 .init(
                     "--product product-1 --from 2026-10-01 --to 2026-11-01 --deadline 5m",
                     "Wanted soon."),
+                .init("--file requests.jsonl", "A request a line; prints a case's id a line."),
             ]
         ) { options, console in
             try await ReportClient(options.client, console).create(options)

@@ -42,6 +42,18 @@ enum ProcessEnvironment {
         }
     }
 
+    /// A file of requests, or standard input for `-`.
+    /// - Throws: ``CommandFailure`` with the reason.
+    static func readRequests(_ path: String) throws(CommandFailure) -> [UInt8] {
+        let limit = 256 << 20
+        do throws(Diagnostic) {
+            return path == "-"
+                ? try readAll(STDIN_FILENO, limit: limit) : try bytes(of: path, limit: limit)
+        } catch {
+            throw CommandFailure(.usage, "can't read \(path): \(error.message)")
+        }
+    }
+
     private static func bytes(
         of path: String, limit: Int = 16 << 20
     ) throws(Diagnostic) -> [UInt8] {

@@ -30,13 +30,21 @@ struct ReportClient {
     }
 
     func create(_ wanted: CreateReportOptions) async throws -> ExitCode {
+        if let file = wanted.file { return try await createMany(file, wanted) }
+        guard let product = wanted.product, let from = wanted.from, let to = wanted.to else {
+            let missing = [
+                ("product", wanted.product), ("from", wanted.from), ("to", wanted.to),
+            ].filter { $0.1 == nil }.map { "--\($0.0)" }
+            throw CommandFailure(
+                .usage, "\(missing.joined(separator: ", ")) missing; or name many by --file")
+        }
         var request = ReportRequest()
         request.caseID = wanted.caseID ?? RandomSource().uuid().description
-        request.productID = wanted.product
+        request.productID = product
         request.checkoutID = wanted.checkout
         request.period = try .with {
-            $0.startTime = try CommandTime.parse(wanted.from, option: "from", clock)
-            $0.endTime = try CommandTime.parse(wanted.to, option: "to", clock)
+            $0.startTime = try CommandTime.parse(from, option: "from", clock)
+            $0.endTime = try CommandTime.parse(to, option: "to", clock)
         }
         request.requester = wanted.requester
         request.deadline = try wanted.deadline.map {
@@ -51,6 +59,24 @@ struct ReportClient {
             console.out(response.caseID + "\n")
         }
         return .success
+    }
+
+    private func createMany(_ file: String, _ wanted: CreateReportOptions) async throws -> ExitCode
+    {
+        let others = [
+            wanted.caseID, wanted.product, wanted.checkout, wanted.from, wanted.to,
+            wanted.requester, wanted.deadline,
+        ]
+        guard others.allSatisfy({ $0 == nil }) else {
+            throw CommandFailure(
+                .usage, "--file names whole requests: it goes with --server, --format and --timeout"
+            )
+        }
+        return try await ManyRequests(path: file).send(
+            by: client, within: options.timeout ?? Self.usualTimeout, console
+        ) { response in
+            console.out(options.format == .json ? try json(response) : response.caseID + "\n")
+        }
     }
 
     func get(_ id: String) async throws -> ExitCode {
@@ -158,7 +184,7 @@ private struct WaitBounds {
 }
 
 extension GRPCStatusError {
-    fileprivate var exitCode: ExitCode {
+    var exitCode: ExitCode {
         switch code {
         case .unavailable, .deadlineExceeded: .unavailable
         case .invalidArgument: .usage
