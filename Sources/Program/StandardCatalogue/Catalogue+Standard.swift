@@ -112,6 +112,7 @@ extension Catalogue {
             }
         }
         connector.identity = { identity(ofHosts: $0, port: 9092) }
+        connector.files = KafkaBus.files(of:)
         return connector
     }
 
@@ -134,7 +135,7 @@ extension Catalogue {
 
     private static var postgres: Connector {
         let directory = PostgresPlaces()
-        return Connector(
+        var connector = Connector(
             schemes: ["postgres", "postgresql"],
             summary: "PostgreSQL: ledgers, events and reports. Properties are libpq's.",
             example: "postgres://penstock@db:5432/penstock", kinds: [.store],
@@ -145,6 +146,8 @@ extension Catalogue {
                 log.log(line)
             }
         }
+        connector.files = PostgresPool.files(of:)
+        return connector
     }
 
     private static var redis: Connector {
