@@ -1,15 +1,17 @@
-"""Kafka and PostgreSQL that speak TLS: what works, and mistakes that are told as mistakes, at once."""
+"""Kafka, PostgreSQL and Redis that speak TLS: what works, and mistakes that are told as mistakes, at once."""
 
 import json
 import os
 import shutil
 import subprocess
 import urllib.request
+import uuid
 
 import pytest
 from certificates import Certificates
 from kafka_server import KafkaServer
 from postgres_servers import AS_POSTGRES, PostgresPair
+from redis_server import RedisServer
 from test_real import sample
 from test_refusals import SENTENCE
 
@@ -429,3 +431,161 @@ def test_files_of_kafka_that_are_not_there(on_kafka, certificates):
         for command in ("validate", "run"):
             code, said = call(on_kafka, command, path)
             assert code == 78 and at("bus", named) in said, said
+
+
+class RedisWithTLS(RedisServer):
+    """A port without TLS, for the test, and one with it; a user with a password; client certificates where they are asked for."""
+
+    def __init__(self, folder, certificates):
+        super().__init__(folder)
+        self.certificates = certificates
+        self.tls = free_port()
+
+    def start(self, shown="server", clients="no"):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--tls-port", str(self.tls), "--bind", "127.0.0.1", "--save", "",
+             "--dir", str(self.folder), "--tls-auth-clients", clients, *self.showing(shown),
+             "--tls-ca-cert-file", self.certificates.path("authority.pem"),
+             "--user", "default", "on", "nopass", "~*", "&*", "+@all",
+             "--user", "keeper", "on", ">s3cret", "~*", "+@all"], stdout=subprocess.DEVNULL)
+        eventually(lambda: self.cli("ping") == ["PONG"], "Redis answers")
+        return self
+
+    def showing(self, name):
+        return ["--tls-cert-file", self.certificates.path(f"{name}.pem"), "--tls-key-file", self.certificates.path(f"{name}.key")]
+
+    def url_with_tls(self, login="keeper:s3cret@", database=0):
+        return f"rediss://{login}127.0.0.1:{self.tls}/{database}"
+
+
+@pytest.fixture
+def redis(certificates, tmp_path):
+    server = RedisWithTLS(tmp_path, certificates)
+    yield server
+    if server.process and server.process.poll() is None:
+        server.stop()
+
+
+@pytest.fixture
+def on_redis(embedded, redis):
+    embedded.environment["PENSTOCK_CACHE"] = redis.url_with_tls()
+    return embedded
+
+
+def asked(stack, process, words):
+    """Asks for reports, for which the cache is asked first, until the log has the words."""
+    def ask():
+        code, said = call(stack, "report", "get", "--server", f"127.0.0.1:{stack.port}", str(uuid.uuid4()))
+        assert code == 1 and "NOT_FOUND" in said, said
+        return [e for e in stack.logged_all(process) if words in json.dumps(e)]
+
+    eventually(ask, words)
+    assert process.poll() is None
+
+
+def trusting(certificates, **more):
+    return {"tls_ca_cert_file": certificates.path("authority.pem"), **more}
+
+
+def test_redis_with_the_right_authority(on_redis, redis, certificates):
+    redis.start()
+    events = sample(on_redis)
+    path, admin = pipeline(on_redis, "cache", **trusting(certificates)), free_port()
+    code, said = call(on_redis, "dry-run", path, *TRACE)
+    assert code == 0 and "Redis 7" in said, said
+    process = on_redis.start(path, "--admin", f"127.0.0.1:{admin}")
+    wanted = requests(events, 1, seed=5)[0]
+    api = on_redis.api()
+    api("CreateReport", request=wanted)
+    on_redis.call("flush", path, "batch")
+    check(api("WaitReport", case_id=wanted["case_id"], timeout="60s")["report"], wanted, events)
+    eventually(redis.keys, "the report is in the cache")
+    served(on_redis, process, admin)
+    # Large values come in many pieces.
+    on_redis.stop(process)
+
+
+def test_redis_with_a_client_certificate(on_redis, redis, certificates):
+    redis.start(clients="yes")
+
+    def with_certificate(name):
+        return trusting(certificates, tls_cert_file=certificates.path(f"{name}.pem"), tls_key_file=certificates.path(f"{name}.key"))
+
+    process = on_redis.start(pipeline(on_redis, "cache", **with_certificate("client")))
+    on_redis.ready()
+    on_redis.stop(process)
+    refused(on_redis, pipeline(on_redis, "cache", **with_certificate("stray")), "unknown ca", "tls_cert_file")
+    refused(on_redis, pipeline(on_redis, "cache", **trusting(certificates)), "certificate required", "tls_cert_file")
+    for key, reason in (("stray", "key values mismatch"), ("locked", "")):
+        other = {**with_certificate("client"), "tls_key_file": certificates.path(f"{key}.key")}
+        refused(on_redis, pipeline(on_redis, "cache", **other), f"tls_key_file can't be used: {reason}")
+
+
+@pytest.mark.parametrize("shown, reason", [
+    ("expired", "certificate has expired"), ("elsewhere", "IP address mismatch"), ("forged", "unable to get local issuer certificate")])
+def test_redis_that_is_not_trusted(on_redis, redis, certificates, shown, reason):
+    redis.start(shown)
+    refused(on_redis, pipeline(on_redis, "cache", **trusting(certificates)), "certificate verify failed", reason, "tls_ca_cert_file")
+    if shown == "elsewhere":
+        process = on_redis.start(pipeline(on_redis, "cache", **trusting(certificates, tls_server_name="elsewhere.example")))
+        on_redis.ready()
+        on_redis.stop(process)
+
+
+def test_redis_with_another_authority(on_redis, redis, certificates):
+    redis.start()
+    stranger = {"tls_ca_cert_file": certificates.path("stranger.pem")}
+    refused(on_redis, pipeline(on_redis, "cache", **stranger), "certificate verify failed")
+    refused(on_redis, pipeline(on_redis, "cache"), "certificate verify failed")
+    nonsense = {"tls_ca_cert_file": certificates.path("names")}
+    refused(on_redis, pipeline(on_redis, "cache", **nonsense), "tls_ca_cert_file can't be used")
+
+
+def test_redis_with_and_without_tls_do_not_meet(on_redis, redis, certificates):
+    redis.start()
+    path = pipeline(on_redis, "cache", **trusting(certificates))
+    # One hangs up, the other waits for the end of a command that has none: as a server may that is only out of order.
+    for url, hint in ((f"redis://127.0.0.1:{redis.tls}/0", "a port with TLS is for rediss://"),
+                      (f"rediss://127.0.0.1:{redis.port}/0", "is that a port with TLS?")):
+        on_redis.environment["PENSTOCK_CACHE"] = url
+        code, said = call(on_redis, "dry-run", path, *TRACE)
+        assert code == 69 and hint in " ".join(said.split()), said
+        process = on_redis.start(path)
+        asked(on_redis, process, hint)
+        on_redis.stop(process)
+
+
+def test_redis_refuses_the_login_over_tls(on_redis, redis, certificates):
+    redis.start()
+    path = pipeline(on_redis, "cache", **trusting(certificates))
+    refused(on_redis, path, 'wrong password for the user "keeper"', PENSTOCK_CACHE=redis.url_with_tls("keeper:wr0ng@"))
+    refused(on_redis, path, "or no such user", PENSTOCK_CACHE=redis.url_with_tls("nobody:wr0ng@"))
+    refused(on_redis, path, "has no such database", PENSTOCK_CACHE=redis.url_with_tls(database=99))
+    redis.cli("config", "set", "requirepass", "s3cret")
+    refused(on_redis, path, "wants a password", PENSTOCK_CACHE=redis.url_with_tls(""))
+
+
+def test_files_of_redis_that_are_not_there(on_redis, certificates):
+    pair = {f"tls_{part}_file": certificates.path(f"client.{end}") for part, end in (("cert", "pem"), ("key", "key"))}
+    for named in ("tls_ca_cert_file", "tls_cert_file", "tls_key_file"):
+        not_there(on_redis, "cache", trusting(certificates, **{**pair, named: "/nowhere/at-all.pem"}), named)
+    for half in pair:
+        code, said = call(on_redis, "validate", pipeline(on_redis, "cache", **{half: pair[half]}))
+        assert code == 78 and "tls_cert_file" in said and "tls_key_file" in said, said
+    path = pipeline(on_redis, "cache", tls_ca_cert_file="/nowhere/at-all.pem")
+    assert call(on_redis, "validate", "--level", "env", path, PENSTOCK_CACHE="redis://h/0")[0] == 0
+
+
+def test_redis_that_changes_under_a_running_process_costs_hits_only(on_redis, redis, certificates):
+    redis.start()
+    path, admin = pipeline(on_redis, "cache", **trusting(certificates)), free_port()
+    process = on_redis.start(path, "--admin", f"127.0.0.1:{admin}")
+    on_redis.ready()
+    redis.stop()
+    redis.start("forged")
+    asked(on_redis, process, "certificate verify failed")
+    served(on_redis, process, admin)
+    redis.stop()
+    redis.start()
+    asked(on_redis, process, "works again")
+    on_redis.stop(process)

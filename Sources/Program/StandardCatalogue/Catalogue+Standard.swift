@@ -151,14 +151,16 @@ extension Catalogue {
     }
 
     private static var redis: Connector {
-        Connector(
-            schemes: ["redis", "rediss"], summary: "Redis.", example: "redis://cache:6379/0",
-            kinds: [.cache], check: RedisCache.objection(to:)
+        var connector = Connector(
+            schemes: ["redis", "rediss"], summary: "Redis; rediss is with TLS.",
+            example: "redis://cache:6379/0", kinds: [.cache], check: RedisCache.objection(to:)
         ) { address, context in
             try RedisCache(
                 address: address, clock: context.clock, random: context.random,
                 metrics: context.metrics)
         }
+        connector.files = RedisCache.files(of:)
+        return connector
     }
 
     private static var embedded: Connector {
