@@ -48,7 +48,7 @@ let package = Package(
         .library(name: "PipelineTesting", targets: ["PipelineTesting"]),
     ],
     targets: [
-        system("CRdKafka"), system("CPostgres"), system("CHiredis"),
+        system("CRdKafka"), system("CPostgres"), system("CHiredis"), system("COpenSSL"),
         system("CGRPC"), system("CSQLite"), system("CMicrohttpd"), system("CThreads"),
 
         layer("Base", "Calendar"),
@@ -109,8 +109,8 @@ let package = Package(
         layer(
             "Connectors", "Redis",
             [
-                "PipelineCore", "CHiredis", "Calendar", "ConfigurationFields", "Concurrency",
-                "Metrics",
+                "PipelineCore", "CHiredis", "COpenSSL", "Calendar", "ConfigurationFields",
+                "Concurrency", "Metrics",
             ]),
         layer(
             "Connectors", "SQLite",

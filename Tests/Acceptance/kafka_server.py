@@ -19,6 +19,7 @@ class KafkaServer:
     def __init__(self, folder):
         if not os.environ.get("KAFKA_HOME"):
             pytest.skip("KAFKA_HOME is not set: a broker of the test's own can't be started")
+        self.properties = PROPERTIES
         self.folder = folder / "kafka-server"
         self.folder.mkdir()
         self.bootstrap = None
@@ -27,7 +28,7 @@ class KafkaServer:
     def _servers(self, command):
         environment = {key: value for key, value in os.environ.items() if key != "KAFKA_BOOTSTRAP"}
         environment.update(
-            KAFKA_PROPERTIES=PROPERTIES, KAFKA_HEAP_OPTS="-Xmx256m")
+            KAFKA_PROPERTIES=self.properties, KAFKA_HEAP_OPTS="-Xmx256m")
         return subprocess.run(
             [ROOT / "deploy/test-servers", command, self.folder, "kafka"], env=environment, check=True,
             stdout=subprocess.PIPE, text=True, timeout=LIMIT).stdout

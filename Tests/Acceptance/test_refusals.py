@@ -1,19 +1,10 @@
 """What only a server knows to be wrong ends `run` with one sentence, unless it worked before; the rest is `validate`'s."""
 
-import contextlib
-import os
-import pathlib
-import shutil
-import socket
-import subprocess
-
 import pytest
 import redis_server
-from postgres_servers import AS_POSTGRES, PostgresPair
+from postgres_servers import PostgresPair
 
-from events import check, requests
-from stack import LIMIT, eventually, free_port, required
-from test_real import sample, seal
+from stack import eventually
 
 SENTENCE = "the files are in order, but here they can't run: "
 
@@ -94,15 +85,6 @@ def test_kafka_refuses_the_login(real):
     refused(real, path, "SASL")
 
 
-def test_a_file_that_librdkafka_would_read_is_of_the_environment(real):
-    def with_certificate(stages, document):
-        document["resources"]["bus"].update({"security.protocol": "ssl", "ssl.ca.location": "/nowhere.pem"})
-
-    path = real.write(change=with_certificate)
-    real.call("migrate", path)
-    refused(real, path, "ssl.ca.location")
-
-
 @pytest.mark.parametrize("resource, url, properties, reason", [
     ("bus", "kafka://localhost:99999", {}, '"localhost:99999" is not host:port'),
     ("bus", "kafka://u:s3cret@localhost:99999", {}, 'kafka://***@localhost:99999: "localhost:99999" is not host:port'),
@@ -139,119 +121,3 @@ def test_white_space_and_emptiness_are_named(embedded):
         assert embedded.call("validate", path, PENSTOCK_CACHE=value)
     result = embedded.call("validate", path, check=False, MESSAGE_LIMIT_PER_CONSUMER="0")
     assert result.returncode == 78 and "MESSAGE_LIMIT_PER_CONSUMER" in result.stdout
-
-
-class Certificates:
-    """An authority, what it signed for 127.0.0.1, and an authority that nobody knows."""
-
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        for name in ("authority", "stranger"):
-            self.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
-                         "-keyout", f"{name}.key", "-out", f"{name}.pem")
-        self.openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-keyout", "server.key", "-out", "server.csr")
-        (self.folder / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-        self.openssl("x509", "-req", "-in", "server.csr", "-days", "2", "-CA", "authority.pem", "-CAkey", "authority.key",
-                     "-CAcreateserial", "-extfile", "names", "-out", "server.pem")
-
-    def openssl(self, *arguments):
-        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True, timeout=LIMIT)
-
-    def path(self, name):
-        return str(self.folder / name)
-
-
-@pytest.fixture
-def certificates(tmp_path):
-    return Certificates(tmp_path)
-
-
-def test_postgres_behind_tls(real, postgres, certificates):
-    data = postgres.folder / "postgres" / "data"
-    for name in ("server.pem", "server.key"):
-        shutil.copy(certificates.path(name), data / name)
-        if AS_POSTGRES:
-            shutil.chown(data / name, "postgres")
-        (data / name).chmod(0o600)
-    postgres.sql(postgres.primary, f"alter system set ssl_cert_file = '{data}/server.pem'",
-                 f"alter system set ssl_key_file = '{data}/server.key'", "alter system set ssl = on", "select pg_reload_conf()")
-    hba = data / "pg_hba.conf"
-    hba.write_text("hostssl all keeper 127.0.0.1/32 scram-sha-256\nhostnossl all keeper 127.0.0.1/32 reject\n" + hba.read_text())
-    postgres.sql(postgres.primary, "select pg_reload_conf()")
-
-    def pipeline(**properties):
-        def change(stages, document):
-            document["resources"]["store"].update(properties)
-        return real.write(change=change)
-
-    right = pipeline(sslmode="verify-full", sslrootcert=certificates.path("authority.pem"))
-    eventually(lambda: real.call("migrate", right, check=False).returncode == 0, "the server speaks TLS")
-    process = real.start(right)
-    real.ready()
-    real.stop(process)
-    refused(real, pipeline(sslmode="verify-full", sslrootcert=certificates.path("stranger.pem")), "certificate verify failed")
-    refused(real, pipeline(sslmode="verify-full", sslrootcert="/nowhere.pem"), "/nowhere.pem")
-    refused(real, pipeline(sslmode="disable"), "pg_hba.conf")
-
-
-@contextlib.contextmanager
-def kafka_with_tls(folder, certificates):
-    """A broker of the test's own whose clients speak TLS."""
-    home, ports = pathlib.Path(required("KAFKA_HOME")), (free_port(), free_port())
-    key = "".join(pathlib.Path(certificates.path(name)).read_text() for name in ("server.key", "server.pem"))
-    (folder / "keystore.pem").write_text(key)
-    (folder / "broker.properties").write_text(f"""
-process.roles=broker,controller
-node.id=1
-controller.quorum.bootstrap.servers=127.0.0.1:{ports[1]}
-controller.listener.names=CONTROLLER
-listeners=SSL://127.0.0.1:{ports[0]},CONTROLLER://127.0.0.1:{ports[1]}
-advertised.listeners=SSL://127.0.0.1:{ports[0]}
-listener.security.protocol.map=SSL:SSL,CONTROLLER:PLAINTEXT
-inter.broker.listener.name=SSL
-ssl.keystore.type=PEM
-ssl.keystore.location={folder}/keystore.pem
-ssl.truststore.type=PEM
-ssl.truststore.location={certificates.path("authority.pem")}
-log.dirs={folder}/kafka
-offsets.topic.num.partitions=1
-offsets.topic.replication.factor=1
-group.initial.rebalance.delay.ms=0
-log.cleaner.dedupe.buffer.size=16777216
-""")
-    environment = {**os.environ, "KAFKA_HEAP_OPTS": "-Xmx400m", "LOG_DIR": str(folder / "logs")}
-    subprocess.run(
-        [home / "bin" / "kafka-storage.sh", "format", "--standalone", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", folder / "broker.properties"],
-        check=True, capture_output=True, env=environment, timeout=LIMIT)
-    with open(folder / "broker.log", "w") as log:
-        broker = subprocess.Popen([home / "bin" / "kafka-server-start.sh", folder / "broker.properties"],
-                                  stdout=log, stderr=log, env=environment)
-    try:
-        eventually(lambda: socket.socket().connect_ex(("127.0.0.1", ports[0])) == 0, "the broker runs")
-        yield f"127.0.0.1:{ports[0]}"
-    finally:
-        broker.terminate()
-        broker.wait(LIMIT)
-
-
-def test_kafka_behind_tls(real, certificates, tmp_path):
-    events = sample(real)
-    with kafka_with_tls(tmp_path, certificates) as broker:
-        real.environment["PENSTOCK_BUS"] = f"kafka://{broker}"
-
-        def pipeline(**properties):
-            def change(stages, document):
-                seal(1)(stages, document)
-                document["resources"]["bus"].update(properties)
-            return real.write(change=change)
-
-        right = pipeline(**{"security.protocol": "ssl", "ssl.ca.location": certificates.path("authority.pem")})
-        process = real.start(right)
-        real.ready()
-        wanted = requests(events, 1, seed=11)[0]
-        api = real.api()
-        api("CreateReport", request=wanted)
-        check(api("WaitReport", case_id=wanted["case_id"], timeout="60s")["report"], wanted, events)
-        eventually(lambda: real.sql("select 1 from penstock.deliveries where sink = 'ready' and delivered_at is not null"), "it is announced")
-        real.stop(process)
-        refused(real, pipeline(**{"security.protocol": "ssl", "ssl.ca.location": certificates.path("stranger.pem")}), "certificate")

@@ -4,7 +4,8 @@ import Testing
 struct LayeringTests {
     private let imports: [String: Set<String>]
     private static let cModules = [
-        "CRdKafka", "CPostgres", "CHiredis", "CGRPC", "CSQLite", "CMicrohttpd", "CThreads",
+        "CRdKafka", "CPostgres", "CHiredis", "COpenSSL", "CGRPC",
+        "CSQLite", "CMicrohttpd", "CThreads",
     ]
     private static let base: Set = ["Calendar", "Concurrency"]
     /// The settings of a pipeline and of a command, each on those before it.

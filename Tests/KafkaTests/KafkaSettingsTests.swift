@@ -33,6 +33,20 @@ struct KafkaSettingsTests {
     }
 
     @Test(arguments: [
+        ("kafka://one", ["security.protocol": "SSL", "ssl.ca.location": "ca"], ["ca"]),
+        ("kafka://u:p@one", ["ssl.ca.location": "ca", "ssl.key.location": "key"], ["ca", "key"]),
+        ("kafka://one", ["ssl.ca.location": "ca"], []),
+        ("kafka://one", ["security.protocol": "ssl", "ssl.ca.location": "probe"], []),
+        ("kafka://one", ["security.protocol": "ssl", "ssl.ca.location": "/tmp"], []),
+    ])
+    func `names the files that librdkafka reads`(
+        _ url: String, _ properties: [String: String], _ files: [String]
+    ) {
+        let found = KafkaBus.files(of: ResourceAddress(url: url, properties: properties)!)
+        #expect(found.map(\.path) == files)
+    }
+
+    @Test(arguments: [
         ("kafka://localhost:99999", "\"localhost:99999\" is not host:port with a port up to 65535"),
         ("kafka://u:s3cret@localhost:99999", "\"localhost:99999\" is not host:port"),
         ("kafka://u:s3cret", "\"u:***\" is not host:port"),

@@ -115,6 +115,19 @@ struct ErrorTests {
         ])
     func taken(url: String) throws { _ = try PostgresPool(ResourceAddress(url: url)!) }
 
+    @Test(
+        "files of certificates and keys are named, those that nobody reads are not",
+        arguments: [
+            ("postgres://h/d?sslmode=verify-full&sslrootcert=/ca.pem", ["sslrootcert=/ca.pem"]),
+            ("postgres://h/d?sslcert=a&sslkey=b&sslcrl=c", ["sslcert=a", "sslkey=b", "sslcrl=c"]),
+            ("postgres://h/d?sslmode=disable&sslrootcert=/ca.pem", []),
+            ("postgres://h/d?sslkey=engine:key", []), ("postgres://h/d?sslrootcert=", []),
+        ])
+    func files(url: String, files: [String]) {
+        let found = PostgresPool.files(of: ResourceAddress(url: url)!)
+        #expect(found.map { "\($0.property)=\($0.path)" } == files)
+    }
+
     @Test("what the server refuses at the beginning is a mistake, unless it took it before")
     func mistakes() async throws {
         try await TestDatabase.with { database in

@@ -50,6 +50,21 @@ struct RedisAddressTests {
         #expect(configuration.maxValueBytes == 65536)
     }
 
+    @Test func mayBeWithTLS() throws {
+        let properties = [
+            "tls_ca_cert_file": "ca.pem", "tls_cert_file": "own.pem", "tls_key_file": "own.key",
+            "tls_server_name": "cache.example",
+        ]
+        let tls = try #require(try configuration("rediss://:secret@10.0.0.1", properties).tls)
+        #expect(tls.serverName == "cache.example")
+        #expect(tls.files.map(\.path) == ["ca.pem", "own.pem", "own.key"])
+        #expect(try configuration("rediss://h").tls == RedisTLS())
+        // The file is the same where the environment names a server without it.
+        #expect(try configuration("redis://h", properties).tls == nil)
+        let address = try #require(ResourceAddress(url: "redis://h", properties: properties))
+        #expect(RedisCache.files(of: address) == [])
+    }
+
     @Test(arguments: [
         ("redis://", "needs a host"), ("redis:///0", "needs a host"),
         ("redis://h:0", "not a port"), ("redis://h:65536", "not a port"),
@@ -59,7 +74,6 @@ struct RedisAddressTests {
         ("redis://s3cret@h", "a user needs a password"),
         ("redis://u:@h", "the password is empty"),
         ("redis://u:s3cret%zz@h", "not percent-encoded"),
-        ("rediss://:s3cret@h", "no TLS for Redis"),
     ])
     func isRefusedWithTheReasonAndWithoutItsSecret(url: String, reason: String) throws {
         let error = try #require(throws: PipelineError.self) { try configuration(url) }
@@ -73,6 +87,8 @@ struct RedisAddressTests {
         ("connections", "0", "from 1 to 16"), ("connect_timeout", "1", "has no unit"),
         ("command_timeout", "2h", "from 1ms to 1m"), ("max_value", "1GiB", "from 1B to 512MiB"),
         ("sslmode", "require", "\"sslmode\" is not a property of Redis"),
+        ("tls_ca_cert_file", "", "is empty"), ("tls_cert_file", "own.pem", "belong together"),
+        ("tls_key_file", "own.key", "belong together"),
     ])
     func refusesAProperty(name: String, value: String, reason: String) throws {
         let error = try #require(throws: PipelineError.self) {

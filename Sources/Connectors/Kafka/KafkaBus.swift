@@ -44,6 +44,11 @@ public final class KafkaBus: Bus {
         try settings.validate()
     }
 
+    /// The certificates and keys that librdkafka reads for an address.
+    @Sendable public static func files(of address: ResourceAddress) -> [ResourceFile] {
+        (try? KafkaSettings(address))?.files ?? []
+    }
+
     public var backend: Backend? { settings.backend }
 
     /// Asks any of the brokers for the cluster's metadata, for at most two seconds and a half.

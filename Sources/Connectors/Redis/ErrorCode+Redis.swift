@@ -5,6 +5,9 @@ extension ErrorCode {
     package static let cacheClosed = ErrorCode(
         "cache-closed", .passing, "The cache was used while the process stopped.",
         remedy: "Nothing.")
+    package static let cacheEncryption = ErrorCode(
+        "cache-encryption", .unavailable, "Redis and this process do not agree on encryption.",
+        remedy: "Check the scheme (redis or rediss), the certificates and the host's name.")
     package static let cacheFull = ErrorCode(
         "cache-full", .passing, "Redis is full.",
         remedy: "Raise maxmemory, or let it evict (maxmemory-policy).")
@@ -26,7 +29,7 @@ extension ErrorCode {
 
     /// All of these, for the catalogue.
     package static let ofRedis: [ErrorCode] = [
-        .cacheClosed, .cacheFull, .cacheLogin, .cacheMissing, .cacheOverloaded, .cacheRefused,
-        .cacheUnsupported,
+        .cacheClosed, .cacheEncryption, .cacheFull, .cacheLogin, .cacheMissing, .cacheOverloaded,
+        .cacheRefused, .cacheUnsupported,
     ]
 }

@@ -2,7 +2,7 @@ public import Metrics
 public import PipelineCore
 
 /// A cache in [Redis](https://redis.io), shared by processes:
-/// `redis://[user:password@]host:port/database`.
+/// `redis://[user:password@]host:port/database`, or `rediss://` for TLS.
 ///
 /// Commands of concurrent callers share round trips. A server that is down is noticed once; until
 /// it is back calls fail at once (`cache-unavailable`) rather than wait, and one attempt at a time
@@ -30,12 +30,12 @@ public final class RedisCache: Cache {
     ///
     /// - Parameters:
     ///   - address: with the properties `connections` (2), `connect_timeout` (`1s`),
-    ///     `command_timeout` (`1s`) and `max_value` (`8MiB`).
+    ///     `command_timeout` (`1s`) and `max_value` (`8MiB`); for TLS, `tls_ca_cert_file` (the
+    ///     system's authorities), `tls_cert_file`, `tls_key_file` and `tls_server_name` (the host).
     ///   - clock: what the back-off is measured by.
     ///   - random: jitter of the back-off.
     ///   - metrics: takes the times of answers, and whether the server is taken to be down.
-    /// - Throws: ``PipelineError`` `invalid-resource`, also for `rediss://`: hiredis is linked
-    ///   without TLS.
+    /// - Throws: ``PipelineError`` `invalid-resource`.
     public init(
         address: ResourceAddress, clock: PipelineClock = .system,
         random: RandomSource = RandomSource(), metrics: MetricRegistry = MetricRegistry()
@@ -62,6 +62,11 @@ public final class RedisCache: Cache {
         } catch {
             return error.message
         }
+    }
+
+    /// The certificates and keys that are read for an address.
+    @Sendable public static func files(of address: ResourceAddress) -> [ResourceFile] {
+        (try? RedisConfiguration(address: address))?.tls?.files ?? []
     }
 
     /// The most bytes that a value may have.
@@ -113,7 +118,8 @@ public final class RedisCache: Cache {
 
     /// Logs in and asks what the server is. Stores nothing: whether it may, is not known then.
     ///
-    /// - Throws: ``PipelineError`` `cache-unavailable`, retryable; `cache-login`, fatal.
+    /// - Throws: ``PipelineError`` `cache-unavailable`, retryable; `cache-login` and
+    ///   `cache-encryption`, fatal.
     public func inspect(
         for needs: [ResourceNeed], timeout: Duration
     ) async throws -> [ResourceFinding] {

@@ -10,6 +10,8 @@ struct RedisConfiguration: Sendable {
     /// Empty to not log in.
     var password = ""
     var database = 0
+    /// What a connection is encrypted with; `nil` for one in clear text.
+    var tls: RedisTLS?
     /// How many connections are opened at most; one is enough until a core is busy with replies.
     var connections = 2
     /// For connecting, and again for logging in.
@@ -34,20 +36,20 @@ struct RedisConfiguration: Sendable {
 
 extension RedisConfiguration {
     /// Reads `redis://[[user]:password@]host[:port][/database]`, user and password percent-encoded
-    /// ([scheme](https://www.iana.org/assignments/uri-schemes/prov/redis)), and the properties
-    /// `connections`, `connect_timeout`, `command_timeout` and `max_value`.
+    /// ([scheme](https://www.iana.org/assignments/uri-schemes/prov/redis)), or `rediss://` for TLS
+    /// ([scheme](https://www.iana.org/assignments/uri-schemes/prov/rediss)), and the properties
+    /// `connections`, `connect_timeout`, `command_timeout`, `max_value`, `tls_ca_cert_file`,
+    /// `tls_cert_file`, `tls_key_file` and `tls_server_name`. Those of TLS are passed over where
+    /// the URL is one without it.
     ///
     /// - Throws: ``PipelineError`` `invalid-resource`; its message shows no user information.
     init(address: ResourceAddress) throws(PipelineError) {
         func invalid(_ reason: String) -> PipelineError {
             .fatal(.invalidResource, "\(address): \(reason)")
         }
-        if address.scheme == "rediss" {
-            throw invalid(
-                "this build has no TLS for Redis (hiredis is linked without it); use redis://"
-                    + " inside a private network or through a TLS tunnel such as stunnel")
+        guard ["redis", "rediss"].contains(address.scheme) else {
+            throw invalid("is not a redis:// address")
         }
-        guard address.scheme == "redis" else { throw invalid("is not a redis:// address") }
 
         var rest = Substring(address.rest)
         var credentials: Substring?
@@ -79,9 +81,14 @@ extension RedisConfiguration {
             self.database = number
         }
         if let credentials { try readCredentials(credentials, invalid) }
+        tls = RedisTLS()
         for (name, value) in address.properties.sorted(by: { $0.key < $1.key }) {
             try readProperty(name, value, invalid)
         }
+        if (tls?.certificateFile == nil) != (tls?.keyFile == nil) {
+            throw invalid("tls_cert_file and tls_key_file belong together: name both or none")
+        }
+        if address.scheme == "redis" { tls = nil }
     }
 
     private static func hostAndPort(_ text: Substring) -> (host: String, port: Substring?)? {
@@ -128,16 +135,26 @@ extension RedisConfiguration {
                     throw Refusal(.outOfRange, "is not from 1B to 512MiB")
                 }
                 maxValueBytes = size.bytes
+            case "tls_ca_cert_file": tls?.authorityFile = try Self.text(value)
+            case "tls_cert_file": tls?.certificateFile = try Self.text(value)
+            case "tls_key_file": tls?.keyFile = try Self.text(value)
+            case "tls_server_name": tls?.serverName = try Self.text(value)
             default:
                 throw Refusal(
                     .unknownKey, "is not a property of Redis",
-                    hint: "there are connections, connect_timeout, command_timeout and max_value")
+                    hint: "there are connections, connect_timeout, command_timeout, max_value,"
+                        + " tls_ca_cert_file, tls_cert_file, tls_key_file and tls_server_name")
             }
         } catch {
             let subject = error.code == .unknownKey ? "\"\(name)\"" : "\(name): \"\(value)\""
             throw invalid(
                 "\(subject) \(error.message)" + (error.hint.map { "; \($0)" } ?? ""))
         }
+    }
+
+    private static func text(_ value: String) throws(Refusal) -> String {
+        if value.isEmpty { throw Refusal(.invalidValue, "is empty") }
+        return value
     }
 
     private static func timeout(_ text: String) throws(Refusal) -> Duration {

@@ -7,10 +7,12 @@ internal import PipelineCore
 /// A connection of [hiredis](https://github.com/redis/hiredis), used by one thread at a time.
 /// Blocks.
 ///
-/// Works with 0.14 and 1.x: speaks RESP2 and uses only what both have.
+/// Works with 0.14 and 1.x: speaks RESP2 and uses only what both have, so TLS is not its own.
 @safe private struct RedisConnection: ~Copyable {
     private let context: UnsafeMutablePointer<redisContext>
     private let configuration: RedisConfiguration
+    /// What the bytes go through, with `rediss://`.
+    private var channel: RedisTLSChannel?
     /// How long a reply may take.
     private var timeout: Duration
 
@@ -61,7 +63,20 @@ internal import PipelineCore
         if unsafe context.pointee.err != 0 { throw failure() }
         unsafe redisEnableKeepAlive(context)
         unsafe penstock_redis_set_timeout(context, timeout.wholeMicroseconds)
-        try logIn()
+        if let tls = configuration.tls {
+            do throws(RedisTLSChannel.Failure) {
+                channel = try unsafe RedisTLSChannel(
+                    tls, descriptor: context.pointee.fd, host: configuration.host)
+            } catch { throw failure(error) }
+        }
+        do throws(RedisFailure) { try logIn() } catch {
+            var error = error
+            // A server that wants TLS just hangs up.
+            if error.kind == .lost && configuration.tls == nil {
+                error.error.message += "; a port with TLS is for rediss://"
+            }
+            throw error
+        }
         timeout = configuration.commandTimeout
         unsafe penstock_redis_set_timeout(context, timeout.wholeMicroseconds)
     }
@@ -102,16 +117,45 @@ internal import PipelineCore
                 unsafe arguments.append(start + offset)
                 offset += length
             }
-            return unsafe redisAppendCommandArgv(
-                context, Int32(command.lengths.count), &arguments, command.lengths)
+            guard let channel else {
+                return unsafe redisAppendCommandArgv(
+                    context, Int32(command.lengths.count), &arguments, command.lengths)
+            }
+            var text: UnsafeMutablePointer<CChar>?
+            let count = unsafe redisFormatCommandArgv(
+                &text, Int32(command.lengths.count), &arguments, command.lengths)
+            guard count >= 0, let text = unsafe text else { return REDIS_ERR }
+            defer { unsafe redisFreeCommand(text) }
+            unsafe channel.append(UnsafeRawBufferPointer(start: text, count: Int(count)))
+            return REDIS_OK
         }
         if status != REDIS_OK { throw failure() }
     }
 
-    private func nextReply() throws(RedisFailure) -> RedisReply {
+    /// As `redisGetReply`, whatever the bytes go through.
+    private func readReply() throws(RedisFailure) -> UnsafeMutableRawPointer {
         var raw: UnsafeMutableRawPointer?
-        let status = unsafe redisGetReply(context, &raw)
-        guard status == REDIS_OK, let raw = unsafe raw else { throw failure() }
+        guard let channel else {
+            let status = unsafe redisGetReply(context, &raw)
+            guard status == REDIS_OK, let raw = unsafe raw else { throw failure() }
+            return unsafe raw
+        }
+        guard let reader = unsafe context.pointee.reader else { throw failure() }
+        while true {
+            guard unsafe redisReaderGetReply(reader, &raw) == REDIS_OK else {
+                throw RedisFailure(
+                    kind: .lost, error: unavailable("the reply is none of Redis'"))
+            }
+            if let raw = unsafe raw { return unsafe raw }
+            do throws(RedisTLSChannel.Failure) {
+                let bytes = try channel.receive()
+                unsafe redisReaderFeed(reader, bytes, bytes.count)
+            } catch { throw failure(error) }
+        }
+    }
+
+    private func nextReply() throws(RedisFailure) -> RedisReply {
+        let raw = try unsafe readReply()
         defer { unsafe freeReplyObject(raw) }
         guard let reply = unsafe RedisReply(raw.assumingMemoryBound(to: redisReply.self)) else {
             throw RedisFailure(
@@ -136,6 +180,25 @@ internal import PipelineCore
             unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }
         return RedisFailure(kind: .lost, error: unavailable(text))
+    }
+
+    /// What has become of TLS.
+    private func failure(_ failure: RedisTLSChannel.Failure) -> RedisFailure {
+        if failure.isTimeout {
+            let reason = "\(failure.reason) (\(timeout.wholeMilliseconds) ms)"
+            return RedisFailure(kind: .timedOut, error: unavailable(reason))
+        }
+        guard let mistake = failure.mistake else {
+            return RedisFailure(kind: .lost, error: unavailable(failure.reason))
+        }
+        let advice = RedisTLS.advice(on: mistake)
+        return RedisFailure(kind: .lost, error: disagreement("\(failure.reason); \(advice)"))
+    }
+
+    private func disagreement(_ reason: String) -> PipelineError {
+        PipelineError(
+            .cacheEncryption,
+            "Redis at \(configuration.name) and this process do not agree on encryption: \(reason)")
     }
 
     private func unavailable(_ reason: String) -> PipelineError {

@@ -112,6 +112,7 @@ extension Catalogue {
             }
         }
         connector.identity = { identity(ofHosts: $0, port: 9092) }
+        connector.files = KafkaBus.files(of:)
         return connector
     }
 
@@ -134,7 +135,7 @@ extension Catalogue {
 
     private static var postgres: Connector {
         let directory = PostgresPlaces()
-        return Connector(
+        var connector = Connector(
             schemes: ["postgres", "postgresql"],
             summary: "PostgreSQL: ledgers, events and reports. Properties are libpq's.",
             example: "postgres://penstock@db:5432/penstock", kinds: [.store],
@@ -145,17 +146,21 @@ extension Catalogue {
                 log.log(line)
             }
         }
+        connector.files = PostgresPool.files(of:)
+        return connector
     }
 
     private static var redis: Connector {
-        Connector(
-            schemes: ["redis", "rediss"], summary: "Redis.", example: "redis://cache:6379/0",
-            kinds: [.cache], check: RedisCache.objection(to:)
+        var connector = Connector(
+            schemes: ["redis", "rediss"], summary: "Redis; rediss is with TLS.",
+            example: "redis://cache:6379/0", kinds: [.cache], check: RedisCache.objection(to:)
         ) { address, context in
             try RedisCache(
                 address: address, clock: context.clock, random: context.random,
                 metrics: context.metrics)
         }
+        connector.files = RedisCache.files(of:)
+        return connector
     }
 
     private static var embedded: Connector {

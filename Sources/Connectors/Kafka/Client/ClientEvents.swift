@@ -137,15 +137,24 @@ final class ClientFaults: Sendable {
                 return
             }
             state.lastReason = reason
-            var error = PipelineError.kafka(code, "Kafka", reason)
+            // A certificate is refused after the handshake, as far as this side can see.
+            let isOfTLS = code == RD_KAFKA_RESP_ERR__TRANSPORT && TLSFailure(reason) != nil
+            let code = isOfTLS ? RD_KAFKA_RESP_ERR__SSL : code
+            let error = PipelineError.kafka(code, "Kafka", reason)
             guard error.disposition == .fatal else { return }
-            // Somebody's change may be taken back, and what was accepted waits for that.
-            if history.hasWorked && error.code == .busAuthentication {
-                error.disposition = .retryable
-                error.message += "; it worked before, and is tried again"
-            }
-            state.refusal = error
+            state.refusal = judged(error)
         }
+    }
+
+    /// Somebody's change may be taken back, and what was accepted waits for that.
+    func judged(_ error: PipelineError) -> PipelineError {
+        guard history.hasWorked, [.busAuthentication, .busUnusable].contains(error.code) else {
+            return error
+        }
+        var passing = error
+        passing.disposition = .retryable
+        passing.message += "; it worked before, and is tried again"
+        return passing
     }
 
     fileprivate func recordFatal(_ code: rd_kafka_resp_err_t, _ reason: String) {

@@ -25,7 +25,12 @@ internal import Synchronization
         var configuration = configuration
         unsafe configuration.withConf { unsafe events.install(on: $0, type) }
         self.events = events
-        unsafe handle = try configuration.makeClient(type)
+        do throws(PipelineError) {
+            unsafe handle = try configuration.makeClient(type)
+        } catch {
+            // A certificate that was there before may come back.
+            throw events.faults.judged(error)
+        }
         if type == RD_KAFKA_PRODUCER { unsafe Self.serveInBackground(handle) }
         if type == RD_KAFKA_CONSUMER { unsafe rd_kafka_poll_set_consumer(handle) }
     }

@@ -2,10 +2,11 @@ internal import CRdKafka
 internal import PipelineCore
 
 /// What an error of librdkafka means to a pipeline.
-enum KafkaErrorKind: Sendable, CaseIterable {
+enum KafkaErrorKind: Sendable, Hashable {
     case unavailable, timeout, busy, error, topicMissing, replicasMissing, rebalancing,
         producerBroken
     case tooLarge, refused, fenced, authentication, forbidden, topicInvalid, unsupported
+    case encryption(TLSFailure)
 
     fileprivate var code: ErrorCode {
         switch self {
@@ -20,7 +21,7 @@ enum KafkaErrorKind: Sendable, CaseIterable {
         case .tooLarge: .recordTooLarge
         case .refused: .recordRefused
         case .fenced: .busFenced
-        case .authentication: .busAuthentication
+        case .authentication, .encryption: .busAuthentication
         case .forbidden: .busForbidden
         case .topicInvalid: .topicInvalid
         case .unsupported: .busUnsupported
@@ -34,6 +35,11 @@ enum KafkaErrorKind: Sendable, CaseIterable {
         case .topicMissing: "create the topic, or allow it to be created"
         case .replicasMissing: "the topic has fewer in-sync replicas than min.insync.replicas"
         case .authentication: "check the user, the password and security.protocol"
+        case .encryption(.untrusted):
+            "check ssl.ca.location, the host's name, and whether its certificate has expired"
+        case .encryption(.refused):
+            "check ssl.certificate.location and ssl.key.location: the broker must know who has signed"
+        case .encryption(.noTLS): "check security.protocol and the port"
         case .forbidden: "grant the user the right on the broker"
         case .fenced: "another client has taken this one's place"
         case .producerBroken: "the next send makes a new producer"
@@ -48,13 +54,9 @@ enum KafkaErrorKind: Sendable, CaseIterable {
     /// - Parameter reason: what librdkafka adds, which alone tells a certificate that will never do
     ///   from a handshake that broke off.
     init(_ code: rd_kafka_resp_err_t, _ reason: String) {
-        let isForGood =
-            code == RD_KAFKA_RESP_ERR__SSL
-            && [
-                "certificate verify failed", "unknown ca", "wrong version number", "alert bad cert",
-            ]
-            .contains { reason.lowercased().contains($0) }
-        self = isForGood ? .authentication : KafkaErrorKind(code)
+        // Others' reasons are often what the connection broke by before.
+        let failure = code == RD_KAFKA_RESP_ERR__SSL ? TLSFailure(reason) : nil
+        self = failure.map { .encryption($0) } ?? KafkaErrorKind(code)
     }
 
     private static let table: [Int32: KafkaErrorKind] = {
@@ -185,10 +187,15 @@ extension PipelineError {
         let kind = KafkaErrorKind(code, reason ?? "")
         let general = unsafe String(cString: rd_kafka_err2str(code))
         let text = reason.map { $0.isEmpty ? general : $0 } ?? general
-        let advice = kind.advice.map { "; \($0)" } ?? ""
+        // A listener without TLS just hangs up, as one does that stops.
+        let mayLackTLS = kind == .unavailable && text.contains("SSL handshake")
+        let advice = (mayLackTLS ? adviceOnHandshake : kind.advice).map { "; \($0)" } ?? ""
         return PipelineError(
             kind.code, "\(doing): \(text)\(advice) (librdkafka \(code.rawValue))")
     }
+
+    private static let adviceOnHandshake: String? =
+        "does the broker run, and is that its listener with TLS (security.protocol)?"
 
     /// Takes over an `rd_kafka_error_t`, and destroys it.
     static func kafka(consuming error: OpaquePointer, _ doing: String) -> PipelineError {

@@ -23,7 +23,7 @@ struct KafkaSettings: Sendable {
     let history = KafkaHistory()
     private let brokers: String
     /// The operator's properties, credentials of the URL included, by name.
-    private let properties: [String: String]
+    let properties: [String: String]
 
     init(_ address: ResourceAddress) throws(PipelineError) {
         let url = try KafkaURL(address)

@@ -28,6 +28,24 @@ extension ConnectionSettings {
         }
     }
 
+    /// What libpq passes over, or finds missing only once it has reached a server.
+    static func files(of address: ResourceAddress) -> [ResourceFile] {
+        var values = address.properties
+        for option in (try? parse(address.url)) ?? [] where values[option.keyword] == nil {
+            values[option.keyword] = option.value
+        }
+        if values["sslmode"] == "disable" { return [] }
+        return ["sslrootcert", "sslcert", "sslkey", "sslcrl"].compactMap { property in
+            guard let path = values[property], !path.isEmpty else { return nil }
+            // The system's authorities, and a key that an engine of OpenSSL's keeps.
+            if property == "sslrootcert" && path == "system" && PQlibVersion() >= 160_000 {
+                return nil
+            }
+            if property == "sslkey" && path.contains(":") { return nil }
+            return ResourceFile(property: property, path: path)
+        }
+    }
+
     private static let numbers: [(String, ClosedRange<Int>)] = [
         ("connect_timeout", 0...86_400), ("keepalives", 0...1), ("keepalives_idle", 0...86_400),
         ("keepalives_interval", 0...86_400), ("keepalives_count", 0...1000),

@@ -68,6 +68,8 @@ extension PostgresError {
         case "26000",
             "0A000" where message.contains("cached plan"):
             (.storeStatementStale, nil)
+        case "28000" where message.contains("no encryption"):
+            (.storeAuthentication, "set `sslmode` if that is what pg_hba.conf asks for")
         case "28P01", "28000":
             (.storeAuthentication, "check user, password and pg_hba.conf")
         case "3D000": (.storeMissing, "create the database first")
@@ -95,12 +97,22 @@ extension PostgresError {
         switch sqlState {
         case "", "08P01":
             // Without a code of its own, the text has to do.
-            return Self.refusals.first { message.contains($0.text) }
-                .map { ($0.code, $0.advice) }
+            return TLSFailure(message).map { (.storeEncryption, Self.advice(on: $0)) }
+                ?? Self.refusals.first { message.contains($0.text) }.map { ($0.code, $0.advice) }
         case "22023", "42601", "42704", "42501", "55P02":
             return (.storeOptions, "the server does not take these settings of a session")
         case "55000", "0A000": return (.storeRefused, nil)
         default: return nil
+        }
+    }
+
+    private static func advice(on failure: TLSFailure) -> String {
+        switch failure {
+        case .untrusted:
+            "check `sslrootcert`, the host's name, and whether the server's certificate has expired"
+        case .refused:
+            "check `sslcert` and `sslkey`: the server's `ssl_ca_file` must know who has signed"
+        case .noTLS: "check `sslmode`, the port and `ssl_min_protocol_version`"
         }
     }
 
@@ -114,10 +126,8 @@ extension PostgresError {
         ("no such user", .storeAuthentication, "check the user, and the pooler's list of users"),
         ("server does not support SSL", .storeEncryption, "check `sslmode`"),
         ("SSL required", .storeEncryption, "set `sslmode`"),
-        ("certificate", .storeEncryption, "check `sslmode`, `sslrootcert` and the host's name"),
         ("private key file", .storeEncryption, "check `sslkey`"),
-        ("wrong version number", .storeEncryption, "check `sslmode` and the port"),
-        ("unsupported protocol", .storeEncryption, "check `ssl_min_protocol_version`"),
+        ("certificate", .storeEncryption, "check `sslmode`, `sslrootcert` and the host's name"),
         ("channel binding", .storeAuthentication, "check `channel_binding`"),
         ("GSSAPI encryption required", .storeEncryption, "check `gssencmode`"),
         ("authentication method", .storeAuthentication, "check pg_hba.conf"),

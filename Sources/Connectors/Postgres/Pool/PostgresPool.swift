@@ -114,6 +114,11 @@ public final class PostgresPool: Resource {
         PostgresMetrics.read(places, options.metrics, server: origin.settings.server)
     }
 
+    /// The certificates and keys that libpq reads for an address.
+    @Sendable public static func files(of address: ResourceAddress) -> [ResourceFile] {
+        ConnectionSettings.files(of: address)
+    }
+
     /// Lends a connection to `body`, which runs on the connection's thread: blocking is what it
     /// is there for.
     ///

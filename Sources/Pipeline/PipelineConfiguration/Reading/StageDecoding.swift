@@ -210,6 +210,11 @@ struct ResourceDecoding {
                 at: property?.position ?? position)
             return nil
         }
+        for file in connector.files(address) {
+            let property = member.value.members?.first { $0.key == file.property }
+            (property.map { context.at($0.key) } ?? place)
+                .requireFile(file.path, at: property?.position ?? position)
+        }
         return ResourceDefinition(
             name: ResourceName(stringLiteral: member.key), address: address,
             kinds: connector.kinds, place: connector.place(address), position: member.position,

@@ -82,6 +82,9 @@ public struct Connector: Sendable {
     public var identity: @Sendable (ResourceAddress) -> String = { $0.url }
     /// Which files of this machine an address leads to, opening none; `nil` where it leads to none.
     public var place: @Sendable (ResourceAddress) -> ResourcePlace?
+    /// The files that an address has the connector's library read, such as certificates and keys:
+    /// they have to be there before anything is opened.
+    public var files: @Sendable (ResourceAddress) -> [ResourceFile] = { _ in [] }
     /// Makes the resource. Opens nothing that may fail for the moment: the first use does.
     public var open: @Sendable (ResourceAddress, ResourceContext) throws -> any Resource
 

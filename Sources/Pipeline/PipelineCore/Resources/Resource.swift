@@ -56,6 +56,19 @@ public struct ResourceAddress: Sendable, Hashable, CustomStringConvertible {
     public var description: String { Redaction.withoutCredentials(url) }
 }
 
+/// A file that a connector's library reads by itself: a certificate, a key.
+public struct ResourceFile: Sendable, Hashable {
+    /// The property that names it, in the pipeline file or in the URL: `sslrootcert`.
+    public var property: String
+    /// As it is written there; a relative path counts from the working directory.
+    public var path: String
+
+    public init(property: String, path: String) {
+        self.property = property
+        self.path = path
+    }
+}
+
 /// The files behind an address, by names that are equal where the files are one, however the
 /// addresses are written.
 public struct ResourcePlace: Sendable, Hashable {

@@ -21,7 +21,8 @@ struct EnvironmentStep {
         if !reading.isDocument {
             return [DryRunCheck(.environment, subject, .skip, "the file could not be read")]
         }
-        if reading.references.isEmpty {
+        let unreadable = unreadableOfConnections
+        if reading.references.isEmpty && unreadable.isEmpty {
             return [
                 DryRunCheck(
                     .environment, subject, .ok, "the file refers to no variables and no files")
@@ -46,12 +47,26 @@ struct EnvironmentStep {
                 defaults.append(name)
             }
         }
+        for problem in unreadable {
+            checks.append(
+                DryRunCheck(
+                    .environment, "\(problem.path ?? .root)", .fail, problem.message,
+                    hint: problem.hint))
+        }
         if !defaults.isEmpty {
             checks.append(
                 DryRunCheck(
                     .environment, "by default", .ok, defaults.joined(separator: ", ")))
         }
         return checks
+    }
+
+    /// What connections need, such as a certificate, and no reference stands for.
+    private var unreadableOfConnections: [Diagnostic] {
+        reading.diagnostics.list.filter { problem in
+            problem.code == .unreadableFile && problem.severity == .error
+                && !reading.references.contains { $0.path == problem.path }
+        }
     }
 
     private func problem(with reference: SubstitutionReference) -> Diagnostic? {

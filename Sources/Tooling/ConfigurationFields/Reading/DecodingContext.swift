@@ -221,12 +221,31 @@ extension DecodingContext {
             }
             return (context.parse(text, at: position), context.origin)
         } catch {
-            let reason = (error as? Diagnostic)?.message ?? "\(error)"
-            report(
-                .unreadableFile, "the file \(path) cannot be read: \(reason)",
-                severity: missingSeverity, at: position)
+            reportUnreadable(path, error, at: position)
             return (nil, context.origin)
         }
+    }
+
+    /// Looks whether a file can be read whose path is the value here: a warning or an error, as the
+    /// environment has it. What is in the file stays unknown.
+    public func requireFile(_ path: String, at position: Position?) {
+        // Somebody's key, which nobody else is to see.
+        if path.contains(where: \.isNewline) || path.hasPrefix("-----BEGIN") {
+            report(
+                .invalidValue, "the value is the text of a file, and not its path",
+                hint: "name the file itself, without \"$file\"", at: position)
+            return
+        }
+        do { _ = try environment.readFile(path) } catch {
+            reportUnreadable(path, error, at: position)
+        }
+    }
+
+    private func reportUnreadable(_ path: String, _ error: any Error, at position: Position?) {
+        let reason = (error as? Diagnostic)?.message ?? "\(error)"
+        report(
+            .unreadableFile, "the file \(path) cannot be read: \(reason)",
+            severity: missingSeverity, at: position)
     }
 
     /// The text without the line breaks at its end; nil, and reported, for one that is empty then,

@@ -66,8 +66,10 @@ extension Diagnostic.Code {
         "unreadable-file", "A file can't be read.",
         """
         The file is not there, or this user may not read it: one that stands on the command line, \
-        or one that "$file" names for a value. Relative paths count from the working directory. \
-        For "$file", `validate` only warns, since the file may be meant for another machine.
+        one that "$file" names for a value, or one that a connection needs, such as a certificate. \
+        Relative paths count from the working directory. What the file names, `validate` only \
+        warns of, since it may be meant for another machine; `validate --level env` and `run` \
+        refuse it.
         """,
         example: .file(at: "resources.store.url", #"{ "$file": "/run/secrets/no-such-file" }"#))
 
