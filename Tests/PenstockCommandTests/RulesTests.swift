@@ -290,7 +290,7 @@ struct RulesTests {
         arguments: [
             "kafka://", "kafka://broker:0", "kafka://a:9092/b", "postgres://db:x/penstock",
             "redis://",
-            "redis://cache:99999", "rediss://cache", "memory:64", "memory:", "embedded:", "file:",
+            "redis://cache:99999", "rediss://", "memory:64", "memory:", "embedded:", "file:",
             "stdio:x", "grpc://", "grpc://127.0.0.1", "grpc://127.0.0.1:99999",
         ])
     func addresses(_ url: String) {

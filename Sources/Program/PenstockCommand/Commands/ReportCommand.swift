@@ -50,12 +50,18 @@ struct CreateReportOptions: Settings {
         caseID = field.optional(
             "case_id", "Names the request, so that a repeat is no second one; random otherwise.",
             example: "6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11")
-        product = field.optional("product", "The product.", example: "product-1")
+        let isAlone = file == nil
+        func one(_ name: String, _ text: String, example: String) -> String? {
+            isAlone
+                ? field(name, text, example: example)
+                : field.optional(name, text, example: example)
+        }
+        product = one("product", "The product.", example: "product-1")
         checkout = field.optional("checkout", "Only this checkout.", example: "checkout-1")
-        from = field.optional(
+        from = one(
             "from", "First instant of the period, RFC 3339; a date is its midnight in UTC.",
             example: "2026-10-01")
-        to = field.optional(
+        to = one(
             "to", "First instant after the period.", example: "2026-11-01T00:00:00Z")
         requester = field.optional("requester", "Who asks.", example: "ada")
         deadline = field.optional(

@@ -32,11 +32,7 @@ struct ReportClient {
     func create(_ wanted: CreateReportOptions) async throws -> ExitCode {
         if let file = wanted.file { return try await createMany(file, wanted) }
         guard let product = wanted.product, let from = wanted.from, let to = wanted.to else {
-            let missing = [
-                ("product", wanted.product), ("from", wanted.from), ("to", wanted.to),
-            ].filter { $0.1 == nil }.map { "--\($0.0)" }
-            throw CommandFailure(
-                .usage, "\(missing.joined(separator: ", ")) missing; or name many by --file")
+            throw CommandFailure(.usage, "--product, --from and --to, or --file, are needed")
         }
         var request = ReportRequest()
         request.caseID = wanted.caseID ?? RandomSource().uuid().description
