@@ -26,3 +26,9 @@ def real(tmp_path):
     stack = Stack(tmp_path, servers=True)
     yield stack
     stack.close()
+
+
+@pytest.fixture(params=["embedded", "real"])
+def stack(request):
+    """The program on the one and on the other: what holds on both."""
+    return request.getfixturevalue(request.param)

@@ -21,11 +21,6 @@ from test_reload import another_file, edit
 MONTH = {"start_time": "2026-11-01T00:00:00Z", "end_time": "2026-12-01T00:00:00Z"}
 
 
-@pytest.fixture(params=["embedded", "real"])
-def stack(request):
-    return request.getfixturevalue(request.param)
-
-
 def rule(stages, document):
     stages["batch"]["trigger"] = {"any": [{"count": 5}, {"max_age": "10m"}, {"manual": True}]}
     stages["batch"] |= {"max_batch": 5, "poll": "100ms"}

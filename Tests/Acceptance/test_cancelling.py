@@ -5,17 +5,10 @@ import threading
 import time
 import uuid
 
-import pytest
-
 from stack import eventually
 from test_operating import MONTH, ready
 
 STATES = {"REPORT_STATE_SUCCEEDED", "REPORT_STATE_CANCELLED"}
-
-
-@pytest.fixture(params=["embedded", "real"])
-def stack(request):
-    return request.getfixturevalue(request.param)
 
 
 def state_of(answer):

@@ -7,8 +7,6 @@ import sqlite3
 import subprocess
 import time
 
-import pytest
-
 from stack import LIMIT, PENSTOCK, eventually
 from test_dead_letters import create_topic, dead_letters, request, sent
 
@@ -69,11 +67,6 @@ def place(message):
     """Where a replayed message has been before."""
     headers = dict(message.headers())
     return tuple(headers[f"penstock-replayed-{part}"] for part in ("topic", "partition", "offset"))
-
-
-@pytest.fixture(params=["embedded", "real"])
-def stack(request):
-    return request.getfixturevalue(request.param)
 
 
 @contextlib.contextmanager

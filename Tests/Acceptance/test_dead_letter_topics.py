@@ -135,11 +135,6 @@ def test_a_thousand_in_a_topic_are_replayed_and_dropped_once_whoever_is_killed(r
     assert time.monotonic() - begin < 60
 
 
-@pytest.fixture(params=["embedded", "real"])
-def stack(request):
-    return request.getfixturevalue(request.param)
-
-
 def test_both_ways_do_the_same(stack):
     place = stack.folder / "admin.sock"
     path, process = begun(stack, "--admin-service", f"unix:{place}")

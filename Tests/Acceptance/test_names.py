@@ -8,8 +8,6 @@ import signal
 import uuid
 
 import grpc
-import pytest
-
 from events import check, requests
 from stack import eventually
 from test_dry_run import dry_run
@@ -87,11 +85,6 @@ def goes_on_under_other_names(stack, events, old, new, renaming, wanted):
     for request in cases:
         check(wait(stack, request), request, events)
     stack.stop(process)
-
-
-@pytest.fixture(params=["embedded", "real"])
-def stack(request):
-    return request.getfixturevalue(request.param)
 
 
 def test_a_pipeline_of_another_name_is_refused_until_its_state_is_moved(stack):

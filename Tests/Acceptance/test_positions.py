@@ -7,8 +7,6 @@ import subprocess
 import uuid
 
 import confluent_kafka
-import pytest
-
 from stack import eventually, free_port
 from test_admin import Operator, begun, put
 from test_outages import http
@@ -270,11 +268,6 @@ def test_a_dry_run_says_that_a_topic_was_made_anew(real):
         after = real.call("dry-run", file, "--arrivals", "uniform 10/h for 1h", check=False)
         assert after.returncode == 1, after.stdout
         assert "is not the log that was read" in after.stdout and "on_new_topic" in after.stdout
-
-
-@pytest.fixture(params=["embedded", "real"])
-def stack(request):
-    return request.getfixturevalue(request.param)
 
 
 def offsets(operator):

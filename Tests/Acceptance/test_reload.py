@@ -20,11 +20,6 @@ from stack import LIMIT, PENSTOCK, eventually, free_port
 MONTH = {"start_time": "2026-11-01T00:00:00Z", "end_time": "2026-12-01T00:00:00Z"}
 
 
-@pytest.fixture(params=["embedded", "real"])
-def stack(request):
-    return request.getfixturevalue(request.param)
-
-
 def accumulate(document):
     return next(stage for stage in document["stages"] if stage["type"] == "accumulate")
 

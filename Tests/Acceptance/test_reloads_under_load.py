@@ -19,7 +19,6 @@ import uuid
 from datetime import datetime, timedelta
 
 import grpc
-import pytest
 
 from stack import LIMIT, eventually
 from tcp_proxy import Proxy
