@@ -113,7 +113,7 @@ extension SQLiteLedger {
         let stage = registration.number
         let count = try await database.write { [clock, random] connection in
             let now = clock.timestamp
-            var ended = try Self.openCases(ids, stage: stage, in: connection)
+            var ended = try Self.openCases(ids, stage: stage, now: now, in: connection)
             let waiting = try Self.takePending(ids, stage: stage, in: connection)
             if !waiting.isEmpty {
                 // A batch of its own that is committed at once.
@@ -139,39 +139,19 @@ extension SQLiteLedger {
         return count
     }
 
-    /// Those of the cases that are sealed and have no outcome, with their batches. Not a replay of
-    /// a case that has succeeded: its report is what readers are answered.
+    /// Those of the cases that are sealed or running, with their batches.
     private static func openCases(
-        _ ids: [UUID], stage: Int64, in connection: SQLiteConnection
+        _ ids: [UUID], stage: Int64, now: Timestamp, in connection: SQLiteConnection
     ) throws -> [(number: Int64, batch: Int64)] {
-        var wanted: Set<Int64> = []
-        let find = try connection.statement(
-            """
-            SELECT c.case_no FROM ledger_cases c
-            WHERE c.id = ?1 AND c.stage_no = ?2 AND c.is_superseded = 0
-              AND NOT EXISTS (SELECT 1 FROM ledger_outcomes o WHERE o.case_no = c.case_no)
-              AND NOT EXISTS (
-                SELECT 1 FROM ledger_pending p
-                WHERE p.stage_no = c.stage_no AND p.case_no = c.case_no)
-              AND NOT EXISTS (
-                SELECT 1 FROM ledger_cases b CROSS JOIN ledger_outcomes o ON o.case_no = b.case_no
-                WHERE b.is_superseded = 1 AND b.id = c.id AND b.stage_no = c.stage_no
-                  AND b.attempt = c.attempt - 1
-                  AND o.state = 'succeeded')
-            """)
-        for id in ids {
-            if let number = try find.first(id, stage, read: { $0.int64(0) }) {
-                wanted.insert(number)
-            }
-        }
-        if wanted.isEmpty { return [] }
+        let open = Set(try look(at: ids, stage, now: now, in: connection).open)
+        if open.isEmpty { return [] }
         var found: [(number: Int64, batch: Int64)] = []
         try connection.forEach(
             """
             SELECT n.value, b.batch_no FROM ledger_batches b CROSS JOIN json_each(b.cases) n
             WHERE b.stage_no = ?1 AND b.committed_at IS NULL
               AND n.value IN (SELECT value FROM json_each(?2))
-            """, stage, CaseNumbers.encode(Array(wanted))
+            """, stage, CaseNumbers.encode(Array(open))
         ) { found.append(($0.int64(0), $0.int64(1))) }
         return found
     }

@@ -7,35 +7,43 @@ extension SQLiteLedger {
         if ids.isEmpty { return [:] }
         let stage = try await registered().number
         return try await database.read { [clock] connection in
-            var snapshots: [UUID: CaseSnapshot] = [:]
-            var open: [(id: UUID, number: Int64)] = []
-            // The ids are one blob, cut up here: SQLite 3.40 can't read hexadecimal digits in JSON.
-            try connection.forEach(
-                """
-                WITH RECURSIVE n(i) AS (
-                  VALUES(1) UNION ALL SELECT i + 16 FROM n WHERE i + 16 <= length(?1))
-                SELECT c.accepted_at, p.case_no IS NOT NULL, \(OutcomeRow.columns)
-                FROM n CROSS JOIN ledger_cases c
-                  ON c.id = substr(?1, n.i, 16) AND c.stage_no = ?2 AND c.is_superseded = 0
-                LEFT JOIN ledger_outcomes o ON o.case_no = c.case_no
-                LEFT JOIN ledger_pending p ON p.stage_no = ?2 AND p.case_no = c.case_no
-                """, ids.flatMap(\.bytes), stage
-            ) { row in
-                let snapshot = try Self.snapshot(row)
-                snapshots[snapshot.id] = snapshot
-                if snapshot.state == .sealed { open.append((snapshot.id, row.int64(3))) }
-            }
-            let running = try Self.running(
-                open.map(\.number), stage: stage, now: clock.timestamp, in: connection)
-            for (id, number) in open {
-                if let answered = try Self.replayed(snapshots[id], stage, in: connection) {
-                    snapshots[id] = answered
-                } else if running.contains(number) {
-                    snapshots[id]?.state = .running
-                }
-            }
-            return snapshots
+            try Self.look(at: ids, stage, now: clock.timestamp, in: connection).snapshots
         }
+    }
+
+    /// What readers are told of the cases, and the numbers of those that are sealed or running.
+    static func look(
+        at ids: [UUID], _ stage: Int64, now: Timestamp, in connection: SQLiteConnection
+    ) throws -> (snapshots: [UUID: CaseSnapshot], open: [Int64]) {
+        var snapshots: [UUID: CaseSnapshot] = [:]
+        var sealed: [(id: UUID, number: Int64)] = []
+        // The ids are one blob, cut up here: SQLite 3.40 can't read hexadecimal digits in JSON.
+        try connection.forEach(
+            """
+            WITH RECURSIVE n(i) AS (
+              VALUES(1) UNION ALL SELECT i + 16 FROM n WHERE i + 16 <= length(?1))
+            SELECT c.accepted_at, p.case_no IS NOT NULL, \(OutcomeRow.columns)
+            FROM n CROSS JOIN ledger_cases c
+              ON c.id = substr(?1, n.i, 16) AND c.stage_no = ?2 AND c.is_superseded = 0
+            LEFT JOIN ledger_outcomes o ON o.case_no = c.case_no
+            LEFT JOIN ledger_pending p ON p.stage_no = ?2 AND p.case_no = c.case_no
+            """, ids.flatMap(\.bytes), stage
+        ) { row in
+            let snapshot = try snapshot(row)
+            snapshots[snapshot.id] = snapshot
+            if snapshot.state == .sealed { sealed.append((snapshot.id, row.int64(3))) }
+        }
+        let running = try running(sealed.map(\.number), stage: stage, now: now, in: connection)
+        var open: [Int64] = []
+        for (id, number) in sealed {
+            if let answered = try replayed(snapshots[id], stage, in: connection) {
+                snapshots[id] = answered
+                continue
+            }
+            if running.contains(number) { snapshots[id]?.state = .running }
+            open.append(number)
+        }
+        return (snapshots, open)
     }
 
     public func reopenable(of ids: [UUID]) async throws -> Set<UUID> {

@@ -123,12 +123,11 @@ struct ReportMethods: Sendable {
             }
             var response = BatchGetReportsResponse()
             for (place, id) in ids.enumerated() {
-                guard let answer = found[place], !answer.isUnknown else {
+                if let answer = found[place], let known = try answer.response(of: id) {
+                    response.reports.append(known)
+                } else {
                     response.unknownCaseIds.append(id.description)
-                    continue
                 }
-                response.reports.append(
-                    try GetReportResponse(serializedBytes: try encoded(answer, of: id)))
             }
             return try response.serializedBytes()
         } catch {
@@ -146,19 +145,13 @@ struct ReportMethods: Sendable {
 
     /// The responses of all three have the same fields, so the same bytes.
     private func encoded(_ answer: CaseAnswers.Answer, of id: UUID) throws -> [UInt8] {
-        switch answer {
-        case .final(let bytes): return Array(bytes)
-        case .open(let status, let revision):
-            return try GetReportResponse.with {
-                $0.caseID = id.description
-                $0.revision = Int32(clamping: revision)
-                $0.result = .status(status)
-            }.serializedBytes()
-        case .unknown:
+        if case .final(let bytes) = answer { return Array(bytes) }
+        guard let response = try answer.response(of: id) else {
             throw GRPCStatusError(
                 .notFound, "there is no case \(id); it may have been deleted after its retention",
                 because: .unknownCase)
         }
+        return try response.serializedBytes()
     }
 
     private func wait(for id: UUID, _ timeout: Duration) async throws(GRPCStatusError) -> [UInt8] {
@@ -234,6 +227,22 @@ struct ReportMethods: Sendable {
             ])
         }
         return given.duration
+    }
+}
+
+extension CaseAnswers.Answer {
+    /// `nil` where there is no such case.
+    fileprivate func response(of id: UUID) throws -> GetReportResponse? {
+        switch self {
+        case .final(let bytes): try GetReportResponse(serializedBytes: bytes)
+        case .open(let status, let revision):
+            .with {
+                $0.caseID = id.description
+                $0.revision = Int32(clamping: revision)
+                $0.result = .status(status)
+            }
+        case .unknown: nil
+        }
     }
 }
 

@@ -19,9 +19,10 @@ public enum TLSFailure: Sendable {
         func says(_ words: [String]) -> Bool { words.contains { text.contains($0) } }
         if says(["certificate verify failed", "does not match host name", "hostname mismatch"]) {
             self = .untrusted
-        } else if says(["wrong version number", "packet length too long", "http request"]) {
-            self = .noTLS
-        } else if says(["unsupported protocol", "no protocols available", "no shared cipher"]) {
+        } else if says([
+            "wrong version number", "packet length too long", "http request",
+            "unsupported protocol", "no protocols available", "no shared cipher",
+        ]) {
             self = .noTLS
         } else if says(["alert internal error", "alert user", "alert close notify"]) {
             return nil

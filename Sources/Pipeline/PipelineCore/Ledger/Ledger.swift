@@ -109,11 +109,6 @@ extension Ledger {
         try await claim(worker: worker, lease: lease, atMost: nil)
     }
 
-    /// Ends cases whose outcomes no sink delivers, unless their batches are sealed.
-    public func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int {
-        try await end(ids, as: state, reason: reason, sinks: [])
-    }
-
     /// Ends the delivery of a batch of which the sink has taken everything.
     public func delivered(batch: Int64, sink: String, token: Int64) async throws {
         try await delivered(batch: batch, sink: sink, token: token, refused: [])

@@ -71,6 +71,12 @@ struct CreateReportOptions: Settings {
     }
 }
 
+extension Fields {
+    fileprivate var caseID: String {
+        argument("CASE_ID", "The request.", example: "6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11")
+    }
+}
+
 private struct GetReportOptions: Settings {
     static let summary = "Prints a report, or where its request stands."
     let client: ReportClientOptions
@@ -78,8 +84,7 @@ private struct GetReportOptions: Settings {
 
     init(_ field: Fields) {
         client = ReportClientOptions(field)
-        caseID = field.argument(
-            "CASE_ID", "The request.", example: "6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11")
+        caseID = field.caseID
     }
 }
 
@@ -90,8 +95,7 @@ private struct CancelReportOptions: Settings {
 
     init(_ field: Fields) {
         client = ReportClientOptions(field)
-        caseID = field.argument(
-            "CASE_ID", "The request.", example: "6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11")
+        caseID = field.caseID
     }
 }
 
@@ -107,8 +111,7 @@ private struct WaitReportOptions: Settings {
         wait = field(
             "for", "How long to wait for the report; exits with 75 when it is not there by then.",
             default: .seconds(60), in: .zero ... .seconds(86_400 * 7))
-        caseID = field.argument(
-            "CASE_ID", "The request.", example: "6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11")
+        caseID = field.caseID
     }
 }
 

@@ -15,8 +15,6 @@ struct ManyRequests {
     private static let inFlight = 64
     /// Lines that are told of where a file is refused.
     private static let mostMistakes = 20
-    /// Before a server that is away is asked again.
-    private static let pause: Duration = .milliseconds(200)
     private static let clock = PipelineClock.system
 
     private typealias Answer = Result<CreateReportResponse, GRPCStatusError>
@@ -117,7 +115,7 @@ struct ManyRequests {
                         timeout: limit))
             } catch {
                 guard error.code == .unavailable, clock.now < end else { return .failure(error) }
-                try await clock.sleep(for: error.retryAfter ?? pause)
+                try await clock.sleep(for: error.retryAfter ?? ReportClient.pause)
             }
         }
     }

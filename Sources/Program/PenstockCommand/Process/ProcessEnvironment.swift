@@ -26,7 +26,7 @@ enum ProcessEnvironment {
     /// - Throws: ``Diagnostic`` with the reason, in a sentence that does not name the file.
     static func readPipeline(_ path: String) throws -> [UInt8] {
         do throws(Diagnostic) {
-            return path == "-" ? try readAll(STDIN_FILENO) : try bytes(of: path)
+            return try input(path)
         } catch {
             throw Diagnostic(error.code, "can't be read: \(error.message)")
         }
@@ -45,13 +45,18 @@ enum ProcessEnvironment {
     /// A file of requests, or standard input for `-`.
     /// - Throws: ``CommandFailure`` with the reason.
     static func readRequests(_ path: String) throws(CommandFailure) -> [UInt8] {
-        let limit = 256 << 20
         do throws(Diagnostic) {
-            return path == "-"
-                ? try readAll(STDIN_FILENO, limit: limit) : try bytes(of: path, limit: limit)
+            return try input(path, limit: 256 << 20)
         } catch {
             throw CommandFailure(.usage, "can't read \(path): \(error.message)")
         }
+    }
+
+    /// A file, or standard input for `-`.
+    private static func input(
+        _ path: String, limit: Int = 16 << 20
+    ) throws(Diagnostic) -> [UInt8] {
+        path == "-" ? try readAll(STDIN_FILENO, limit: limit) : try bytes(of: path, limit: limit)
     }
 
     private static func bytes(

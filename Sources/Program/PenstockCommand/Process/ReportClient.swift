@@ -13,7 +13,7 @@ struct ReportClient {
     /// How long an answer may take where nobody says so.
     private static let usualTimeout: Duration = .seconds(10)
     /// Before a server that is away is asked again.
-    private static let pause: Duration = .milliseconds(200)
+    static let pause: Duration = .milliseconds(200)
 
     private let options: ReportClientOptions
     private let console: Console
@@ -81,7 +81,7 @@ struct ReportClient {
 
     func cancel(_ id: String) async throws -> ExitCode {
         let response = try await call(ReportServiceMethods.cancelReport, .with { $0.caseID = id })
-        let answer = GetReportResponse(response)
+        let answer = try GetReportResponse(sameAs: response)
         _ = try show(answer)
         return answer.status?.state == .cancelled ? .success : .failure
     }
@@ -112,7 +112,7 @@ struct ReportClient {
                 try await clock.sleep(for: min(Self.pause, bounds.wait(at: clock.now)))
                 continue
             }
-            let shown = GetReportResponse(answer)
+            let shown = try GetReportResponse(sameAs: answer)
             if shown.isFinal || bounds.areOver(at: clock.now) { return try show(shown) }
             last = shown
             isAway = false
@@ -190,30 +190,9 @@ extension GRPCStatusError {
 }
 
 extension GetReportResponse {
-    /// The two responses have the same fields.
-    fileprivate init(_ response: CancelReportResponse) {
-        self.init()
-        caseID = response.caseID
-        revision = response.revision
-        result = response.result.map {
-            switch $0 {
-            case .report(let report): .report(report)
-            case .status(let status): .status(status)
-            }
-        }
-    }
-
-    /// The two responses have the same fields.
-    fileprivate init(_ response: WaitReportResponse) {
-        self.init()
-        caseID = response.caseID
-        revision = response.revision
-        result = response.result.map {
-            switch $0 {
-            case .report(let report): .report(report)
-            case .status(let status): .status(status)
-            }
-        }
+    /// Of a call whose response has the same fields, and so the same bytes.
+    fileprivate init(sameAs response: some Message) throws {
+        try self.init(serializedBytes: try response.serializedBytes())
     }
 
     fileprivate var status: ReportStatus? {

@@ -69,8 +69,6 @@ final class CaseAnswers: Sendable {
         case final(Bytes)
         case open(ReportStatus, revision: Int)
         case unknown
-
-        var isUnknown: Bool { if case .unknown = self { true } else { false } }
     }
 
     /// - Throws: ``PipelineError`` `retryable` when the ledger can't be reached.

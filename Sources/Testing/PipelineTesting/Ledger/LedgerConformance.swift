@@ -99,6 +99,11 @@ extension Ledger {
             "new cases")
     }
 
+    /// Ends cases of a stage without sinks.
+    func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int {
+        try await end(ids, as: state, reason: reason, sinks: [])
+    }
+
     func state(of id: UUID) async throws -> CaseState? {
         try await snapshots(of: [id])[id]?.state
     }
