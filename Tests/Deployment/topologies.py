@@ -106,7 +106,7 @@ class Compose(Topology):
     come and go at the same moment, Debian 12's aardvark-dns dies, and no name in the network is known any more."""
 
     FILE = ROOT / "deploy/docker-compose.yml"
-    PROJECT = "penstock"
+    PROJECT = os.environ.get("COMPOSE_PROJECT_NAME", "penstock-test")
     target = "127.0.0.1:50051"
     CLIENT = "penstock-test-client"
 
@@ -115,7 +115,8 @@ class Compose(Topology):
 
         self.folder = folder
         self.services = yaml.safe_load(self.FILE.read_text())["services"]
-        self.environment = {**os.environ, "POSTGRES_PASSWORD": "p@ss word/of:tests"}
+        self.environment = {
+            **os.environ, "COMPOSE_PROJECT_NAME": self.PROJECT, "POSTGRES_PASSWORD": "p@ss word/of:tests"}
         self.started = {}
 
     def compose(self, *arguments, check=True, **more):
