@@ -22,6 +22,7 @@ struct MigrationTests {
                 "1831c03610350977c14417e2d7703486", "0b331ec91a9bb6702d0b59fc9bc51f09",
                 "e12fed4f57d517c1126099c6ee056a02", "5fc9b6faef40a6ac54d951ef14e2bdcf",
                 "258dbd95046c4acfd8bf6fa7989170e0", "2f9d2f2e0c2325c1a7c9c58269975025",
+                "f78650c9deeda63aaaafe7a46671af47", "1e17a5f8146e947b7b3f6988631b400b",
             ])
     }
 
@@ -38,7 +39,8 @@ struct MigrationTests {
             ("repeats", LedgerSchema.repeats), ("waits", LedgerSchema.waits),
             ("traces", LedgerSchema.traces), ("replays", LedgerSchema.replays),
             ("turns", LedgerSchema.turns), ("letters", LedgerSchema.letters),
-            ("endings", LedgerSchema.endings),
+            ("endings", LedgerSchema.endings), ("requesters", LedgerSchema.requesters),
+            ("refreshing", LedgerSchema.refreshing),
         ]
         var makers: [String: String] = [:]
         for (name, script) in scripts {

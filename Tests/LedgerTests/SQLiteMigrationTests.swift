@@ -13,7 +13,7 @@ struct SQLiteMigrationTests {
                 "9881fca28ba87acefb5293c08df31eee", "d2897f549c5d5d271e990377fdc043bc",
                 "eb33bcada2b22f5f8cf5b9846f92d869", "92264a43ef1b682ab4bff4e307c6c306",
                 "698ed3bd8b868e6ddb5f1021bbefebdb", "120273d1f250e623e19378bd56cc9b91",
-                "e4816ec083fbf171e20dba332e323133",
+                "e4816ec083fbf171e20dba332e323133", "2ee3148b0042ec30562dfa00fb468421",
             ])
     }
 }

@@ -87,7 +87,7 @@ func withReportServer(
         configuration: .init(address: "127.0.0.1:0"), encoder: FakeAnswerEncoder(), clock: clock,
         random: RandomSource(seed: 1), logger: StageContext.testing(clock: .system).logger,
         metrics: metrics)
-    try api.attach(port, reads: ReadPath(cases: cases, cache: cache, endings: cases))
+    try api.attach(port, reads: ReadPath(cases: cases, cache: cache, changes: cases))
     api.keepAddress(drain: .seconds(60)) { isAddressKept }
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {
@@ -129,6 +129,15 @@ extension GRPCClient {
         try await call(
             ReportServiceMethods.cancelReport, CancelReportRequest.with { $0.caseID = id },
             timeout: .seconds(240), waitForReady: true)
+    }
+    func refresh(_ id: String) async throws(GRPCStatusError) -> RefreshReportResponse {
+        try await call(
+            ReportServiceMethods.refreshReport, RefreshReportRequest.with { $0.caseID = id },
+            timeout: .seconds(240), waitForReady: true)
+    }
+    func list(_ request: ListReportsRequest) async throws(GRPCStatusError) -> ListReportsResponse {
+        try await call(
+            ReportServiceMethods.listReports, request, timeout: .seconds(240), waitForReady: true)
     }
     func get(_ ids: [String]) async throws(GRPCStatusError) -> BatchGetReportsResponse {
         try await call(

@@ -46,7 +46,7 @@ extension PostgresLedger {
 
     private static let acceptStatement = """
         select conflicts, inserted, reopened, repeated from penstock.accept(
-          $1, $2 * interval '1 microsecond', $3, $4, $5, $6, $7, $8, $9, $10, $11)
+          $1, $2 * interval '1 microsecond', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         """
 
     /// Whether every stored position is where the chunk, or unanswered ones behind it, would have
@@ -91,8 +91,14 @@ extension PostgresParameters {
         add(arrayOf: .int4, submissions.advances) { $0.write(int4: $1.partition) }
         add(arrayOf: .int8, submissions.advances) { $0.write(int8: $1.expected) }
         add(arrayOf: .int8, submissions.advances) { $0.write(int8: $1.next) }
-        if submissions.traces.isEmpty { return addNull(arrayOf: .text) }
-        add(arrayOf: .text, submissions.traces) { $0.write(text: $1?.description) }
+        add(submissions.traces.map { $0?.description })
+        add(submissions.requesters)
+    }
+
+    /// One for each case; none at all says that no case has one.
+    private func add(_ texts: [String?]) {
+        if texts.isEmpty { return addNull(arrayOf: .text) }
+        add(arrayOf: .text, texts) { $0.write(text: $1) }
     }
 }
 

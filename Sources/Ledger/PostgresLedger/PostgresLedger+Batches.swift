@@ -111,6 +111,19 @@ extension PostgresLedger {
         }
     }
 
+    public func refresh(_ ids: [UUID]) async throws -> Int {
+        let sla = stage.sla.wholeMicroseconds
+        return try await withStage { connection, stage in
+            try connection.query(
+                "select penstock.refresh_cases($1, $2, $3 * interval '1 microsecond')"
+            ) {
+                $0.add(int2: stage)
+                $0.add(uuids: ids)
+                $0.add(int8: sla)
+            }.int(0, 0)
+        }
+    }
+
     public func replay(batch: Int64) async throws -> BatchReplay {
         let sla = stage.sla.wholeMicroseconds
         let found = try await withStage { connection, stage in
@@ -179,9 +192,11 @@ extension PostgresLedger {
             .delivery(sink),
             """
             select batch_no, token, attempts, outcome_id, case_no, key, state, reason, report,
-              data_as_of, written_at, deadline, parameters, attempt,
-              (select trace from penstock.cases c where c.case_no = x.case_no)
+              data_as_of, written_at, deadline, parameters, attempt, c.trace, c.requester
             from penstock.claim_delivery($1, $2, $3, $4 * interval '1 microsecond') x
+            left join lateral (
+              select c.trace, c.requester from penstock.cases c where c.case_no = x.case_no
+              limit 1) c on true
             """
         ) { parameters, stage in
             parameters.add(int2: stage)
@@ -203,7 +218,7 @@ extension PostgresLedger {
                     dataAsOf: answer.timestampOrNil(row, 9),
                     writtenAt: answer.timestamp(row, 10),
                     deadline: answer.timestamp(row, 11), parameters: answer.bytes(row, 12),
-                    trace: answer.trace(row, 14))
+                    trace: answer.trace(row, 14), requester: answer.textOrNil(row, 15))
             })
     }
 

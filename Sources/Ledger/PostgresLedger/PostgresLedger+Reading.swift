@@ -8,7 +8,8 @@ extension PostgresLedger {
             let answer = try connection.query(
                 """
                 select key, state, accepted_at, deadline, case_no, batch_no, outcome_id, reason,
-                  report, data_as_of, written_at, parameters, attempt, newest
+                  report, data_as_of, written_at, parameters, attempt, newest,
+                  requester
                 from penstock.snapshots($1, $2)
                 """
             ) {
@@ -44,6 +45,7 @@ extension PostgresLedger {
         let id = answer.uuid(row, 0)
         let state = try CaseState(letter: answer.char(row, 1), of: id)
         let deadline = answer.timestamp(row, 3)
+        let requester = answer.textOrNil(row, 14)
         let outcome = answer.uuidOrNil(row, 6).map { outcomeID in
             Outcome(
                 id: outcomeID, caseNumber: answer.int64(row, 4), caseID: id,
@@ -51,11 +53,39 @@ extension PostgresLedger {
                 reason: answer.textOrNil(row, 7),
                 report: answer.bytesOrNil(row, 8), dataAsOf: answer.timestampOrNil(row, 9),
                 writtenAt: answer.timestamp(row, 10), deadline: deadline,
-                parameters: answer.bytes(row, 11))
+                parameters: answer.bytes(row, 11), requester: requester)
         }
         return CaseSnapshot(
             id: id, revision: answer.int(row, 13), state: state,
-            acceptedAt: answer.timestamp(row, 2), deadline: deadline, outcome: outcome)
+            acceptedAt: answer.timestamp(row, 2), deadline: deadline, requester: requester,
+            outcome: outcome)
+    }
+
+    public func list(_ listing: CaseListing) async throws -> [ListedCase] {
+        try await withStage(for: .reading) { connection, stage in
+            let (beyond, order) = listing.isAscending ? (">", "asc") : ("<", "desc")
+            let answer = try connection.query(
+                """
+                select case_no, key, accepted_at, parameters from penstock.cases c
+                where stage = $1 and \(listing.requester == nil ? "$2::text is null" : "requester = $2")
+                  and \(listing.after == nil ? "$3::bigint is null" : "case_no \(beyond) $3")
+                  and not exists (
+                    select from penstock.cases n
+                    where n.key = c.key and n.stage = $1 and n.attempt > c.attempt)
+                order by case_no \(order) limit $4
+                """
+            ) {
+                $0.add(int2: stage)
+                $0.add(text: listing.requester)
+                $0.add(int8: listing.after)
+                $0.add(int8: Int64(listing.limit))
+            }
+            return (0..<answer.rowCount).map { row in
+                ListedCase(
+                    number: answer.int64(row, 0), id: answer.uuid(row, 1),
+                    acceptedAt: answer.timestamp(row, 2), parameters: answer.bytes(row, 3))
+            }
+        }
     }
 
     public func reopenable(of ids: [UUID]) async throws -> Set<UUID> {

@@ -77,6 +77,23 @@ extension PostgresLedgerProvider: StateAdministration {
 
     /// In steps, so that nothing is locked for long.
     private func end(_ stage: Int16, reason: String) async throws {
+        // Refreshed reports stay as they were.
+        try await repeated {
+            try $0.query(
+                """
+                with held as (
+                  select stage from penstock.stages where stage = $1 for update),
+                gone as (
+                  delete from penstock.pending p using held h, penstock.cases c
+                  where p.stage = h.stage and c.case_no = p.case_no and exists (
+                    select from penstock.cases e join penstock.outcomes o using (case_no)
+                    where e.key = c.key and e.stage = c.stage and e.attempt = c.attempt - 1
+                      and o.state = 's')
+                  returning p.case_no)
+                delete from penstock.cases c using gone g where c.case_no = g.case_no
+                """
+            ) { $0.add(int2: stage) }.affectedRows
+        }
         try await repeated {
             try $0.query(
                 """

@@ -11,7 +11,7 @@ enum LedgerSchema {
         component: "ledger",
         steps: [
             stages, cases, batches, revisions, refusals, logs, pauses, changes, traces, replays,
-            settledLetters,
+            settledLetters, requesters,
         ])
 
     private static let stages = """
@@ -120,6 +120,13 @@ enum LedgerSchema {
 
     /// The trace context of a case's request, where it has one.
     private static let traces = "ALTER TABLE ledger_cases ADD COLUMN trace TEXT;"
+
+    /// Who asks, where the request says so: the first who asked for a case stays its requester.
+    private static let requesters = """
+        ALTER TABLE ledger_cases ADD COLUMN requester TEXT;
+        CREATE INDEX ledger_cases_requester ON ledger_cases(stage_no, requester, case_no)
+          WHERE requester IS NOT NULL AND is_superseded = 0;
+        """
 
     /// What operators have changed, and who they were.
     private static let changes = """

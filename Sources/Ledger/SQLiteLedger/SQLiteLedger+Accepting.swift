@@ -67,19 +67,22 @@ private struct Acceptor {
         let insert = try connection.statement(
             """
             INSERT INTO ledger_cases(
-              case_no, stage_no, accepted_at, deadline, id, digest, parameters, attempt, trace)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING
+              case_no, stage_no, accepted_at, deadline, id, digest, parameters, attempt, trace,
+              requester)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING
             """)
         let latest = now.advanced(by: sla)
         for index in 0..<submissions.count {
-            let add = { [stage, now] (number: Int64, attempt: Int) in
+            let requester = submissions.requesters.isEmpty ? nil : submissions.requesters[index]
+            let add = { [stage, now] (number: Int64, attempt: Int, former: String?) in
                 try insert.run(
                     number, stage, now, submissions.deadlines[index] ?? latest,
                     submissions.ids[index], submissions.digests[index],
                     submissions.parameters[index], attempt,
-                    submissions.traces.isEmpty ? nil : submissions.traces[index]?.description) == 1
+                    submissions.traces.isEmpty ? nil : submissions.traces[index]?.description,
+                    former ?? requester) == 1
             }
-            if try add(nextCase, 1) {
+            if try add(nextCase, 1, nil) {
                 nextCase += 1
                 counts.new += 1
             } else {
@@ -93,18 +96,19 @@ private struct Acceptor {
 
     /// A case of that id is known: this one is a repeat, a new attempt, or a conflict.
     private mutating func resolve(
-        _ index: Int, of submissions: Submissions, _ add: (Int64, Int) throws -> Bool
+        _ index: Int, of submissions: Submissions, _ add: (Int64, Int, String?) throws -> Bool
     ) throws {
         let known = try connection.first(
             """
-            SELECT c.case_no, c.digest, o.state, c.attempt FROM ledger_cases c
+            SELECT c.case_no, c.digest, o.state, c.attempt, c.requester FROM ledger_cases c
             LEFT JOIN ledger_outcomes o USING(case_no)
             WHERE c.id = ?1 AND c.stage_no = ?2 AND c.is_superseded = 0
             """, submissions.ids[index], stage
         ) { row in
             (
                 number: row.int64(0), digest: row.digest(1),
-                state: CaseState(rawValue: row.text(2)), attempt: row.int(3)
+                state: CaseState(rawValue: row.text(2)), attempt: row.int(3),
+                requester: row.isNull(4) ? nil : row.text(4)
             )
         }
         guard let known, known.digest == submissions.digests[index] else {
@@ -115,7 +119,7 @@ private struct Acceptor {
         case .failed, .cancelled, .expired:
             try connection.run(
                 "UPDATE ledger_cases SET is_superseded = 1 WHERE case_no = ?1", known.number)
-            _ = try add(nextCase, known.attempt + 1)
+            _ = try add(nextCase, known.attempt + 1, known.requester)
             nextCase += 1
             counts.reopened += 1
         case .pending, .sealed, .running, .succeeded, nil:

@@ -113,8 +113,10 @@ extension SQLiteLedger {
         let stage = registration.number
         let count = try await database.write { [clock, random] connection in
             let now = clock.timestamp
-            var ended = try Self.openCases(ids, stage: stage, now: now, in: connection)
-            let waiting = try Self.takePending(ids, stage: stage, in: connection)
+            let (snapshots, open) = try Self.look(at: ids, stage, now: now, in: connection)
+            var ended = try Self.batches(of: open, stage: stage, in: connection)
+            let pending = snapshots.values.filter { $0.state == .pending }.map(\.id)
+            let waiting = try Self.takePending(pending, stage: stage, in: connection)
             if !waiting.isEmpty {
                 // A batch of its own that is committed at once.
                 let batch = try connection.first(
@@ -139,11 +141,10 @@ extension SQLiteLedger {
         return count
     }
 
-    /// Those of the cases that are sealed or running, with their batches.
-    private static func openCases(
-        _ ids: [UUID], stage: Int64, now: Timestamp, in connection: SQLiteConnection
+    /// The cases that are sealed or running, with their batches.
+    private static func batches(
+        of open: [Int64], stage: Int64, in connection: SQLiteConnection
     ) throws -> [(number: Int64, batch: Int64)] {
-        let open = Set(try look(at: ids, stage, now: now, in: connection).open)
         if open.isEmpty { return [] }
         var found: [(number: Int64, batch: Int64)] = []
         try connection.forEach(
@@ -151,12 +152,12 @@ extension SQLiteLedger {
             SELECT n.value, b.batch_no FROM ledger_batches b CROSS JOIN json_each(b.cases) n
             WHERE b.stage_no = ?1 AND b.committed_at IS NULL
               AND n.value IN (SELECT value FROM json_each(?2))
-            """, stage, CaseNumbers.encode(Array(open))
+            """, stage, CaseNumbers.encode(open)
         ) { found.append(($0.int64(0), $0.int64(1))) }
         return found
     }
 
-    /// Takes those of the cases that wait out of the open batch.
+    /// Takes cases out of the open batch, and answers their numbers, in order.
     private static func takePending(
         _ ids: [UUID], stage: Int64, in connection: SQLiteConnection
     ) throws -> [Int64] {
@@ -170,7 +171,7 @@ extension SQLiteLedger {
             guard let number = try find.first(id, stage, read: { $0.int64(0) }) else { continue }
             if try delete.run(stage, number) == 1 { cases.append(number) }
         }
-        return cases
+        return cases.sorted()
     }
 
     public func purge(finishedBefore before: Timestamp) async throws -> Int? {

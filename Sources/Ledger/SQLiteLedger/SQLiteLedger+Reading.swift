@@ -16,6 +16,7 @@ extension SQLiteLedger {
         at ids: [UUID], _ stage: Int64, now: Timestamp, in connection: SQLiteConnection
     ) throws -> (snapshots: [UUID: CaseSnapshot], open: [Int64]) {
         var snapshots: [UUID: CaseSnapshot] = [:]
+        var waiting: [UUID] = []
         var sealed: [(id: UUID, number: Int64)] = []
         // The ids are one blob, cut up here: SQLite 3.40 can't read hexadecimal digits in JSON.
         try connection.forEach(
@@ -31,7 +32,13 @@ extension SQLiteLedger {
         ) { row in
             let snapshot = try snapshot(row)
             snapshots[snapshot.id] = snapshot
+            if snapshot.state == .pending { waiting.append(snapshot.id) }
             if snapshot.state == .sealed { sealed.append((snapshot.id, row.int64(3))) }
+        }
+        for id in waiting {
+            if let answered = try replayed(snapshots[id], stage, in: connection) {
+                snapshots[id] = answered
+            }
         }
         let running = try running(sealed.map(\.number), stage: stage, now: now, in: connection)
         var open: [Int64] = []
@@ -44,6 +51,30 @@ extension SQLiteLedger {
             open.append(number)
         }
         return (snapshots, open)
+    }
+
+    public func list(_ listing: CaseListing) async throws -> [ListedCase] {
+        let stage = try await registered().number
+        return try await database.read { connection in
+            var found: [ListedCase] = []
+            let (beyond, order) = listing.isAscending ? (">", "ASC") : ("<", "DESC")
+            try connection.forEach(
+                """
+                SELECT case_no, id, accepted_at, parameters FROM ledger_cases
+                WHERE stage_no = ?1 AND is_superseded = 0
+                  AND \(listing.requester == nil ? "?2 IS NULL" : "requester = ?2")
+                  AND \(listing.after == nil ? "?3 IS NULL" : "case_no \(beyond) ?3")
+                ORDER BY case_no \(order) LIMIT ?4
+                """, stage, listing.requester, listing.after, listing.limit
+            ) { row in
+                found.append(
+                    ListedCase(
+                        number: row.int64(0), id: try row.id(1, of: row.int64(0)),
+                        acceptedAt: Timestamp(microseconds: row.int64(2)),
+                        parameters: row.blob(3)))
+            }
+            return found
+        }
     }
 
     public func reopenable(of ids: [UUID]) async throws -> Set<UUID> {
@@ -73,11 +104,12 @@ extension SQLiteLedger {
             id: try row.id(4, of: row.int64(3)), revision: row.int(13),
             state: outcome?.state ?? waiting,
             acceptedAt: Timestamp(microseconds: row.int64(0)),
-            deadline: Timestamp(microseconds: row.int64(11)), outcome: outcome)
+            deadline: Timestamp(microseconds: row.int64(11)),
+            requester: row.isNull(15) ? nil : row.text(15), outcome: outcome)
     }
 
     /// What answers for a case without an outcome whose attempt before has succeeded: that, until
-    /// the replay's outcome takes its place.
+    /// the new outcome takes its place.
     private static func replayed(
         _ newest: CaseSnapshot?, _ stage: Int64, in connection: SQLiteConnection
     ) throws -> CaseSnapshot? {
@@ -115,7 +147,7 @@ extension SQLiteLedger {
 enum OutcomeRow {
     static let columns = """
         o.outcome_id, c.case_no, c.id, o.batch_no, o.state, o.reason, o.report, o.data_as_of, \
-        o.written_at, c.deadline, c.parameters, c.attempt, c.trace
+        o.written_at, c.deadline, c.parameters, c.attempt, c.trace, c.requester
         """
 
     /// - Parameter first: the column at which ``columns`` begin.
@@ -131,7 +163,8 @@ enum OutcomeRow {
             dataAsOf: row.timestamp(first + 7),
             writtenAt: Timestamp(microseconds: row.int64(first + 8)),
             deadline: Timestamp(microseconds: row.int64(first + 9)),
-            parameters: row.blob(first + 10), trace: row.trace(first + 12))
+            parameters: row.blob(first + 10), trace: row.trace(first + 12),
+            requester: row.isNull(first + 13) ? nil : row.text(first + 13))
     }
 }
 

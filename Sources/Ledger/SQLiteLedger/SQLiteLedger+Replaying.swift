@@ -22,6 +22,64 @@ extension SQLiteLedger {
     }
 }
 
+extension SQLiteLedger {
+    public func refresh(_ ids: [UUID]) async throws -> Int {
+        if ids.isEmpty { return 0 }
+        let number = try await registered().number
+        return try await database.write { [clock, stage] connection in
+            let find = try connection.statement(
+                """
+                SELECT c.case_no FROM ledger_cases c CROSS JOIN ledger_outcomes o USING(case_no)
+                WHERE c.id = ?1 AND c.stage_no = ?2 AND c.is_superseded = 0
+                """)
+            var finished: [Int64] = []
+            for id in Set(ids) {
+                if let found = try find.first(id, number, read: { $0.int64(0) }) {
+                    finished.append(found)
+                }
+            }
+            let now = clock.timestamp
+            let numbers = try connection.reopen(
+                finished, at: now, due: now.advanced(by: stage.sla))
+            for number in numbers {
+                try connection.run(
+                    """
+                    INSERT INTO ledger_pending(stage_no, case_no, deadline, accepted_at)
+                    SELECT stage_no, case_no, deadline, accepted_at FROM ledger_cases
+                    WHERE case_no = ?1
+                    """, number)
+            }
+            return numbers.count
+        }
+    }
+}
+
+extension SQLiteConnection {
+    /// Makes the next attempts of cases, and answers their numbers.
+    fileprivate func reopen(
+        _ chosen: [Int64], at now: Timestamp, due deadline: Timestamp
+    ) throws -> [Int64] {
+        let first = try self.first("SELECT next_case FROM ledger_numbers") { $0.int64(0) }!
+        let supersede = try statement(
+            "UPDATE ledger_cases SET is_superseded = 1 WHERE case_no = ?1")
+        let insert = try statement(
+            """
+            INSERT INTO ledger_cases(
+              case_no, stage_no, accepted_at, deadline, id, digest, parameters, trace, requester,
+              attempt)
+            SELECT ?2, stage_no, ?3, ?4, id, digest, parameters, trace, requester, attempt + 1
+            FROM ledger_cases WHERE case_no = ?1
+            """)
+        let numbers = Array(first..<first + Int64(chosen.count))
+        for (old, new) in zip(chosen, numbers) {
+            try supersede.run(old)
+            try insert.run(old, new, now, deadline)
+        }
+        try run("UPDATE ledger_numbers SET next_case = ?1", first + Int64(chosen.count))
+        return numbers
+    }
+}
+
 /// Opens a batch's cases again, inside a write transaction.
 private struct Replayer {
     private let connection: SQLiteConnection
@@ -66,22 +124,7 @@ private struct Replayer {
     /// Seals the next attempts of the chosen cases as one batch.
     mutating func seal(at now: Timestamp, due deadline: Timestamp) throws -> BatchReplay {
         if chosen.isEmpty { return replay }
-        let first = try connection.first("SELECT next_case FROM ledger_numbers") { $0.int64(0) }!
-        let supersede = try connection.statement(
-            "UPDATE ledger_cases SET is_superseded = 1 WHERE case_no = ?1")
-        let insert = try connection.statement(
-            """
-            INSERT INTO ledger_cases(
-              case_no, stage_no, accepted_at, deadline, id, digest, parameters, trace, attempt)
-            SELECT ?2, stage_no, ?3, ?4, id, digest, parameters, trace, attempt + 1
-            FROM ledger_cases WHERE case_no = ?1
-            """)
-        let numbers = Array(first..<first + Int64(chosen.count))
-        for (old, new) in zip(chosen, numbers) {
-            try supersede.run(old)
-            try insert.run(old, new, now, deadline)
-        }
-        try connection.run("UPDATE ledger_numbers SET next_case = ?1", first + Int64(chosen.count))
+        let numbers = try connection.reopen(chosen, at: now, due: deadline)
         replay.replayed = chosen.count
         replay.batch = try connection.first(
             """

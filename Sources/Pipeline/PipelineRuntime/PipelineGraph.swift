@@ -131,7 +131,7 @@ extension PipelineGraph {
         return ReadPath(
             cases: tail?.barrier.role.ledger,
             cache: (behind + before).lazy.compactMap(\.outcomeCache).first,
-            endings: tail.map { LedgerEndings($0.barrier.role.ledger, sinks: $0.sinks.map(\.id)) })
+            changes: tail.map { LedgerChanges($0.barrier.role.ledger, sinks: $0.sinks.map(\.id)) })
     }
 }
 

@@ -45,11 +45,12 @@ public struct ReportOutcomeEncoder: OutcomeEncoder {
         guard let report = outcome.report else { throw outcome.unreadable("it has no report") }
         // The report is encoded already: it only needs the envelope's fields around it, and when it
         // was made at its end.
+        let requester = outcome.requester ?? ""
         let generatedAt = try Report.with {
             $0.generatedAt = Google_Protobuf_Timestamp(outcome.writtenAt)
         }.serializedBytes()
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(report.count + generatedAt.count + 56)
+        bytes.reserveCapacity(report.count + generatedAt.count + requester.utf8.count + 60)
         bytes.append(fieldTag: 1)
         bytes.append(varint: 36)
         bytes.append(contentsOf: outcome.caseID.description.utf8)
@@ -59,6 +60,11 @@ public struct ReportOutcomeEncoder: OutcomeEncoder {
         bytes.append(contentsOf: generatedAt)
         bytes.append(4 << 3)
         bytes.append(varint: outcome.revision)
+        if !requester.isEmpty {
+            bytes.append(fieldTag: 5)
+            bytes.append(varint: requester.utf8.count)
+            bytes.append(contentsOf: requester.utf8)
+        }
         return bytes[...]
     }
 
@@ -165,6 +171,7 @@ extension GetReportResponse {
         status.error = ReportError(of: outcome)
         caseID = outcome.caseID.description
         revision = Int32(clamping: outcome.revision)
+        requester = outcome.requester ?? ""
         result = .status(status)
     }
 }

@@ -85,7 +85,9 @@ public final class ReportAPI: RequestService {
             waiting.map { Double($0.count) }
         }
         let methods = ReportMethods(
-            port: port, answers: answers, waiting: waiting, clock: clock,
+            port: port, answers: answers,
+            list: reads.cases.map { CaseList(cases: $0, answers: answers) }, waiting: waiting,
+            clock: clock,
             source: "grpc://\(configuration.address)")
         let server = GRPCServer(
             configuration: .init(address: configuration.address), metrics: metrics)

@@ -14,6 +14,7 @@ struct ReportMethods: Sendable {
 
     let port: any RequestPort
     let answers: CaseAnswers
+    let list: CaseList?
     let waiting: WaitingReaders?
     let clock: PipelineClock
     /// Names the API in the origin of records.
@@ -54,6 +55,15 @@ struct ReportMethods: Sendable {
             if let known = answers.inMemory(id) { return .reply(Array(known)) }
             return .async { () throws(GRPCStatusError) in try await cancel(id) }
         }
+        server.unary(ReportServiceMethods.refreshReport) {
+            request, _ throws(GRPCStatusError) -> UnaryAnswer<RefreshReportResponse> in
+            let id = try caseID(request.caseID)
+            return .async { () throws(GRPCStatusError) in try await refresh(id) }
+        }
+        server.unary(ReportServiceMethods.listReports) {
+            request, _ throws(GRPCStatusError) -> UnaryAnswer<ListReportsResponse> in
+            .async { () throws(GRPCStatusError) in try await page(request) }
+        }
     }
 
     // MARK: CreateReport
@@ -84,7 +94,7 @@ struct ReportMethods: Sendable {
         response.caseID = UUID(request.caseID)?.description ?? request.caseID
         guard let id = UUID(request.caseID) else { return response }
         switch try? await answers.answer(id, fresh: true) {
-        case .open(let status, let revision)?:
+        case .open(let status, let revision, _)?:
             response.status = status
             response.revision = Int32(clamping: revision)
         case .final(let encoded)?:
@@ -99,6 +109,33 @@ struct ReportMethods: Sendable {
             }
         }
         return response
+    }
+
+    // MARK: RefreshReport and ListReports
+
+    private func refresh(_ id: UUID) async throws(GRPCStatusError) -> RefreshReportResponse {
+        do {
+            guard let known = try await answers.refresh(id).response(of: id) else {
+                throw GRPCStatusError.unknownCase(id)
+            }
+            return .with {
+                $0.caseID = known.caseID
+                $0.status = known.status ?? .done
+                $0.revision = known.revision
+            }
+        } catch {
+            throw GRPCStatusError(converting: error)
+        }
+    }
+
+    private func page(
+        _ request: ListReportsRequest
+    ) async throws(GRPCStatusError) -> ListReportsResponse {
+        do {
+            return try await list?.page(request) ?? ListReportsResponse()
+        } catch {
+            throw GRPCStatusError(converting: error)
+        }
     }
 
     // MARK: GetReport, BatchGetReports, WaitReport and CancelReport
@@ -147,9 +184,7 @@ struct ReportMethods: Sendable {
     private func encoded(_ answer: CaseAnswers.Answer, of id: UUID) throws -> [UInt8] {
         if case .final(let bytes) = answer { return Array(bytes) }
         guard let response = try answer.response(of: id) else {
-            throw GRPCStatusError(
-                .notFound, "there is no case \(id); it may have been deleted after its retention",
-                because: .unknownCase)
+            throw GRPCStatusError.unknownCase(id)
         }
         return try response.serializedBytes()
     }
@@ -235,9 +270,10 @@ extension CaseAnswers.Answer {
     fileprivate func response(of id: UUID) throws -> GetReportResponse? {
         switch self {
         case .final(let bytes): try GetReportResponse(serializedBytes: bytes)
-        case .open(let status, let revision):
+        case .open(let status, let revision, let requester):
             .with {
                 $0.caseID = id.description
+                $0.requester = requester ?? ""
                 $0.revision = Int32(clamping: revision)
                 $0.result = .status(status)
             }
@@ -246,14 +282,22 @@ extension CaseAnswers.Answer {
     }
 }
 
+extension GRPCStatusError {
+    fileprivate static func unknownCase(_ id: UUID) -> GRPCStatusError {
+        GRPCStatusError(
+            .notFound, "there is no case \(id); it may have been deleted after its retention",
+            because: .unknownCase)
+    }
+}
+
 extension GetReportResponse {
-    fileprivate var status: ReportStatus? {
+    var status: ReportStatus? {
         if case .status(let status)? = result { status } else { nil }
     }
 }
 
 extension ReportStatus {
-    fileprivate static var done: ReportStatus {
+    static var done: ReportStatus {
         .with {
             $0.state = .succeeded
             $0.message = "Report is done"

@@ -111,6 +111,8 @@ public struct GetReportResponse: Message {
     /// Counts the case's attempts from 1: a case that did not succeed and is requested again has the
     /// next. No later answer has a lower one.
     public var revision: Int32 = 0
+    /// Who asked for the case first. Empty where the request did not say.
+    public var requester: String = ""
 
     public init() {}
 
@@ -127,6 +129,7 @@ public struct GetReportResponse: Message {
         2: "report",
         3: "status",
         4: "revision",
+        5: "requester",
     ])
 
     public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
@@ -134,6 +137,7 @@ public struct GetReportResponse: Message {
         if case .report(let value)? = self.result { try sink.optional(2, "report", MessageField<Report>.self, value) }
         if case .status(let value)? = self.result { try sink.optional(3, "status", MessageField<ReportStatus>.self, value) }
         try sink.singular(4, "revision", Int32Field.self, self.revision)
+        try sink.singular(5, "requester", StringField.self, self.requester)
     }
 
     public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
@@ -158,6 +162,7 @@ public struct GetReportResponse: Message {
             try source.member(MessageField<ReportStatus>.self, &value, occupied: occupied)
             if let value { self.result = .status(value) }
         case 4: try source.singular(Int32Field.self, &self.revision)
+        case 5: try source.singular(StringField.self, &self.requester)
         default: return false
         }
         return true
@@ -214,6 +219,8 @@ public struct WaitReportResponse: Message {
     /// Counts the case's attempts from 1: a case that did not succeed and is requested again has the
     /// next. No later answer has a lower one.
     public var revision: Int32 = 0
+    /// Who asked for the case first. Empty where the request did not say.
+    public var requester: String = ""
 
     public init() {}
 
@@ -230,6 +237,7 @@ public struct WaitReportResponse: Message {
         2: "report",
         3: "status",
         4: "revision",
+        5: "requester",
     ])
 
     public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
@@ -237,6 +245,7 @@ public struct WaitReportResponse: Message {
         if case .report(let value)? = self.result { try sink.optional(2, "report", MessageField<Report>.self, value) }
         if case .status(let value)? = self.result { try sink.optional(3, "status", MessageField<ReportStatus>.self, value) }
         try sink.singular(4, "revision", Int32Field.self, self.revision)
+        try sink.singular(5, "requester", StringField.self, self.requester)
     }
 
     public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
@@ -261,6 +270,7 @@ public struct WaitReportResponse: Message {
             try source.member(MessageField<ReportStatus>.self, &value, occupied: occupied)
             if let value { self.result = .status(value) }
         case 4: try source.singular(Int32Field.self, &self.revision)
+        case 5: try source.singular(StringField.self, &self.requester)
         default: return false
         }
         return true
@@ -375,6 +385,8 @@ public struct CancelReportResponse: Message {
     public var result: OneOf_Result?
     /// As in GetReportResponse.
     public var revision: Int32 = 0
+    /// Who asked for the case first. Empty where the request did not say.
+    public var requester: String = ""
 
     public init() {}
 
@@ -391,6 +403,7 @@ public struct CancelReportResponse: Message {
         2: "report",
         3: "status",
         4: "revision",
+        5: "requester",
     ])
 
     public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
@@ -398,6 +411,7 @@ public struct CancelReportResponse: Message {
         if case .report(let value)? = self.result { try sink.optional(2, "report", MessageField<Report>.self, value) }
         if case .status(let value)? = self.result { try sink.optional(3, "status", MessageField<ReportStatus>.self, value) }
         try sink.singular(4, "revision", Int32Field.self, self.revision)
+        try sink.singular(5, "requester", StringField.self, self.requester)
     }
 
     public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
@@ -421,6 +435,222 @@ public struct CancelReportResponse: Message {
             }
             try source.member(MessageField<ReportStatus>.self, &value, occupied: occupied)
             if let value { self.result = .status(value) }
+        case 4: try source.singular(Int32Field.self, &self.revision)
+        case 5: try source.singular(StringField.self, &self.requester)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// A request for RefreshReport.
+public struct RefreshReportRequest: Message {
+    /// The case. Required.
+    public var caseID: String = ""
+
+    public init() {}
+
+    public static var protoMessageName: String { "conversionreports.v1.RefreshReportRequest" }
+    public static let fields = FieldTable([
+        1: FieldName("case_id", json: "caseId"),
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.singular(1, FieldName("case_id", json: "caseId"), StringField.self, self.caseID)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.singular(StringField.self, &self.caseID)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// The reply of RefreshReport.
+public struct RefreshReportResponse: Message {
+    /// The case asked for.
+    public var caseID: String = ""
+    /// Where the new revision stands.
+    public var status: ReportStatus?
+    /// That of the outcome to come: GetReport tells it once it is there.
+    public var revision: Int32 = 0
+
+    public init() {}
+
+    public static var protoMessageName: String { "conversionreports.v1.RefreshReportResponse" }
+    public static let fields = FieldTable([
+        1: FieldName("case_id", json: "caseId"),
+        2: "status",
+        3: "revision",
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.singular(1, FieldName("case_id", json: "caseId"), StringField.self, self.caseID)
+        try sink.optional(2, "status", MessageField<ReportStatus>.self, self.status)
+        try sink.singular(3, "revision", Int32Field.self, self.revision)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.singular(StringField.self, &self.caseID)
+        case 2: try source.optional(MessageField<ReportStatus>.self, &self.status)
+        case 3: try source.singular(Int32Field.self, &self.revision)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// A request for ListReports.
+public struct ListReportsRequest: Message {
+    /// Cases that were requested by exactly this requester. Unset: everybody's.
+    public var requester: String = ""
+    /// Cases that are in one of these states. Unset: in any.
+    public var states: [ReportState] = []
+    /// Cases that ask for this product. Unset: for any.
+    public var productID: String = ""
+    /// Cases accepted at this time or later.
+    public var acceptedFrom: Google_Protobuf_Timestamp?
+    /// Cases accepted before this time.
+    public var acceptedBefore: Google_Protobuf_Timestamp?
+    /// How many cases to answer at most: up to 1,000. Unset: 100.
+    public var pageSize: Int32 = 0
+    /// The `next_page_token` of the page before, with the other fields as they were. Unset: the first.
+    public var pageToken: String = ""
+    /// `accepted_at desc`, the newest first, or `accepted_at`. Unset: `accepted_at desc`.
+    public var orderBy: String = ""
+
+    public init() {}
+
+    public static var protoMessageName: String { "conversionreports.v1.ListReportsRequest" }
+    public static let fields = FieldTable([
+        1: "requester",
+        2: "states",
+        3: FieldName("product_id", json: "productId"),
+        4: FieldName("accepted_from", json: "acceptedFrom"),
+        5: FieldName("accepted_before", json: "acceptedBefore"),
+        6: FieldName("page_size", json: "pageSize"),
+        7: FieldName("page_token", json: "pageToken"),
+        8: FieldName("order_by", json: "orderBy"),
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.singular(1, "requester", StringField.self, self.requester)
+        try sink.packed(2, "states", EnumField<ReportState>.self, self.states)
+        try sink.singular(3, FieldName("product_id", json: "productId"), StringField.self, self.productID)
+        try sink.optional(4, FieldName("accepted_from", json: "acceptedFrom"), MessageField<Google_Protobuf_Timestamp>.self, self.acceptedFrom)
+        try sink.optional(5, FieldName("accepted_before", json: "acceptedBefore"), MessageField<Google_Protobuf_Timestamp>.self, self.acceptedBefore)
+        try sink.singular(6, FieldName("page_size", json: "pageSize"), Int32Field.self, self.pageSize)
+        try sink.singular(7, FieldName("page_token", json: "pageToken"), StringField.self, self.pageToken)
+        try sink.singular(8, FieldName("order_by", json: "orderBy"), StringField.self, self.orderBy)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.singular(StringField.self, &self.requester)
+        case 2: try source.repeated(EnumField<ReportState>.self, &self.states)
+        case 3: try source.singular(StringField.self, &self.productID)
+        case 4: try source.optional(MessageField<Google_Protobuf_Timestamp>.self, &self.acceptedFrom)
+        case 5: try source.optional(MessageField<Google_Protobuf_Timestamp>.self, &self.acceptedBefore)
+        case 6: try source.singular(Int32Field.self, &self.pageSize)
+        case 7: try source.singular(StringField.self, &self.pageToken)
+        case 8: try source.singular(StringField.self, &self.orderBy)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// The reply of ListReports.
+public struct ListReportsResponse: Message {
+    /// The cases of the page.
+    public var reports: [ListedReport] = []
+    /// Asks for the next page. Empty if there is none.
+    public var nextPageToken: String = ""
+
+    public init() {}
+
+    public static var protoMessageName: String { "conversionreports.v1.ListReportsResponse" }
+    public static let fields = FieldTable([
+        1: "reports",
+        2: FieldName("next_page_token", json: "nextPageToken"),
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.repeated(1, "reports", MessageField<ListedReport>.self, self.reports)
+        try sink.singular(2, FieldName("next_page_token", json: "nextPageToken"), StringField.self, self.nextPageToken)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.repeated(MessageField<ListedReport>.self, &self.reports)
+        case 2: try source.singular(StringField.self, &self.nextPageToken)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// A case in a list.
+public struct ListedReport: Message {
+    /// The case.
+    public var caseID: String = ""
+    /// What was asked for, as it was accepted.
+    public var request: ReportRequest?
+    /// Where the case stands; its report is GetReport's.
+    public var status: ReportStatus?
+    /// As in GetReportResponse; while a case is generated anew, that of the outcome to come.
+    public var revision: Int32 = 0
+
+    public init() {}
+
+    public static var protoMessageName: String { "conversionreports.v1.ListedReport" }
+    public static let fields = FieldTable([
+        1: FieldName("case_id", json: "caseId"),
+        2: "request",
+        3: "status",
+        4: "revision",
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.singular(1, FieldName("case_id", json: "caseId"), StringField.self, self.caseID)
+        try sink.optional(2, "request", MessageField<ReportRequest>.self, self.request)
+        try sink.optional(3, "status", MessageField<ReportStatus>.self, self.status)
+        try sink.singular(4, "revision", Int32Field.self, self.revision)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.singular(StringField.self, &self.caseID)
+        case 2: try source.optional(MessageField<ReportRequest>.self, &self.request)
+        case 3: try source.optional(MessageField<ReportStatus>.self, &self.status)
         case 4: try source.singular(Int32Field.self, &self.revision)
         default: return false
         }
@@ -467,4 +697,16 @@ public enum ReportServiceMethods {
     /// with the others. One that has its outcome already keeps it, and the answer tells it: exactly one
     /// of the two holds. A repeat of the case's request opens it again. NOT_FOUND: no such case.
     public static let cancelReport = MethodDescriptor<CancelReportRequest, CancelReportResponse>(service: serviceName, name: "CancelReport")
+
+    /// Has a finished case generated anew, by the data as it is then: in the next batch, as one more
+    /// revision, due as if it had just been requested. Until then GetReport answers the report that
+    /// there is, which stays in the case's history, and CancelReport leaves it alone. A case that waits
+    /// for its outcome already is left as it is. NOT_FOUND: no such case.
+    public static let refreshReport = MethodDescriptor<RefreshReportRequest, RefreshReportResponse>(service: serviceName, name: "RefreshReport")
+
+    /// Lists cases, page by page, each by its newest revision. A page may have fewer cases than asked
+    /// for, or none, although more follow: only an empty `next_page_token` ends the list. Cases that
+    /// are requested between two pages of a list that begins with the newest are not in it.
+    /// INVALID_ARGUMENT: with a google.rpc.BadRequest that names all fields that are wrong.
+    public static let listReports = MethodDescriptor<ListReportsRequest, ListReportsResponse>(service: serviceName, name: "ListReports")
 }

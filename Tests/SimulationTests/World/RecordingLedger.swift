@@ -134,6 +134,10 @@ struct RecordingLedger: Ledger {
     func replayParked(_ selection: ParkedSelection) async throws -> Int {
         try await inner.replayParked(selection)
     }
+    func refresh(_ ids: [UUID]) async throws -> Int { try await inner.refresh(ids) }
+    func list(_ listing: CaseListing) async throws -> [ListedCase] {
+        try await inner.list(listing)
+    }
     func replay(batch: Int64) async throws -> BatchReplay { try await inner.replay(batch: batch) }
     func dropParked(_ selection: ParkedSelection) async throws -> Int {
         try await inner.dropParked(selection)

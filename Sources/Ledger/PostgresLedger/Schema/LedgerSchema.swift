@@ -23,7 +23,7 @@ enum LedgerSchema {
             \(upkeep)
             """,
             renewal, revisions, refusals, logs, repeats, waits, pauses, changes, traces, replays,
-            turns, letters, endings,
+            turns, letters, endings, requesters, refreshing,
         ], tables: columns)
 
     /// Builds of the first step's early days made functions of an older text, and one column less.
@@ -53,9 +53,10 @@ extension LedgerSchema {
         ],
         "registration": ["register"],
         "repeats": ["reopenable"],
-        "replays": ["finished", "replay_batch", "snapshots"],
+        "refreshing": ["refresh_cases", "replay_batch", "snapshots"],
+        "replays": ["finished"],
+        "requesters": ["accept", "enter_gate"],
         "seal": ["seal"],
-        "traces": ["accept"],
         "upkeep": ["purge", "summary"],
         "turns": ["claim"],
     ]
@@ -73,7 +74,7 @@ extension LedgerSchema {
         ],
         "cases": [
             "case_no", "accepted_at", "deadline", "key", "digest", "stage", "attempt", "parameters",
-            "trace",
+            "trace", "requester",
         ],
         "pending": ["case_no", "accepted_at", "due", "deadline", "stage"],
         "batches": [

@@ -177,6 +177,8 @@ public struct Submissions: Sendable {
     public var parameters: [Bytes]
     /// Empty if there is none.
     public private(set) var traces: [TraceContext?] = []
+    /// Empty if nobody says who he is.
+    public private(set) var requesters: [String?] = []
     public var advances: [PositionAdvance]
     /// The steps of the chunks that this process has handed in without hearing what became of them,
     /// of this one and those behind it; empty for a chunk that is handed in for the first time.
@@ -199,11 +201,15 @@ public struct Submissions: Sendable {
 
     public mutating func append(
         id: UUID, digest: Digest, deadline: Timestamp?, parameters: Bytes,
-        trace: TraceContext? = nil
+        trace: TraceContext? = nil, requester: String? = nil
     ) {
         if trace != nil || !traces.isEmpty {
             if traces.isEmpty { traces = Array(repeating: nil, count: ids.count) }
             traces.append(trace)
+        }
+        if requester != nil || !requesters.isEmpty {
+            if requesters.isEmpty { requesters = Array(repeating: nil, count: ids.count) }
+            requesters.append(requester)
         }
         ids.append(id)
         digests.append(digest)
@@ -228,7 +234,8 @@ public struct Submissions: Sendable {
             }
             append(
                 id: id, digest: record.digest ?? Digest(of: record.body),
-                deadline: record.deadline, parameters: record.body, trace: record.trace)
+                deadline: record.deadline, parameters: record.body, trace: record.trace,
+                requester: record.requester)
         }
     }
 

@@ -90,6 +90,13 @@ public protocol Ledger: CaseReader, PositionStore, ParkedOutcomes, LedgerInspect
     func end(
         _ ids: [UUID], as state: CaseState, reason: String, sinks: [String]
     ) async throws -> Int
+    /// Opens those of the cases again that have an outcome: each waits for a batch as a new attempt
+    /// with the same id and parameters, due one SLA from now. Answers how many; a repeat (a lost
+    /// answer) finds them opened, and does nothing.
+    ///
+    /// Until the new outcome is committed, readers are answered the old one of a case that
+    /// succeeded, and nothing ends it.
+    func refresh(_ ids: [UUID]) async throws -> Int
     /// Opens the cases of a committed batch again, in one sealed batch (`closed_by` `replay`): each
     /// gets another attempt with the same id and parameters, due one SLA from now.
     ///

@@ -45,11 +45,14 @@ public struct Outcome: Sendable, Hashable {
     public var parameters: Bytes
     /// The request's.
     public var trace: TraceContext?
+    /// Who asked first; `nil` where the request did not say.
+    public var requester: String?
 
     public init(
         id: UUID, caseNumber: Int64, caseID: UUID, revision: Int = 1, batch: Int64,
         state: CaseState, reason: String?, report: Bytes?, dataAsOf: Timestamp?,
-        writtenAt: Timestamp, deadline: Timestamp, parameters: Bytes, trace: TraceContext? = nil
+        writtenAt: Timestamp, deadline: Timestamp, parameters: Bytes,
+        trace: TraceContext? = nil, requester: String? = nil
     ) {
         self.id = id
         self.caseNumber = caseNumber
@@ -64,6 +67,7 @@ public struct Outcome: Sendable, Hashable {
         self.deadline = deadline
         self.parameters = parameters
         self.trace = trace
+        self.requester = requester
     }
 }
 
@@ -109,17 +113,20 @@ public struct CaseSnapshot: Sendable {
     public var state: CaseState
     public var acceptedAt: Timestamp
     public var deadline: Timestamp
+    /// Who asked first; `nil` where the request did not say.
+    public var requester: String?
     /// Set once the state is final.
     public var outcome: Outcome?
     public init(
         id: UUID, revision: Int = 1, state: CaseState, acceptedAt: Timestamp, deadline: Timestamp,
-        outcome: Outcome?
+        requester: String? = nil, outcome: Outcome?
     ) {
         self.id = id
         self.revision = revision
         self.state = state
         self.acceptedAt = acceptedAt
         self.deadline = deadline
+        self.requester = requester
         self.outcome = outcome
     }
 }

@@ -29,6 +29,8 @@ public struct Record: Sendable {
     public var digest: Digest?
     /// When the answer is wanted at the latest, where the request says so.
     public var deadline: Timestamp?
+    /// Who asks, where the request says so.
+    public var requester: String?
 
     public init(
         key: Bytes? = nil, payload: Bytes, isTombstone: Bool = false, headers: [Header] = [],

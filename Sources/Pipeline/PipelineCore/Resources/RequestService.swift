@@ -59,17 +59,17 @@ public enum SubmissionResult: Sendable {
 public struct ReadPath: Sendable {
     public var cases: (any CaseReader)?
     public var cache: (any OutcomeCache)?
-    /// Where cases are ended that their requesters do not want any more.
-    public var endings: (any CaseEndings)?
+    /// Where cases are ended and generated anew, as their requesters want.
+    public var changes: (any CaseChanges)?
     /// How long answered cases are kept; `nil` for ever.
     public var retention: Duration?
     public init(
         cases: (any CaseReader)?, cache: (any OutcomeCache)?,
-        endings: (any CaseEndings)? = nil, retention: Duration? = nil
+        changes: (any CaseChanges)? = nil, retention: Duration? = nil
     ) {
         self.cases = cases
         self.cache = cache
-        self.endings = endings
+        self.changes = changes
         self.retention = retention
     }
 }
@@ -83,6 +83,8 @@ public protocol CaseReader: Sendable {
     func reopenable(of ids: [UUID]) async throws -> Set<UUID>
     /// Those of the cases that have an outcome; one statement for all.
     func finished(of ids: [UUID]) async throws -> Set<UUID>
+    /// The newest attempts at cases, in order of acceptance.
+    func list(_ listing: CaseListing) async throws -> [ListedCase]
     /// When the open batch will be sealed at the latest, as far as the rule tells; the basis of
     /// `poll_after`.
     func expectedSealing() async throws -> ExpectedSealing
@@ -90,14 +92,16 @@ public protocol CaseReader: Sendable {
     var outcomesCommitted: Signal { get }
 }
 
-/// Ends cases that nobody wants any more.
-public protocol CaseEndings: Sendable {
+/// Ends cases that nobody wants any more, and has those that have ended generated anew.
+public protocol CaseChanges: Sendable {
     /// As ``Ledger/end(_:as:reason:sinks:)``, for the sinks of the pipeline.
     func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int
+    /// As ``Ledger/refresh(_:)``.
+    func refresh(_ ids: [UUID]) async throws -> Int
 }
 
-/// Those of a ledger, whose outcomes these sinks deliver.
-public struct LedgerEndings: CaseEndings {
+/// In a ledger, whose outcomes these sinks deliver.
+public struct LedgerChanges: CaseChanges {
     private let ledger: any Ledger
     private let sinks: [String]
 
@@ -110,6 +114,8 @@ public struct LedgerEndings: CaseEndings {
     public func end(_ ids: [UUID], as state: CaseState, reason: String) async throws -> Int {
         try await ledger.end(ids, as: state, reason: reason, sinks: sinks)
     }
+
+    public func refresh(_ ids: [UUID]) async throws -> Int { try await ledger.refresh(ids) }
 }
 
 extension CaseReader {

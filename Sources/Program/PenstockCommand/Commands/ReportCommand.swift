@@ -115,6 +115,59 @@ private struct WaitReportOptions: Settings {
     }
 }
 
+private struct RefreshReportOptions: Settings {
+    static let summary = "Has a finished report generated anew."
+    let client: ReportClientOptions
+    let caseID: String
+
+    init(_ field: Fields) {
+        client = ReportClientOptions(field)
+        caseID = field.caseID
+    }
+}
+
+struct ListReportsOptions: Settings {
+    enum State: String, Choice {
+        case pending, sealed, running, succeeded, failed, cancelled, expired
+
+        var state: ReportState {
+            switch self {
+            case .pending: .pending
+            case .sealed: .sealed
+            case .running: .running
+            case .succeeded: .succeeded
+            case .failed: .failed
+            case .cancelled: .cancelled
+            case .expired: .expired
+            }
+        }
+    }
+    enum Order: String, Choice { case newest, oldest }
+
+    static let summary = "Lists requests and where they stand."
+    fileprivate let client: ReportClientOptions
+    let requester: String?
+    let state: State?
+    let product: String?
+    let from: String?
+    let to: String?
+    let order: Order
+    let limit: Int
+
+    init(_ field: Fields) {
+        client = ReportClientOptions(field)
+        requester = field.optional("requester", "Only of that requester.", example: "ada")
+        state = field.optional("state", "Only those in that state.", example: .pending)
+        product = field.optional("product", "Only for that product.", example: "product-1")
+        from = field.optional(
+            "from", "Only those accepted then or later: RFC 3339, or a date.",
+            example: "2026-10-01")
+        to = field.optional("to", "Only those accepted before.", example: "2026-11-01")
+        order = field("order", "Which come first.", default: .newest)
+        limit = field("limit", "How many at most.", default: 100, in: 1...1_000_000)
+    }
+}
+
 extension PenstockCommand {
     static var report: Command {
         Command(
@@ -125,7 +178,9 @@ extension PenstockCommand {
                     "Asks; prints the case's id."),
                 .init("wait 6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11", "Waits for the answer."),
             ],
-            commands: [createReport, getReport, waitReport, cancelReport])
+            commands: [
+                createReport, getReport, waitReport, listReports, cancelReport, refreshReport,
+            ])
     }
 
     private static var createReport: Command {
@@ -168,6 +223,32 @@ extension PenstockCommand {
             ]
         ) { options, console in
             try await ReportClient(options.client, console).wait(options.caseID, options.wait)
+        }
+    }
+
+    private static var listReports: Command {
+        Command(
+            "list", ListReportsOptions.self,
+            details: "The newest first; with `--format json` the message ListedReport a line.",
+            examples: [
+                .init("--requester ada --state pending", "What ada still waits for."),
+                .init("--from 2026-10-01 --limit 1000 --format json", "For a program."),
+            ]
+        ) { options, console in
+            try await ReportClient(options.client, console).list(options)
+        }
+    }
+
+    private static var refreshReport: Command {
+        Command(
+            "refresh", RefreshReportOptions.self,
+            details: """
+                In the next batch, by the data as it is then. Until that is there the report that \
+                there is is answered. One that is not finished yet is left as it is.
+                """,
+            examples: [.init("6f2c1f0e-8a0f-4a52-9c7e-1f1d5f0f6c11", "Its data have changed.")]
+        ) { options, console in
+            try await ReportClient(options.client, console).refresh(options.caseID)
         }
     }
 

@@ -48,6 +48,7 @@ public struct ReportRequestDecoder: RecordDecoder {
             request.write(to: &bodies)
             record.id = checked.caseID
             record.deadline = checked.deadline
+            record.requester = request.requester.flatMap { $0.isEmpty ? nil : $0 }
             record.digest = request.digestOfParameters(&scratch)
         }
     }
@@ -101,11 +102,8 @@ extension ReportRequest {
                     "must be at most \(maximumSpan / Timestamp.day) days after period.start_time")
             }
         }
-        if let requester, requester.utf8.count > FieldRules.identifierLimit {
-            rules.violate(
-                "requester",
-                "has \(requester.utf8.count) bytes of UTF-8; "
-                    + "\(FieldRules.identifierLimit) are allowed")
+        if let requester, !requester.isEmpty {
+            rules.identifier(requester, "requester", ifSet: true)
         }
         let wanted = deadline.flatMap { rules.time($0, "deadline") }
         guard rules.violations.isEmpty, let id, let start, let end else {

@@ -20,8 +20,10 @@ final class CaseAnswers: Sendable {
     private let finished: MemoryCache
     private let cache: (any OutcomeCache)?
     private let encoder: any OutcomeEncoder
+    private let cases: (any CaseReader)?
     private let looks: SnapshotBatcher?
     private let cancellations: SnapshotBatcher?
+    private let refreshes: SnapshotBatcher?
     private let retention: Duration?
     private let clock: PipelineClock
     private let schedule: PollSchedule
@@ -38,19 +40,22 @@ final class CaseAnswers: Sendable {
         retention = reads.retention
         self.clock = clock
         self.encoder = encoder
+        cases = reads.cases
         looks = reads.cases.map { cases in
             SnapshotBatcher(window: window, clock: clock) { try await cases.snapshots(of: $0) }
         }
-        cancellations = Self.cancellations(reads).map { cancel in
-            SnapshotBatcher(window: window, clock: clock, cancel)
-        }
+        cancellations = reads.afterwards {
+            _ = try await $0.end($1, as: .cancelled, reason: "cancelled by its requester")
+        }.map { SnapshotBatcher(window: window, clock: clock, $0) }
+        refreshes = reads.afterwards { _ = try await $0.refresh($1) }
+            .map { SnapshotBatcher(window: window, clock: clock, $0) }
         schedule = PollSchedule(cases: reads.cases, clock: clock, random: random)
     }
 
     /// Runs what answers misses, until the task is cancelled.
     func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for batcher in [looks, cancellations].compactMap(\.self) {
+            for batcher in [looks, cancellations, refreshes].compactMap(\.self) {
                 group.addTask { try await batcher.run() }
             }
             try await group.waitForAllOrFirstFailure()
@@ -67,7 +72,7 @@ final class CaseAnswers: Sendable {
     enum Answer: Sendable {
         /// The encoded `GetReportResponse` of a case in a final state.
         case final(Bytes)
-        case open(ReportStatus, revision: Int)
+        case open(ReportStatus, revision: Int, requester: String?)
         case unknown
     }
 
@@ -89,21 +94,47 @@ final class CaseAnswers: Sendable {
         try await answer(try await cancellations?.snapshot(of: id))
     }
 
-    private static func cancellations(
-        _ reads: ReadPath
-    ) -> (@Sendable ([UUID]) async throws -> [UUID: CaseSnapshot])? {
-        guard let cases = reads.cases, let endings = reads.endings else { return nil }
-        return { ids in
-            _ = try await endings.end(ids, as: .cancelled, reason: "cancelled by its requester")
-            return try await cases.snapshots(of: ids)
+    /// Has the case generated anew if it has an outcome, and answers where that stands.
+    ///
+    /// - Throws: ``PipelineError`` `retryable` when the ledger can't be reached: a repeat does no
+    ///   harm.
+    func refresh(_ id: UUID) async throws -> Answer {
+        guard var snapshot = try await refreshes?.snapshot(of: id) else { return .unknown }
+        if let outcome = snapshot.outcome, outcome.revision < snapshot.revision {
+            // What is known of the case is of the attempt before.
+            snapshot.state = .pending
+            var status = try await schedule.status(of: snapshot)
+            status.acceptedAt = nil
+            status.deadline = nil
+            return .open(
+                status, revision: snapshot.revision, requester: snapshot.requester)
         }
+        return try await answer(snapshot)
+    }
+
+    /// Where cases stand, by one look of its own.
+    func statuses(of ids: [UUID]) async throws -> [UUID: (ReportStatus, revision: Int)] {
+        var found: [UUID: (ReportStatus, revision: Int)] = [:]
+        for (id, snapshot) in try await cases?.snapshots(of: ids) ?? [:] {
+            var status = try await schedule.status(of: snapshot)
+            if let outcome = snapshot.outcome {
+                let known = try GetReportResponse(serializedBytes: encoder.cached(outcome))
+                status = known.status ?? .done
+                status.acceptedAt = Google_Protobuf_Timestamp(snapshot.acceptedAt)
+                status.deadline = Google_Protobuf_Timestamp(snapshot.deadline)
+            }
+            found[id] = (status, snapshot.revision)
+        }
+        return found
     }
 
     private func answer(_ snapshot: CaseSnapshot?) async throws -> Answer {
         guard let snapshot else { return .unknown }
         let id = snapshot.id
         guard let outcome = snapshot.outcome else {
-            return .open(try await schedule.status(of: snapshot), revision: snapshot.revision)
+            return .open(
+                try await schedule.status(of: snapshot), revision: snapshot.revision,
+                requester: snapshot.requester)
         }
         let encoded = try encoder.cached(outcome)
         // One that is being replayed is going to be replaced: nobody keeps it.
@@ -126,6 +157,19 @@ final class CaseAnswers: Sendable {
         finished.keep(
             CacheEntry(
                 key: id.description, value: Array(encoded)[...], timeToLive: timeToLive))
+    }
+}
+
+extension ReadPath {
+    /// Changes cases, and looks where they stand then; `nil` where that can't be done.
+    fileprivate func afterwards(
+        _ change: @escaping @Sendable (any CaseChanges, [UUID]) async throws -> Void
+    ) -> (@Sendable ([UUID]) async throws -> [UUID: CaseSnapshot])? {
+        guard let cases, let changes else { return nil }
+        return { ids in
+            try await change(changes, ids)
+            return try await cases.snapshots(of: ids)
+        }
     }
 }
 

@@ -221,6 +221,10 @@ extension FakeLedger {
     public func expectedSealing() async throws -> ExpectedSealing {
         try await cases.expectedSealing()
     }
+    public func list(_ listing: CaseListing) async throws -> [ListedCase] {
+        try await cases.list(listing)
+    }
+    public func refresh(_ ids: [UUID]) async throws -> Int { try await cases.refresh(ids) }
 
     public func positions(
         of log: LogName, initial: [Int32: Int64]

@@ -107,11 +107,13 @@ public struct FakeEncoder: OutcomeEncoder {
 }
 
 /// A reader of cases in memory that counts its statements.
-public final class FakeCases: CaseReader, CaseEndings {
+public final class FakeCases: CaseReader, CaseChanges {
     /// How many ids each statement asked for.
     public let statements = Journal<Int>()
     /// The ids that each statement was to end.
     public let endings = Journal<[UUID]>()
+    /// The ids that each statement was to refresh.
+    public let refreshes = Journal<[UUID]>()
     /// How often the schedule was asked for.
     public let scheduleLooks = Journal<Void>()
     /// What statements fail with.
@@ -130,14 +132,14 @@ public final class FakeCases: CaseReader, CaseEndings {
     /// - Parameter revision: the outcome's, or 1, unless it is said.
     public func put(
         _ number: Int, _ caseState: CaseState, outcome: Outcome? = nil, revision: Int? = nil,
-        deadline: Timestamp = Timestamp(microseconds: 86_400_000_000)
+        deadline: Timestamp = Timestamp(microseconds: 86_400_000_000), requester: String? = nil
     ) {
         state.withLock {
             $0.cases[.testing(number)] = CaseSnapshot(
                 id: .testing(number), revision: revision ?? outcome?.revision ?? 1,
                 state: caseState,
                 acceptedAt: Timestamp(microseconds: 0),
-                deadline: deadline, outcome: outcome)
+                deadline: deadline, requester: requester, outcome: outcome)
         }
     }
 
@@ -177,6 +179,33 @@ public final class FakeCases: CaseReader, CaseEndings {
             }
         }
         return open.count
+    }
+
+    /// Those that have an outcome keep it, and wait for the next revision.
+    public func refresh(_ ids: [UUID]) async throws -> Int {
+        refreshes.note(ids)
+        try failures.throwNext()
+        return state.withLock { state in
+            let finished = ids.filter { state.cases[$0]?.outcome != nil }
+            for id in finished { state.cases[id]?.revision += 1 }
+            return finished.count
+        }
+    }
+
+    /// Those that were put in, numbered in order of their ids.
+    public func list(_ listing: CaseListing) async throws -> [ListedCase] {
+        try failures.throwNext()
+        let known = state.withLock { $0.cases.values.sorted { $0.id < $1.id } }
+        let listed = zip(Int64(1)..., known).compactMap { number, item -> ListedCase? in
+            if let requester = listing.requester, item.requester != requester { return nil }
+            if let after = listing.after {
+                guard listing.isAscending ? number > after : number < after else { return nil }
+            }
+            return ListedCase(
+                number: number, id: item.id, acceptedAt: item.acceptedAt,
+                parameters: item.outcome?.parameters ?? [])
+        }
+        return Array((listing.isAscending ? listed : listed.reversed()).prefix(listing.limit))
     }
 
     public func expectedSealing() async throws -> ExpectedSealing {

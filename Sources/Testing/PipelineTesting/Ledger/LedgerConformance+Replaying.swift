@@ -279,7 +279,7 @@ extension LedgerConformance {
 
 extension Ledger {
     /// Accepts the cases, has them sealed, claimed and committed as one batch.
-    fileprivate func answer(
+    func answer(
         _ cases: [LedgerTestCase], _ fixture: LedgerFixture, sinks: [String] = [],
         failing: Set<UUID> = []
     ) async throws -> (batch: Int64, cases: [Int64]) {
@@ -293,7 +293,7 @@ extension Ledger {
     }
 
     /// Claims what is to be delivered to the sink, and ends it.
-    fileprivate func delivered(to sink: String) async throws -> OutcomeBatch {
+    func delivered(to sink: String) async throws -> OutcomeBatch {
         let delivery = try requireValue(
             try await claimDelivery(sink: sink, worker: "w", lease: .hours(1)), "delivery")
         try await delivered(batch: delivery.number, sink: sink, token: delivery.token)

@@ -69,6 +69,7 @@ struct LedgerTestCase: Sendable {
     var deadline: Timestamp?
     var parameters: Bytes
     var trace: TraceContext?
+    var requester: String?
 
     var digest: Digest { Digest(of: parameters) }
 
@@ -85,7 +86,8 @@ extension Submissions {
         for item in cases {
             append(
                 id: item.id, digest: item.digest, deadline: item.deadline,
-                parameters: item.parameters, trace: item.trace)
+                parameters: item.parameters, trace: item.trace,
+                requester: item.requester)
         }
     }
 }
@@ -158,7 +160,7 @@ public struct LedgerConformance: Sendable {
     public static let checks: [Check] =
         accepting + windows + reopening + sealing + flushing + revisions + batches + deliveries
         + parking
-        + reading + ending + inspection + replaying
+        + reading + ending + inspection + replaying + requesting
         + concurrency
 
     static func check(
