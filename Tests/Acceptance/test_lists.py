@@ -70,6 +70,23 @@ def test_lists_go_through_what_was_asked_for(stack, api):
     assert ids(everything(api, requester="ada", accepted_before=middle)) == newest[13:]
 
 
+def test_a_thousand_are_asked_for_in_one_call(stack, api):
+    wanted = [request("ada") for _ in range(998)]
+    api("CreateReport", request=wanted[0])
+    refused = [request() | {"product_id": ""}, dict(wanted[1], product_id="p2")]
+    answers = api("BatchCreateReports", requests=wanted + refused)["reports"]
+    assert [answer["case_id"] for answer in answers] == ids(wanted + refused)
+    assert all(answers[place]["status"]["state"] == "REPORT_STATE_PENDING" for place in range(998) if place != 1)
+    assert [answer.get("was_known", False) for answer in answers[:3]] == [True, False, False]
+    assert answers[998]["error"]["code"] == "INVALID_ARGUMENT" and "product_id" in answers[998]["error"]["message"]
+    # Which of two requests of one id comes first is nobody's business; one of them is refused.
+    codes = [answers[place].get("error", {}).get("code") for place in (1, 999)]
+    assert codes in ([None, "CONFLICT"], ["CONFLICT", None]), codes
+    again = api("BatchCreateReports", requests=wanted[2:])["reports"]
+    assert all(answer["was_known"] and answer["revision"] == 1 for answer in again)
+    assert len(everything(api, requester="ada", page_size=1000)) == 998
+
+
 def test_a_report_is_generated_anew_when_it_is_asked_for(stack, api):
     wanted = request("ada")
     case_id = wanted["case_id"]

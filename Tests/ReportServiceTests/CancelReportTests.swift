@@ -81,45 +81,6 @@ struct CancelReportTests {
     }
 }
 
-@Suite("BatchGetReports", .timeLimit(.minutes(5)))
-struct BatchGetReportsTests {
-    @Test("answers each case once in the order asked for, and names those there are none of")
-    func answers() async throws {
-        let cases = FakeCases()
-        cases.put(1, .pending)
-        cases.put(2, .succeeded, outcome: .testing(2))
-        try await withReportServer(cases: cases) { client in
-            let ids = [2, 7, 1, 2].map { UUID.testing($0).description }
-            for _ in 1...2 {
-                let answer = try await client.get(ids)
-                #expect(answer.reports.map(\.caseID) == [ids[0], ids[2]])
-                #expect(answer.reports.first?.report != nil)
-                #expect(answer.reports.last?.status?.state == .pending)
-                #expect(answer.unknownCaseIds == [ids[1]])
-            }
-            #expect(cases.statements.entries.count <= 3)
-        }
-    }
-
-    @Test(
-        "names everything that is wrong with the ids",
-        arguments: [
-            ([], "case_ids is empty"),
-            (
-                ["x", UUID.testing(1).description, ""],
-                "case_ids[0] is not a UUID: \"x\"; case_ids[2] is not a UUID: \"\""
-            ),
-            (Array(repeating: "x", count: 1001), "case_ids has 1001 ids; at most 1000 go at once"),
-        ])
-    func refused(_ ids: [String], _ message: String) async throws {
-        try await withReportServer { client in
-            let status = await failure { () throws(GRPCStatusError) in try await client.get(ids) }
-            #expect(status?.code == .invalidArgument)
-            #expect(status?.message == message)
-        }
-    }
-}
-
 extension CancelReportResponse {
     fileprivate var status: ReportStatus? {
         if case .status(let status)? = result { status } else { nil }

@@ -130,6 +130,14 @@ extension GRPCClient {
             ReportServiceMethods.cancelReport, CancelReportRequest.with { $0.caseID = id },
             timeout: .seconds(240), waitForReady: true)
     }
+    func create(
+        _ requests: [ReportRequest]
+    ) async throws(GRPCStatusError) -> BatchCreateReportsResponse {
+        try await call(
+            ReportServiceMethods.batchCreateReports,
+            BatchCreateReportsRequest.with { $0.requests = requests }, timeout: .seconds(240),
+            waitForReady: true)
+    }
     func refresh(_ id: String) async throws(GRPCStatusError) -> RefreshReportResponse {
         try await call(
             ReportServiceMethods.refreshReport, RefreshReportRequest.with { $0.caseID = id },

@@ -7,7 +7,7 @@ internal import ReportMessages
 struct ReportMethods: Sendable {
     /// WaitReport waits no longer, whatever is asked for.
     private static let longestWait: Duration = .seconds(60)
-    /// BatchGetReports answers no more at once.
+    /// Calls for many are for no more at once.
     private static let mostCases = 1000
     /// An error names no more fields: details of more than a few KiB do not reach the client.
     private static let mostViolations = 20
@@ -30,6 +30,16 @@ struct ReportMethods: Sendable {
                 TraceContext($0[...])
             }
             return .async { () throws(GRPCStatusError) in try await create(wanted, trace) }
+        }
+        server.unary(ReportServiceMethods.batchCreateReports) {
+            request, context throws(GRPCStatusError) -> UnaryAnswer<BatchCreateReportsResponse> in
+            try checkCount(request.requests.count, "requests")
+            let trace = context.metadataBytes(TraceContext.headerName).flatMap {
+                TraceContext($0[...])
+            }
+            return .async { () throws(GRPCStatusError) in
+                try await createAll(request.requests, trace)
+            }
         }
         server.unary(ReportServiceMethods.getReport) {
             request, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
@@ -68,7 +78,7 @@ struct ReportMethods: Sendable {
 
     // MARK: CreateReport
 
-    private func create(
+    func create(
         _ request: ReportRequest, _ trace: TraceContext?
     ) async throws(GRPCStatusError) -> CreateReportResponse {
         do {
@@ -224,16 +234,18 @@ struct ReportMethods: Sendable {
         ])
     }
 
+    private func checkCount(_ count: Int, _ field: String) throws(GRPCStatusError) {
+        if (1...Self.mostCases).contains(count) { return }
+        throw .badRequest([
+            FieldViolation(
+                field: field,
+                description: count == 0
+                    ? "is empty" : "has \(count); at most \(Self.mostCases) go at once")
+        ])
+    }
+
     private func caseIDs(_ texts: [String]) throws(GRPCStatusError) -> [UUID] {
-        guard !texts.isEmpty, texts.count <= Self.mostCases else {
-            throw .badRequest([
-                FieldViolation(
-                    field: "case_ids",
-                    description: texts.isEmpty
-                        ? "is empty"
-                        : "has \(texts.count) ids; at most \(Self.mostCases) go at once")
-            ])
-        }
+        try checkCount(texts.count, "case_ids")
         var ids: [UUID] = []
         var seen: Set<UUID> = []
         var violations: [FieldViolation] = []

@@ -72,6 +72,137 @@ public struct CreateReportResponse: Message {
     public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
 }
 
+/// A request for BatchCreateReports.
+public struct BatchCreateReportsRequest: Message {
+    /// What is asked for: at least 1, at most 1,000.
+    public var requests: [ReportRequest] = []
+
+    public init() {}
+
+    public static var protoMessageName: String { "conversionreports.v1.BatchCreateReportsRequest" }
+    public static let fields = FieldTable([
+        1: "requests",
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.repeated(1, "requests", MessageField<ReportRequest>.self, self.requests)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.repeated(MessageField<ReportRequest>.self, &self.requests)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// The reply of BatchCreateReports.
+public struct BatchCreateReportsResponse: Message {
+    /// What became of each request, in their order.
+    public var reports: [CreatedReport] = []
+
+    public init() {}
+
+    public static var protoMessageName: String { "conversionreports.v1.BatchCreateReportsResponse" }
+    public static let fields = FieldTable([
+        1: "reports",
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.repeated(1, "reports", MessageField<CreatedReport>.self, self.reports)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.repeated(MessageField<CreatedReport>.self, &self.reports)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
+/// What became of a request.
+public struct CreatedReport: Message {
+    /// The case which stands for the request; for one that is refused, as it was written.
+    public var caseID: String = ""
+    /// Accepted or refused.
+    public var result: OneOf_Result?
+    /// As in GetReportResponse.
+    public var revision: Int32 = 0
+    /// The case was there before the call.
+    public var wasKnown: Bool = false
+
+    public init() {}
+
+    public enum OneOf_Result: Hashable, Sendable {
+        /// Where the case stands: the request is stored and will be answered.
+        case status(ReportStatus)
+        /// Why the request is refused; `UNAVAILABLE`: ask again.
+        case error(ReportError)
+    }
+
+    public static var protoMessageName: String { "conversionreports.v1.CreatedReport" }
+    public static let fields = FieldTable([
+        1: FieldName("case_id", json: "caseId"),
+        2: "status",
+        3: "error",
+        4: "revision",
+        5: FieldName("was_known", json: "wasKnown"),
+    ])
+
+    public func encode<Sink: FieldSink & ~Copyable>(into sink: inout Sink) throws(ProtobufError) {
+        try sink.singular(1, FieldName("case_id", json: "caseId"), StringField.self, self.caseID)
+        if case .status(let value)? = self.result { try sink.optional(2, "status", MessageField<ReportStatus>.self, value) }
+        if case .error(let value)? = self.result { try sink.optional(3, "error", MessageField<ReportError>.self, value) }
+        try sink.singular(4, "revision", Int32Field.self, self.revision)
+        try sink.singular(5, FieldName("was_known", json: "wasKnown"), BoolField.self, self.wasKnown)
+    }
+
+    public mutating func decode<Source: FieldSource & ~Copyable & ~Escapable>(field number: Int, from source: inout Source) throws(ProtobufError) -> Swift.Bool {
+        switch number {
+        case 1: try source.singular(StringField.self, &self.caseID)
+        case 2:
+            let occupied = self.result != nil
+            var value: ReportStatus?
+            if case .status(let old)? = self.result {
+                value = old
+                self.result = nil
+            }
+            try source.member(MessageField<ReportStatus>.self, &value, occupied: occupied)
+            if let value { self.result = .status(value) }
+        case 3:
+            let occupied = self.result != nil
+            var value: ReportError?
+            if case .error(let old)? = self.result {
+                value = old
+                self.result = nil
+            }
+            try source.member(MessageField<ReportError>.self, &value, occupied: occupied)
+            if let value { self.result = .error(value) }
+        case 4: try source.singular(Int32Field.self, &self.revision)
+        case 5: try source.singular(BoolField.self, &self.wasKnown)
+        default: return false
+        }
+        return true
+    }
+
+    public func encode(to writer: inout BinaryWriter) throws(ProtobufError) { try encode(into: &writer) }
+    public mutating func merge(from reader: inout BinaryReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+    public func encodeJSON(to writer: inout JSONWriter) throws(ProtobufError) { try writeFields(to: &writer) }
+    public mutating func mergeJSON(from reader: inout JSONReader) throws(ProtobufError) { try mergeFields(from: &reader) }
+}
+
 /// A request for GetReport.
 public struct GetReportRequest: Message {
     /// The case. Required.
@@ -679,6 +810,11 @@ public enum ReportServiceMethods {
     /// request with other parameters. INVALID_ARGUMENT: with a google.rpc.BadRequest that names the
     /// fields; a deadline that has passed already is one.
     public static let createReport = MethodDescriptor<CreateReportRequest, CreateReportResponse>(service: serviceName, name: "CreateReport")
+
+    /// As CreateReport for many requests at once. Each is accepted or refused by itself: what is wrong
+    /// with one is told in its place, and no error of the call. UNAVAILABLE: none was accepted, or
+    /// nobody knows; repeats are free. INVALID_ARGUMENT: no request, or too many.
+    public static let batchCreateReports = MethodDescriptor<BatchCreateReportsRequest, BatchCreateReportsResponse>(service: serviceName, name: "BatchCreateReports")
 
     /// Asks for a report. Not being ready is an answer, not an error: the status says when to ask
     /// again. NOT_FOUND: no such case.

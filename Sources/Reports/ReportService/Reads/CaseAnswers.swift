@@ -112,6 +112,11 @@ final class CaseAnswers: Sendable {
         return try await answer(snapshot)
     }
 
+    /// Those of the cases that there are, by one look of its own.
+    func known(of ids: [UUID]) async throws -> Set<UUID> {
+        Set(try await cases?.snapshots(of: Array(Set(ids))).keys ?? [:].keys)
+    }
+
     /// Where cases stand, by one look of its own.
     func statuses(of ids: [UUID]) async throws -> [UUID: (ReportStatus, revision: Int)] {
         var found: [UUID: (ReportStatus, revision: Int)] = [:]
