@@ -49,7 +49,8 @@ let package = Package(
     ],
     targets: [
         system("CRdKafka"), system("CPostgres"), system("CHiredis"), system("COpenSSL"),
-        system("CGRPC"), system("CSQLite"), system("CMicrohttpd"), system("CThreads"),
+        system("CLibcrypto"), system("CGRPC"), system("CSQLite"), system("CMicrohttpd"),
+        system("CThreads"),
 
         layer("Base", "Calendar"),
         layer("Base", "Concurrency", ["CThreads"]),
@@ -70,6 +71,7 @@ let package = Package(
         layer(
             "Transport", "GRPCTransport",
             ["Protobuf", "CGRPC", "Metrics", "Calendar", "Concurrency"]),
+        layer("Transport", "Identity", ["CLibcrypto", "Calendar", "LocatedJSON"]),
         .executableTarget(
             name: "protoc-gen-penstock", dependencies: ["Protobuf"],
             path: "Sources/Transport/ProtobufGenerator", swiftSettings: strict),
@@ -133,7 +135,7 @@ let package = Package(
             "Reports", "ReportService",
             [
                 "PipelineCore", "Logging", "Protobuf", "ReportMessages", "GRPCTransport",
-                "Calendar", "Concurrency", "Memory", "Metrics",
+                "Identity", "Calendar", "Concurrency", "Memory", "Metrics",
             ]),
 
         layer(
@@ -166,7 +168,7 @@ let package = Package(
             [
                 "StandardCatalogue", "DryRun", "PipelineRuntime", "PipelineConfiguration",
                 "PipelineCore", "Logging", "Metrics", "AdminHTTP", "ConversionReports",
-                "ReportService",
+                "ReportService", "Identity",
                 "GRPCTransport", "ReportMessages", "AdminMessages", "Protobuf", "Ledger", "Files",
                 "Calendar", "DryRunRendering", "DryRunReport", "CommandLineInterface",
                 "ConfigurationDiagnostics", "ConfigurationFields", "LocatedJSON", "Concurrency",
@@ -209,6 +211,7 @@ let package = Package(
             ["CommandLineInterface", "ConfigurationDiagnostics", "ConfigurationFields"]),
         tests("Tooling", ["Logging", "Metrics", "AdminHTTP", "Calendar"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
+        tests("Identity", ["Identity", "LocatedJSON", "Concurrency"]),
         tests(
             "GRPCTransport", ["GRPCTransport", "Protobuf", "Concurrency", "Metrics"],
             exclude: ["Foreign"]),
@@ -266,7 +269,7 @@ let package = Package(
             "ReportService",
             [
                 "ReportService", "ReportMessages", "GRPCTransport", "Protobuf", "PipelineCore",
-                "PipelineTesting", "Logging", "Concurrency", "Metrics",
+                "PipelineTesting", "Logging", "Concurrency", "Metrics", "Identity",
             ]),
         tests(
             "Simulation",

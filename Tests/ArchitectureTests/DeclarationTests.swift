@@ -92,7 +92,7 @@ struct DeclarationTests {
     func unsafe() {
         let allowed = [
             "Base/", "Connectors/", "Transport/GRPCTransport/",
-            "Tooling/AdminHTTP/",
+            "Transport/Identity/", "Tooling/AdminHTTP/",
             // What stands between the command and the process it runs in: signals, descriptors, the
             // terminal.
             "Program/PenstockCommand/Process/",

@@ -4,7 +4,7 @@ import Testing
 struct LayeringTests {
     private let imports: [String: Set<String>]
     private static let cModules = [
-        "CRdKafka", "CPostgres", "CHiredis", "COpenSSL", "CGRPC",
+        "CRdKafka", "CPostgres", "CHiredis", "COpenSSL", "CLibcrypto", "CGRPC",
         "CSQLite", "CMicrohttpd", "CThreads",
     ]
     private static let base: Set = ["Calendar", "Concurrency"]
@@ -31,7 +31,9 @@ struct LayeringTests {
         "StandardCatalogue", "DryRun", "DryRunReport", "DryRunRendering", "PenstockCommand",
     ]
     private static let ours = base.union(tooling).union(transport).union(pipeline).union(connectors)
-        .union(ledgers).union(reports).union(program).union(["Stages", "PipelineTesting"])
+        .union(ledgers).union(reports).union(program).union([
+            "Stages", "PipelineTesting", "Identity",
+        ])
 
     init() throws { imports = try SourceTree.sources().imports }
 
@@ -83,6 +85,11 @@ struct LayeringTests {
         #expect(imported(by: target).isSubset(of: Self.transport.union(["Metrics"])))
     }
 
+    @Test("who calls is told by credentials and their files, and by nothing else of ours")
+    func identity() {
+        #expect(imported(by: "Identity") == ["LocatedJSON"])
+    }
+
     @Test("connectors import the core and tooling, never each other", arguments: connectors)
     func connectorsAreApart(_ target: String) {
         #expect(imported(by: target).isSubset(of: Self.tooling.union(["PipelineCore"])))
@@ -115,7 +122,9 @@ struct LayeringTests {
         "the report service reaches pipelines only through the core, and keeps answers in memory only"
     )
     func reportService() {
-        let allowed = Self.transport.union(["PipelineCore", "Logging", "Metrics", "Memory"])
+        let allowed = Self.transport.union([
+            "Identity", "PipelineCore", "Logging", "Metrics", "Memory",
+        ])
         #expect(imported(by: "ReportService").isSubset(of: allowed))
     }
 
