@@ -30,7 +30,9 @@ struct MessageCallTests {
     func serializedResponse() async throws {
         let serialized = try Response.with { $0.status = .notServing }.serializedBytes()
         try await withServer { server in
-            server.unary(unary) { _, _ -> UnaryAnswer<[UInt8]> in .reply(serialized) }
+            server.unary(unary, admitting: { _ in }) { _, _, _ -> UnaryAnswer<[UInt8]> in
+                .reply(serialized)
+            }
         } _: { _, client in
             let response = try await client.call(unary, Request(), timeout: .seconds(30))
             #expect(response.status == .notServing)
@@ -40,7 +42,9 @@ struct MessageCallTests {
     @Test("Bytes that are no message are refused, and it is said where")
     func malformed() async throws {
         try await withServer { server in
-            server.unary(unary) { _, _ -> UnaryAnswer<[UInt8]> in .reply([0xFF]) }
+            server.unary(unary, admitting: { _ in }) { _, _, _ -> UnaryAnswer<[UInt8]> in
+                .reply([0xFF])
+            }
         } _: { _, client in
             let refused = await failure { () throws(GRPCStatusError) in
                 try await client.unary(unary.path, [0x0A, 0x05, 0x41], timeout: .seconds(30))

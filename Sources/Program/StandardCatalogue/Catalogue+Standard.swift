@@ -189,19 +189,20 @@ extension Catalogue {
             schemes: ["grpc"], summary: "The report API, on that address.",
             example: "grpc://127.0.0.1:50051", kinds: [.api],
             check: { address in
-                plain(address)
-                    ?? (address.rest.contains("@") ? "it has no user and no password" : nil)
-                    ?? ReportAPI.objection(to: address.rest)
+                address.rest.contains("@")
+                    ? "it has no user and no password"
+                    : objection { try ReportAPI.Configuration(address) }
             }
         ) { address, context in
             ReportAPI(
-                configuration: .init(address: address.rest), encoder: ReportOutcomeEncoder(),
+                configuration: try .init(address), encoder: ReportOutcomeEncoder(),
                 clock: context.clock, random: context.random, logger: context.logger,
                 metrics: context.metrics)
         }
         connector.identity = { address in
             identity(ofHosts: address, port: 0).replacing("//localhost:", with: "//127.0.0.1:")
         }
+        connector.files = ReportAPI.files(of:)
         return connector
     }
 

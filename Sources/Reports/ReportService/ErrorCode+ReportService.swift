@@ -26,6 +26,19 @@ extension ErrorCode {
     package static let noDescriptor = ErrorCode(
         "no-descriptor", .passing, "The process has no file descriptor left to listen with.",
         remedy: "Raise the limit of open files (ulimit -n).")
+    package static let permissionDenied = ErrorCode(
+        "permission-denied", .record, "The caller's role may not do that.",
+        remedy:
+            "Use a credential of another role: requester (own cases), reader, operator or admin.")
+    package static let unauthenticated = ErrorCode(
+        "unauthenticated", .record, "The caller has no credential, or none that is good now.",
+        remedy:
+            "Send \"authorization: Bearer TOKEN\" (commands: --token-file or PENSTOCK_TOKEN); the server's log says what is wrong with it."
+    )
+    package static let unusableCredentials = ErrorCode(
+        "unusable-credentials", .unavailable,
+        "A file of tokens, or of keys for JWTs, can't be read or is damaged.",
+        remedy: "See that the process may read it; `penstock token create` makes a file of tokens.")
     package static let unknownCase = ErrorCode(
         "unknown-case", .record, "There is no case of that id.",
         remedy: "Check the id; answered cases are deleted after the pipeline's retention.")
@@ -34,6 +47,7 @@ extension ErrorCode {
     /// All of these, for the catalogue.
     package static let ofReportService: [ErrorCode] = [
         .ambiguousAPI, .generatorBroken, .generatorError, .generatorMisplaced, .generatorRefused,
-        .generatorUnavailable, .invalidGenerator, .noDescriptor, .unknownCase,
+        .generatorUnavailable, .invalidGenerator, .noDescriptor, .permissionDenied,
+        .unauthenticated, .unknownCase, .unusableCredentials,
     ]
 }

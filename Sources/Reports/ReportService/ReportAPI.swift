@@ -1,5 +1,6 @@
 public import Concurrency
 internal import GRPCTransport
+public import Identity
 public import Logging
 public import Metrics
 public import PipelineCore
@@ -16,7 +17,20 @@ public final class ReportAPI: RequestService {
         public var memoryBytes = 32 << 20
         /// How long misses are collected before the ledger is asked.
         public var window: Duration = .milliseconds(4)
+        /// Whom it lets in: everybody where there is nothing.
+        public var credentials = CredentialSources()
         public init(address: String) { self.address = address }
+
+        /// Reads an address of a pipeline file with its properties.
+        ///
+        /// - Throws: ``PipelineError`` `invalid-resource` for what will not do.
+        public init(_ address: ResourceAddress) throws(PipelineError) {
+            self.init(address: address.rest)
+            if let objection = GRPCServer.Configuration.objection(to: address.rest) {
+                throw .fatal(.invalidResource, objection)
+            }
+            credentials = try CredentialSources(address)
+        }
     }
 
     private let configuration: Configuration
@@ -53,9 +67,15 @@ public final class ReportAPI: RequestService {
         self.metrics = metrics
     }
 
-    /// What is wrong with an address, found out without listening; `nil` if nothing is.
-    public static func objection(to address: String) -> String? {
-        GRPCServer.Configuration.objection(to: address)
+    /// The files that an address has it read.
+    public static func files(of address: ResourceAddress) -> [ResourceFile] {
+        (try? CredentialSources(address))?.files ?? []
+    }
+
+    private func accessControl() throws(PipelineError) -> AccessControl {
+        try AccessControl(
+            configuration.credentials, clock: clock,
+            log: LibraryLog("report API", clock: clock, logger: logger))
     }
 
     /// The port that was bound; of use where `:0` was asked for.
@@ -76,6 +96,7 @@ public final class ReportAPI: RequestService {
     /// Listens until the task is cancelled, then lets calls in flight finish within the grace.
     public func run(grace: Duration) async throws {
         guard let (port, reads) = attached.withLock({ $0 }) else { return }
+        let access = try accessControl()
         let answers = CaseAnswers(
             reads: reads, encoder: encoder, memoryBytes: configuration.memoryBytes,
             window: configuration.window, clock: clock, random: random,
@@ -87,8 +108,7 @@ public final class ReportAPI: RequestService {
         let methods = ReportMethods(
             port: port, answers: answers,
             list: reads.cases.map { CaseList(cases: $0, answers: answers) }, waiting: waiting,
-            clock: clock,
-            source: "grpc://\(configuration.address)")
+            clock: clock, source: "grpc://\(configuration.address)", access: access)
         let server = GRPCServer(
             configuration: .init(address: configuration.address), metrics: metrics)
         health.set(.serving, for: ReportServiceMethods.serviceName)
@@ -100,8 +120,11 @@ public final class ReportAPI: RequestService {
         }
         boundPort.withLock { $0 = server.port }
         self.server.withLock { $0 = server }
-        logger.notice(
-            "serving", metadata: ["address": "\(configuration.address)", "port": "\(server.port)"])
+        var facts: Logger.Metadata = [
+            "address": "\(configuration.address)", "port": "\(server.port)",
+        ]
+        if let known = access.summary { facts["credentials"] = "\(known)" }
+        logger.notice("serving", metadata: facts)
         isListening.set()
         await serve(server, grace: grace) { group in
             group.addTask { try? await answers.run() }
@@ -177,7 +200,8 @@ public final class ReportAPI: RequestService {
                 isBusy ? "\(error.message); stop it, or name another port" : error.message,
                 cause: error)
         }
-        return [ResourceFinding(.ok, "the address is free")]
+        let known = try accessControl().summary.map { "; callers need one of \($0)" }
+        return [ResourceFinding(.ok, "the address is free\(known ?? "")")]
     }
 
     /// Lets the pipeline go, which knows the API: the two would keep each other for ever.

@@ -1,4 +1,5 @@
 internal import GRPCTransport
+internal import Identity
 internal import PipelineCore
 internal import Protobuf
 internal import ReportMessages
@@ -19,48 +20,54 @@ struct ReportMethods: Sendable {
     let clock: PipelineClock
     /// Names the API in the origin of records.
     let source: String
+    let access: AccessControl
 
     func add(to server: GRPCServer) {
-        server.unary(ReportServiceMethods.createReport) {
-            request, context throws(GRPCStatusError) -> UnaryAnswer<CreateReportResponse> in
+        server.unary(ReportServiceMethods.createReport, admitting: admit(.create)) {
+            request, caller, context throws(GRPCStatusError) -> UnaryAnswer<CreateReportResponse> in
             guard let wanted = request.request else {
                 throw .badRequest([FieldViolation(field: "request", description: "is missing")])
             }
             let trace = context.metadataBytes(TraceContext.headerName).flatMap {
                 TraceContext($0[...])
             }
-            return .async { () throws(GRPCStatusError) in try await create(wanted, trace) }
+            let request = try inName(of: caller, wanted)
+            return .async { () throws(GRPCStatusError) in try await create(request, trace) }
         }
-        server.unary(ReportServiceMethods.batchCreateReports) {
-            request, context throws(GRPCStatusError) -> UnaryAnswer<BatchCreateReportsResponse> in
+        server.unary(ReportServiceMethods.batchCreateReports, admitting: admit(.create)) {
+            request, caller, context throws(GRPCStatusError)
+                -> UnaryAnswer<BatchCreateReportsResponse> in
             try checkCount(request.requests.count, "requests")
             let trace = context.metadataBytes(TraceContext.headerName).flatMap {
                 TraceContext($0[...])
             }
-            return .async { () throws(GRPCStatusError) in
-                try await createAll(request.requests, trace)
+            let requests = try request.requests.map { request throws(GRPCStatusError) in
+                try inName(of: caller, request)
             }
+            return .async { () throws(GRPCStatusError) in try await createAll(requests, trace) }
         }
-        server.unary(ReportServiceMethods.getReport) {
-            request, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
+        server.unary(ReportServiceMethods.getReport, admitting: admit(.read)) {
+            request, caller, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
             let id = try caseID(request.caseID)
             if let known = answers.inMemory(id) { return .reply(Array(known)) }
             return .async { () throws(GRPCStatusError) in try await get(id) }
         }
-        server.unary(ReportServiceMethods.waitReport, atShutdown: .interrupt) {
-            request, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
+        server.unary(
+            ReportServiceMethods.waitReport, atShutdown: .interrupt, admitting: admit(.read)
+        ) {
+            request, caller, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
             let id = try caseID(request.caseID)
             let timeout = try waitTimeout(request.timeout)
             if let known = answers.inMemory(id) { return .reply(Array(known)) }
             return .async { () throws(GRPCStatusError) in try await wait(for: id, timeout) }
         }
-        server.unary(ReportServiceMethods.batchGetReports) {
-            request, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
+        server.unary(ReportServiceMethods.batchGetReports, admitting: admit(.read)) {
+            request, caller, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
             let ids = try caseIDs(request.caseIds)
             return .async { () throws(GRPCStatusError) in try await get(ids) }
         }
-        server.unary(ReportServiceMethods.cancelReport) {
-            request, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
+        server.unary(ReportServiceMethods.cancelReport, admitting: admit(.cancel)) {
+            request, caller, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
             let id = try caseID(request.caseID)
             if let known = answers.inMemory(id) { return .reply(Array(known)) }
             return .async { () throws(GRPCStatusError) in try await cancel(id) }
@@ -76,7 +83,34 @@ struct ReportMethods: Sendable {
         }
     }
 
+    /// Says who calls, or refuses him.
+    private func admit(
+        _ permission: Permission
+    ) -> @Sendable (borrowing CallContext) throws(GRPCStatusError) -> Caller? {
+        { [access] context throws(GRPCStatusError) in
+            try access.caller(context, permission: permission)
+        }
+    }
+
     // MARK: CreateReport
+
+    /// The request with the caller as its requester, unless he may name another one.
+    private func inName(
+        of caller: Caller?, _ request: ReportRequest
+    ) throws(GRPCStatusError) -> ReportRequest {
+        guard let caller else { return request }
+        let named = request.requester ?? ""
+        if named.isEmpty {
+            var request = request
+            request.requester = caller.subject
+            return request
+        }
+        guard named == caller.subject || caller.role.namesRequesters else {
+            throw .permissionDenied(
+                "the role \(caller.role.rawValue) asks in its own name: leave requester out")
+        }
+        return request
+    }
 
     func create(
         _ request: ReportRequest, _ trace: TraceContext?

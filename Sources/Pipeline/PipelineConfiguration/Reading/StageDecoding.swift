@@ -201,7 +201,9 @@ struct ResourceDecoding {
                 \.value)
             // Where it is a property that will not do, it is named.
             let property = member.value.members?.first { other in
-                other.key != "url" && objection.contains(JSON.quoted(other.key))
+                other.key != "url"
+                    && (objection.contains(JSON.quoted(other.key))
+                        || objection.contains("\"\(other.key)."))
             }
             (property.map { context.at($0.key) } ?? place).report(
                 .invalidAddress,

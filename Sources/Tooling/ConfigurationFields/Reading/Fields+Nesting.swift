@@ -91,31 +91,41 @@ extension Fields {
 
     /// Every key that no other field reads, with its value as text; must be declared last.
     ///
-    /// For what is passed on to a library that has settings of its own. A value from `$env` or
-    /// `$file` counts as secret, since nobody here knows what it is.
+    /// For what is passed on to a library that has settings of its own. Those in an object are
+    /// named with its key and a dot before them. A value from `$env` or `$file` counts as secret,
+    /// since nobody here knows what it is.
     public func properties(_ documentation: String, example: [String: String]) -> [String: String] {
         let known = Set(described.map(\.key))
         takesRest = true
         describe(
             Field(
                 name: "*", kind: "text", documentation: documentation, example: example.json,
-                isRequired: false, schema: [String: PropertyText].schema))
+                isRequired: false, schema: PropertyText.membersSchema))
         guard case .document(let members, _, let context) = source else { return [:] }
         var properties: [String: String] = [:]
-        for member in members where !known.contains(member.key) {
-            let here = context.at(member.key)
+        func read(_ member: JSON.Member, as name: String, _ here: DecodingContext) {
             guard let property = here.decode(PropertyText.self, from: member.value) else {
-                fail()
-                continue
+                return fail()
             }
-            properties[member.key] = property.text
+            guard properties.updateValue(property.text, forKey: name) == nil else {
+                here.report(.invalidValue, "\(name) is set twice", at: member.position)
+                return fail()
+            }
             context.record.settings.append(
                 DecodedSetting(
                     path: here.path, position: member.value.position, text: property.text,
                     origin: .document,
                     isSecret: Substitution.isMeant(by: member.value)
-                        || Redaction.isNameOfSecret(member.key),
+                        || Redaction.isNameOfSecret(name),
                     refersTo: []))
+        }
+        for member in members where !known.contains(member.key) {
+            let here = context.at(member.key)
+            guard let inner = member.value.members, !Substitution.isMeant(by: member.value) else {
+                read(member, as: member.key, here)
+                continue
+            }
+            for part in inner { read(part, as: "\(member.key).\(part.key)", here.at(part.key)) }
         }
         return properties
     }
@@ -154,6 +164,16 @@ private struct PropertyText: TextValue {
     static let kind = "text, number or true or false"
     static let schema: JSON = ["type": ["string", "number", "boolean"]]
     var text: String
+
+    /// Of an object with such values, and with objects of them.
+    static var membersSchema: JSON {
+        let value = Substitution.schema(besides: schema)
+        let members: JSON = [
+            "type": "object", "propertyNames": ["not": ["pattern": "^\\$"]],
+            "additionalProperties": value,
+        ]
+        return ["type": "object", "additionalProperties": ["anyOf": [value, members]]]
+    }
 
     init(parsing text: String) throws(Refusal) { self.text = text }
 

@@ -15,9 +15,28 @@ extension GRPCServer {
             @escaping @Sendable (Request, borrowing CallContext) throws(GRPCStatusError)
             -> UnaryAnswer<Response>
     ) {
-        unary(method, atShutdown: policy) {
-            (request, context) throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
-            switch try handler(request, context) {
+        unary(method, atShutdown: policy, admitting: admitAll) {
+            (request, _: Void, context) throws(GRPCStatusError) -> UnaryAnswer<Response> in
+            try handler(request, context)
+        }
+    }
+
+    /// Adds a unary method that takes and gives messages, for those who are let in.
+    ///
+    /// - Parameters: See ``unary(_:atShutdown:_:)-(MethodDescriptor<Request,Response>,_,_)``.
+    ///   - admit: Says who calls, or refuses him, before the request is looked at; as a handler, it
+    ///     must not block.
+    public func unary<Request: Message, Response: Message, Caller>(
+        _ method: MethodDescriptor<Request, Response>, atShutdown policy: ShutdownPolicy = .finish,
+        admitting admit:
+            @escaping @Sendable (borrowing CallContext) throws(GRPCStatusError) -> Caller,
+        _ handler:
+            @escaping @Sendable (Request, Caller, borrowing CallContext) throws(GRPCStatusError)
+            -> UnaryAnswer<Response>
+    ) {
+        unary(method, atShutdown: policy, admitting: admit) {
+            (request, caller, context) throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
+            switch try handler(request, caller, context) {
             case .reply(let response): return .reply(try response.bytesToSend())
             case .async(let work):
                 return .async { () throws(GRPCStatusError) in try await work().bytesToSend() }
@@ -25,17 +44,22 @@ extension GRPCServer {
         }
     }
 
-    /// Adds a unary method whose responses are serialized already, such as a cache's.
+    /// Adds a unary method whose responses are serialized already, such as a cache's, for those
+    /// who are let in.
     ///
-    /// - Parameters: See ``unary(_:atShutdown:_:)-(MethodDescriptor<Request,Response>,_,_)``.
-    public func unary<Request: Message, Response: Message>(
+    /// - Parameters: See
+    ///   ``unary(_:atShutdown:admitting:_:)-(MethodDescriptor<Request,Response>,_,_,_)``.
+    public func unary<Request: Message, Response: Message, Caller>(
         _ method: MethodDescriptor<Request, Response>, atShutdown policy: ShutdownPolicy = .finish,
+        admitting admit:
+            @escaping @Sendable (borrowing CallContext) throws(GRPCStatusError) -> Caller,
         _ handler:
-            @escaping @Sendable (Request, borrowing CallContext) throws(GRPCStatusError)
+            @escaping @Sendable (Request, Caller, borrowing CallContext) throws(GRPCStatusError)
             -> UnaryAnswer<[UInt8]>
     ) {
         unary(method.path, atShutdown: policy) { bytes, context throws(GRPCStatusError) in
-            try handler(try Request.received(bytes), context)
+            let caller = try admit(context)
+            return try handler(try Request.received(bytes), caller, context)
         }
     }
 
@@ -89,6 +113,9 @@ public struct MessageServerStream<Request: Message, Response: Message>: Sendable
         try await call.send(try response.bytesToSend())
     }
 }
+
+/// Of methods that ask nobody who he is.
+@Sendable private func admitAll(_ context: borrowing CallContext) {}
 
 extension Message {
     /// A message that a client sent.
