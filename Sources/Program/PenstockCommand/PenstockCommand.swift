@@ -42,7 +42,7 @@ public enum PenstockCommand {
                 positions(catalogue), changes(catalogue), reload, deadLetters(catalogue),
                 validate(catalogue), dryRun(catalogue), explainError(catalogue),
                 stages(catalogue), schema(catalogue), metrics(catalogue),
-                health, .completion,
+                token, health, .completion,
             ])
     }
 

@@ -5,11 +5,11 @@ internal import PipelineCore
 
 /// Whose letters a command is about, and through whom.
 struct DeadLetterTarget: Sendable {
-    private let server: String?
+    private let server: AdminAddress?
     private let pipeline: String
 
     init(_ field: Fields) {
-        server = StageChoice.server(field)
+        server = AdminAddress(field)
         pipeline = .pipelineFile(field)
     }
 
@@ -36,7 +36,7 @@ struct DeadLetterTarget: Sendable {
     private func open(
         _ catalogue: Catalogue, _ console: Console
     ) async throws -> any DeadLetterOperations {
-        if let server { return try RemoteDeadLetters(server: server, pipeline: pipeline) }
+        if let server { return try RemoteDeadLetters(server, pipeline: pipeline) }
         let definition = try PipelineFiles.read(
             [pipeline], catalogue: catalogue, console: console)[0]
         return try await DeadLetterAccess(

@@ -8,12 +8,14 @@ private struct ReloadOptions: Settings {
     static let summary =
         "Makes a running process read its pipeline files anew, and says how it went."
     let server: String
+    let credential: ClientCredential
     let timeout: Duration
 
     init(_ field: Fields) {
         server = field.argument(
             "SERVER", "The process's admin service, as its --admin-service says.",
             example: "unix:/run/penstock/admin.sock")
+        credential = ClientCredential(field)
         timeout = field(
             "timeout", "How long to wait for the answer.", default: .seconds(120),
             in: .seconds(1) ... .seconds(3600))
@@ -30,7 +32,7 @@ extension PenstockCommand {
             """,
         examples: [.init("unix:/run/penstock/admin.sock", "After the files were edited.")]
     ) { options, console in
-        let admin = try AdminClient(options.server)
+        let admin = try AdminClient(AdminAddress(options.server, options.credential))
         let response: AdminReloadPipelinesResponse
         do {
             response = try await admin.send(

@@ -9,6 +9,7 @@ internal import ReportMessages
 struct ReportClientOptions: Sendable {
     enum Format: String, Choice { case text, json }
     let server: String
+    let credential: ClientCredential
     let format: Format
     let timeout: Duration?
 
@@ -23,6 +24,7 @@ struct ReportClientOptions: Sendable {
                 $0.isEmpty ? nil : $0
             }
             ?? "127.0.0.1:50051"
+        credential = ClientCredential(field)
         format = field("format", "How the answer is printed.", default: .text)
         timeout = field.optional(
             "timeout", limit, example: .seconds(10), in: .milliseconds(1) ... .seconds(3600))

@@ -20,6 +20,7 @@ struct RunOptions: Settings {
     let watch: Bool
     let paused: Bool
     let adminService: String?
+    let tokens: String?
     fileprivate let files: [String]
 
     init(_ field: Fields) {
@@ -40,6 +41,10 @@ struct RunOptions: Settings {
             "Where penstock.admin.v1 listens, for `--server` of other commands: a socket that only this user may open, or host:port of loopback.",
             example: "unix:/run/penstock/admin.sock"
         ) { AdminService.objection(to: $0) }
+        tokens = field.optional(
+            "tokens",
+            "A file of `penstock token`: an admin service on host:port then lets in operators and admins alone.",
+            example: "/etc/penstock/tokens.json")
         files = field.arguments(
             "FILE", "Pipeline files; any *.schema.json among them is passed over.",
             example: ["Pipelines/conversion-reports.json"],
@@ -77,6 +82,12 @@ extension PenstockCommand {
                 .init("--role worker Pipelines/*.json", "One of several workers."),
             ]
         ) { options, console in
+            if options.tokens != nil, options.adminService?.hasPrefix("unix:") ?? true {
+                throw CommandFailure(
+                    .usage,
+                    "--tokens is for --admin-service on host:port; an API's are named in its pipeline file"
+                )
+            }
             let first = try PipelineFiles.read(
                 options.files, catalogue: catalogue, console: console)
             let logger = options.service.logger("penstock")

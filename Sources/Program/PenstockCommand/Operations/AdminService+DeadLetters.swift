@@ -67,9 +67,8 @@ extension AdminService {
         _ method: MethodDescriptor<Request, Response>,
         _ body: @escaping @Sendable (Request, DeadLetterAccess) async throws -> Response
     ) {
-        server.unary(method, atShutdown: .interrupt) {
-            [self] request, context throws(GRPCStatusError) -> UnaryAnswer<Response> in
-            let caller = context.peer
+        server.unary(method, atShutdown: .interrupt, admitting: admit) {
+            [self] request, caller, _ throws(GRPCStatusError) -> UnaryAnswer<Response> in
             return .async { () throws(GRPCStatusError) in
                 do {
                     let letters = try await DeadLetterAccess(

@@ -1,15 +1,17 @@
 internal import AdminMessages
 internal import CommandLineInterface
 internal import GRPCTransport
+internal import Identity
 internal import Logging
 internal import PipelineConfiguration
 internal import PipelineCore
 internal import Protobuf
+internal import ReportService
 
 /// Serves `penstock.admin.v1.AdminService`, with health and reflection, on an address of its own.
 ///
-/// Whoever reaches it may do everything: it listens on a socket of the file system, which only the
-/// process's user may open, or on loopback.
+/// It listens on a socket of the file system, which only the process's user may open, or on
+/// loopback. Whoever reaches it may do everything, unless it is told whom to let in.
 struct AdminService: Sendable {
     static let noCase = "there is no case"
     private static let mostBatches = 10_000
@@ -24,13 +26,18 @@ struct AdminService: Sendable {
     private let reload: @Sendable () async throws(GRPCStatusError) -> Reloaded
     let server: GRPCServer
 
-    /// - Parameter address: `unix:path`, or `host:port` of loopback.
+    private let access: AccessControl?
+
+    /// - Parameters:
+    ///   - address: `unix:path`, or `host:port` of loopback.
+    ///   - access: tells operators from others; `nil` where everybody may do everything.
     /// - Throws: ``CommandFailure`` `usage` for another address.
     init(
-        _ address: String, catalogue: Catalogue, logger: Logger,
+        _ address: String, access: AccessControl? = nil, catalogue: Catalogue, logger: Logger,
         definitions: @escaping @Sendable () -> [PipelineDefinition],
         reload: @escaping @Sendable () async throws(GRPCStatusError) -> Reloaded
     ) throws {
+        self.access = access
         self.catalogue = catalogue
         self.logger = logger
         self.definitions = definitions
@@ -80,8 +87,10 @@ struct AdminService: Sendable {
         addReads()
         addChanges()
         addDeadLetters()
-        server.unary(AdminAdminServiceMethods.reloadPipelines, atShutdown: .interrupt) {
-            [reload] _, _ throws(GRPCStatusError) -> UnaryAnswer<AdminReloadPipelinesResponse> in
+        server.unary(
+            AdminAdminServiceMethods.reloadPipelines, atShutdown: .interrupt, admitting: admit
+        ) {
+            [reload] _, _, _ throws(GRPCStatusError) -> UnaryAnswer<AdminReloadPipelinesResponse> in
             .async { () throws(GRPCStatusError) in
                 let clock = PipelineClock.system
                 let start = clock.now
@@ -200,9 +209,8 @@ struct AdminService: Sendable {
         _ method: MethodDescriptor<Request, Response>,
         _ body: @escaping @Sendable (Request, LedgerOperations) async throws -> Response
     ) {
-        server.unary(method) {
-            [self] request, context throws(GRPCStatusError) -> UnaryAnswer<Response> in
-            let caller = context.peer
+        server.unary(method, admitting: admit) {
+            [self] request, caller, _ throws(GRPCStatusError) -> UnaryAnswer<Response> in
             return .async { () throws(GRPCStatusError) in
                 do {
                     let operations = try await LedgerOperations(
@@ -222,6 +230,12 @@ struct AdminService: Sendable {
                 }
             }
         }
+    }
+
+    /// Names the caller, or refuses him.
+    func admit(_ context: borrowing CallContext) throws(GRPCStatusError) -> String {
+        let caller = try access?.caller(context, permission: .administer)
+        return caller.map { "\($0.subject) (\(context.peer))" } ?? context.peer
     }
 
     func definition(_ name: String) throws(GRPCStatusError) -> PipelineDefinition {

@@ -15,9 +15,9 @@ struct RemoteDeadLetters: DeadLetterOperations {
 
     /// - Parameter pipeline: its name.
     /// - Throws: ``CommandFailure`` `usage` for what is no address.
-    init(server: String, pipeline: String) throws {
+    init(_ address: AdminAddress, pipeline: String) throws {
         self.pipeline = pipeline
-        admin = try AdminClient(server)
+        admin = try AdminClient(address)
     }
 
     func close() async {}

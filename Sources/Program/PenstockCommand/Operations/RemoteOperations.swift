@@ -15,10 +15,10 @@ struct RemoteOperations: StageOperations {
     ///   - pipeline: its name.
     ///   - stage: the accumulate stage; the pipeline's only one where it is `nil`.
     /// - Throws: ``CommandFailure`` `usage` for what is no address.
-    init(server: String, pipeline: String, stage: String?) throws {
+    init(_ address: AdminAddress, pipeline: String, stage: String?) throws {
         self.pipeline = pipeline
         self.stage = stage ?? ""
-        admin = try AdminClient(server)
+        admin = try AdminClient(address)
     }
 
     func close() async {}
@@ -166,8 +166,9 @@ struct AdminClient: Sendable {
     private let server: String
     private let client: GRPCClient
 
-    /// - Throws: ``CommandFailure`` `usage` for what is no address.
-    init(_ server: String) throws {
+    /// - Throws: ``CommandFailure`` `usage` for what is no address, and a token that can't be had.
+    init(_ address: AdminAddress) throws {
+        let server = address.server
         self.server = server
         let isPort = server.split(separator: ":").last.flatMap { UInt16($0) } != nil
         guard server.hasPrefix("unix:") ? server.utf8.count > 5 : isPort else {
@@ -176,9 +177,9 @@ struct AdminClient: Sendable {
                 "\"\(server)\" is no admin service: expected unix:PATH or host:port, as the process's --admin-service says"
             )
         }
-        do { client = try GRPCClient(target: try ServerTarget.of(server)) } catch let error
-            as GRPCError
-        {
+        var configuration = GRPCClient.Configuration(target: try ServerTarget.of(server))
+        configuration.metadata = try address.credential.metadata
+        do { client = try GRPCClient(configuration: configuration) } catch {
             throw CommandFailure(.usage, "--server \(server): \(error.message)")
         }
     }

@@ -95,13 +95,13 @@ struct PauseTarget: Sendable {
 
 /// Which accumulate stage a command looks into, and through whom.
 struct StageChoice: Sendable {
-    private let server: String?
+    private let server: AdminAddress?
     private let stage: String?
     private let pipeline: String
 
     /// - Parameter isArgument: whether the stage is an argument behind the pipeline, and needed.
     init(_ field: Fields, argument isArgument: Bool = false) {
-        server = Self.server(field)
+        server = AdminAddress(field)
         if isArgument {
             pipeline = .pipelineFile(field)
             stage = field.argument("STAGE", "The id of its accumulate stage.", example: "batch")
@@ -111,14 +111,6 @@ struct StageChoice: Sendable {
                 example: "batch")
             pipeline = .pipelineFile(field)
         }
-    }
-
-    /// The option of commands that may go through an admin service.
-    static func server(_ field: Fields) -> String? {
-        field.optional(
-            "server",
-            "The admin service of a process that runs the pipeline, as its --admin-service says; PIPELINE is the pipeline's name then.",
-            example: "unix:/run/penstock/admin.sock")
     }
 
     /// Runs `body` with what may be done there, and lets go of it.
@@ -164,7 +156,7 @@ struct StageChoice: Sendable {
         _ catalogue: Catalogue, _ console: Console
     ) async throws -> any StageOperations {
         if let server {
-            return try RemoteOperations(server: server, pipeline: pipeline, stage: stage)
+            return try RemoteOperations(server, pipeline: pipeline, stage: stage)
         }
         let definition = try PipelineFiles.read(
             [pipeline], catalogue: catalogue, console: console)[0]

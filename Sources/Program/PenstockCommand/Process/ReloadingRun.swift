@@ -2,10 +2,12 @@ internal import AdminHTTP
 internal import CommandLineInterface
 internal import Concurrency
 internal import GRPCTransport
+internal import Identity
 internal import Logging
 internal import Metrics
 internal import PipelineConfiguration
 internal import PipelineCore
+internal import ReportService
 internal import Synchronization
 
 /// What the runs of a process share, one after the other.
@@ -106,8 +108,13 @@ struct ReloadingRun: Sendable {
 
     private func adminService() throws -> AdminService? {
         guard let address = process.options.adminService else { return nil }
+        var sources = CredentialSources()
+        sources.tokens = process.options.tokens
+        let access = try AccessControl(
+            sources, clock: .system,
+            log: LibraryLog("admin service", clock: .system, logger: process.logger))
         let service = try AdminService(
-            address, catalogue: process.catalogue, logger: process.logger,
+            address, access: access, catalogue: process.catalogue, logger: process.logger,
             definitions: { [running] in running.all },
             reload: { [requests] () throws(GRPCStatusError) in try await requests.ask() })
         try service.start()

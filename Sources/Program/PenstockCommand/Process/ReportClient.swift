@@ -23,8 +23,10 @@ struct ReportClient {
     init(_ options: ReportClientOptions, _ console: Console) throws {
         self.options = options
         self.console = console
-        let target = try ServerTarget.of(options.server)
-        do { client = try GRPCClient(target: target) } catch {
+        var configuration = GRPCClient.Configuration(
+            target: try ServerTarget.of(options.server))
+        configuration.metadata = try options.credential.metadata
+        do { client = try GRPCClient(configuration: configuration) } catch {
             throw CommandFailure(.usage, "--server \(options.server): \(error)")
         }
     }

@@ -10,6 +10,7 @@ public import Protobuf
 /// ``shutdown()`` cancels its calls and does not wait for their end.
 public final class GRPCClient: Sendable {
     private let calls: ClientCalls
+    private let metadata: GRPCMetadata
     private let thread: NativeThread
     private let isDrained = AsyncEvent()
 
@@ -20,6 +21,7 @@ public final class GRPCClient: Sendable {
         let calls = ClientCalls(
             ChannelHandle(target: configuration.target, configuration.arguments))
         self.calls = calls
+        metadata = configuration.metadata
         thread = try NativeThread.starting(name: "grpc-client") { [isDrained] in
             calls.queue.drain()
             isDrained.set()
@@ -48,7 +50,7 @@ public final class GRPCClient: Sendable {
         _ path: String, _ request: [UInt8], timeout: Duration?, metadata: GRPCMetadata = [:],
         waitForReady: Bool = false
     ) async throws(GRPCStatusError) -> [UInt8] {
-        let metadata = try MetadataBuffer(metadata)
+        let metadata = try MetadataBuffer(self.metadata.appending(metadata))
         let (ticket, call) = try calls.begin(path, timeout: timeout)
         let outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -76,7 +78,7 @@ public final class GRPCClient: Sendable {
         _ path: String, timeout: Duration?, metadata: GRPCMetadata = [:],
         waitForReady: Bool = false
     ) throws(GRPCStatusError) -> GRPCClientStream {
-        let metadata = try MetadataBuffer(metadata)
+        let metadata = try MetadataBuffer(self.metadata.appending(metadata))
         let (ticket, call) = try calls.begin(path, timeout: timeout)
         return GRPCClientStream(call, metadata, waitForReady: waitForReady) { [calls] in
             calls.end(ticket)
@@ -106,6 +108,8 @@ extension GRPCClient {
         public var keepaliveTimeout = Duration.seconds(20)
         /// The longest wait between two attempts to connect.
         public var maxReconnectBackoff = Duration.seconds(10)
+        /// Sent along with every call, before what a call has of its own.
+        public var metadata: GRPCMetadata = [:]
         /// Whether the environment's `http_proxy` is used.
         public var usesProxy = false
 

@@ -26,6 +26,12 @@ public struct GRPCMetadata: Sendable, Equatable {
     public mutating func append(_ key: String, _ value: [UInt8]) {
         entries.append(Entry(key: key.lowercased(), value: value))
     }
+
+    func appending(_ others: GRPCMetadata) -> GRPCMetadata {
+        var all = self
+        all.entries += others.entries
+        return all
+    }
 }
 
 extension GRPCMetadata: ExpressibleByDictionaryLiteral {
