@@ -227,17 +227,18 @@ class Stack:
 
     # gRPC, by grpcio with reflection: no proto file, no generated code
 
-    def api(self):
-        return Reflected(f"127.0.0.1:{self.port}")
+    def api(self, token=None):
+        return Reflected(f"127.0.0.1:{self.port}", token=token)
 
 
 class Reflected:
     """Calls the service with what its reflection tells, or what the client has known before."""
 
-    def __init__(self, target, service="conversionreports.v1.ReportService", known=None):
+    def __init__(self, target, service="conversionreports.v1.ReportService", known=None, token=None):
         from google.protobuf import descriptor_pool, message_factory
         from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
         self.channel = grpc.insecure_channel(target)
+        self.metadata = [("authorization", f"Bearer {token}")] if token else None
         pool = known or descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(self.channel))
         self.methods = {}
         service = pool.FindServiceByName(service)
@@ -255,5 +256,5 @@ class Reflected:
 
     def __call__(self, method, within=LIMIT, **fields):
         from google.protobuf import json_format
-        response = self.methods[method][1](self.request(method, fields), timeout=within)
+        response = self.methods[method][1](self.request(method, fields), timeout=within, metadata=self.metadata)
         return json_format.MessageToDict(response, preserving_proto_field_name=True)
