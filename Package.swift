@@ -211,7 +211,7 @@ let package = Package(
             ["CommandLineInterface", "ConfigurationDiagnostics", "ConfigurationFields"]),
         tests("Tooling", ["Logging", "Metrics", "AdminHTTP", "Calendar"]),
         tests("Protobuf", ["Protobuf", "ReportMessages"], exclude: ["Foreign"]),
-        tests("Identity", ["Identity", "LocatedJSON", "Concurrency"]),
+        tests("Identity", ["Identity"]),
         tests(
             "GRPCTransport", ["GRPCTransport", "Protobuf", "Concurrency", "Metrics"],
             exclude: ["Foreign"]),

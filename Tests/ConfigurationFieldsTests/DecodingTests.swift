@@ -129,6 +129,11 @@ struct DecodingTests {
             ["url": "kafka://a", "security.protocol": "ssl", "retries": 5, "fast": true])
         #expect(bus.rest == ["security.protocol": "ssl", "retries": "5", "fast": "true"])
         #expect(throws: Diagnostics.self) { try Bus.decode(["url": "a", "x": [1]]) }
+        // Those in an object are named with its key.
+        let nested = try Bus.decode(["url": "a", "ssl": ["ca": "x", "depth": 2], "ssl.key": "y"])
+        #expect(nested.rest == ["ssl.ca": "x", "ssl.depth": "2", "ssl.key": "y"])
+        #expect(throws: Diagnostics.self) { try Bus.decode(["url": "a", "x": ["y": ["z": 1]]]) }
+        #expect(throws: Diagnostics.self) { try Bus.decode(["url": "a", "x": ["y": 1], "x.y": 2]) }
 
         let context = DecodingContext(environment: Environment(variables: ["P": "geheim"]))
         _ = context.decode(
