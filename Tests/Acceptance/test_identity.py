@@ -117,11 +117,14 @@ def guarded_real(real):
 ALLOWED, UNKNOWN, DENIED, NOBODY = "allowed", "NOT_FOUND", "PERMISSION_DENIED", "UNAUTHENTICATED"
 TABLE = {
     "requester": {"CreateReport": (ALLOWED, DENIED), "GetReport": (ALLOWED, UNKNOWN), "WaitReport": (ALLOWED, UNKNOWN),
-                  "BatchGetReports": (ALLOWED, UNKNOWN), "CancelReport": (ALLOWED, UNKNOWN)},
+                  "BatchGetReports": (ALLOWED, UNKNOWN), "CancelReport": (ALLOWED, UNKNOWN),
+                  "RefreshReport": (ALLOWED, UNKNOWN), "ListReports": (ALLOWED, DENIED)},
     "reader": {"CreateReport": (DENIED, DENIED), "GetReport": (ALLOWED, ALLOWED), "WaitReport": (ALLOWED, ALLOWED),
-               "BatchGetReports": (ALLOWED, ALLOWED), "CancelReport": (DENIED, DENIED)},
+               "BatchGetReports": (ALLOWED, ALLOWED), "CancelReport": (DENIED, DENIED),
+               "RefreshReport": (DENIED, DENIED), "ListReports": (ALLOWED, ALLOWED)},
     "operator": {"CreateReport": (ALLOWED, ALLOWED), "GetReport": (ALLOWED, ALLOWED), "WaitReport": (ALLOWED, ALLOWED),
-                 "BatchGetReports": (ALLOWED, ALLOWED), "CancelReport": (ALLOWED, ALLOWED)},
+                 "BatchGetReports": (ALLOWED, ALLOWED), "CancelReport": (ALLOWED, ALLOWED),
+                 "RefreshReport": (ALLOWED, ALLOWED), "ListReports": (ALLOWED, ALLOWED)},
 }
 TABLE["admin"] = TABLE["operator"]
 TABLE["nobody"] = TABLE["forged"] = {method: (NOBODY, NOBODY) for method in TABLE["reader"]}
@@ -139,9 +142,9 @@ def meets_the_table(guarded, role, method, whose):
     else:
         case_id = guarded.create(requester)
         more = {"timeout": "0.001s"} if method == "WaitReport" else {}
-        named = {"case_ids": [case_id]} if method == "BatchGetReports" else {"case_id": case_id}
-        answer = guarded.call(token, method, **named, **more)
-    if method == "BatchGetReports" and isinstance(answer, dict):
+        named = {"BatchGetReports": {"case_ids": [case_id]}, "ListReports": {"requester": requester, "page_size": 1}}
+        answer = guarded.call(token, method, **named.get(method, {"case_id": case_id}), **more)
+    if method in ("BatchGetReports", "ListReports") and isinstance(answer, dict):
         if expected == UNKNOWN:
             assert answer == {"unknown_case_ids": [case_id]}, answer
             return
@@ -163,6 +166,58 @@ def test_the_table(guarded, role, method, whose):
 def test_the_table_on_servers(guarded_real):
     for cell in CELLS:
         meets_the_table(guarded_real, *cell)
+
+
+@pytest.mark.parametrize("method", ["GetReport", "WaitReport", "CancelReport", "RefreshReport"])
+def test_a_finished_case_is_its_requesters(guarded, method):
+    """From the ledger first, and from memory then."""
+    own, other = guarded.create("ada"), guarded.create("bob")
+    guarded.finish(own, other)
+    for _ in range(3):
+        assert guarded.call(guarded.tokens["bob"], method, case_id=own) == UNKNOWN
+        assert guarded.call(guarded.tokens["requester"], method, case_id=other) == UNKNOWN
+        answer = guarded.call(guarded.tokens["requester"], "BatchGetReports", case_ids=[own, other])
+        assert ([r["case_id"] for r in answer["reports"]], answer["unknown_case_ids"]) == ([own], [other]), answer
+    assert guarded.call(guarded.tokens["requester"], method, case_id=own)["case_id"] == own
+    assert guarded.call(guarded.tokens["bob"], "GetReport", case_id=own) == UNKNOWN
+
+
+def test_a_list_without_a_requester_is_of_ones_own(guarded):
+    own, other = guarded.create("ada"), guarded.create("bob")
+
+    def listed(token):
+        ids, more = set(), {}
+        while True:
+            page = guarded.call(guarded.tokens[token], "ListReports", page_size=1000, **more)
+            ids |= {one["case_id"] for one in page.get("reports", [])}
+            if not page.get("next_page_token"):
+                return ids
+            more = {"page_token": page["next_page_token"]}
+    assert own in listed("requester") and other not in listed("requester")
+    assert other in listed("bob") and own not in listed("bob")
+    assert {own, other} <= listed("reader") and {own, other} <= listed("operator")
+
+
+def test_a_case_without_a_requester_is_nobodys(stack):
+    path = stack.write()
+    stack.call("migrate", path)
+    process = stack.start(path)
+    stack.ready()
+    case_id = str(uuid.uuid4())
+    stack.api()("CreateReport", request={"case_id": case_id, "product_id": "p", "period": MONTH})
+    stack.stop(process)
+    guarded = Guarded(stack)
+    for token, answer in [("requester", UNKNOWN), ("bob", UNKNOWN), ("reader", case_id), ("operator", case_id)]:
+        got = guarded.call(guarded.tokens[token], "GetReport", case_id=case_id)
+        assert (got if isinstance(got, str) else got["case_id"]) == answer, got
+
+
+def test_a_repeat_of_anothers_case_tells_nothing(guarded):
+    case_id = guarded.create("ada")
+    request = {"case_id": case_id, "product_id": f"p-{case_id[:8]}", "period": MONTH}
+    assert guarded.call(guarded.tokens["bob"], "CreateReport", request=request) == "ALREADY_EXISTS"
+    assert guarded.call(guarded.tokens["requester"], "CreateReport", request=request)["case_id"] == case_id
+    assert guarded.call(guarded.tokens["bob"], "GetReport", case_id=case_id) == UNKNOWN
 
 
 def test_the_requester_is_whoever_asks(guarded):

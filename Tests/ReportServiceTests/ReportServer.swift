@@ -1,5 +1,6 @@
 import Concurrency
 import GRPCTransport
+import Identity
 import Metrics
 import PipelineCore
 import PipelineTesting
@@ -33,6 +34,7 @@ struct FakeAnswerEncoder: OutcomeEncoder {
         try GetReportResponse.with {
             $0.caseID = outcome.caseID.description
             $0.revision = Int32(outcome.revision)
+            $0.requester = outcome.requester ?? ""
             $0.result =
                 outcome.state == .succeeded
                 ? .report(
@@ -80,11 +82,14 @@ func withReportServer(
     port: ScriptedPort = ScriptedPort(), cases: FakeCases = FakeCases(),
     cache: FakeOutcomeCache? = nil,
     clock: PipelineClock = .system, metrics: MetricRegistry = MetricRegistry(),
-    ending: AsyncEvent? = nil, isAddressKept: Bool = false,
+    credentials: CredentialSources = CredentialSources(), ending: AsyncEvent? = nil,
+    isAddressKept: Bool = false,
     _ body: (GRPCClient) async throws -> Void
 ) async throws {
+    var configuration = ReportAPI.Configuration(address: "127.0.0.1:0")
+    configuration.credentials = credentials
     let api = ReportAPI(
-        configuration: .init(address: "127.0.0.1:0"), encoder: FakeAnswerEncoder(), clock: clock,
+        configuration: configuration, encoder: FakeAnswerEncoder(), clock: clock,
         random: RandomSource(seed: 1), logger: StageContext.testing(clock: .system).logger,
         metrics: metrics)
     try api.attach(port, reads: ReadPath(cases: cases, cache: cache, changes: cases))

@@ -1,4 +1,5 @@
 internal import GRPCTransport
+internal import Identity
 internal import PipelineCore
 internal import Protobuf
 internal import ReportMessages
@@ -6,7 +7,7 @@ internal import ReportMessages
 extension ReportMethods {
     /// Hands in all requests at once, so that they are written together, and waits for each.
     func createAll(
-        _ requests: [ReportRequest], _ trace: TraceContext?
+        _ requests: [ReportRequest], for caller: Caller?, _ trace: TraceContext?
     ) async throws(GRPCStatusError) -> BatchCreateReportsResponse {
         let ids = requests.map { UUID($0.caseID) }
         let known: Set<UUID>
@@ -19,7 +20,8 @@ extension ReportMethods {
             for (place, request) in requests.enumerated() {
                 group.addTask {
                     do throws(GRPCStatusError) {
-                        return (place, .success(try await create(request, trace)))
+                        let named = try caller?.requesting(request) ?? request
+                        return (place, .success(try await create(named, for: caller, trace)))
                     } catch {
                         return (place, .failure(error))
                     }
@@ -37,7 +39,11 @@ extension ReportMethods {
         for (place, request) in requests.enumerated() {
             var report = CreatedReport()
             report.caseID = request.caseID
-            report.wasKnown = ids[place].map(known.contains) ?? false
+            let wasKnown = ids[place].map(known.contains) ?? false
+            // Whether somebody else's case is there is nothing to be learned by a refusal.
+            if results[place]?.error == nil || caller?.role.seesAllCases ?? true {
+                report.wasKnown = wasKnown
+            }
             switch results[place] {
             case .success(let created)?:
                 report.caseID = created.caseID

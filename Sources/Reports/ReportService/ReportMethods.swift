@@ -31,8 +31,10 @@ struct ReportMethods: Sendable {
             let trace = context.metadataBytes(TraceContext.headerName).flatMap {
                 TraceContext($0[...])
             }
-            let request = try inName(of: caller, wanted)
-            return .async { () throws(GRPCStatusError) in try await create(request, trace) }
+            let request = try caller?.requesting(wanted) ?? wanted
+            return .async { () throws(GRPCStatusError) in
+                try await create(request, for: caller, trace)
+            }
         }
         server.unary(ReportServiceMethods.batchCreateReports, admitting: admit(.create)) {
             request, caller, context throws(GRPCStatusError)
@@ -41,16 +43,15 @@ struct ReportMethods: Sendable {
             let trace = context.metadataBytes(TraceContext.headerName).flatMap {
                 TraceContext($0[...])
             }
-            let requests = try request.requests.map { request throws(GRPCStatusError) in
-                try inName(of: caller, request)
+            return .async { () throws(GRPCStatusError) in
+                try await createAll(request.requests, for: caller, trace)
             }
-            return .async { () throws(GRPCStatusError) in try await createAll(requests, trace) }
         }
         server.unary(ReportServiceMethods.getReport, admitting: admit(.read)) {
             request, caller, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
             let id = try caseID(request.caseID)
-            if let known = answers.inMemory(id) { return .reply(Array(known)) }
-            return .async { () throws(GRPCStatusError) in try await get(id) }
+            if let known = try known(id, to: caller) { return .reply(known) }
+            return .async { () throws(GRPCStatusError) in try await get(id, for: caller) }
         }
         server.unary(
             ReportServiceMethods.waitReport, atShutdown: .interrupt, admitting: admit(.read)
@@ -58,28 +59,31 @@ struct ReportMethods: Sendable {
             request, caller, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
             let id = try caseID(request.caseID)
             let timeout = try waitTimeout(request.timeout)
-            if let known = answers.inMemory(id) { return .reply(Array(known)) }
-            return .async { () throws(GRPCStatusError) in try await wait(for: id, timeout) }
+            if let known = try known(id, to: caller) { return .reply(known) }
+            return .async { () throws(GRPCStatusError) in
+                try await wait(for: id, timeout, by: caller)
+            }
         }
         server.unary(ReportServiceMethods.batchGetReports, admitting: admit(.read)) {
             request, caller, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
             let ids = try caseIDs(request.caseIds)
-            return .async { () throws(GRPCStatusError) in try await get(ids) }
+            return .async { () throws(GRPCStatusError) in try await get(ids, for: caller) }
         }
         server.unary(ReportServiceMethods.cancelReport, admitting: admit(.cancel)) {
             request, caller, _ throws(GRPCStatusError) -> UnaryAnswer<[UInt8]> in
             let id = try caseID(request.caseID)
-            if let known = answers.inMemory(id) { return .reply(Array(known)) }
-            return .async { () throws(GRPCStatusError) in try await cancel(id) }
+            if let known = try known(id, to: caller) { return .reply(known) }
+            return .async { () throws(GRPCStatusError) in try await cancel(id, for: caller) }
         }
-        server.unary(ReportServiceMethods.refreshReport) {
-            request, _ throws(GRPCStatusError) -> UnaryAnswer<RefreshReportResponse> in
+        server.unary(ReportServiceMethods.refreshReport, admitting: admit(.create)) {
+            request, caller, _ throws(GRPCStatusError) -> UnaryAnswer<RefreshReportResponse> in
             let id = try caseID(request.caseID)
-            return .async { () throws(GRPCStatusError) in try await refresh(id) }
+            return .async { () throws(GRPCStatusError) in try await refresh(id, for: caller) }
         }
-        server.unary(ReportServiceMethods.listReports) {
-            request, _ throws(GRPCStatusError) -> UnaryAnswer<ListReportsResponse> in
-            .async { () throws(GRPCStatusError) in try await page(request) }
+        server.unary(ReportServiceMethods.listReports, admitting: admit(.read)) {
+            request, caller, _ throws(GRPCStatusError) -> UnaryAnswer<ListReportsResponse> in
+            let wanted = try caller?.listing(request) ?? request
+            return .async { () throws(GRPCStatusError) in try await page(wanted) }
         }
     }
 
@@ -94,26 +98,8 @@ struct ReportMethods: Sendable {
 
     // MARK: CreateReport
 
-    /// The request with the caller as its requester, unless he may name another one.
-    private func inName(
-        of caller: Caller?, _ request: ReportRequest
-    ) throws(GRPCStatusError) -> ReportRequest {
-        guard let caller else { return request }
-        let named = request.requester ?? ""
-        if named.isEmpty {
-            var request = request
-            request.requester = caller.subject
-            return request
-        }
-        guard named == caller.subject || caller.role.namesRequesters else {
-            throw .permissionDenied(
-                "the role \(caller.role.rawValue) asks in its own name: leave requester out")
-        }
-        return request
-    }
-
     func create(
-        _ request: ReportRequest, _ trace: TraceContext?
+        _ request: ReportRequest, for caller: Caller?, _ trace: TraceContext?
     ) async throws(GRPCStatusError) -> CreateReportResponse {
         do {
             // By the store's clock it is decided whether a deadline has passed already.
@@ -125,7 +111,7 @@ struct ReportMethods: Sendable {
             if let trace { record.headers.append(trace.header) }
             switch try await port.submit(record) {
             case .rejected(let rejection): throw GRPCStatusError(rejection)
-            case .accepted: return await accepted(request)
+            case .accepted: return try await accepted(request, for: caller)
             }
         } catch {
             throw GRPCStatusError(converting: error)
@@ -133,11 +119,21 @@ struct ReportMethods: Sendable {
     }
 
     /// The request is durable whatever happens to the look at its state.
-    private func accepted(_ request: ReportRequest) async -> CreateReportResponse {
+    ///
+    /// - Throws: ALREADY_EXISTS for a repeat of somebody else's, of which the caller learns nothing.
+    private func accepted(
+        _ request: ReportRequest, for caller: Caller?
+    ) async throws -> CreateReportResponse {
         var response = CreateReportResponse()
         response.caseID = UUID(request.caseID)?.description ?? request.caseID
         guard let id = UUID(request.caseID) else { return response }
-        switch try? await answers.answer(id, fresh: true) {
+        let answer = try? await answers.answer(id, fresh: true)
+        if let answer, answer.isHidden(from: caller) {
+            throw GRPCStatusError(
+                .alreadyExists, "case_id is that of another request: send it under a new one",
+                because: .conflict)
+        }
+        switch answer {
         case .open(let status, let revision, _)?:
             response.status = status
             response.revision = Int32(clamping: revision)
@@ -157,8 +153,11 @@ struct ReportMethods: Sendable {
 
     // MARK: RefreshReport and ListReports
 
-    private func refresh(_ id: UUID) async throws(GRPCStatusError) -> RefreshReportResponse {
+    private func refresh(
+        _ id: UUID, for caller: Caller?
+    ) async throws(GRPCStatusError) -> RefreshReportResponse {
         do {
+            try await refuseOthers(id, of: caller)
             guard let known = try await answers.refresh(id).response(of: id) else {
                 throw GRPCStatusError.unknownCase(id)
             }
@@ -184,21 +183,39 @@ struct ReportMethods: Sendable {
 
     // MARK: GetReport, BatchGetReports, WaitReport and CancelReport
 
-    private func get(_ id: UUID) async throws(GRPCStatusError) -> [UInt8] {
+    /// What memory has for the caller.
+    private func known(_ id: UUID, to caller: Caller?) throws(GRPCStatusError) -> [UInt8]? {
+        guard let known = answers.inMemory(id) else { return nil }
+        if CaseAnswers.Answer.final(known).isHidden(from: caller) { throw .unknownCase(id) }
+        return Array(known)
+    }
+
+    /// Before somebody's case is changed.
+    private func refuseOthers(_ id: UUID, of caller: Caller?) async throws {
+        guard let caller, !caller.role.seesAllCases else { return }
+        let answer = try await answers.answer(id, fresh: true)
+        if answer.isHidden(from: caller) { throw GRPCStatusError.unknownCase(id) }
+    }
+
+    private func get(
+        _ id: UUID, for caller: Caller?
+    ) async throws(GRPCStatusError) -> [UInt8] {
         do {
-            return try encoded(try await answers.answer(id), of: id)
+            return try encoded(try await answers.answer(id).seen(by: caller), of: id)
         } catch {
             throw GRPCStatusError(converting: error)
         }
     }
 
-    private func get(_ ids: [UUID]) async throws(GRPCStatusError) -> [UInt8] {
+    private func get(
+        _ ids: [UUID], for caller: Caller?
+    ) async throws(GRPCStatusError) -> [UInt8] {
         do {
             let found = try await withThrowingTaskGroup(
                 of: (Int, CaseAnswers.Answer).self
             ) { group in
                 for (place, id) in ids.enumerated() {
-                    group.addTask { (place, try await answers.answer(id)) }
+                    group.addTask { (place, try await answers.answer(id).seen(by: caller)) }
                 }
                 return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
             }
@@ -216,8 +233,11 @@ struct ReportMethods: Sendable {
         }
     }
 
-    private func cancel(_ id: UUID) async throws(GRPCStatusError) -> [UInt8] {
+    private func cancel(
+        _ id: UUID, for caller: Caller?
+    ) async throws(GRPCStatusError) -> [UInt8] {
         do {
+            try await refuseOthers(id, of: caller)
             return try encoded(try await answers.cancel(id), of: id)
         } catch {
             throw GRPCStatusError(converting: error)
@@ -233,11 +253,13 @@ struct ReportMethods: Sendable {
         return try response.serializedBytes()
     }
 
-    private func wait(for id: UUID, _ timeout: Duration) async throws(GRPCStatusError) -> [UInt8] {
+    private func wait(
+        for id: UUID, _ timeout: Duration, by caller: Caller?
+    ) async throws(GRPCStatusError) -> [UInt8] {
         let deadline = clock.now.advanced(by: timeout)
         do {
             while true {
-                let answer = try await answers.answer(id)
+                let answer = try await answers.answer(id).seen(by: caller)
                 guard case .open = answer, clock.now < deadline else {
                     return try encoded(answer, of: id)
                 }
