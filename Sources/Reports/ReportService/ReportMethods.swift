@@ -120,7 +120,7 @@ struct ReportMethods: Sendable {
 
     /// The request is durable whatever happens to the look at its state.
     ///
-    /// - Throws: ALREADY_EXISTS for a repeat of somebody else's, of which the caller learns nothing.
+    /// - Throws: ALREADY_EXISTS for a repeat of somebody else's request.
     private func accepted(
         _ request: ReportRequest, for caller: Caller?
     ) async throws -> CreateReportResponse {
