@@ -116,13 +116,13 @@ def guarded_real(real):
 # What each role is answered: for a case of its own subject, and for one of somebody else.
 ALLOWED, UNKNOWN, DENIED, NOBODY = "allowed", "NOT_FOUND", "PERMISSION_DENIED", "UNAUTHENTICATED"
 TABLE = {
-    "requester": {"CreateReport": (ALLOWED, DENIED), "GetReport": (ALLOWED, UNKNOWN), "WaitReport": (ALLOWED, UNKNOWN),
+    "requester": {"CreateReport": (ALLOWED, DENIED), "BatchCreateReports": (ALLOWED, DENIED), "GetReport": (ALLOWED, UNKNOWN), "WaitReport": (ALLOWED, UNKNOWN),
                   "BatchGetReports": (ALLOWED, UNKNOWN), "CancelReport": (ALLOWED, UNKNOWN),
                   "RefreshReport": (ALLOWED, UNKNOWN), "ListReports": (ALLOWED, DENIED)},
-    "reader": {"CreateReport": (DENIED, DENIED), "GetReport": (ALLOWED, ALLOWED), "WaitReport": (ALLOWED, ALLOWED),
+    "reader": {"CreateReport": (DENIED, DENIED), "BatchCreateReports": (DENIED, DENIED), "GetReport": (ALLOWED, ALLOWED), "WaitReport": (ALLOWED, ALLOWED),
                "BatchGetReports": (ALLOWED, ALLOWED), "CancelReport": (DENIED, DENIED),
                "RefreshReport": (DENIED, DENIED), "ListReports": (ALLOWED, ALLOWED)},
-    "operator": {"CreateReport": (ALLOWED, ALLOWED), "GetReport": (ALLOWED, ALLOWED), "WaitReport": (ALLOWED, ALLOWED),
+    "operator": {"CreateReport": (ALLOWED, ALLOWED), "BatchCreateReports": (ALLOWED, ALLOWED), "GetReport": (ALLOWED, ALLOWED), "WaitReport": (ALLOWED, ALLOWED),
                  "BatchGetReports": (ALLOWED, ALLOWED), "CancelReport": (ALLOWED, ALLOWED),
                  "RefreshReport": (ALLOWED, ALLOWED), "ListReports": (ALLOWED, ALLOWED)},
 }
@@ -135,10 +135,15 @@ def meets_the_table(guarded, role, method, whose):
     expected = TABLE[role][method][whose == "other's"]
     requester = "ada" if whose == "own" else "bob"
     token = guarded.tokens["requester"][:-1] + "x" if role == "forged" else guarded.tokens.get(role)
-    if method == "CreateReport":
+    if method in ("CreateReport", "BatchCreateReports"):
         case_id = str(uuid.uuid4())
-        answer = guarded.call(token, method, request={
-            "case_id": case_id, "product_id": "p", "period": MONTH, "requester": requester})
+        request = {"case_id": case_id, "product_id": "p", "period": MONTH, "requester": requester}
+        answer = guarded.call(token, method, **({"request": request} if method == "CreateReport" else {"requests": [request]}))
+        if method == "BatchCreateReports" and isinstance(answer, dict):
+            # One that is refused is told of in its place.
+            answer = answer["reports"][0]
+            assert answer.get("error", {}).get("code", ALLOWED) == expected, answer
+            return
     else:
         case_id = guarded.create(requester)
         more = {"timeout": "0.001s"} if method == "WaitReport" else {}

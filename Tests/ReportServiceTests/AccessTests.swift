@@ -209,4 +209,33 @@ struct AccessTests {
             #expect(own.status?.state == .running)
         }
     }
+
+    @Test("refuses in their places what one may not ask for, and tells nothing of those cases")
+    func batches() async throws {
+        for number in 1...3 { cases.put(number, .running, requester: "ada") }
+        try await withCallers { callers in
+            func request(_ number: Int, for requester: String? = nil) -> ReportRequest {
+                .with {
+                    $0.caseID = UUID.testing(number).description
+                    $0.requester = requester
+                }
+            }
+            let wanted = BatchCreateReportsRequest.with {
+                $0.requests = [
+                    request(1), request(2, for: "ada"), request(3, for: "bob"), request(4),
+                ]
+            }
+            let reports = try await callers.call(
+                "bob", ReportServiceMethods.batchCreateReports, wanted
+            ).get().reports
+            let codes = reports.map { report -> String? in
+                if case .error(let error)? = report.result { error.code } else { nil }
+            }
+            #expect(codes == ["CONFLICT", "PERMISSION_DENIED", "CONFLICT", nil])
+            #expect(reports.allSatisfy { !$0.wasKnown })
+            let refused = await callers.call(
+                "rhea", ReportServiceMethods.batchCreateReports, wanted)
+            #expect(refused.code == .permissionDenied)
+        }
+    }
 }
