@@ -173,6 +173,14 @@ def test_the_table_on_servers(guarded_real):
         meets_the_table(guarded_real, *cell)
 
 
+def test_of_another_ones_case_a_call_for_many_tells_nothing(guarded):
+    theirs, mine = guarded.create("bob"), str(uuid.uuid4())
+    answers = guarded.call(guarded.tokens["requester"], "BatchCreateReports", requests=[
+        {"case_id": case_id, "product_id": f"p-{theirs[:8]}", "period": MONTH} for case_id in (theirs, mine)])["reports"]
+    assert answers[0]["error"]["code"] == "CONFLICT" and "was_known" not in answers[0] and "status" not in answers[0]
+    assert answers[1]["status"]["state"] == "REPORT_STATE_PENDING"
+
+
 @pytest.mark.parametrize("method", ["GetReport", "WaitReport", "CancelReport", "RefreshReport"])
 def test_a_finished_case_is_its_requesters(guarded, method):
     """From the ledger first, and from memory then."""

@@ -5,7 +5,11 @@ internal import Protobuf
 internal import ReportMessages
 
 extension ReportMethods {
-    /// Hands in all requests at once, so that they are written together, and waits for each.
+    /// How often requests are handed in again without any of them being taken.
+    private static let fruitlessRounds = 2
+
+    /// Hands in all requests at once, so that they are written together, and waits for each. So many
+    /// may take longer than one is waited for: those are handed in again.
     func createAll(
         _ requests: [ReportRequest], for caller: Caller?, _ trace: TraceContext?
     ) async throws(GRPCStatusError) -> BatchCreateReportsResponse {
@@ -14,20 +18,16 @@ extension ReportMethods {
         do { known = try await answers.known(of: ids.compactMap(\.self)) } catch {
             throw GRPCStatusError(converting: error)
         }
-        let results = await withTaskGroup(
-            of: (Int, Result<CreateReportResponse, GRPCStatusError>).self
-        ) { group in
-            for (place, request) in requests.enumerated() {
-                group.addTask {
-                    do throws(GRPCStatusError) {
-                        let named = try caller?.requesting(request) ?? request
-                        return (place, .success(try await create(named, for: caller, trace)))
-                    } catch {
-                        return (place, .failure(error))
-                    }
-                }
+        var results: [Int: Result<CreateReportResponse, GRPCStatusError>] = [:]
+        var left = Array(requests.indices)
+        var fruitless = 0
+        while !left.isEmpty, fruitless < Self.fruitlessRounds, !Task.isCancelled {
+            for (place, result) in await create(left, of: requests, for: caller, trace) {
+                results[place] = result
             }
-            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+            let before = left.count
+            left = left.filter { results[$0]?.error?.code == .unavailable }
+            fruitless = left.count == before ? fruitless + 1 : 0
         }
         let refusals = results.values.compactMap(\.error)
         if let first = refusals.first(where: { $0.code == .unavailable }),
@@ -39,14 +39,10 @@ extension ReportMethods {
         for (place, request) in requests.enumerated() {
             var report = CreatedReport()
             report.caseID = request.caseID
-            let wasKnown = ids[place].map(known.contains) ?? false
-            // Whether somebody else's case is there is nothing to be learned by a refusal.
-            if results[place]?.error == nil || caller?.role.seesAllCases ?? true {
-                report.wasKnown = wasKnown
-            }
             switch results[place] {
             case .success(let created)?:
                 report.caseID = created.caseID
+                report.wasKnown = ids[place].map(known.contains) ?? false
                 report.revision = created.revision
                 report.result = created.status.map { .status($0) }
             case .failure(let refusal)?: report.result = .error(refusal.reportError)
@@ -55,6 +51,29 @@ extension ReportMethods {
             response.reports.append(report)
         }
         return response
+    }
+}
+
+extension ReportMethods {
+    private func create(
+        _ places: [Int], of requests: [ReportRequest], for caller: Caller?,
+        _ trace: TraceContext?
+    ) async -> [Int: Result<CreateReportResponse, GRPCStatusError>] {
+        await withTaskGroup(
+            of: (Int, Result<CreateReportResponse, GRPCStatusError>).self
+        ) { group in
+            for place in places {
+                group.addTask {
+                    do throws(GRPCStatusError) {
+                        let created = try await create(requests[place], for: caller, trace)
+                        return (place, .success(created))
+                    } catch {
+                        return (place, .failure(error))
+                    }
+                }
+            }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
     }
 }
 

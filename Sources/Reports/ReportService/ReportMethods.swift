@@ -31,9 +31,8 @@ struct ReportMethods: Sendable {
             let trace = context.metadataBytes(TraceContext.headerName).flatMap {
                 TraceContext($0[...])
             }
-            let request = try caller?.requesting(wanted) ?? wanted
             return .async { () throws(GRPCStatusError) in
-                try await create(request, for: caller, trace)
+                try await create(wanted, for: caller, trace)
             }
         }
         server.unary(ReportServiceMethods.batchCreateReports, admitting: admit(.create)) {
@@ -99,8 +98,9 @@ struct ReportMethods: Sendable {
     // MARK: CreateReport
 
     func create(
-        _ request: ReportRequest, for caller: Caller?, _ trace: TraceContext?
+        _ wanted: ReportRequest, for caller: Caller?, _ trace: TraceContext?
     ) async throws(GRPCStatusError) -> CreateReportResponse {
+        let request = try caller?.requesting(wanted) ?? wanted
         do {
             // By the store's clock it is decided whether a deadline has passed already.
             let now = request.deadline == nil ? clock.timestamp : await answers.storeTime()
@@ -120,7 +120,7 @@ struct ReportMethods: Sendable {
 
     /// The request is durable whatever happens to the look at its state.
     ///
-    /// - Throws: ALREADY_EXISTS for a repeat of somebody else's request.
+    /// - Throws: ALREADY_EXISTS for a repeat of somebody else's, of which nothing is told.
     private func accepted(
         _ request: ReportRequest, for caller: Caller?
     ) async throws -> CreateReportResponse {
