@@ -89,7 +89,9 @@ extension Fields {
         return values.compactMap(\.self)
     }
 
-    /// Every key that no other field reads, with its value as text; must be declared last.
+    /// Every key that no other field reads, with its value as text; must be declared last. The
+    /// items of a list are properties of their own: `hosts[0]`, `hosts[1]`; an empty one is
+    /// `hosts[]`.
     ///
     /// For what is passed on to a library that has settings of its own. A value from `$env` or
     /// `$file` counts as secret, since nobody here knows what it is.
@@ -99,25 +101,39 @@ extension Fields {
         describe(
             Field(
                 name: "*", kind: "text", documentation: documentation, example: example.json,
-                isRequired: false, schema: [String: PropertyText].schema))
+                isRequired: false, schema: PropertyText.schemaOfAll))
         guard case .document(let members, _, let context) = source else { return [:] }
         var properties: [String: String] = [:]
         for member in members where !known.contains(member.key) {
             let here = context.at(member.key)
-            guard let property = here.decode(PropertyText.self, from: member.value) else {
-                fail()
+            guard let items = member.value.items else {
+                properties[member.key] = property(member.value, of: member.key, here)
                 continue
             }
-            properties[member.key] = property.text
-            context.record.settings.append(
-                DecodedSetting(
-                    path: here.path, position: member.value.position, text: property.text,
-                    origin: .document,
-                    isSecret: Substitution.isMeant(by: member.value)
-                        || Redaction.isNameOfSecret(member.key),
-                    refersTo: []))
+            // Whoever knows no list has to see it.
+            if items.isEmpty { properties["\(member.key)[]"] = "" }
+            for (index, item) in items.enumerated() {
+                properties["\(member.key)[\(index)]"] = property(
+                    item, of: member.key, here.at(index))
+            }
         }
         return properties
+    }
+
+    private func property(
+        _ json: JSON, of key: String, _ context: DecodingContext
+    ) -> String? {
+        guard let property = context.decode(PropertyText.self, from: json) else {
+            fail()
+            return nil
+        }
+        context.record.settings.append(
+            DecodedSetting(
+                path: context.path, position: json.position, text: property.text,
+                origin: .document,
+                isSecret: Substitution.isMeant(by: json) || Redaction.isNameOfSecret(key),
+                refersTo: []))
+        return property.text
     }
 
     private static func object<Values: Settings>(
@@ -153,6 +169,13 @@ extension Fields {
 private struct PropertyText: TextValue {
     static let kind = "text, number or true or false"
     static let schema: JSON = ["type": ["string", "number", "boolean"]]
+    /// Of an object with any number of them, or of lists of them.
+    static let schemaOfAll: JSON = [
+        "type": "object",
+        "additionalProperties": [
+            "anyOf": [schema, [PropertyText].schema, ["$ref": "#/$defs/substitution"]]
+        ],
+    ]
     var text: String
 
     init(parsing text: String) throws(Refusal) { self.text = text }
