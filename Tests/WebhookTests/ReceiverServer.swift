@@ -26,9 +26,11 @@ final class ReceiverServer: Sendable {
     private let answer: Answer
     private struct State {
         var received: [Received] = []
-        var connections: [Int32] = []
+        var connections = 0
+        var open: Set<Int32> = []
         var inWork = 0
         var mostInWork = 0
+        var wholeAnswers = 0
     }
     private let state = Mutex(State())
 
@@ -52,14 +54,17 @@ final class ReceiverServer: Sendable {
     }
 
     var received: [Received] { state.withLock { $0.received } }
-    var connections: Int { state.withLock { $0.connections.count } }
+    var connections: Int { state.withLock { $0.connections } }
+    /// How many answers were taken by the system up to their ends.
+    var wholeAnswers: Int { state.withLock { $0.wholeAnswers } }
     var mostInWork: Int { state.withLock { $0.mostInWork } }
 
     /// Ends, with its threads.
     func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
-        for connection in state.withLock({ $0.connections }) {
-            shutdown(connection, Int32(SHUT_RDWR))
+        // Under the lock: a descriptor that is closed may be another connection's by now.
+        state.withLock { state in
+            for connection in state.open { shutdown(connection, Int32(SHUT_RDWR)) }
         }
     }
 
@@ -67,10 +72,16 @@ final class ReceiverServer: Sendable {
         while true {
             let connection = Glibc.accept(listener, nil, nil)
             if connection < 0 { break }
-            state.withLock { $0.connections.append(connection) }
+            state.withLock { state in
+                state.connections += 1
+                state.open.insert(connection)
+            }
             _ = try? NativeThread(name: "connection") { [self] in
                 serve(connection)
-                close(connection)
+                state.withLock { state in
+                    state.open.remove(connection)
+                    _ = close(connection)
+                }
             }
         }
         close(listener)
@@ -88,9 +99,21 @@ final class ReceiverServer: Sendable {
             state.withLock { $0.inWork -= 1 }
             let text = Array(
                 "HTTP/1.1 \(head)\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)".utf8)
-            guard unsafe send(connection, text, text.count, Int32(MSG_NOSIGNAL)) > 0
-            else { return }
+            guard Self.send(text, to: connection) else { return }
+            state.withLock { $0.wholeAnswers += 1 }
         }
+    }
+
+    private static func send(_ text: [UInt8], to connection: Int32) -> Bool {
+        var rest = text[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes {
+                unsafe Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            if count <= 0 { return false }
+            rest.removeFirst(count)
+        }
+        return true
     }
 
     private static func next(from connection: Int32, _ bytes: inout [UInt8]) -> Received? {

@@ -37,14 +37,7 @@ internal import Synchronization
     private let random: RandomSource
     private let observe: @Sendable (_ took: Duration, CallEnd) -> Void
     private let state = Mutex(State())
-    /// libcurl writes to sockets that the receiver may have closed. The signal is this thread's
-    /// alone.
-    private let worker = WorkerThread(beginningWith: {
-        var signals = sigset_t()
-        unsafe sigemptyset(&signals)
-        unsafe sigaddset(&signals, SIGPIPE)
-        unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
-    })
+    private let worker = CallLoop.newThread()
 
     /// How long the thread waits for something to happen, in milliseconds.
     private static let pollTime: Int32 = 1000
@@ -65,6 +58,17 @@ internal import Synchronization
         self.clock = clock
         self.random = random
         self.observe = observe
+    }
+
+    /// libcurl writes to sockets that the receiver may have closed. The signal is this thread's
+    /// alone.
+    static func newThread() -> WorkerThread {
+        WorkerThread(beginningWith: {
+            var signals = sigset_t()
+            unsafe sigemptyset(&signals)
+            unsafe sigaddset(&signals, SIGPIPE)
+            unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+        })
     }
 
     deinit {

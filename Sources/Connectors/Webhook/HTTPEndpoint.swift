@@ -85,7 +85,7 @@ public final class HTTPEndpoint: WebhookEndpoint {
         for needs: [ResourceNeed], timeout: Duration
     ) async throws -> [ResourceFinding] {
         let settings = settings
-        let worker = WorkerThread()
+        let worker = CallLoop.newThread()
         let failure = try await worker.runAbandonably { () -> CallFailure? in
             do throws(CallFailure) {
                 return try Transfer(settings).connect(within: timeout)
