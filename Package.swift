@@ -49,8 +49,8 @@ let package = Package(
     ],
     targets: [
         system("CRdKafka"), system("CPostgres"), system("CHiredis"), system("COpenSSL"),
-        system("CLibcrypto"), system("CGRPC"), system("CSQLite"), system("CMicrohttpd"),
-        system("CThreads"),
+        system("CLibcrypto"), system("CCurl"), system("CGRPC"), system("CSQLite"),
+        system("CMicrohttpd"), system("CThreads"),
 
         layer("Base", "Calendar"),
         layer("Base", "Concurrency", ["CThreads"]),
@@ -115,6 +115,12 @@ let package = Package(
                 "Concurrency", "Metrics",
             ]),
         layer(
+            "Connectors", "Webhook",
+            [
+                "PipelineCore", "CCurl", "COpenSSL", "Calendar", "ConfigurationFields",
+                "Concurrency", "Metrics",
+            ]),
+        layer(
             "Connectors", "SQLite",
             ["PipelineCore", "CSQLite", "Calendar", "Concurrency", "Metrics"]),
         layer("Connectors", "Memory", ["PipelineCore", "ConfigurationFields"]),
@@ -144,7 +150,7 @@ let package = Package(
                 "PipelineCore", "PipelineRuntime", "Stages", "Ledger", "PostgresLedger",
                 "SQLiteLedger", "Kafka", "Postgres", "Redis", "SQLite", "Files",
                 "ConversionReports", "Logging", "ReportService", "Calendar", "DryRun", "Memory",
-                "GRPCTransport", "Metrics",
+                "GRPCTransport", "Metrics", "Webhook",
             ]),
         layer(
             "Program", "DryRunReport",
@@ -250,6 +256,8 @@ let package = Package(
         tests("Kafka", ["Kafka", "PipelineCore", "PipelineTesting", "Concurrency", "Metrics"]),
         tests("Postgres", ["Postgres", "PipelineCore", "Concurrency", "Metrics"]),
         tests("Redis", ["Redis", "PipelineCore", "PipelineTesting", "Calendar", "Metrics"]),
+        tests(
+            "Webhook", ["Webhook", "PipelineCore", "PipelineTesting", "Concurrency", "Metrics"]),
         tests("Memory", ["Memory", "PipelineCore", "PipelineTesting"]),
         tests("SQLite", ["SQLite", "PipelineCore", "PipelineTesting", "Metrics", "Concurrency"]),
         tests("Files", ["Files", "Stages", "Logging", "PipelineCore", "PipelineTesting"]),

@@ -22,11 +22,14 @@ extension ErrorCode {
         remedy: "Nothing: they are read again.")
     package static let unknownCodec = ErrorCode(diagnostic: "unknown-codec", .failure)
     package static let unknownGenerator = ErrorCode(diagnostic: "unknown-generator", .failure)
+    package static let webhookMismatch = ErrorCode(
+        "webhook-mismatch", .failure, "A webhook answered another number of calls than were made.",
+        remedy: "Correct the connector: one answer a call, in order.")
 
     /// All of these, for the catalogue.
     package static let ofStages: [ErrorCode] = [
         .acceptanceUnknown, .busMismatch, .foreignCacheEntry, .notAccepted, .notHandedOver,
         .unknownCodec,
-        .unknownGenerator,
+        .unknownGenerator, .webhookMismatch,
     ]
 }

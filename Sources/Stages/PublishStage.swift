@@ -4,18 +4,19 @@ public import PipelineCore
 internal import Synchronization
 
 /// `publish`: delivers records or announces outcomes to a topic, a store, a file or standard
-/// output.
+/// output, or by calls to a webhook.
 public struct PublishStage: StagePlugin {
     public static let type = "publish"
     public static let role = StageRole.sink
     public static let summary =
-        "Announces outcomes, or delivers records, to a topic, a store, a file or standard output."
+        "Announces outcomes, or delivers records, to a topic, store, webhook, file or standard output."
     public static var codes: [Diagnostic.Code] { [.unknownCodec, .unusedSetting] }
     public static let remarks = StageRemarks(delivered: "published")
     public static let guarantee = """
         At least once, with a durable mark of its own per batch: a repeat of an announcement has \
         the same event id and the same bytes. To a store, records and the positions of their \
-        inputs are written in one transaction: exactly once.
+        inputs are written in one transaction: exactly once. A webhook is called once for each \
+        outcome, under the outcome's id, and again until the receiver has answered.
         """
 
     private let to: ResourceName
@@ -98,6 +99,11 @@ public struct PublishStage: StagePlugin {
         }
         if let producer = try producer(context) {
             return TopicOutcomeSink(producer: producer, key: key, encoder: encoder)
+        }
+        if try context.kind(of: use) == .webhook {
+            return WebhookOutcomeSink(
+                endpoint: try context.resource(for: use, as: (any WebhookEndpoint).self),
+                encoder: encoder)
         }
         return LineOutcomeSink(
             lines: try context.resource(for: use, as: (any LineOutput).self), encoder: encoder)
@@ -225,7 +231,7 @@ struct LineOutcomeSink: OutcomeSink {
 extension OutcomeEncoder {
     /// The announcements of a batch, in the outcomes' order; and the outcomes that can't be
     /// rendered.
-    fileprivate func announcements(
+    func announcements(
         _ outcomes: [Outcome]
     ) throws -> (records: [(outcome: Outcome, record: OutgoingRecord)], refused: [OutcomeRefusal]) {
         var records: [(outcome: Outcome, record: OutgoingRecord)] = []

@@ -4,8 +4,8 @@ import Testing
 struct LayeringTests {
     private let imports: [String: Set<String>]
     private static let cModules = [
-        "CRdKafka", "CPostgres", "CHiredis", "COpenSSL", "CLibcrypto", "CGRPC",
-        "CSQLite", "CMicrohttpd", "CThreads",
+        "CRdKafka", "CPostgres", "CHiredis", "CLibcrypto", "CGRPC",
+        "CSQLite", "CMicrohttpd", "CThreads", "CCurl",
     ]
     private static let base: Set = ["Calendar", "Concurrency"]
     /// The settings of a pipeline and of a command, each on those before it.
@@ -23,7 +23,7 @@ struct LayeringTests {
         "PipelineSimulation",
     ]
     private static let connectors: Set = [
-        "Kafka", "Postgres", "Redis", "SQLite", "Memory", "Files",
+        "Kafka", "Postgres", "Redis", "SQLite", "Memory", "Files", "Webhook",
     ]
     private static let ledgers: Set = ["Ledger", "PostgresLedger", "SQLiteLedger"]
     private static let reports: Set = ["ConversionReports", "ReportService"]
@@ -46,6 +46,12 @@ struct LayeringTests {
     func oneImporter(of module: String) {
         let importers = imports.filter { $0.value.contains(module) }.keys
         #expect(importers.count == 1, "\(module) is imported by \(importers.sorted())")
+    }
+
+    @Test("OpenSSL has two importers: what speaks TLS with Redis, and what signs a webhook's calls")
+    func importersOfOpenSSL() {
+        let importers = imports.filter { $0.value.contains("COpenSSL") }.keys
+        #expect(importers.sorted() == ["Redis", "Webhook"])
     }
 
     @Test("the base imports nothing of ours", arguments: base)

@@ -128,18 +128,26 @@ struct DecodingTests {
         let bus = try Bus.decode(
             ["url": "kafka://a", "security.protocol": "ssl", "retries": 5, "fast": true])
         #expect(bus.rest == ["security.protocol": "ssl", "retries": "5", "fast": "true"])
-        #expect(throws: Diagnostics.self) { try Bus.decode(["url": "a", "x": [1]]) }
         // Those in an object are named with its key.
         let nested = try Bus.decode(["url": "a", "ssl": ["ca": "x", "depth": 2], "ssl.key": "y"])
         #expect(nested.rest == ["ssl.ca": "x", "ssl.depth": "2", "ssl.key": "y"])
         #expect(throws: Diagnostics.self) { try Bus.decode(["url": "a", "x": ["y": ["z": 1]]]) }
         #expect(throws: Diagnostics.self) { try Bus.decode(["url": "a", "x": ["y": 1], "x.y": 2]) }
+        let lists = try Bus.decode(["url": "a", "hosts": ["b", 7], "none": []])
+        #expect(lists.rest == ["hosts[0]": "b", "hosts[1]": "7", "none[]": ""])
+        #expect(throws: Diagnostics.self) { try Bus.decode(["url": "a", "x": [[1]]]) }
 
         let context = DecodingContext(environment: Environment(variables: ["P": "geheim"]))
         _ = context.decode(
             settings: Bus.self,
-            from: ["url": "a", "sasl.password": "geheim", "sasl.username": ["$env": "P"]])
-        #expect(context.settings.map(\.shown) == ["a", "(secret)", "(secret)"])
+            from: [
+                "url": "a", "sasl.password": "geheim", "sasl.username": ["$env": "P"],
+                "keys": [["$env": "P"], "b"], "secrets": ["geheim"],
+            ])
+        #expect(
+            context.settings.map(\.shown) == [
+                "a", "(secret)", "(secret)", "(secret)", "b", "(secret)",
+            ])
     }
 
     private func problems(of text: String) -> Diagnostics? {

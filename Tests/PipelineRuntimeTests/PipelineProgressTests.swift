@@ -130,6 +130,27 @@ struct PipelineProgressTests {
         }
     }
 
+    @Test("when a sink is five minutes over what its delivery may take")
+    func longDelivery() async throws {
+        let ledger = ledger()
+        let hanging = RecordingSink(isOpen: false)
+        ledger.putOutcomes(of: [1, 2], to: ["ready"])
+        let graph = world.graph(
+            sources: [endless()], ledger: ledger, sinks: [("ready", SlowSink(sink: hanging))])
+        try await running(graph) { run in
+            try await ledger.deliveryLeases.reaches(1)
+            await settleDown()
+            await pass(.seconds(420))
+            #expect(stuck(run) == nil)
+            await pass(.seconds(20))
+            #expect(
+                stuck(run)
+                    == "stage ready: deliver has not ended for 440 s; it may take 120 s")
+            hanging.gate.set()
+            try await hanging.batches.reaches(1)
+        }
+    }
+
     @Test("when a sink takes a batch and does not answer")
     func delivery() async throws {
         let ledger = ledger()
@@ -216,4 +237,14 @@ extension PipelineGraph {
         graph.tail?.generator = Node(id: "reports", role: generator)
         return graph
     }
+}
+
+/// May take a minute for each outcome.
+private struct SlowSink: OutcomeSink {
+    let sink: RecordingSink
+    func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal] {
+        try await sink.deliver(batch)
+    }
+    func longestDelivery(of count: Int) -> Duration { .minutes(1) * count }
+    func close() async {}
 }

@@ -24,7 +24,8 @@ struct RunningPipeline: Sendable {
     func graph(
         sources: [ScriptedSource], head: [PipelineGraph.Node<PipelineGraph.HeadStage>] = [],
         ledger: FakeLedger? = nil, poll: Duration = .hours(10_000),
-        generator: ScriptedGenerator? = nil, sinks: [(id: String, sink: RecordingSink)] = []
+        generator: ScriptedGenerator? = nil,
+        sinks: [(id: String, sink: any OutcomeSink)] = []
     ) -> PipelineGraph {
         var tail: PipelineGraph.Tail?
         if let ledger {

@@ -151,10 +151,14 @@ public protocol OutcomeSink: Sendable {
     /// - Throws: ``PipelineError``, `permanent` when the sink takes nothing at all as it is: the
     ///   batch is tried again all the same, at growing intervals.
     func deliver(_ batch: OutcomeBatch) async throws -> [OutcomeRefusal]
+    /// No delivery of so many outcomes takes longer: a pipeline that is minutes over it is stuck.
+    func longestDelivery(of count: Int) -> Duration
     func close() async
 }
 
 extension OutcomeSink {
+    /// Most sinks hand on a batch as one.
+    public func longestDelivery(of count: Int) -> Duration { .zero }
     public var outcomeCache: (any OutcomeCache)? { nil }
     public func close() async {}
 }

@@ -85,7 +85,8 @@ struct DeliveryLoop: Sendable {
             let refused: [OutcomeRefusal]
             do {
                 refused = try await environment.retrying(
-                    "stage \(stage): deliver", limit: Self.attemptsInPlace
+                    "stage \(stage): deliver", limit: Self.attemptsInPlace,
+                    taking: sink.longestDelivery(of: batch.outcomes.count)
                 ) { try batch.checked(try await sink.deliver(batch), by: stage) }
             } catch let error as PipelineError where error.disposition != .fatal {
                 let policy = error.disposition == .permanent ? Self.lasting : Self.passing

@@ -53,16 +53,18 @@ public struct RunEnvironment: Sendable {
     /// Runs `body` until it succeeds or fails for another reason than a retryable one.
     ///
     /// - Parameters:
+    ///   - longest: how long one try may take.
     ///   - isWanted: asked after a failure; the error is thrown when nobody waits for a success any
     ///     more.
     ///   - tell: hears each failure, and `nil` when it has succeeded after that.
     func retrying<T>(
-        _ what: String, limit: Int = .max, isWanted: () -> Bool = { true },
+        _ what: String, limit: Int = .max, taking longest: Duration = .zero,
+        isWanted: () -> Bool = { true },
         whileBlocked tell: (PipelineError?) -> Void = { _ in }, _ body: () async throws -> T
     ) async throws -> T {
         var attempt = 0
         while true {
-            loop?.begins(what)
+            loop?.begins(what, within: longest)
             do {
                 let result = try await body()
                 outages.succeeded(what)

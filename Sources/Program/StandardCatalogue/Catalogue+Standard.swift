@@ -11,6 +11,7 @@ internal import Redis
 internal import ReportService
 internal import SQLite
 internal import Stages
+internal import Webhook
 
 extension Catalogue {
     /// Every plug-in that Penstock ships.
@@ -90,13 +91,13 @@ extension Catalogue {
 extension MetricDeclaration {
     /// What all connectors, and the services, tell: a module's list is added here.
     fileprivate static let standard =
-        ofBuses + ofKafka + ofDatabases + ofPostgres + ofRedis + ofGRPCServers + ofReportAPIs
-        + ofStores
+        ofBuses + ofKafka + ofDatabases + ofPostgres + ofRedis + ofWebhooks + ofGRPCServers
+        + ofReportAPIs + ofStores
 }
 
 extension Catalogue {
     static var connectors: [Connector] {
-        [kafka, postgres, redis, embedded, memory, grpc, file, standardStreams]
+        [kafka, postgres, redis, embedded, memory, grpc, webhook, file, standardStreams]
     }
 
     private static var kafka: Connector {
@@ -203,6 +204,21 @@ extension Catalogue {
             identity(ofHosts: address, port: 0).replacing("//localhost:", with: "//127.0.0.1:")
         }
         connector.files = ReportAPI.files(of:)
+        return connector
+    }
+
+    private static var webhook: Connector {
+        var connector = Connector(
+            schemes: ["https", "http"],
+            summary: "The receiver of a webhook: a signed call for each outcome.",
+            example: "https://hook.example/reports", kinds: [.webhook],
+            check: HTTPEndpoint.objection(to:)
+        ) { address, context in
+            try HTTPEndpoint(
+                address: address, clock: context.clock, random: context.random,
+                metrics: context.metrics)
+        }
+        connector.files = HTTPEndpoint.files(of:)
         return connector
     }
 

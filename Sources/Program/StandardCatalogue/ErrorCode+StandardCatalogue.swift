@@ -10,6 +10,7 @@ internal import Redis
 internal import ReportService
 internal import SQLite
 internal import Stages
+internal import Webhook
 
 extension ErrorCode {
     static let wrongKind = ErrorCode(
@@ -19,5 +20,5 @@ extension ErrorCode {
     /// Every code of the program: a module's list is added here, and nowhere else.
     static let standard: [ErrorCode] =
         ofCore + ofRuntime + ofStages + ofLedger + ofKafka + ofPostgres + ofRedis + ofSQLite
-        + ofFiles + ofConversionReports + ofReportService + ofDryRun + [wrongKind]
+        + ofFiles + ofWebhooks + ofConversionReports + ofReportService + ofDryRun + [wrongKind]
 }

@@ -8,8 +8,8 @@ extension ReportMethods {
     /// How often requests are handed in again without any of them being taken.
     private static let fruitlessRounds = 2
 
-    /// Hands in all requests at once, so that they are written together, and waits for each. So many
-    /// may take longer than one is waited for: those are handed in again.
+    /// Hands in all requests at once, so that they are written together, and waits for each. So
+    /// many may take longer than one is waited for: those are handed in again.
     func createAll(
         _ requests: [ReportRequest], for caller: Caller?, _ trace: TraceContext?
     ) async throws(GRPCStatusError) -> BatchCreateReportsResponse {

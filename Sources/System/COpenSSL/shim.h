@@ -1,6 +1,8 @@
 #ifndef PENSTOCK_COPENSSL_SHIM_H
 #define PENSTOCK_COPENSSL_SHIM_H
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 /* Never asks at the terminal for what opens a key. */

@@ -199,13 +199,8 @@ struct ResourceDecoding {
         if let objection = connector.check(address) {
             let secrets = address.properties.filter { Redaction.isNameOfSecret($0.key) }.map(
                 \.value)
-            // Where it is a property that will not do, it is named.
-            let property = member.value.members?.first { other in
-                other.key != "url"
-                    && (objection.contains(JSON.quoted(other.key))
-                        || objection.contains("\"\(other.key)."))
-            }
-            (property.map { context.at($0.key) } ?? place).report(
+            let property = property(of: member.value, namedBy: objection, context)
+            (property?.context ?? place).report(
                 .invalidAddress,
                 Redaction.withoutSecrets(of: address.url, and: secrets, in: objection),
                 hint: property == nil ? "for example \(connector.example)" : nil,
@@ -221,5 +216,25 @@ struct ResourceDecoding {
             name: ResourceName(stringLiteral: member.key), address: address,
             kinds: connector.kinds, place: connector.place(address), position: member.position,
             written: connector.identity(address))
+    }
+
+    /// Where it is a property that will not do, or an item of one, it is named.
+    private func property(
+        of json: JSON, namedBy objection: String, _ context: DecodingContext
+    ) -> (position: Position?, context: DecodingContext)? {
+        for member in json.members ?? [] where member.key != "url" {
+            let here = context.at(member.key)
+            for (index, item) in (member.value.items ?? []).enumerated()
+            where objection.contains(JSON.quoted("\(member.key)[\(index)]")) {
+                return (item.position, here.at(index))
+            }
+            let names = [member.key, "\(member.key)[]"]
+            if names.contains(where: { objection.contains(JSON.quoted($0)) })
+                || objection.contains("\"\(member.key).")
+            {
+                return (member.position, here)
+            }
+        }
+        return nil
     }
 }

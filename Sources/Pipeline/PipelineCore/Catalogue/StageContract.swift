@@ -172,7 +172,8 @@ public struct ResourceUse: Sendable, Hashable {
         case topic(TopicUse)
         /// Takes in records that have no topic: callers' requests, or lines.
         case reads
-        /// Writes lines, or, with a kind, rows of a store, which takes records of that kind only.
+        /// Writes lines, or, with a kind, rows of a store, which takes records of that kind only,
+        /// or calls a webhook, which takes outcomes only.
         case writes(rows: RecordKind?)
         /// Keeps the ledger of the stage in a store, with the rule as a ledger stores it.
         case keepsLedger(rule: String, revision: Int64?)
@@ -204,7 +205,7 @@ public struct ResourceUse: Sendable, Hashable {
         switch purpose {
         case .topic: [.bus]
         case .reads: [.api, .lines]
-        case .writes(let rows): rows == nil ? [.lines] : [.store, .lines]
+        case .writes(let rows): rows == nil ? [.lines] : [.store, .lines, .webhook]
         case .keepsLedger, .answersFrom: [.store]
         case .caches: [.cache]
         }
@@ -212,7 +213,12 @@ public struct ResourceUse: Sendable, Hashable {
 
     /// The only records that the resource takes when it is used as that kind; `nil`: it takes any.
     public func rows(of kind: ResourceKind) -> RecordKind? {
-        if case .writes(let rows) = purpose, kind == .store { rows } else { nil }
+        guard case .writes(let rows) = purpose else { return nil }
+        return switch kind {
+        case .store: rows
+        case .webhook: .outcomes
+        case .bus, .cache, .api, .lines: nil
+        }
     }
 
     /// The topic that is read or written.

@@ -242,6 +242,7 @@ extension ResourceKind {
         case .cache: resource is any Cache
         case .api: resource is any RequestService
         case .lines: resource is any LineInput || resource is any LineOutput
+        case .webhook: resource is any WebhookEndpoint
         }
     }
 }

@@ -141,6 +141,12 @@ extension ErrorCode {
             "Nothing of it is read until \"on_new_topic\": \"from_start\" says so, or the old one is back."
     )
     public static let unknownScheme = ErrorCode(diagnostic: "unknown-scheme", .failure)
+    public static let webhookUnavailable = ErrorCode(
+        "webhook-unavailable", .passing,
+        "The receiver of a webhook can't be reached, or says that it takes no calls now.",
+        remedy:
+            "Nothing is lost: the calls are made again. Check the URL, and whether the receiver runs."
+    )
     public static let wrongResource = ErrorCode(diagnostic: "wrong-resource", .failure)
 
     /// All of these, for the catalogue.
@@ -154,7 +160,7 @@ extension ErrorCode {
         .recordTooLarge, .replicasMissing, .shuttingDown, .stateOwned, .stateUnowned, .storeBusy,
         .storeChanged, .storeConflict, .storeConstraint, .storeDamaged, .storeData, .storeFull,
         .storeSchema, .storeUnavailable, .tooLarge, .topicInvalid, .topicMissing, .topicRecreated,
-        .unknownScheme,
+        .unknownScheme, .webhookUnavailable,
         .wrongResource,
     ]
 }

@@ -69,12 +69,12 @@ public struct PipelineError: Error, Sendable, CustomStringConvertible {
 /// What stages need and what may be away: a server, a file's disk.
 public struct Backend: Sendable, Hashable, CustomStringConvertible {
     public enum Kind: Sendable {
-        case bus, cache, generator, store
+        case bus, cache, generator, store, webhook
 
         /// Whether errors of that code are about such a backend, of which a process has one as a
         /// rule.
         func has(_ code: ErrorCode) -> Bool {
-            self != .generator && code.name.hasPrefix("\(self)-")
+            self != .generator && self != .webhook && code.name.hasPrefix("\(self)-")
         }
 
         /// The code of errors that say that it is away; of a generator, a store's has to do.
@@ -83,6 +83,7 @@ public struct Backend: Sendable, Hashable, CustomStringConvertible {
             case .bus: .busUnavailable
             case .cache: .cacheUnavailable
             case .generator, .store: .storeUnavailable
+            case .webhook: .webhookUnavailable
             }
         }
 
@@ -95,6 +96,7 @@ public struct Backend: Sendable, Hashable, CustomStringConvertible {
             case .generator: "batches go to others, or wait"
             case .store:
                 "nothing is accepted, generated or delivered; what was accepted is kept there"
+            case .webhook: "its calls wait, and everything else goes on"
             }
         }
     }

@@ -1,7 +1,7 @@
 internal import ConfigurationDiagnostics
 
 /// A named connection that stages refer to. What it can be used for is the protocols it conforms
-/// to: ``Bus``, ``Cache``, ``RequestService``, or a store's own.
+/// to: ``Bus``, ``Cache``, ``RequestService``, ``WebhookEndpoint``, or a store's own.
 public protocol Resource: Sendable {
     /// What its errors are the fault of when it is away; `nil` for what can't be.
     var backend: Backend? { get }
@@ -25,7 +25,7 @@ public protocol Resource: Sendable {
 
 /// What a resource may be used as; a scheme says which kinds it offers.
 public enum ResourceKind: String, Sendable, CaseIterable {
-    case bus, store, cache, api, lines
+    case bus, store, cache, api, lines, webhook
 }
 
 /// A parsed resource URL: `scheme:rest`, credentials kept out of sight.

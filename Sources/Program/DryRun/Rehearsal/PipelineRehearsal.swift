@@ -74,6 +74,7 @@ final class RehearsalWorld: Sendable {
             case .cache: shared[resource.name] = cache
             case .lines: shared[resource.name] = lines[resource.name]
             case .bus, .store: shared[resource.name] = backend
+            case .webhook: shared[resource.name] = SimulatedEndpoint()
             case .api, nil: break
             }
         }

@@ -49,6 +49,16 @@ private struct SimulatedTable: RecordSink {
     func deliver(_ chunk: Chunk) async throws {}
 }
 
+/// A webhook of a rehearsal: takes every call.
+struct SimulatedEndpoint: WebhookEndpoint {
+    func call(_ calls: [WebhookCall]) async throws -> [WebhookAnswer] {
+        calls.map { _ in .delivered }
+    }
+    func longestCalls(_ count: Int) -> Duration { .zero }
+    func probe() async throws {}
+    func close() async {}
+}
+
 /// A file, or a standard stream, of a rehearsal.
 final class SimulatedLines: LineInput, LineOutput {
     private struct State {

@@ -12,9 +12,10 @@ internal import Synchronization
 /// each who wants to know, so that it is known within five seconds what is out of reach, and what
 /// was out of reach for five seconds.
 ///
-/// A cache is not needed, it costs hits; whatever else the role uses has to answer, its pipelines
-/// have to run, and its API has to take new clients. It also knows what is stuck, and says so only
-/// while everything can be reached: an outage ends by itself.
+/// A cache is not needed, it costs hits, nor is a webhook's receiver, which is somebody else's;
+/// whatever else the role uses has to answer, its pipelines have to run, and its API has to take
+/// new clients. It also knows what is stuck, and says so only while everything can be reached: an
+/// outage ends by itself.
 final class ReadinessMonitor: Sendable {
     private static let interval: Duration = .milliseconds(1_500)
     /// A resource that has not answered for so long is out of reach.
@@ -86,7 +87,7 @@ final class ReadinessMonitor: Sendable {
                 !($0.resource is any RequestService) && !($0.resource is any LineInput)
             }.map { name, resource in
                 Asked(
-                    name: name, isNeeded: !resource.isOnlyCache && needs.includes(name),
+                    name: name, isNeeded: !resource.isDispensable && needs.includes(name),
                     backend: resource.backend, probe: { try await resource.probe() })
             }
             + runs.flatMap { run in
@@ -320,8 +321,10 @@ final class ReadinessMonitor: Sendable {
 }
 
 extension Resource {
-    fileprivate var isOnlyCache: Bool {
-        self is any Cache && !(self is any Bus) && !(self is any StandardStore)
+    /// Costs hits when it is away, or lets only its own calls wait.
+    fileprivate var isDispensable: Bool {
+        self is any WebhookEndpoint
+            || self is any Cache && !(self is any Bus) && !(self is any StandardStore)
     }
 }
 

@@ -89,7 +89,9 @@ extension Fields {
         return values.compactMap(\.self)
     }
 
-    /// Every key that no other field reads, with its value as text; must be declared last.
+    /// Every key that no other field reads, with its value as text; must be declared last. The
+    /// items of a list are properties of their own: `hosts[0]`, `hosts[1]`; an empty one is
+    /// `hosts[]`.
     ///
     /// For what is passed on to a library that has settings of its own. Those in an object are
     /// named with its key and a dot before them. A value from `$env` or `$file` counts as secret,
@@ -100,34 +102,50 @@ extension Fields {
         describe(
             Field(
                 name: "*", kind: "text", documentation: documentation, example: example.json,
-                isRequired: false, schema: PropertyText.membersSchema))
+                isRequired: false, schema: PropertyText.schemaOfAll))
         guard case .document(let members, _, let context) = source else { return [:] }
         var properties: [String: String] = [:]
-        func read(_ member: JSON.Member, as name: String, _ here: DecodingContext) {
-            guard let property = here.decode(PropertyText.self, from: member.value) else {
+        func read(_ json: JSON, as name: String, of key: String, _ here: DecodingContext) {
+            guard let text = property(json, of: key, here) else { return }
+            guard properties.updateValue(text, forKey: name) == nil else {
+                here.report(.invalidValue, "\(name) is set twice", at: json.position)
                 return fail()
             }
-            guard properties.updateValue(property.text, forKey: name) == nil else {
-                here.report(.invalidValue, "\(name) is set twice", at: member.position)
-                return fail()
-            }
-            context.record.settings.append(
-                DecodedSetting(
-                    path: here.path, position: member.value.position, text: property.text,
-                    origin: .document,
-                    isSecret: Substitution.isMeant(by: member.value)
-                        || Redaction.isNameOfSecret(name),
-                    refersTo: []))
         }
         for member in members where !known.contains(member.key) {
             let here = context.at(member.key)
-            guard let inner = member.value.members, !Substitution.isMeant(by: member.value) else {
-                read(member, as: member.key, here)
-                continue
+            if let items = member.value.items {
+                // Whoever knows no list has to see it.
+                if items.isEmpty { properties["\(member.key)[]"] = "" }
+                for (index, item) in items.enumerated() {
+                    read(item, as: "\(member.key)[\(index)]", of: member.key, here.at(index))
+                }
+            } else if let inner = member.value.members, !Substitution.isMeant(by: member.value) {
+                for part in inner {
+                    let name = "\(member.key).\(part.key)"
+                    read(part.value, as: name, of: name, here.at(part.key))
+                }
+            } else {
+                read(member.value, as: member.key, of: member.key, here)
             }
-            for part in inner { read(part, as: "\(member.key).\(part.key)", here.at(part.key)) }
         }
         return properties
+    }
+
+    private func property(
+        _ json: JSON, of key: String, _ context: DecodingContext
+    ) -> String? {
+        guard let property = context.decode(PropertyText.self, from: json) else {
+            fail()
+            return nil
+        }
+        context.record.settings.append(
+            DecodedSetting(
+                path: context.path, position: json.position, text: property.text,
+                origin: .document,
+                isSecret: Substitution.isMeant(by: json) || Redaction.isNameOfSecret(key),
+                refersTo: []))
+        return property.text
     }
 
     private static func object<Values: Settings>(
@@ -165,14 +183,17 @@ private struct PropertyText: TextValue {
     static let schema: JSON = ["type": ["string", "number", "boolean"]]
     var text: String
 
-    /// Of an object with such values, and with objects of them.
-    static var membersSchema: JSON {
+    /// Of an object with any number of them, of lists of them, and of objects with them.
+    static var schemaOfAll: JSON {
         let value = Substitution.schema(besides: schema)
         let members: JSON = [
             "type": "object", "propertyNames": ["not": ["pattern": "^\\$"]],
             "additionalProperties": value,
         ]
-        return ["type": "object", "additionalProperties": ["anyOf": [value, members]]]
+        return [
+            "type": "object",
+            "additionalProperties": ["anyOf": [value, [PropertyText].schema, members]],
+        ]
     }
 
     init(parsing text: String) throws(Refusal) { self.text = text }
