@@ -173,6 +173,16 @@ def test_the_table_on_servers(guarded_real):
         meets_the_table(guarded_real, *cell)
 
 
+def test_a_case_that_did_not_succeed_is_opened_again_by_its_requester_alone(guarded):
+    case_id = guarded.create("bob")
+    guarded.call(guarded.tokens["bob"], "CancelReport", case_id=case_id)
+    request = {"case_id": case_id, "product_id": f"p-{case_id[:8]}", "period": MONTH}
+    assert guarded.call(guarded.tokens["requester"], "CreateReport", request=request) == "ALREADY_EXISTS"
+    answer = guarded.call(guarded.tokens["bob"], "GetReport", case_id=case_id)
+    assert answer["status"]["state"] == "REPORT_STATE_CANCELLED" and answer["revision"] == 1
+    assert guarded.call(guarded.tokens["bob"], "CreateReport", request=request)["revision"] == 2
+
+
 def test_of_another_ones_case_a_call_for_many_tells_nothing(guarded):
     theirs, mine = guarded.create("bob"), str(uuid.uuid4())
     answers = guarded.call(guarded.tokens["requester"], "BatchCreateReports", requests=[

@@ -102,6 +102,12 @@ struct ReportMethods: Sendable {
     ) async throws(GRPCStatusError) -> CreateReportResponse {
         let request = try caller?.requesting(wanted) ?? wanted
         do {
+            // A repeat of a case that did not succeed would open it again.
+            if let caller, !caller.role.seesAllCases, let id = UUID(request.caseID),
+                try await answers.answer(id, fresh: true).isHidden(from: caller)
+            {
+                throw GRPCStatusError.caseIDTaken
+            }
             // By the store's clock it is decided whether a deadline has passed already.
             let now = request.deadline == nil ? clock.timestamp : await answers.storeTime()
             var record = Record(
@@ -129,9 +135,7 @@ struct ReportMethods: Sendable {
         guard let id = UUID(request.caseID) else { return response }
         let answer = try? await answers.answer(id, fresh: true)
         if let answer, answer.isHidden(from: caller) {
-            throw GRPCStatusError(
-                .alreadyExists, "case_id is that of another request: send it under a new one",
-                because: .conflict)
+            throw GRPCStatusError.caseIDTaken
         }
         switch answer {
         case .open(let status, let revision, _)?:
@@ -351,6 +355,12 @@ extension CaseAnswers.Answer {
 }
 
 extension GRPCStatusError {
+    fileprivate static var caseIDTaken: GRPCStatusError {
+        GRPCStatusError(
+            .alreadyExists, "case_id is that of another request: send it under a new one",
+            because: .conflict)
+    }
+
     fileprivate static func unknownCase(_ id: UUID) -> GRPCStatusError {
         GRPCStatusError(
             .notFound, "there is no case \(id); it may have been deleted after its retention",
