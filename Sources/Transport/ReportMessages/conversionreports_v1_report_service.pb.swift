@@ -651,7 +651,8 @@ public struct RefreshReportResponse: Message {
 
 /// A request for ListReports.
 public struct ListReportsRequest: Message {
-    /// Cases that were requested by exactly this requester. Unset: everybody's.
+    /// Cases that were requested by exactly this requester. Unset: everybody's, or the caller's own
+    /// where those of others are not there for him.
     public var requester: String = ""
     /// Cases that are in one of these states. Unset: in any.
     public var states: [ReportState] = []
@@ -798,7 +799,9 @@ public struct ListedReport: Message {
 /// generated in batches, so an answer takes from seconds to a day. An error of the service carries a
 /// google.rpc.ErrorInfo whose reason is stable (domain `penstock`; `penstock explain-error` knows it),
 /// and UNAVAILABLE a google.rpc.RetryInfo, too, with the trailer grpc-retry-pushback-ms for clients
-/// that repeat calls by themselves.
+/// that repeat calls by themselves. Where the API asks for credentials, every call needs metadata
+/// `authorization: Bearer …`: without a good one it is UNAUTHENTICATED, and PERMISSION_DENIED where
+/// the caller's role has no such right. To a requester the cases of others are not there.
 public enum ReportServiceMethods {
     /// The service's full name.
     public static let serviceName = "conversionreports.v1.ReportService"
