@@ -48,7 +48,7 @@ public struct ReportRequestDecoder: RecordDecoder {
             request.write(to: &bodies)
             record.id = checked.caseID
             record.deadline = checked.deadline
-            record.requester = request.requester.flatMap { $0.isEmpty ? nil : $0 }
+            record.requester = request.requester.flatMap { $0.isStorableName ? $0 : nil }
             record.digest = request.digestOfParameters(&scratch)
         }
     }
@@ -73,6 +73,12 @@ extension ReportRequest {
         parameters.write(to: &scratch)
         return Digest(of: scratch[...])
     }
+}
+
+extension String {
+    /// Whether a case can be listed by it: stores can't hold U+0000. A request that names such a
+    /// requester is as good as another, and nobody's.
+    fileprivate var isStorableName: Bool { !isEmpty && !utf8.contains(0) }
 }
 
 /// A report request that satisfies the rules.
@@ -102,8 +108,11 @@ extension ReportRequest {
                     "must be at most \(maximumSpan / Timestamp.day) days after period.start_time")
             }
         }
-        if let requester, !requester.isEmpty {
-            rules.identifier(requester, "requester", ifSet: true)
+        if let requester, requester.utf8.count > FieldRules.identifierLimit {
+            rules.violate(
+                "requester",
+                "has \(requester.utf8.count) bytes of UTF-8; "
+                    + "\(FieldRules.identifierLimit) are allowed")
         }
         let wanted = deadline.flatMap { rules.time($0, "deadline") }
         guard rules.violations.isEmpty, let id, let start, let end else {
