@@ -67,6 +67,7 @@ struct ListReportsTests {
                 try await client.list(
                     .with {
                         $0.states = [.unspecified]
+                        $0.requester = "a\0"
                         $0.pageSize = -1
                         $0.orderBy = "product_id"
                         $0.acceptedFrom = .with { $0.nanos = -1 }
@@ -76,7 +77,8 @@ struct ListReportsTests {
             #expect(status?.code == .invalidArgument)
             #expect(
                 status?.message == """
-                    states has one that there is not; page_size must not be negative; \
+                    states has one that there is not; requester must not contain U+0000; \
+                    page_size must not be negative; \
                     order_by must be "accepted_at" or "accepted_at desc"; \
                     accepted_from must be a time of the years 1 to 9999; \
                     page_token is not one of this list: begin without one

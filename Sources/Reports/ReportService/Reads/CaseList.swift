@@ -87,6 +87,9 @@ private struct Conditions {
         {
             violate("states", "has one that there is not")
         }
+        if request.requester.utf8.contains(0) {
+            violate("requester", "must not contain U+0000")
+        }
         if request.pageSize < 0 { violate("page_size", "must not be negative") }
         switch request.orderBy.split(separator: " ") {
         case [], ["accepted_at", "desc"]: isAscending = false
