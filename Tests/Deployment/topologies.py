@@ -147,7 +147,9 @@ class Compose(Topology):
             self.await_condition(service, own)
             met.add((service, own))
             self.started[service] = time.monotonic() - begun
-        if command("podman", "container", "exists", self.CLIENT, check=False).returncode != 0:
+        running = command("podman", "inspect", "--format", "{{.State.Running}}", self.CLIENT, check=False).stdout
+        if running.strip() != "true":
+            command("podman", "rm", "--force", "--ignore", self.CLIENT, check=False)
             command("podman", "run", "--detach", "--name", self.CLIENT, "--network", f"{self.PROJECT}_inside",
                     "--entrypoint", "sleep", f"localhost/{self.CLIENT}", "infinity")
 
