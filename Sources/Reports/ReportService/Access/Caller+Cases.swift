@@ -1,6 +1,7 @@
 internal import GRPCTransport
 internal import Identity
 internal import PipelineCore
+internal import Protobuf
 internal import ReportMessages
 
 /// Whose cases a caller asks for, and sees.
@@ -40,7 +41,10 @@ extension CaseAnswers.Answer {
         guard let caller, !caller.role.seesAllCases else { return false }
         switch self {
         case .final(let bytes):
-            return bytes.text(ofField: GetReportResponse.requesterNumber) != caller.subject
+            // Such an answer is looked at for each call.
+            var reader = BinaryReader(bytes.span)
+            let requester = try? reader.text(ofField: GetReportResponse.requesterNumber)
+            return requester != caller.subject
         case .open(_, _, let requester): return requester != caller.subject
         case .unknown: return false
         }
@@ -52,42 +56,5 @@ extension CaseAnswers.Answer {
 
 extension GetReportResponse {
     /// That of `requester`.
-    fileprivate static var requesterNumber: UInt64 { 5 }
-}
-
-extension Bytes {
-    /// The text of a message's field, found without reading the others: an answer from memory is
-    /// looked at for each call. `nil` where there is none, or the message is damaged.
-    fileprivate func text(ofField wanted: UInt64) -> String? {
-        var found: String?
-        var rest = self
-        while !rest.isEmpty {
-            guard let tag = rest.takeVarint() else { return nil }
-            switch tag & 7 {
-            case 0: guard rest.takeVarint() != nil else { return nil }
-            case 1: rest = rest.dropFirst(8)
-            case 5: rest = rest.dropFirst(4)
-            case 2:
-                guard let length = rest.takeVarint(), length <= UInt64(rest.count) else {
-                    return nil
-                }
-                if tag >> 3 == wanted {
-                    found = String(decoding: rest.prefix(Int(length)), as: UTF8.self)
-                }
-                rest = rest.dropFirst(Int(length))
-            default: return nil
-            }
-        }
-        return found
-    }
-
-    private mutating func takeVarint() -> UInt64? {
-        var value: UInt64 = 0
-        for shift in stride(from: 0, to: 64, by: 7) {
-            guard let byte = popFirst() else { return nil }
-            value |= UInt64(byte & 0x7F) << UInt64(shift)
-            if byte < 0x80 { return value }
-        }
-        return nil
-    }
+    fileprivate static var requesterNumber: Int { 5 }
 }

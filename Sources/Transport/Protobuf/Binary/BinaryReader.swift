@@ -118,6 +118,22 @@ public struct BinaryReader: ~Copyable, ~Escapable {
         return number
     }
 
+    /// The text of a message's field, found without reading the others: the last one, as everywhere
+    /// where a field comes twice. Nil where there is none.
+    ///
+    /// - Throws: What reading the message would throw, for what is looked at.
+    public mutating func text(ofField wanted: Int) throws(ProtobufError) -> String? {
+        var found: String?
+        while let number = try nextField() {
+            if number == wanted, wireType == .lengthDelimited {
+                found = try string()
+            } else {
+                try skipField()
+            }
+        }
+        return found
+    }
+
     /// Runs `body` with the reader limited to the length-delimited value that follows.
     @inlinable
     mutating func delimited(
