@@ -112,6 +112,12 @@ final class CaseAnswers: Sendable {
         return try await answer(snapshot)
     }
 
+    /// The status of a case that has the outcome. Of a report nothing is looked at.
+    private func final(_ outcome: Outcome) throws -> ReportStatus {
+        if outcome.state == .succeeded { return .done }
+        return try GetReportResponse(serializedBytes: encoder.cached(outcome)).status ?? .done
+    }
+
     /// Those of the cases that there are, by one look of its own.
     func known(of ids: [UUID]) async throws -> Set<UUID> {
         Set(try await cases?.snapshots(of: Array(Set(ids))).keys ?? [:].keys)
@@ -123,8 +129,7 @@ final class CaseAnswers: Sendable {
         for (id, snapshot) in try await cases?.snapshots(of: ids) ?? [:] {
             var status = try await schedule.status(of: snapshot)
             if let outcome = snapshot.outcome {
-                let known = try GetReportResponse(serializedBytes: encoder.cached(outcome))
-                status = known.status ?? .done
+                status = try final(outcome)
                 status.acceptedAt = Google_Protobuf_Timestamp(snapshot.acceptedAt)
                 status.deadline = Google_Protobuf_Timestamp(snapshot.deadline)
             }
