@@ -108,7 +108,7 @@ private struct Acceptor {
             (
                 number: row.int64(0), digest: row.digest(1),
                 state: CaseState(rawValue: row.text(2)), attempt: row.int(3),
-                requester: row.isNull(4) ? nil : row.text(4)
+                requester: row.textOrNil(4)
             )
         }
         guard let known, known.digest == submissions.digests[index] else {

@@ -72,7 +72,7 @@ extension SQLiteLedger {
                         deadline: Timestamp(microseconds: row.int64(2)),
                         batch: row.isNull(3) ? nil : row.int64(3), outcomeID: row.uuid(4),
                         writtenAt: row.timestamp(5), dataAsOf: row.timestamp(6),
-                        reason: row.isNull(7) ? nil : row.text(7), trace: row.trace(10)))
+                        reason: row.textOrNil(7), trace: row.trace(10)))
             }
             if attempts.isEmpty { return nil }
             let numbers = attempts.compactMap(\.batch)
@@ -193,7 +193,7 @@ extension SQLiteConnection {
     }
 
     private static func batch(_ row: borrowing SQLiteRow, now: Timestamp) -> BatchRecord {
-        let worker = row.isNull(5) ? nil : row.text(5)
+        let worker = row.textOrNil(5)
         let available = Timestamp(microseconds: row.int64(6))
         let isOpen = row.isNull(9)
         let isHeld = isOpen && worker != nil && available > now
@@ -205,7 +205,7 @@ extension SQLiteConnection {
             earliestDeadline: row.timestamp(14), attempts: row.int(7), worker: worker,
             leaseUntil: isHeld ? available : nil,
             notBefore: isOpen && !isHeld && available > now ? available : nil,
-            lastError: row.isNull(8) ? nil : row.text(8), committedAt: row.timestamp(9),
+            lastError: row.textOrNil(8), committedAt: row.timestamp(9),
             took: row.isNull(10) ? nil : .microseconds(row.int64(10)),
             rowsRead: row.isNull(11) ? nil : row.int64(11))
     }
@@ -223,7 +223,7 @@ extension SQLiteConnection {
             deliveries.append(
                 DeliveryRecord(
                     sink: row.text(0), deliveredAt: row.timestamp(1), attempts: row.int(2),
-                    worker: row.isNull(3) ? nil : row.text(3), parked: row.int(4)))
+                    worker: row.textOrNil(3), parked: row.int(4)))
         }
         return deliveries
     }

@@ -105,7 +105,7 @@ extension SQLiteLedger {
             state: outcome?.state ?? waiting,
             acceptedAt: Timestamp(microseconds: row.int64(0)),
             deadline: Timestamp(microseconds: row.int64(11)),
-            requester: row.isNull(15) ? nil : row.text(15), outcome: outcome)
+            requester: row.textOrNil(15), outcome: outcome)
     }
 
     /// What answers for a case without an outcome whose attempt before has succeeded: that, until
@@ -158,13 +158,13 @@ enum OutcomeRow {
             caseID: try row.id(first + 2, of: row.int64(first + 1)),
             revision: row.int(first + 11), batch: row.int64(first + 3),
             state: try row.state(first + 4, of: row.int64(first + 1)),
-            reason: row.isNull(first + 5) ? nil : row.text(first + 5),
+            reason: row.textOrNil(first + 5),
             report: row.isNull(first + 6) ? nil : row.blob(first + 6),
             dataAsOf: row.timestamp(first + 7),
             writtenAt: Timestamp(microseconds: row.int64(first + 8)),
             deadline: Timestamp(microseconds: row.int64(first + 9)),
             parameters: row.blob(first + 10), trace: row.trace(first + 12),
-            requester: row.isNull(first + 13) ? nil : row.text(first + 13))
+            requester: row.textOrNil(first + 13))
     }
 }
 
@@ -181,7 +181,7 @@ extension SQLiteRow {
     }
 
     func trace(_ column: Int) -> TraceContext? {
-        isNull(column) ? nil : TraceContext(text(column))
+        textOrNil(column).flatMap { TraceContext($0) }
     }
 
     func state(_ column: Int, of number: Int64) throws -> CaseState {

@@ -28,9 +28,7 @@ struct ReportMethods: Sendable {
             guard let wanted = request.request else {
                 throw .badRequest([FieldViolation(field: "request", description: "is missing")])
             }
-            let trace = context.metadataBytes(TraceContext.headerName).flatMap {
-                TraceContext($0[...])
-            }
+            let trace = TraceContext(of: context)
             return .async { () throws(GRPCStatusError) in
                 try await create(wanted, for: caller, trace)
             }
@@ -39,9 +37,7 @@ struct ReportMethods: Sendable {
             request, caller, context throws(GRPCStatusError)
                 -> UnaryAnswer<BatchCreateReportsResponse> in
             try checkCount(request.requests.count, "requests")
-            let trace = context.metadataBytes(TraceContext.headerName).flatMap {
-                TraceContext($0[...])
-            }
+            let trace = TraceContext(of: context)
             return .async { () throws(GRPCStatusError) in
                 try await createAll(request.requests, for: caller, trace)
             }
@@ -351,6 +347,14 @@ extension CaseAnswers.Answer {
             }
         case .unknown: nil
         }
+    }
+}
+
+extension TraceContext {
+    /// That of a call's metadata.
+    fileprivate init?(of call: borrowing CallContext) {
+        guard let value = call.metadataBytes(Self.headerName) else { return nil }
+        self.init(value[...])
     }
 }
 

@@ -68,6 +68,9 @@ public import PipelineCore
     }
 
     /// `nil` for NULL.
+    public func textOrNil(_ column: Int) -> String? { isNull(column) ? nil : text(column) }
+
+    /// `nil` for NULL.
     public func timestamp(_ column: Int) -> Timestamp? {
         isNull(column) ? nil : Timestamp(microseconds: int64(column))
     }

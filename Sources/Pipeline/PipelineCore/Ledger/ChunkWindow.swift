@@ -203,14 +203,8 @@ public struct Submissions: Sendable {
         id: UUID, digest: Digest, deadline: Timestamp?, parameters: Bytes,
         trace: TraceContext? = nil, requester: String? = nil
     ) {
-        if trace != nil || !traces.isEmpty {
-            if traces.isEmpty { traces = Array(repeating: nil, count: ids.count) }
-            traces.append(trace)
-        }
-        if requester != nil || !requesters.isEmpty {
-            if requesters.isEmpty { requesters = Array(repeating: nil, count: ids.count) }
-            requesters.append(requester)
-        }
+        traces.append(trace, behind: ids.count)
+        requesters.append(requester, behind: ids.count)
         ids.append(id)
         digests.append(digest)
         deadlines.append(deadline)
@@ -253,6 +247,18 @@ public struct Submissions: Sendable {
             ends.append(behind.next)
         }
         return ends
+    }
+}
+
+extension Array {
+    /// Appends to a column that stays empty until a row has a value.
+    ///
+    /// - Parameter count: of the rows before.
+    fileprivate mutating func append<Value>(_ value: Value?, behind count: Int)
+    where Element == Value? {
+        if value == nil && isEmpty { return }
+        if isEmpty { self = Array(repeating: nil, count: count) }
+        append(value)
     }
 }
 

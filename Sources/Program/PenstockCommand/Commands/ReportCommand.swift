@@ -132,17 +132,6 @@ struct ListReportsOptions: Settings {
     enum State: String, Choice {
         case pending, sealed, running, succeeded, failed, cancelled, expired
 
-        var state: ReportState {
-            switch self {
-            case .pending: .pending
-            case .sealed: .sealed
-            case .running: .running
-            case .succeeded: .succeeded
-            case .failed: .failed
-            case .cancelled: .cancelled
-            case .expired: .expired
-            }
-        }
     }
     enum Order: String, Choice { case newest, oldest }
 

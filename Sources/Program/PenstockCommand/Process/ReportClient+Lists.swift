@@ -11,7 +11,7 @@ extension ReportClient {
         var request = ListReportsRequest.with {
             $0.requester = wanted.requester ?? ""
             $0.productID = wanted.product ?? ""
-            $0.states = wanted.state.map { [$0.state] } ?? []
+            $0.states = wanted.state.map { [ReportState(word: $0.rawValue)] } ?? []
             $0.orderBy = wanted.order == .oldest ? "accepted_at" : "accepted_at desc"
         }
         request.acceptedFrom = try wanted.from.map {
@@ -67,8 +67,14 @@ extension ReportClient {
 }
 
 extension ReportState {
+    private static let prefix = "REPORT_STATE_"
+
     /// `succeeded`
     fileprivate var word: String {
-        (protoName?.dropFirst("REPORT_STATE_".count)).map { $0.lowercased() } ?? "?"
+        (protoName?.dropFirst(Self.prefix.count)).map { $0.lowercased() } ?? "?"
+    }
+
+    fileprivate init(word: String) {
+        self.init(rawValue: Self.numbers[Self.prefix + word.uppercased()] ?? 0)
     }
 }
